@@ -1,0 +1,9 @@
+module passenger
+
+go 1.26.0
+
+require (
+	github.com/alecthomas/kong v1.17.0
+	github.com/natefinch/atomic v1.0.1
+	golang.org/x/sys v0.49.0
+)

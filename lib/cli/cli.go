@@ -1,0 +1,158 @@
+// Package cli is what the four commands share: flags, errors and hints, exit
+// statuses.
+//
+// A command prints its answer on stdout and everything else on stderr. An
+// error is one line "name: error: …", in lower case without a full stop, and
+// after it there may be a line "name: hint: …" that tells the next step.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Release is the version of these programs. The Makefile sets it.
+var Release = "0.1.0-dev"
+
+// Exit statuses, the same in all commands.
+const (
+	Done      = 0
+	Failed    = 1
+	Usage     = 2
+	NotThere  = 3 // nothing runs there
+	NotReady  = 4 // the app did not become ready, as opposed to our own failure
+	OldServes = 5 // the deploy failed and the old version serves
+)
+
+// Common are the flags of every command.
+type Common struct {
+	StateDir string           `name:"state-dir" env:"PASSENGER_STATE_DIR" placeholder:"DIR" help:"State directory. Default: /run/passenger for root, else $$XDG_RUNTIME_DIR/passenger."`
+	Verbose  bool             `short:"v" help:"Log more."`
+	Version  kong.VersionFlag `help:"Print the version."`
+}
+
+// Main parses the arguments into command, runs it and exits. A command has a
+// Run(context.Context) error method, or subcommands that have one. The context
+// ends on SIGINT and SIGTERM, and its cause names the signal; a second signal
+// ends the program at once.
+func Main(name, description string, command any) {
+	os.Exit(run(name, description, command, os.Args[1:]))
+}
+
+func run(name, description string, command any, args []string) int {
+	parser, err := kong.New(command,
+		kong.Name(name),
+		kong.Description(description+" See "+name+"(1)."),
+		kong.Vars{"version": name + " " + Release},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return report(name, fmt.Errorf("internal error: %w", err))
+	}
+	if err := emptyEnv(parser.Model.AllFlags(false)); err != nil {
+		return report(name, &usageError{err})
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return report(name, &usageError{err})
+	}
+	setLog(parsed)
+	ctx, stop := signalContext()
+	defer stop()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return report(name, parsed.Run())
+}
+
+// signalContext ends on the first SIGTERM or SIGINT; from then on these
+// signals have their default effect again. A SIGINT that was ignored at start
+// stays ignored: the shell does so for a background job, whose parent decides
+// when it ends.
+func signalContext() (context.Context, context.CancelFunc) {
+	signals := []os.Signal{syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGINT) {
+		signals = append(signals, syscall.SIGINT)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+func setLog(parsed *kong.Context) {
+	level := slog.LevelInfo
+	if v, ok := flagValue(parsed, "verbose").(bool); ok && v {
+		level = slog.LevelDebug
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
+}
+
+func flagValue(parsed *kong.Context, name string) any {
+	for _, f := range parsed.Flags() {
+		if f.Name == name {
+			return parsed.FlagValue(f)
+		}
+	}
+	return nil
+}
+
+// emptyEnv refuses a flag's environment variable that is set but empty: kong
+// would take it for a value, and a daemon would run in the wrong directory.
+func emptyEnv(groups [][]*kong.Flag) error {
+	for _, flags := range groups {
+		for _, f := range flags {
+			for _, env := range f.Envs {
+				if v, ok := os.LookupEnv(env); ok && v == "" {
+					return fmt.Errorf("$%s is set but empty; unset it or give it a value", env)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+type usageError struct{ error }
+
+// An Error is an error with the exit status and the hint that go with it.
+type Error struct {
+	Err    error
+	Status int    // 0 means Failed
+	Hint   string // empty for none
+
+	// Body follows on stderr as it is: an app's own output, a report.
+	Body string
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint adds a hint to err.
+func Hint(err error, format string, args ...any) error {
+	return &Error{Err: err, Hint: fmt.Sprintf(format, args...)}
+}
+
+func report(name string, err error) int {
+	if err == nil {
+		return Done
+	}
+	fmt.Fprintf(os.Stderr, "%s: error: %v\n", name, err)
+	var e *Error
+	if errors.As(err, &e) {
+		if e.Hint != "" {
+			fmt.Fprintf(os.Stderr, "%s: hint: %s\n", name, e.Hint)
+		}
+		fmt.Fprint(os.Stderr, e.Body)
+		return max(e.Status, Failed)
+	}
+	var u *usageError
+	if errors.As(err, &u) {
+		fmt.Fprintf(os.Stderr, "%s: hint: run \"%s --help\"\n", name, name)
+		return Usage
+	}
+	return Failed
+}

@@ -1,0 +1,172 @@
+package protocol
+
+import "time"
+
+// Types of apps.
+const (
+	TypeRack    = "rack"
+	TypeWSGI    = "wsgi"
+	TypeNode    = "node"
+	TypeGeneric = "generic"
+)
+
+// An AppConfig is how to run and to route one app: the content of
+// Passengerfile.json, of a file in --apps-dir and of apps/NAME.json. Zero
+// values mean the default that the comment names; package app fills them in.
+// Passengerfile(5) is this text for readers without Go.
+type AppConfig struct {
+	// Name is 1 to 40 characters of [a-z0-9._-], the first a letter or digit.
+	// Default: made from the last element of AppRoot.
+	Name string `json:"name,omitempty"`
+
+	// AppRoot is the app's directory, absolute. It may be a symlink, which is
+	// resolved once per generation.
+	AppRoot string `json:"app_root,omitempty"`
+
+	// Type is one of the types above. Default: detected.
+	Type string `json:"app_type,omitempty"`
+
+	// StartupFile is relative to AppRoot. Default: by type.
+	StartupFile string `json:"startup_file,omitempty"`
+
+	// StartCommand makes the app generic: it is run by sh -c 'exec …'.
+	StartCommand string `json:"app_start_command,omitempty"`
+
+	// Environment is the value of RAILS_ENV, RACK_ENV, WSGI_ENV, NODE_ENV and
+	// PASSENGER_APP_ENV. Default: production.
+	Environment string `json:"environment,omitempty"`
+
+	// EnvVars are added to the app's environment and win over all others but
+	// the variables of the process contract.
+	EnvVars map[string]string `json:"envvars,omitempty"`
+
+	// Ruby, Python and Nodejs are interpreters: names or paths. Default:
+	// "ruby"; the app's virtualenv, else "python3"; "node".
+	Ruby   string `json:"ruby,omitempty"`
+	Python string `json:"python,omitempty"`
+	Nodejs string `json:"nodejs,omitempty"`
+
+	// MinInstances is how many processes are kept at least. Default: 1; 0 is
+	// a value of its own, so it is a pointer.
+	MinInstances *int `json:"min_instances,omitempty"`
+
+	// MaxInstances is how many processes there may be. 0 means only the
+	// pool's own maximum counts.
+	MaxInstances int `json:"max_instances,omitempty"`
+
+	// MaxConcurrency overrides how many sessions a process can take at once;
+	// 0 means no limit. Default: what the app's type can.
+	MaxConcurrency *int `json:"force_max_concurrent_requests_per_process,omitempty"`
+
+	// Times in seconds. 0 means the default.
+	StartTimeout float64 `json:"start_timeout,omitempty"`  // 90: from start to ready
+	StopGrace    float64 `json:"stop_grace,omitempty"`     // 30: from SIGTERM to SIGKILL
+	DrainTimeout float64 `json:"drain_timeout,omitempty"`  // 30: for requests in flight when a process is to go
+	IdleTime     float64 `json:"pool_idle_time,omitempty"` // 300: a process over the minimum is stopped after it
+
+	// QueueSize is how many requests may wait for a free process. Default: 100;
+	// 0 is a value of its own: none may wait.
+	QueueSize *int `json:"max_request_queue_size,omitempty"`
+
+	// QueueTime is how long a request may wait in the queue. Default: 60 s.
+	QueueTime float64 `json:"max_request_queue_time,omitempty"`
+
+	// ReadTimeout is the longest wait for the first byte of a response, and
+	// the longest silence in one. Default: 600 s.
+	ReadTimeout float64 `json:"read_timeout,omitempty"`
+
+	// ServerNames are the host names that the app answers to, exact or
+	// "*.example.com". Default: any.
+	ServerNames []string `json:"server_names,omitempty"`
+
+	// BaseURI is the path below which the app is mounted. Default: "/".
+	BaseURI string `json:"base_uri,omitempty"`
+
+	// FriendlyErrors shows spawn errors with their details to every client.
+	// Default: only if Environment is "development".
+	FriendlyErrors *bool `json:"friendly_error_pages,omitempty"`
+}
+
+// An App is the pool's view of one app: the reply to GET /v1/apps/NAME.
+type App struct {
+	Name   string    `json:"name"`
+	Config AppConfig `json:"config"`
+
+	// Generation that new processes get.
+	Generation int `json:"generation"`
+
+	// State is "ready" (a process serves), "starting" (none yet), "idle" (none
+	// wanted), "backoff" (its processes die at start) or "restarting".
+	State string `json:"state"`
+
+	Processes []AppProcess `json:"processes"`
+
+	// Queued is how many requests wait, over all proxies.
+	Queued     int     `json:"queued"`
+	OldestWait float64 `json:"oldest_wait_seconds"`
+
+	// Failures is how many starts failed in a row; NextTry is when the next
+	// one is made, the zero time if none is planned.
+	Failures int       `json:"failures"`
+	NextTry  time.Time `json:"next_try,omitzero"`
+
+	// LastError is why the last failed start failed. It is kept until a start
+	// succeeds.
+	LastError *SpawnError `json:"last_error,omitempty"`
+}
+
+// App states.
+const (
+	AppReady      = "ready"
+	AppStarting   = "starting"
+	AppIdle       = "idle"
+	AppBackoff    = "backoff"
+	AppRestarting = "restarting"
+)
+
+// An AppProcess is a process as the pool and its proxies see it.
+type AppProcess struct {
+	Process
+
+	InFlight  int    `json:"in_flight"`
+	Processed uint64 `json:"processed"`
+
+	// LastUsed is the zero time if it never had a request.
+	LastUsed time.Time `json:"last_used,omitzero"`
+}
+
+// An AppList is the reply to GET /v1/apps.
+type AppList struct {
+	Apps []App `json:"apps"`
+
+	// MaxPoolSize is how many processes there may be in all.
+	MaxPoolSize int `json:"max_pool_size"`
+
+	// SpawnerUp says whether the pool has the spawner's ear.
+	SpawnerUp bool `json:"spawner_up"`
+
+	// Proxies that reported within the last ReportExpiry.
+	Proxies []string `json:"proxies"`
+}
+
+// A RestartRequest is the body of POST /v1/apps/NAME/restart.
+type RestartRequest struct {
+	// Mode is "rolling" (default) or "blocking": stop the old processes first.
+	Mode string `json:"mode,omitempty"`
+
+	// Wait asks for the outcome: the reply comes when the new generation
+	// serves and the old one is gone, or the restart failed.
+	Wait bool `json:"wait,omitempty"`
+
+	// Timeout bounds Wait. 0 means 10 minutes.
+	Timeout float64 `json:"timeout_seconds,omitempty"`
+}
+
+// A RestartReply answers it.
+type RestartReply struct {
+	App        string `json:"app"`
+	Generation int    `json:"generation"`
+
+	// Done is false if the caller did not wait.
+	Done bool `json:"done"`
+}

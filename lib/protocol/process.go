@@ -1,0 +1,149 @@
+package protocol
+
+import "time"
+
+// A State is where a process is in its life.
+type State string
+
+const (
+	Starting State = "starting" // started, not ready yet
+	Ready    State = "ready"    // accepts requests
+	Draining State = "draining" // gets no new sessions; the present ones may end
+	Stopping State = "stopping" // was sent SIGTERM
+	Exited   State = "exited"   // is gone and reaped
+)
+
+// Protocols that a process speaks on its socket.
+const (
+	ProtocolHTTP    = "http"    // HTTP/1.1 with keep-alive
+	ProtocolSession = "session" // SCGI header block in, HTTP/1.1 out; see passenger-protocol(7)
+)
+
+// A Process describes one application process: the reply to a spawn, a line of
+// the spawner's list, and the content of processes/ID/record.json.
+type Process struct {
+	// Version is [Version] of the program that wrote the record.
+	Version int `json:"version"`
+
+	// ID names the process and its directory. It is 4 to 16 characters of
+	// [a-z0-9] and never used twice.
+	ID string `json:"id"`
+
+	App        string `json:"app"`
+	Generation int    `json:"generation"`
+	State      State  `json:"state"`
+
+	// PID is the process's number, 0 until it was started. It leads a process
+	// group of the same number.
+	PID int `json:"pid"`
+
+	// StartTime is field 22 of /proc/PID/stat, in clock ticks since boot. With
+	// BootID it tells this process from a later one of the same number.
+	StartTime uint64 `json:"start_time"`
+	BootID    string `json:"boot_id"`
+
+	// Address is where the process accepts: "unix:PATH" or "tcp:HOST:PORT".
+	// It is empty until the process is ready.
+	Address string `json:"address,omitempty"`
+
+	// DataProtocol is ProtocolHTTP or ProtocolSession.
+	DataProtocol string `json:"protocol,omitempty"`
+
+	// Concurrency is how many sessions the process can take at once, 0 for no
+	// limit.
+	Concurrency int `json:"concurrency"`
+
+	// Type is the app's type: rack, wsgi, node or generic.
+	Type string `json:"type"`
+
+	// AppRoot is the app's directory with symlinks resolved, pinned for the
+	// generation.
+	AppRoot string `json:"app_root"`
+
+	// Command is what was executed, for people. Secrets are redacted.
+	Command []string `json:"command"`
+
+	// User is the name of the user it runs as.
+	User string `json:"user"`
+
+	// NotifySocket is the name that the process reports READY=1 to, so that
+	// whoever adopts the process can listen there again.
+	NotifySocket string `json:"notify_socket,omitempty"`
+
+	// StopGrace is how long the process has between SIGTERM and SIGKILL.
+	StopGrace float64 `json:"stop_grace_seconds"`
+
+	StartedAt time.Time `json:"started_at"`
+
+	// ReadyAt is the zero time until the process is ready.
+	ReadyAt time.Time `json:"ready_at,omitzero"`
+
+	// Adopted says that a later spawner took the process over. Its exit is
+	// seen, but not its status.
+	Adopted bool `json:"adopted,omitempty"`
+
+	// Exit is set once the process is gone.
+	Exit *Exit `json:"exit,omitempty"`
+
+	// Usage is set in replies to ?usage=1 only.
+	Usage *Usage `json:"usage,omitempty"`
+}
+
+// An Exit says how a process ended.
+type Exit struct {
+	At time.Time `json:"at"`
+
+	// Cause is one sentence for people: "exited with status 1", "killed by
+	// SIGSEGV", "killed by us: did not stop within 30s".
+	Cause string `json:"cause"`
+
+	// Status is the exit status, -1 if a signal ended the process or if the
+	// status is unknown.
+	Status int `json:"status"`
+
+	// Signal is the name of the signal that ended the process, such as
+	// "SIGKILL", else empty.
+	Signal string `json:"signal,omitempty"`
+
+	// ByUs says that we asked the process to go.
+	ByUs bool `json:"by_us,omitempty"`
+
+	// Unknown says that nobody could read the status (an adopted process).
+	Unknown bool `json:"unknown,omitempty"`
+}
+
+// Usage is what a process and its group cost at the moment of asking.
+type Usage struct {
+	// PSS is the proportional set size of the process group in bytes, -1 if
+	// it may not be read.
+	PSS int64 `json:"pss_bytes"`
+	RSS int64 `json:"rss_bytes"`
+
+	// CPU is user plus system time of the process group in seconds.
+	CPU float64 `json:"cpu_seconds"`
+
+	Threads int `json:"threads"`
+}
+
+// A SpawnRequest is the body of POST /v1/processes.
+type SpawnRequest struct {
+	// ID is chosen by the caller, so that it finds the process again if it
+	// dies before the reply. An ID in use is refused with [CodeConflict].
+	ID         string `json:"id"`
+	App        string `json:"app"`
+	Generation int    `json:"generation"`
+
+	// Config is how to run the app. A spawner that switches users refuses a
+	// request that has one and reads its own app files instead.
+	Config *AppConfig `json:"config,omitempty"`
+}
+
+// A ProcessList is the reply to GET /v1/processes and each line of its watch.
+type ProcessList struct {
+	// Version rises with every change; it starts anew with each spawner.
+	Version uint64 `json:"version"`
+
+	// Processes holds those that run, and for a minute at least those that
+	// exited, in order of start.
+	Processes []Process `json:"processes"`
+}

@@ -1,0 +1,105 @@
+package protocol
+
+import "time"
+
+// Routes is the route table: what the pool tells the proxies. It is the reply
+// to GET /v1/routes, each line of its watch, and the content of routes.json.
+type Routes struct {
+	// Version rises with every change, also over restarts of the pool.
+	Version uint64 `json:"version"`
+
+	Apps []Route `json:"apps"`
+}
+
+// A Route is what a proxy needs to know of one app.
+type Route struct {
+	App        string `json:"app"`
+	Generation int    `json:"generation"`
+
+	// ServerNames are in lower case, exact or "*.example.com"; empty matches
+	// every host that no other route names.
+	ServerNames []string `json:"server_names,omitempty"`
+
+	// BaseURI is "/" or a path without a slash at its end. It matches whole
+	// path elements only.
+	BaseURI string `json:"base_uri"`
+
+	// QueueSize is how many requests may wait for a free process, in each
+	// proxy. Zero means none: a request that finds every process busy is
+	// answered 503 at once.
+	QueueSize int `json:"queue_size"`
+
+	QueueTime    float64 `json:"queue_time_seconds"`
+	ReadTimeout  float64 `json:"read_timeout_seconds"`
+	DrainTimeout float64 `json:"drain_timeout_seconds"`
+
+	Processes []RouteProcess `json:"processes"`
+
+	// Error is set while the app has no process and its last start failed: a
+	// request is then answered 503 at once instead of waiting.
+	Error *SpawnError `json:"error,omitempty"`
+
+	// FriendlyErrors allows the error page to show Error's details.
+	FriendlyErrors bool `json:"friendly_errors,omitempty"`
+}
+
+// A RouteProcess is one process that a proxy may send requests to.
+type RouteProcess struct {
+	ID           string `json:"id"`
+	PID          int    `json:"pid"`
+	Address      string `json:"address"`
+	DataProtocol string `json:"protocol"`
+
+	// Concurrency is how many sessions it can take at once, 0 for no limit.
+	Concurrency int `json:"concurrency"`
+
+	// Draining forbids new sessions on it.
+	Draining bool `json:"draining,omitempty"`
+}
+
+// ReportExpiry is how long a proxy counts as alive after its last report.
+const ReportExpiry = 5 * time.Second
+
+// A ProxyReport is the body of PUT /v1/proxies/ID: sent every second, and at
+// once when a queue forms, a draining process falls idle or a new route table
+// is in use.
+type ProxyReport struct {
+	PID int `json:"pid"`
+
+	// RoutesVersion is the version of the route table in use. A process that
+	// drains in that table gets no new session from this proxy.
+	RoutesVersion uint64 `json:"routes_version"`
+
+	// Processes by ID; those never used may be missing.
+	Processes map[string]ProcessReport `json:"processes"`
+
+	// Apps by name; those without a waiting or counted request may be missing.
+	Apps map[string]AppReport `json:"apps"`
+
+	// Leaving says that the proxy goes away and this is its last word.
+	Leaving bool `json:"leaving,omitempty"`
+}
+
+// A ProcessReport counts the sessions of one process in one proxy.
+type ProcessReport struct {
+	InFlight int `json:"in_flight"`
+
+	// Processed counts sessions that ended, since the proxy started.
+	Processed uint64    `json:"processed"`
+	LastUsed  time.Time `json:"last_used,omitzero"`
+
+	// ConnectFailed says that the last connection attempt was refused: the
+	// process is probably gone.
+	ConnectFailed bool `json:"connect_failed,omitempty"`
+}
+
+// An AppReport counts the requests of one app in one proxy.
+type AppReport struct {
+	Queued     int     `json:"queued"`
+	OldestWait float64 `json:"oldest_wait_seconds"`
+
+	// Requests counts all that ended, Rejected those answered by the proxy
+	// itself because the queue was full or the wait too long, since its start.
+	Requests uint64 `json:"requests"`
+	Rejected uint64 `json:"rejected"`
+}

@@ -1,0 +1,143 @@
+// Package statedir knows where the files of the state directory lie and how
+// they change. passenger-statedir(5) describes them for people.
+//
+// Everything in the directory can be rebuilt: with all daemons and processes
+// down it may be deleted. It is private to the user that owns it.
+package statedir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"passenger/lib/unixsock"
+)
+
+// Names of the daemons, as in their sockets and locks.
+const (
+	Spawn = "spawn"
+	Pool  = "pool"
+	Proxy = "proxy"
+)
+
+// longestSocket is the longest socket path below the directory, with an ID of
+// the greatest length.
+const longestSocket = "processes/0123456789abcdef/app.sock"
+
+// A Dir is a state directory.
+type Dir struct{ path string }
+
+// Default returns the directory used when none is named:
+// $PASSENGER_STATE_DIR, else /run/passenger for root, else
+// $XDG_RUNTIME_DIR/passenger, else passenger-UID beside the system's temporary
+// files.
+func Default() string {
+	if p := os.Getenv("PASSENGER_STATE_DIR"); p != "" {
+		return p
+	}
+	if os.Getuid() == 0 {
+		return "/run/passenger"
+	}
+	if p := os.Getenv("XDG_RUNTIME_DIR"); p != "" {
+		return filepath.Join(p, "passenger")
+	}
+	return filepath.Join(os.TempDir(), "passenger-"+strconv.Itoa(os.Getuid()))
+}
+
+// At returns the directory at path without looking at it: for readers.
+func At(path string) Dir { return Dir{path: filepath.Clean(path)} }
+
+// Open makes the directory if it is missing, mode 0700, and checks that it is
+// ours to use: a directory, not a symlink, owned by us, writable by nobody
+// else, and short enough for the sockets in it. Parents are not made.
+func Open(path string) (Dir, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return Dir{}, fmt.Errorf("state directory %q: %w", path, err)
+	}
+	if n := len(filepath.Join(path, longestSocket)); n > unixsock.MaxPath {
+		return Dir{}, fmt.Errorf("state directory %q is %d bytes long; a socket path in it would have %d, and the limit here is %d",
+			path, len(path), n, unixsock.MaxPath)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return Dir{}, fmt.Errorf("make state directory: %w", err)
+	}
+	if err := check(path); err != nil {
+		return Dir{}, err
+	}
+	d := Dir{path: path}
+	for _, sub := range []string{"apps", "processes"} {
+		if err := os.Mkdir(filepath.Join(path, sub), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return Dir{}, fmt.Errorf("make state directory: %w", err)
+		}
+	}
+	return d, nil
+}
+
+func check(path string) error {
+	fi, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if !fi.IsDir() {
+		return fmt.Errorf("state directory %q is not a directory but a %s", path, kind(fi.Mode()))
+	}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("state directory %q belongs to user %d, and this program runs as user %d", path, st.Uid, os.Geteuid())
+	}
+	if fi.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("state directory %q has mode %04o: others may write to it", path, fi.Mode().Perm())
+	}
+	// Only an attempt tells for sure: a mode says nothing about a read-only
+	// file system.
+	f, err := os.CreateTemp(path, ".writable-")
+	if err != nil {
+		return fmt.Errorf("state directory is not writable: %w", err)
+	}
+	f.Close()
+	return os.Remove(f.Name())
+}
+
+func kind(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeSymlink != 0:
+		return "symlink"
+	case m.IsRegular():
+		return "regular file"
+	}
+	return "special file"
+}
+
+// Path is the directory itself.
+func (d Dir) Path() string { return d.path }
+
+// Socket is the control socket of a daemon.
+func (d Dir) Socket(daemon string) string { return filepath.Join(d.path, daemon+".sock") }
+
+// Routes is the last route table published.
+func (d Dir) Routes() string { return filepath.Join(d.path, "routes.json") }
+
+// Apps is the directory of apps added at run time.
+func (d Dir) Apps() string { return filepath.Join(d.path, "apps") }
+
+// App is the file of one app added at run time.
+func (d Dir) App(name string) string { return filepath.Join(d.path, "apps", name+".json") }
+
+// Processes is the directory of process directories.
+func (d Dir) Processes() string { return filepath.Join(d.path, "processes") }
+
+// Process is the directory of one process.
+func (d Dir) Process(id string) ProcessDir {
+	return ProcessDir(filepath.Join(d.path, "processes", id))
+}
+
+// A ProcessDir is the directory of one application process.
+type ProcessDir string
+
+func (p ProcessDir) Record() string { return filepath.Join(string(p), "record.json") }
+func (p ProcessDir) Socket() string { return filepath.Join(string(p), "app.sock") }
+func (p ProcessDir) Output() string { return filepath.Join(string(p), "output") }
