@@ -1,6 +1,13 @@
 package control
 
-import "sync"
+import (
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"passenger/lib/protocol"
+)
 
 // A Source is something that can be watched.
 type Source interface {
@@ -49,3 +56,35 @@ func (f *Feed[T]) Wait() (T, <-chan struct{}) {
 
 // Newest makes a Feed a [Source].
 func (f *Feed[T]) Newest() (any, <-chan struct{}) { return f.Wait() }
+
+func (s *Server) watch(w http.ResponseWriter, r *http.Request, feed Source) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	rc := http.NewResponseController(w)
+	enc := json.NewEncoder(w)
+	keepAlive := time.NewTicker(protocol.WatchKeepAlive)
+	defer keepAlive.Stop()
+	for {
+		v, changed := feed.Newest()
+		// A reader that does not read holds no more than this goroutine, and
+		// that only so long.
+		_ = rc.SetWriteDeadline(time.Now().Add(3 * protocol.WatchKeepAlive)) // unix sockets have deadlines
+		if enc.Encode(v) != nil || rc.Flush() != nil {
+			return
+		}
+		for waiting := true; waiting; {
+			select {
+			case <-changed:
+				waiting = false
+			case <-keepAlive.C:
+				_ = rc.SetWriteDeadline(time.Now().Add(3 * protocol.WatchKeepAlive))
+				if _, err := w.Write([]byte("\n")); err != nil || rc.Flush() != nil {
+					return
+				}
+			case <-r.Context().Done():
+				return
+			case <-s.stop.Done():
+				return
+			}
+		}
+	}
+}

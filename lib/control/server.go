@@ -5,21 +5,16 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"passenger/lib/protocol"
-	"passenger/lib/unixsock"
 )
 
 const (
@@ -85,38 +80,6 @@ func (s *Server) HandleFeed(path string, feed Source) {
 		}
 		s.watch(w, r, feed)
 	})
-}
-
-func (s *Server) watch(w http.ResponseWriter, r *http.Request, feed Source) {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	rc := http.NewResponseController(w)
-	enc := json.NewEncoder(w)
-	keepAlive := time.NewTicker(protocol.WatchKeepAlive)
-	defer keepAlive.Stop()
-	for {
-		v, changed := feed.Newest()
-		// A reader that does not read holds no more than this goroutine, and
-		// that only so long.
-		_ = rc.SetWriteDeadline(time.Now().Add(3 * protocol.WatchKeepAlive)) // unix sockets have deadlines
-		if enc.Encode(v) != nil || rc.Flush() != nil {
-			return
-		}
-		for waiting := true; waiting; {
-			select {
-			case <-changed:
-				waiting = false
-			case <-keepAlive.C:
-				_ = rc.SetWriteDeadline(time.Now().Add(3 * protocol.WatchKeepAlive))
-				if _, err := w.Write([]byte("\n")); err != nil || rc.Flush() != nil {
-					return
-				}
-			case <-r.Context().Done():
-				return
-			case <-s.stop.Done():
-				return
-			}
-		}
-	}
 }
 
 func (s *Server) init() {
@@ -201,130 +164,4 @@ func (s *Server) Serve(ctx context.Context, l *net.UnixListener) error {
 		return nil
 	}
 	return fmt.Errorf("serve %s: %w", l.Addr(), err)
-}
-
-type peerKey struct{}
-
-func withPeer(ctx context.Context, c net.Conn) context.Context {
-	if uc, ok := c.(*net.UnixConn); ok {
-		if peer, err := unixsock.PeerOf(uc); err == nil {
-			return context.WithValue(ctx, peerKey{}, peer)
-		}
-	}
-	return ctx
-}
-
-// guard lets in root and the daemon's own user, and no browser.
-func (s *Server) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(protocol.HeaderProtocol, strconv.Itoa(protocol.Version))
-		w.Header().Set(protocol.HeaderProgram, ProgramHeader(s.Program, s.Release))
-		if err := s.admit(r); err != nil {
-			replyError(w, err)
-			return
-		}
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // unix sockets have deadlines
-		r.Body = http.MaxBytesReader(w, r.Body, protocol.MaxBody)
-		next.ServeHTTP(w, r)
-	})
-}
-
-func (s *Server) admit(r *http.Request) error {
-	if r.Header.Get("Origin") != "" || r.Header.Get("Referer") != "" {
-		return &protocol.Error{Code: protocol.CodeNotAllowed, Message: "a control socket does not talk to browsers"}
-	}
-	peer, ok := r.Context().Value(peerKey{}).(unixsock.Peer)
-	if !ok || (peer.UID != 0 && peer.UID != os.Geteuid()) {
-		return &protocol.Error{
-			Code:    protocol.CodeNotAllowed,
-			Message: fmt.Sprintf("user %d may not talk to this daemon", peer.UID),
-			Hint:    fmt.Sprintf("run it as root or as user %d", os.Geteuid()),
-		}
-	}
-	if v := r.Header.Get(protocol.HeaderProtocol); v != "" {
-		if n, err := strconv.Atoi(v); err != nil || n > protocol.Version {
-			return &protocol.Error{
-				Code:    protocol.CodeVersionMismatch,
-				Message: fmt.Sprintf("%s speaks protocol %d, the caller %q", s.Program, protocol.Version, v),
-				Hint:    "upgrade " + s.Program,
-			}
-		}
-	}
-	return nil
-}
-
-// Decode reads a request's JSON body into v. Unknown fields are ignored.
-func Decode(r *http.Request, v any) error {
-	if err := json.NewDecoder(r.Body).Decode(v); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return &protocol.Error{Code: protocol.CodeTooLarge, Message: fmt.Sprintf("the body is over %d bytes", tooLarge.Limit)}
-		}
-		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("the body is not the JSON expected: %v", err)}
-	}
-	return nil
-}
-
-// ProgramHeader is the value of protocol.HeaderProgram for this process.
-func ProgramHeader(program, release string) string {
-	return fmt.Sprintf("%s/%s pid=%d", program, release, os.Getpid())
-}
-
-func reply(w http.ResponseWriter, status int, v any) {
-	if v == nil {
-		v = struct{}{}
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		replyError(w, fmt.Errorf("internal error: %w", err))
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(b, '\n')) // the caller is gone; nobody is left to tell
-}
-
-func replyError(w http.ResponseWriter, err error) {
-	var pe *protocol.Error
-	if !errors.As(err, &pe) {
-		pe = &protocol.Error{Code: protocol.CodeInternal, Message: err.Error()}
-	}
-	reply(w, statusOf(pe.Code), protocol.ErrorReply{Error: pe})
-}
-
-// statuses are those of the codes, in the order of their list.
-var statuses = []struct {
-	status int
-	codes  []protocol.Code
-}{
-	{http.StatusBadRequest, []protocol.Code{protocol.CodeBadRequest}},
-	{http.StatusForbidden, []protocol.Code{protocol.CodeNotAllowed}},
-	{http.StatusNotFound, []protocol.Code{protocol.CodeUnknownApp, protocol.CodeUnknownProcess, protocol.CodeUnknownRequest}},
-	{http.StatusConflict, []protocol.Code{protocol.CodeConflict}},
-	{http.StatusRequestEntityTooLarge, []protocol.Code{protocol.CodeTooLarge}},
-	{http.StatusUnprocessableEntity, []protocol.Code{protocol.CodeInvalidApp}},
-	{http.StatusBadGateway, []protocol.Code{protocol.CodeSpawnFailed, protocol.CodeRestartFailed}},
-	{http.StatusServiceUnavailable, []protocol.Code{protocol.CodeStopping, protocol.CodeNotReady}},
-	{http.StatusGatewayTimeout, []protocol.Code{protocol.CodeTimeout}},
-	{http.StatusHTTPVersionNotSupported, []protocol.Code{protocol.CodeVersionMismatch}},
-}
-
-func statusOf(code protocol.Code) int {
-	for _, s := range statuses {
-		if slices.Contains(s.codes, code) {
-			return s.status
-		}
-	}
-	return http.StatusInternalServerError
-}
-
-// ID returns a path value that names a process, app or proxy, or an error if
-// it is none that could exist.
-func ID(r *http.Request, name string) (string, error) {
-	v := r.PathValue(name)
-	ok := v != "" && len(v) <= 64 && v[0] != '.' && strings.Trim(v, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
-	if !ok {
-		return "", &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is no %s", v, name)}
-	}
-	return v, nil
 }

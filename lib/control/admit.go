@@ -1,0 +1,64 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"passenger/lib/protocol"
+	"passenger/lib/unixsock"
+)
+
+type peerKey struct{}
+
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	if uc, ok := c.(*net.UnixConn); ok {
+		if peer, err := unixsock.PeerOf(uc); err == nil {
+			return context.WithValue(ctx, peerKey{}, peer)
+		}
+	}
+	return ctx
+}
+
+// guard lets in root and the daemon's own user, and no browser.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(protocol.HeaderProtocol, strconv.Itoa(protocol.Version))
+		w.Header().Set(protocol.HeaderProgram, ProgramHeader(s.Program, s.Release))
+		if err := s.admit(r); err != nil {
+			replyError(w, err)
+			return
+		}
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // unix sockets have deadlines
+		r.Body = http.MaxBytesReader(w, r.Body, protocol.MaxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) admit(r *http.Request) error {
+	if r.Header.Get("Origin") != "" || r.Header.Get("Referer") != "" {
+		return &protocol.Error{Code: protocol.CodeNotAllowed, Message: "a control socket does not talk to browsers"}
+	}
+	peer, ok := r.Context().Value(peerKey{}).(unixsock.Peer)
+	if !ok || (peer.UID != 0 && peer.UID != os.Geteuid()) {
+		return &protocol.Error{
+			Code:    protocol.CodeNotAllowed,
+			Message: fmt.Sprintf("user %d may not talk to this daemon", peer.UID),
+			Hint:    fmt.Sprintf("run it as root or as user %d", os.Geteuid()),
+		}
+	}
+	if v := r.Header.Get(protocol.HeaderProtocol); v != "" {
+		if n, err := strconv.Atoi(v); err != nil || n > protocol.Version {
+			return &protocol.Error{
+				Code:    protocol.CodeVersionMismatch,
+				Message: fmt.Sprintf("%s speaks protocol %d, the caller %q", s.Program, protocol.Version, v),
+				Hint:    "upgrade " + s.Program,
+			}
+		}
+	}
+	return nil
+}

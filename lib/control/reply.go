@@ -1,0 +1,89 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"passenger/lib/protocol"
+)
+
+// Decode reads a request's JSON body into v. Unknown fields are ignored.
+func Decode(r *http.Request, v any) error {
+	if err := json.NewDecoder(r.Body).Decode(v); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return &protocol.Error{Code: protocol.CodeTooLarge, Message: fmt.Sprintf("the body is over %d bytes", tooLarge.Limit)}
+		}
+		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("the body is not the JSON expected: %v", err)}
+	}
+	return nil
+}
+
+// ProgramHeader is the value of protocol.HeaderProgram for this process.
+func ProgramHeader(program, release string) string {
+	return fmt.Sprintf("%s/%s pid=%d", program, release, os.Getpid())
+}
+
+func reply(w http.ResponseWriter, status int, v any) {
+	if v == nil {
+		v = struct{}{}
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		replyError(w, fmt.Errorf("internal error: %w", err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(b, '\n')) // the caller is gone; nobody is left to tell
+}
+
+func replyError(w http.ResponseWriter, err error) {
+	var pe *protocol.Error
+	if !errors.As(err, &pe) {
+		pe = &protocol.Error{Code: protocol.CodeInternal, Message: err.Error()}
+	}
+	reply(w, statusOf(pe.Code), protocol.ErrorReply{Error: pe})
+}
+
+// statuses are those of the codes, in the order of their list.
+var statuses = []struct {
+	status int
+	codes  []protocol.Code
+}{
+	{http.StatusBadRequest, []protocol.Code{protocol.CodeBadRequest}},
+	{http.StatusForbidden, []protocol.Code{protocol.CodeNotAllowed}},
+	{http.StatusNotFound, []protocol.Code{protocol.CodeUnknownApp, protocol.CodeUnknownProcess, protocol.CodeUnknownRequest}},
+	{http.StatusConflict, []protocol.Code{protocol.CodeConflict}},
+	{http.StatusRequestEntityTooLarge, []protocol.Code{protocol.CodeTooLarge}},
+	{http.StatusUnprocessableEntity, []protocol.Code{protocol.CodeInvalidApp}},
+	{http.StatusBadGateway, []protocol.Code{protocol.CodeSpawnFailed, protocol.CodeRestartFailed}},
+	{http.StatusServiceUnavailable, []protocol.Code{protocol.CodeStopping, protocol.CodeNotReady}},
+	{http.StatusGatewayTimeout, []protocol.Code{protocol.CodeTimeout}},
+	{http.StatusHTTPVersionNotSupported, []protocol.Code{protocol.CodeVersionMismatch}},
+}
+
+func statusOf(code protocol.Code) int {
+	for _, s := range statuses {
+		if slices.Contains(s.codes, code) {
+			return s.status
+		}
+	}
+	return http.StatusInternalServerError
+}
+
+// ID returns a path value that names a process, app or proxy, or an error if
+// it is none that could exist.
+func ID(r *http.Request, name string) (string, error) {
+	v := r.PathValue(name)
+	ok := v != "" && len(v) <= 64 && v[0] != '.' && strings.Trim(v, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+	if !ok {
+		return "", &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is no %s", v, name)}
+	}
+	return v, nil
+}
