@@ -8,10 +8,18 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // ErrLocked says that another daemon of the kind holds the directory.
 var ErrLocked = errors.New("held by another daemon")
+
+// [Dir.Holder] has the lock for an instant, so whoever finds it taken tries
+// again a few times.
+const (
+	holderRetries = 3
+	holderPause   = 10 * time.Millisecond
+)
 
 // A Lock is held by a running daemon. Take it before unlinking a stale socket.
 type Lock struct{ f *os.File }
@@ -24,7 +32,15 @@ func (d Dir) Lock(daemon string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	for range holderRetries {
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			break
+		}
+		time.Sleep(holderPause)
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err != nil {
 		defer f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock %s: %w (pid %s)", path, ErrLocked, holder(path))

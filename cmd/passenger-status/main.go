@@ -1,0 +1,183 @@
+// Command passenger-status shows what runs in a state directory, what waits
+// and what it costs.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-isatty"
+
+	"passenger/lib/cli"
+	"passenger/lib/statedir"
+	"passenger/lib/status"
+)
+
+const program = "passenger-status"
+
+type command struct {
+	cli.Common
+	Format string `enum:"text,json" default:"text" placeholder:"FORMAT" help:"What to print: text or json."`
+	Watch  bool   `help:"Print it again every second until interrupted."`
+	App    string `arg:"" optional:"" help:"Show only this app."`
+}
+
+func main() {
+	cli.Main(program, "Show what runs, what waits and what it costs.", &command{})
+}
+
+// Run prints the status once, or until ctx ends. With --watch only the first
+// look can fail because nothing runs: a later one shows that it stopped.
+func (c *command) Run(ctx context.Context) error {
+	dir, err := c.dir()
+	if err != nil {
+		return err
+	}
+	st, err := c.look(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if !st.Running() {
+		return notThere(fmt.Sprintf("nothing is running in %q", dir.Path()))
+	}
+	if !c.Watch {
+		if err := c.print(st); err != nil {
+			return err
+		}
+		return unanswered(st)
+	}
+	return c.watch(ctx, dir, st)
+}
+
+func (c *command) watch(ctx context.Context, dir statedir.Dir, st status.Status) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		if err := c.print(st); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		next, err := c.look(ctx, dir)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		next.Since(st)
+		st = next
+	}
+}
+
+// dir is the directory that was named, else the one in which something runs.
+func (c *command) dir() (statedir.Dir, error) {
+	if c.StateDir != "" {
+		return statedir.At(c.StateDir), nil
+	}
+	switch found := status.Find(); len(found) {
+	case 0:
+		return statedir.Dir{}, notThere(fmt.Sprintf("nothing is running in %q or beside it", statedir.Default()))
+	case 1:
+		return statedir.At(found[0]), nil
+	default:
+		return statedir.Dir{}, &cli.Error{
+			Err:    fmt.Errorf("%d state directories are in use", len(found)),
+			Status: cli.Usage,
+			Hint:   "choose one with --state-dir:",
+			Body:   "  " + strings.Join(found, "\n  ") + "\n",
+		}
+	}
+}
+
+func notThere(message string) error {
+	return &cli.Error{
+		Err: errors.New(message), Status: cli.NotThere,
+		Hint: `start an app with "passenger start", or pass the --state-dir of what runs`,
+	}
+}
+
+// look gathers a status and cuts it down to what was asked for.
+func (c *command) look(ctx context.Context, dir statedir.Dir) (status.Status, error) {
+	snapshot, err := status.Caller{Program: program, Release: cli.Release}.Gather(ctx, dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return status.Status{}, notThere(fmt.Sprintf("nothing is running in %q: no such directory", dir.Path()))
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return status.Status{}, cli.Hint(fmt.Errorf("cannot look: %w", err), "run it as root or as the user that the daemons run as")
+	}
+	if err != nil {
+		return status.Status{}, fmt.Errorf("cannot look: %w", err)
+	}
+	st := snapshot.Status()
+	if names := st.AppNames(); c.App != "" && st.Running() && !st.Only(c.App) {
+		return status.Status{}, unknownApp(c.App, names)
+	}
+	return st, nil
+}
+
+func unknownApp(typed string, names []string) error {
+	if near := status.Nearest(typed, names); near != "" {
+		return fmt.Errorf("unknown app %q; did you mean %q?", typed, near)
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("unknown app %q; there are no apps", typed)
+	}
+	return cli.Hint(fmt.Errorf("unknown app %q", typed), "the apps are %s", strings.Join(names, ", "))
+}
+
+// unanswered is an error that names the parts that did not answer, nil if all
+// did.
+func unanswered(st status.Status) error {
+	var parts []string
+	for _, p := range st.Parts {
+		if p.State != status.Up {
+			parts = append(parts, fmt.Sprintf("passenger-%s (%s)", p.Name, p.Error))
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return cli.Hint(fmt.Errorf("no answer from %s", strings.Join(parts, ", ")),
+		"what is shown comes from the other parts and from files in %s", st.StateDir)
+}
+
+// print writes the status to stdout. On a terminal that is watched each one
+// overwrites the one before.
+func (c *command) print(st status.Status) error {
+	terminal := isatty.IsTerminal(os.Stdout.Fd())
+	out := ""
+	switch {
+	case c.Format == "json":
+		b, err := marshal(st, !c.Watch)
+		if err != nil {
+			return fmt.Errorf("internal error: %w", err)
+		}
+		out = string(b) + "\n"
+	default:
+		out = st.Text(status.Style{Colour: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"})
+		if c.Watch && terminal {
+			out = "\x1b[H" + strings.ReplaceAll(out, "\n", "\x1b[K\n") + "\x1b[J"
+		} else if c.Watch {
+			out += "\n"
+		}
+	}
+	_, err := os.Stdout.WriteString(out)
+	return err
+}
+
+func marshal(v any, indent bool) ([]byte, error) {
+	if indent {
+		return json.MarshalIndent(v, "", "  ")
+	}
+	return json.Marshal(v)
+}

@@ -1,0 +1,206 @@
+package status
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// Status merges the answers. Where two parts know the same thing, the one that
+// decides it is believed: the pool on an app, the spawner on a process, the
+// proxy on requests.
+func (s Snapshot) Status() Status {
+	st := Status{
+		Version: protocol.Version, At: s.At, StateDir: s.StateDir,
+		OK:            !slices.ContainsFunc(s.Parts, func(p Part) bool { return p.State != Up }),
+		Parts:         s.Parts,
+		Warnings:      s.warnings(),
+		RoutesVersion: s.Routes.Version,
+		Apps:          []App{},
+	}
+	if s.Apps != nil {
+		st.MaxPoolSize = &s.Apps.MaxPoolSize
+	}
+	if s.Proxy != nil {
+		st.Connections = &s.Proxy.Connections
+		st.RoutesVersion = s.Proxy.RoutesVersion
+	}
+	for _, name := range s.appNames() {
+		st.Apps = append(st.Apps, s.app(name))
+	}
+	return st
+}
+
+func (s Snapshot) warnings() []string {
+	w := []string{}
+	if s.Apps != nil && s.Processes != nil && !s.Apps.SpawnerUp {
+		w = append(w, "the pool is not connected to the spawner: nothing is started or stopped")
+	}
+	if s.Apps != nil && s.Proxy != nil && len(s.Apps.Proxies) == 0 {
+		w = append(w, "the proxy does not report to the pool: it may serve from an old route table")
+	}
+	return w
+}
+
+func (s Snapshot) appNames() []string {
+	var names []string
+	if s.Apps != nil {
+		for _, a := range s.Apps.Apps {
+			names = append(names, a.Name)
+		}
+	} else {
+		for _, r := range s.Routes.Apps {
+			names = append(names, r.App)
+		}
+	}
+	for _, p := range s.known() {
+		if p.Exit == nil {
+			names = append(names, p.App)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// known returns the processes that the spawner tells, else those of the records.
+func (s Snapshot) known() []protocol.Process {
+	if s.Processes != nil {
+		return s.Processes.Processes
+	}
+	return s.Records
+}
+
+func (s Snapshot) app(name string) App {
+	a := App{Name: name, State: unknownState, Processes: []Process{}, Exited: []Process{}}
+	pooled := map[string]protocol.AppProcess{}
+	if i := s.pooled(name); i >= 0 {
+		pa := s.Apps.Apps[i]
+		a.describe(pa)
+		for _, p := range pa.Processes {
+			pooled[p.ID] = p
+		}
+	} else if i := slices.IndexFunc(s.Routes.Apps, func(r protocol.Route) bool { return r.App == name }); i >= 0 {
+		r := s.Routes.Apps[i]
+		a.Generation, a.ServerNames, a.BaseURI, a.LastError = r.Generation, r.ServerNames, r.BaseURI, r.Error
+	}
+	s.count(&a)
+	for _, p := range s.known() {
+		if p.App != name {
+			continue
+		}
+		ap, ok := pooled[p.ID]
+		delete(pooled, p.ID)
+		if !ok {
+			ap = protocol.AppProcess{}
+			ap.State = s.routed(p)
+		}
+		a.add(p, s.process(p, ap, ok))
+	}
+	for _, p := range pooled { // those that only the pool knows, yet
+		a.add(p.Process, s.process(p.Process, p, true))
+	}
+	slices.SortFunc(a.Processes, func(p, q Process) int {
+		return cmp.Or(p.StartedAt.Compare(q.StartedAt), cmp.Compare(p.ID, q.ID))
+	})
+	slices.SortFunc(a.Exited, func(p, q Process) int { return q.Exit.At.Compare(p.Exit.At) })
+	return a
+}
+
+// add files a process under those that run or those that exited.
+func (a *App) add(p protocol.Process, merged Process) {
+	a.Type = cmp.Or(a.Type, p.Type)
+	a.AppRoot = cmp.Or(a.AppRoot, p.AppRoot)
+	if merged.Exit != nil {
+		a.Exited = append(a.Exited, merged)
+		return
+	}
+	a.Processes = append(a.Processes, merged)
+}
+
+// describe takes over what the pool says of the app itself.
+func (a *App) describe(pa protocol.App) {
+	a.State, a.Generation = pa.State, pa.Generation
+	a.Type, a.AppRoot, a.Environment = pa.Config.Type, pa.Config.AppRoot, pa.Config.Environment
+	a.ServerNames, a.BaseURI = pa.Config.ServerNames, pa.Config.BaseURI
+	a.MinInstances, a.MaxInstances = pa.Config.MinInstances, pa.Config.MaxInstances
+	a.Queued, a.OldestWait = &pa.Queued, pa.OldestWait
+	a.Failures, a.NextTry, a.LastError = pa.Failures, pa.NextTry, pa.LastError
+}
+
+func (s Snapshot) pooled(name string) int {
+	if s.Apps == nil {
+		return -1
+	}
+	return slices.IndexFunc(s.Apps.Apps, func(a protocol.App) bool { return a.Name == name })
+}
+
+// alone says that the proxy that answered is the only one, so that its own
+// numbers are newer than the pool's sums and no smaller.
+func (s Snapshot) alone() bool {
+	return s.Proxy != nil && (s.Apps == nil || len(s.Apps.Proxies) <= 1)
+}
+
+// count takes over the proxy's numbers of the app.
+func (s Snapshot) count(a *App) {
+	if s.Proxy == nil {
+		return
+	}
+	r := s.Proxy.Report.Apps[a.Name] // missing: nothing counted yet
+	a.Requests, a.Rejected = &r.Requests, &r.Rejected
+	if s.alone() {
+		a.Queued, a.OldestWait = &r.Queued, r.OldestWait
+	}
+}
+
+// routed returns the state of a process that the pool told nothing of: that of
+// its record, but draining if the route table says so.
+func (s Snapshot) routed(p protocol.Process) protocol.State {
+	for _, r := range s.Routes.Apps {
+		for _, rp := range r.Processes {
+			if rp.ID == p.ID && rp.Draining && p.State == protocol.Ready {
+				return protocol.Draining
+			}
+		}
+	}
+	return p.State
+}
+
+// process merges what the spawner or a record says of a process with what the
+// pool says of it and with the proxy's numbers.
+func (s Snapshot) process(p protocol.Process, ap protocol.AppProcess, pooled bool) Process {
+	m := Process{
+		ID: p.ID, PID: p.PID, Generation: p.Generation, State: ap.State,
+		Address: p.Address, DataProtocol: p.DataProtocol, Concurrency: p.Concurrency,
+		User: p.User, Command: p.Command,
+		StartedAt: p.StartedAt, Adopted: p.Adopted, Usage: p.Usage, Exit: p.Exit,
+	}
+	if p.State == protocol.Stopping || p.State == protocol.Exited {
+		m.State = p.State // the spawner knows it first
+	}
+	if !p.StartedAt.IsZero() {
+		m.Uptime = max(0, s.At.Sub(p.StartedAt).Seconds())
+		if p.Exit != nil {
+			m.Uptime = max(0, p.Exit.At.Sub(p.StartedAt).Seconds())
+		}
+	}
+	if pooled {
+		m.InFlight, m.Processed, m.LastUsed = &ap.InFlight, &ap.Processed, ap.LastUsed
+	}
+	if s.alone() {
+		r := s.Proxy.Report.Processes[p.ID] // missing: never used
+		m.InFlight = &r.InFlight
+		processed := max(r.Processed, ap.Processed)
+		m.Processed = &processed
+		m.LastUsed = later(m.LastUsed, r.LastUsed)
+	}
+	return m
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

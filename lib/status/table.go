@@ -1,0 +1,74 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Style says how text is marked for a terminal. The zero Style is plain.
+type Style struct{ Colour bool }
+
+func (st Style) mark(code, s string) string {
+	if !st.Colour || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (st Style) bold(s string) string   { return st.mark("1", s) }
+func (st Style) dim(s string) string    { return st.mark("2", s) }
+func (st Style) red(s string) string    { return st.mark("1;31", s) }
+func (st Style) yellow(s string) string { return st.mark("33", s) }
+func (st Style) green(s string) string  { return st.mark("32", s) }
+
+// A cell is plain text and how to mark it; mark is nil for as it is.
+type cell struct {
+	text string
+	mark func(string) string
+}
+
+// A table aligns columns. Widths are those of the plain text, so marks move
+// nothing.
+type table struct {
+	right []bool // columns aligned to the right; the others to the left
+	rows  [][]cell
+}
+
+func (t *table) add(row ...cell) { t.rows = append(t.rows, row) }
+
+// write appends the rows, each behind indent and with two spaces between
+// columns and none at the end.
+func (t *table) write(b *strings.Builder, indent string) {
+	var widths []int
+	for _, row := range t.rows {
+		for i, c := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
+		}
+	}
+	for _, row := range t.rows {
+		line := indent
+		for i, c := range row {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text))
+			text := c.text
+			if c.mark != nil {
+				text = c.mark(text)
+			}
+			switch {
+			case i < len(t.right) && t.right[i]:
+				line += pad + text
+			case i == len(row)-1:
+				line += text
+			default:
+				line += text + pad
+			}
+			if i < len(row)-1 {
+				line += "  "
+			}
+		}
+		fmt.Fprintln(b, strings.TrimRight(line, " "))
+	}
+}

@@ -1,0 +1,245 @@
+package status
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+const (
+	shownExits  = 3 // of the processes that ended lately, for each app
+	shownOutput = 5 // last lines of an app that did not become ready
+)
+
+// Text renders the status for people.
+func (s Status) Text(st Style) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s\n\n", st.bold(s.StateDir), st.dim(s.At.Format("2006-01-02 15:04:05")))
+	s.writeParts(&b, st)
+	for _, w := range s.Warnings {
+		fmt.Fprintf(&b, "%s %s\n", st.yellow("warning:"), w)
+	}
+	for _, a := range s.Apps {
+		fmt.Fprintln(&b)
+		s.writeApp(&b, st, a)
+	}
+	if len(s.Apps) == 0 {
+		fmt.Fprintln(&b, "\nno apps")
+	}
+	return b.String()
+}
+
+func (s Status) writeParts(b *strings.Builder, st Style) {
+	var t table
+	for _, p := range s.Parts {
+		row := []cell{{"passenger-" + p.Name, nil}}
+		switch p.State {
+		case Up:
+			row = append(row, cell{"up", st.green}, pid(p.PID), cell{span(p.Uptime), nil}, cell{s.about(p), nil})
+		case Silent:
+			row = append(row, cell{"silent", st.red}, pid(p.PID), cell{none, nil}, cell{p.Error, st.red})
+		default:
+			row = append(row, cell{"down", st.red}, pid(p.PID), cell{none, nil}, cell{p.Error, st.red})
+		}
+		t.add(row...)
+	}
+	t.write(b, "")
+}
+
+func pid(n int) cell {
+	if n == 0 {
+		return cell{none, nil}
+	}
+	return cell{"pid " + strconv.Itoa(n), nil}
+}
+
+// about is what there is to say of a part that answered.
+func (s Status) about(p Part) string {
+	switch {
+	case p.Name == "pool" && s.MaxPoolSize != nil:
+		n := 0
+		for _, a := range s.Apps {
+			n += len(a.Processes)
+		}
+		return fmt.Sprintf("%d of at most %s", n, plural(*s.MaxPoolSize, "process", "processes"))
+	case p.Name == "proxy" && s.Connections != nil:
+		return fmt.Sprintf("%s, on %s", plural(*s.Connections, "connection", "connections"), strings.Join(p.Listen, ", "))
+	}
+	return ""
+}
+
+func (s Status) writeApp(b *strings.Builder, st Style, a App) {
+	fmt.Fprintf(b, "%s  %s\n", st.bold(a.Name), st.state(a.State))
+	fmt.Fprintf(b, "  %s\n", a.place())
+	fmt.Fprintf(b, "  %s\n", a.traffic(st))
+	a.writeError(b, st, s.At)
+	if len(a.Processes) == 0 {
+		fmt.Fprintln(b, "  no processes")
+	} else {
+		s.writeProcesses(b, st, a)
+	}
+	for i, p := range a.Exited {
+		if i == shownExits {
+			fmt.Fprintf(b, "  %d more exited lately\n", len(a.Exited)-i)
+			break
+		}
+		fmt.Fprintf(b, "  pid %d exited %s after %s: %s\n", p.PID, ago(s.At, p.Exit.At), span(p.Uptime), printable(p.Exit.Cause))
+	}
+}
+
+// place says where the app is and as what it runs.
+func (a App) place() string {
+	var parts []string
+	for _, s := range []string{a.AppRoot, a.Type, a.Environment} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	parts = append(parts, fmt.Sprintf("generation %d", a.Generation))
+	if len(a.ServerNames) > 0 || (a.BaseURI != "" && a.BaseURI != "/") {
+		host := "any host"
+		if len(a.ServerNames) > 0 {
+			host = strings.Join(a.ServerNames, " ")
+		}
+		parts = append(parts, "serves "+host+strings.TrimSuffix(" "+a.BaseURI, " /"))
+	}
+	return strings.TrimSpace(strings.Join(parts, ", "))
+}
+
+// traffic says what waits and what was served.
+func (a App) traffic(st Style) string {
+	var parts []string
+	if a.Queued == nil {
+		parts = append(parts, "queue unknown")
+	} else if *a.Queued == 0 {
+		parts = append(parts, "queue empty")
+	} else {
+		waits := fmt.Sprintf("%s, the oldest for %s", plural(*a.Queued, "request waits", "requests wait"), span(a.OldestWait))
+		parts = append(parts, st.yellow(waits))
+	}
+	if a.Requests != nil {
+		parts = append(parts, plural(int(*a.Requests), "request served", "requests served"))
+	}
+	if a.Rejected != nil && *a.Rejected > 0 {
+		parts = append(parts, st.red(count(*a.Rejected)+" rejected"))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// writeError says why the last start failed, if it did.
+func (a App) writeError(b *strings.Builder, st Style, now time.Time) {
+	if a.LastError == nil {
+		return
+	}
+	e := a.LastError
+	fmt.Fprintf(b, "  %s %s\n", st.red("last start failed "+ago(now, e.At)+":"), printable(e.Summary))
+	if a.Failures > 0 {
+		line := plural(a.Failures, "failure", "failures in a row")
+		if !a.NextTry.IsZero() {
+			line += ", next try in " + span(max(0, a.NextTry.Sub(now).Seconds()))
+		}
+		fmt.Fprintf(b, "    %s\n", line)
+	}
+	if e.Advice != "" {
+		fmt.Fprintf(b, "    advice: %s\n", printable(e.Advice))
+	}
+	for _, line := range e.Output[max(0, len(e.Output)-shownOutput):] {
+		fmt.Fprintf(b, "    app: %s\n", printable(line))
+	}
+}
+
+// printable replaces what could move the cursor of the reader's terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r == 0x7f || 0x80 <= r && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func (s Status) writeProcesses(b *strings.Builder, st Style, a App) {
+	t := table{right: []bool{true, false, true, true, true, true, true, true, false}}
+	var head []cell
+	for _, h := range []string{"PID", "STATE", "IN FLIGHT", "PROCESSED", "MEMORY", "CPU", "UPTIME", "LAST USED", "ADDRESS"} {
+		head = append(head, cell{h, st.dim})
+	}
+	t.add(head...)
+	for _, p := range a.Processes {
+		state := string(p.State)
+		if p.Generation != a.Generation {
+			state += fmt.Sprintf(" (generation %d)", p.Generation)
+		}
+		t.add(cell{strconv.Itoa(p.PID), nil}, cell{state, func(string) string { return st.state(state) }},
+			cell{p.inFlight(), nil}, cell{p.processed(), nil}, cell{p.memory(), nil}, cell{p.cpu(), nil},
+			cell{span(p.Uptime), nil}, cell{p.lastUsed(s.At), nil}, cell{s.address(p.Address), nil})
+	}
+	t.write(b, "  ")
+}
+
+// state marks a state by how good it is.
+func (st Style) state(state string) string {
+	switch word, _, _ := strings.Cut(state, " "); word {
+	case protocol.AppReady, protocol.AppIdle:
+		return st.green(state)
+	case protocol.AppBackoff, string(protocol.Exited):
+		return st.red(state)
+	}
+	return st.yellow(state)
+}
+
+func (p Process) inFlight() string {
+	if p.InFlight == nil {
+		return none
+	}
+	return strconv.Itoa(*p.InFlight)
+}
+
+func (p Process) processed() string {
+	if p.Processed == nil {
+		return none
+	}
+	return count(*p.Processed)
+}
+
+func (p Process) memory() string {
+	if p.Usage == nil {
+		return none
+	}
+	return size(p.Usage.PSS)
+}
+
+func (p Process) cpu() string {
+	if p.Usage == nil {
+		return none
+	}
+	if p.CPUPercent != nil {
+		return fmt.Sprintf("%s %.0f%%", span(p.Usage.CPU), *p.CPUPercent)
+	}
+	return span(p.Usage.CPU)
+}
+
+func (p Process) lastUsed(now time.Time) string {
+	if p.Processed == nil {
+		return none
+	}
+	return ago(now, p.LastUsed)
+}
+
+// address shortens a socket's path below the state directory, which the first
+// line names.
+func (s Status) address(a string) string {
+	if a == "" {
+		return none
+	}
+	if path, ok := strings.CutPrefix(a, "unix:"); ok {
+		if rel, err := filepath.Rel(s.StateDir, path); err == nil && filepath.IsLocal(rel) {
+			return rel
+		}
+	}
+	return a
+}
