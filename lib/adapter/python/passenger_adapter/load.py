@@ -1,0 +1,160 @@
+"""Finding the application callable, and saying why it cannot be loaded."""
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class NoApplication(Exception):
+    """The module was loaded but holds no WSGI callable."""
+
+
+class NoStartupFile(Exception):
+    """The startup file does not exist."""
+
+
+def application(target):
+    """Return the callable that target names: FILE.py or MODULE, and then
+    perhaps :ATTRIBUTE, without which it is called application or app.
+    """
+    root = os.getcwd()
+    sys.path.insert(0, root)
+    place, _, attribute = target.partition(":")
+    sys.argv[:] = [place]
+    if place.endswith(".py") or "/" in place:
+        module = _load_file(root, os.path.join(root, place))
+    else:
+        module = importlib.import_module(place)
+    return _callable(module, place, attribute)
+
+
+def _callable(module, place, attribute):
+    for name in [attribute] if attribute else ["application", "app"]:
+        found = module
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if callable(found):
+            return found
+        if found is not None:
+            raise NoApplication('"%s" in %s is not callable' % (name, place))
+    raise NoApplication('%s has no callable "%s"' % (place, attribute or "application"))
+
+
+def _load_file(root, path):
+    if not os.path.exists(path):
+        raise NoStartupFile(path)
+    name = _module_name(root, path)
+    if name:
+        return importlib.import_module(name)
+
+    # No name that an import statement could use, or one that is taken: the
+    # file is loaded by its path. Its siblings are importable all the same.
+    directory, base = os.path.split(path)
+    if directory not in sys.path:
+        sys.path.insert(1, directory)
+    name = os.path.splitext(base)[0]
+    if name in sys.modules:
+        name = "passenger_app_" + name
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _module_name(root, path):
+    """The dotted name by which the application itself would import path, or
+    None if there is none.
+    """
+    relative = os.path.relpath(path, root)
+    if not relative.endswith(".py"):
+        return None
+    parts = relative[:-3].split(os.sep)
+    if not all(part.isidentifier() for part in parts):
+        return None
+    for depth in range(1, len(parts)):
+        if not os.path.exists(os.path.join(root, *(parts[:depth] + ["__init__.py"]))):
+            return None
+    if parts[0] in sys.modules or parts[0] in sys.builtin_module_names:
+        return None
+    return ".".join(parts)
+
+
+def print_backtrace(error):
+    """Write error as Python would, without the adapter's own frames."""
+    frames = error.__traceback__
+    while frames and _is_ours(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    # All frames are ours if the application broke a rule of WSGI.
+    error = error.with_traceback(frames or error.__traceback__)
+    # One write, so that the lines stay together.
+    text = traceback.format_exception(type(error), error, error.__traceback__)
+    sys.stderr.write("".join(text))
+    sys.stderr.flush()
+
+
+def _is_ours(filename):
+    return filename.startswith(_HERE) or filename.startswith("<frozen importlib")
+
+
+def explain(error):
+    """Return category, summary and advice for an error of application()."""
+    if isinstance(error, NoStartupFile):
+        return ("config", "the startup file %s does not exist" % error,
+                'Check "startup_file" in Passengerfile.json; it is relative to the application\'s directory.')
+    if isinstance(error, NoApplication):
+        return ("app", str(error),
+                "Define the WSGI callable under the name application, or name it in "
+                '"startup_file" as FILE.py:NAME.')
+    if isinstance(error, SyntaxError):
+        return ("syntax", "syntax error in %s, line %s: %s" % (error.filename, error.lineno, error.msg),
+                "Correct that line; %s is the Python that reads it." % sys.executable)
+    if isinstance(error, ImportError):
+        return _explain_import(error)
+    if isinstance(error, PermissionError):
+        return ("permission", "the application may not open %s%s" % (error.filename, _where(error)),
+                "Let the user that the application runs as read it, and enter each directory above it.")
+    if isinstance(error, SystemExit):
+        return ("exit", "the application called exit(%r) while it was loading%s" % (error.code, _where(error)),
+                "Its output says why, if it does; a WSGI file must only define the callable.")
+    return ("app", "%s while the application was loading%s" % (_one_line(error), _where(error)),
+            "The output holds the whole backtrace.")
+
+
+def _explain_import(error):
+    name = error.name or ""
+    if isinstance(error, ModuleNotFoundError) and name:
+        top = name.partition(".")[0]
+        if top in sys.modules or os.path.exists(os.path.join(os.getcwd(), top)):
+            return ("dependency", 'the module "%s" is missing%s' % (name, _where(error)),
+                    'There is a "%s", but nothing of that name in it: is it complete, and the right version?' % top)
+        return ("dependency", 'the module "%s" is missing%s' % (name, _where(error)), _how_to_install())
+    return ("dependency", "%s%s" % (_one_line(error), _where(error)),
+            "A module was found but not what it should hold: its version may not fit. " + _how_to_install())
+
+
+def _how_to_install():
+    if sys.prefix != sys.base_prefix:
+        return "Install it into the virtualenv in use: %s -m pip install …" % sys.executable
+    return ("The interpreter in use is %s, without a virtualenv. Make one in .venv in the application's "
+            'directory and install the requirements there, or set "python" in Passengerfile.json.' % sys.executable)
+
+
+def _where(error):
+    """The innermost place in the application's own files, as " (FILE:LINE)"."""
+    place = ""
+    root = os.getcwd() + os.sep
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        filename = frame.f_code.co_filename
+        inside = filename.startswith(root) and "site-packages" not in filename
+        if inside and not _is_ours(filename):
+            place = " (%s:%d)" % (filename[len(root):], line)
+    return place
+
+
+def _one_line(error):
+    text = " ".join(str(error).split())
+    return "%s: %s" % (type(error).__name__, text) if text else type(error).__name__

@@ -1,0 +1,238 @@
+"""start_response, write, and what is sent for what the application returns."""
+import os
+import re
+import stat
+import sys
+
+from . import load
+
+_PASS, _LENGTH, _HOP = range(3)
+
+# What each header name seen so far is. Names are few, and looking one up costs
+# less than checking it.
+_kinds = {}
+_KINDS_MOST = 1000
+
+# A server's business, which an application can only get wrong.
+_HOP_BY_HOP = ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection")
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+
+_FAILED = b"500 Internal Server Error: the application failed; its output says why.\n"
+
+
+def _kind(name):
+    if type(name) is not str or not _TOKEN.match(name):
+        raise ValueError("%r is not a header name" % (name,))
+    lower = name.lower()
+    kind = _LENGTH if lower == "content-length" else _HOP if lower in _HOP_BY_HOP else _PASS
+    if len(_kinds) < _KINDS_MOST:
+        _kinds[name] = kind
+    return kind
+
+
+class FileWrapper:
+    """wsgi.file_wrapper: sent by sendfile(2) if it holds a regular file."""
+
+    def __init__(self, filelike, block_size=65536):
+        self.filelike = filelike
+        self.block_size = block_size
+        if hasattr(filelike, "close"):
+            self.close = filelike.close
+
+    def __iter__(self):
+        return iter(lambda: self.filelike.read(self.block_size), b"")
+
+    def extent(self):
+        """Return descriptor, offset and count of what is left of the file, or
+        None if it is not one that the kernel can send.
+        """
+        try:
+            descriptor = self.filelike.fileno()
+            offset = self.filelike.tell()
+            info = os.fstat(descriptor)
+        except (AttributeError, OSError, ValueError):
+            return None  # io.BytesIO, a socket, an archive's member
+        if not stat.S_ISREG(info.st_mode):
+            return None
+        return descriptor, offset, max(info.st_size - offset, 0)
+
+
+class Response:
+    """The answer to one request.
+
+    The head is sent with the first byte of the body, as late as WSGI allows.
+    Every response is delimited: by the length that the application gave or
+    that can be known, else by the chunked coding.
+    """
+
+    __slots__ = ("_connection", "_input", "_is_head", "_status", "_headers", "_sent", "_silent", "_room")
+
+    def __init__(self, connection, environ):
+        self._connection = connection
+        self._input = environ["wsgi.input"]
+        self._is_head = environ["REQUEST_METHOD"] == "HEAD"
+        self._status = None
+        self._headers = None
+        self._sent = False  # the head is
+        self._silent = False  # no body is sent, whatever the application makes
+        self._room = None  # bytes still to send; None in the chunked coding
+
+    def start(self, status, headers, exc_info=None):
+        """The start_response of PEP 3333."""
+        if exc_info:
+            try:
+                if self._sent:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # it holds this frame
+        elif self._status is not None:
+            raise AssertionError("start_response was called a second time without exc_info")
+        self._status = status
+        self._headers = headers
+        return self.write
+
+    def send(self, result):
+        """Send what the application returned."""
+        kind = type(result)
+        if (kind is list or kind is tuple) and not self._sent:
+            self._send_whole(result[0] if len(result) == 1 else b"".join(result))
+            return
+        extent = result.extent() if kind is FileWrapper and not self._sent else None
+        if extent:
+            self._send_file(*extent)
+            return
+        for data in result:
+            if data:
+                self.write(data)
+        self._end()
+
+    def write(self, data):
+        """Send data before returning: the write callable of PEP 3333."""
+        if not isinstance(data, bytes):
+            raise TypeError("the body must be made of bytes, not of %s" % type(data).__name__)
+        head = b"" if self._sent else self._head(None)
+        if self._silent or not data:
+            data = b""
+        elif self._room is None:
+            self._connection.send(b"%s%x\r\n" % (head, len(data)), data, b"\r\n")
+            return
+        else:
+            data = self._fit(data)
+        if head or data:
+            self._connection.send(head, data)
+
+    def _send_whole(self, data):
+        if not isinstance(data, bytes):
+            raise TypeError("the body must be made of bytes, not of %s" % type(data).__name__)
+        head = self._head(len(data))
+        if self._silent:
+            self._connection.send(head)
+            return
+        if len(data) == self._room:
+            self._connection.send(head, data)
+            return
+        self._connection.send(head, self._fit(data))
+        self._end()
+
+    def _send_file(self, descriptor, offset, count):
+        self._connection.send(self._head(count))
+        if not self._silent:
+            count = min(count, self._room)
+            self._room -= self._connection.send_file(descriptor, offset, count)
+        self._end()
+
+    def _fit(self, data):
+        if len(data) > self._room:
+            sys.stderr.write("passenger: the response is longer than its Content-Length; the rest is not sent\n")
+            data = data[:self._room]
+        self._room -= len(data)
+        return data
+
+    def _end(self):
+        if not self._sent:
+            self._connection.send(self._head(0))
+        if self._silent:
+            return
+        if self._room is None:
+            self._connection.send(b"0\r\n\r\n")
+        elif self._room:
+            self._connection.closing = True
+            sys.stderr.write("passenger: the response is %d bytes shorter than its Content-Length\n" % self._room)
+
+    def _head(self, known):
+        """Make the head, and settle how the body is delimited. known is the
+        body's length if it can be known.
+        """
+        if self._status is None:
+            raise AssertionError("the application sent a body before it called start_response")
+        code = _code(self._status)
+        lines = ["HTTP/1.1 " + self._status]
+        given = None
+        for name, value in self._headers:
+            kind = _kinds.get(name)
+            if kind is None:
+                kind = _kind(name)
+            if not isinstance(value, str):
+                raise TypeError("the value of header %s is not a str: %r" % (name, value))
+            if kind is _PASS:
+                lines.append(name + ": " + value)
+            elif kind is _LENGTH:
+                given = _length(value)
+
+        self._silent = self._is_head or code == 204 or code == 304
+        if self._silent:
+            # What a GET would have had: said only where it is known.
+            if given is None and code == 200:
+                given = known or None
+            if given is not None and code != 204:
+                lines.append("Content-Length: %d" % given)
+        else:
+            self._room = known if given is None else given
+            lines.append("Transfer-Encoding: chunked" if self._room is None else "Content-Length: %d" % self._room)
+        if self._connection.closing or not self._input.is_in_hand():
+            self._connection.closing = True
+            lines.append("Connection: close")
+
+        text = "\r\n".join(lines)
+        breaks = len(lines) - 1
+        if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
+            raise ValueError("a header holds a line break or a NUL: %r" % (self._headers,))
+        head = (text + "\r\n\r\n").encode("latin-1")
+        self._sent = True
+        return head
+
+    def skip_input(self):
+        """Leave the connection at the end of the request."""
+        self._input.skip()
+
+    def fail(self, error):
+        """Answer for an error that the application raised."""
+        if self._connection.broken:
+            return  # nobody is there to be answered, and that is the error
+        load.print_backtrace(error)
+        if self._sent:
+            # Without its end, the response cannot pass for a whole one.
+            self._connection.closing = True
+            return
+        self._status = "500 Internal Server Error"
+        self._headers = [("Content-Type", "text/plain; charset=utf-8")]
+        try:
+            self._send_whole(_FAILED)
+        except OSError:
+            pass  # the peer left now; the connection is marked
+
+
+def _code(status):
+    if not isinstance(status, str) or not status[:3].isdigit() or status[3:4] not in ("", " "):
+        raise ValueError('%r is not a status such as "200 OK"' % (status,))
+    code = int(status[:3])
+    if not 200 <= code <= 599:
+        raise ValueError("a WSGI application cannot answer with status %d" % code)
+    return code
+
+
+def _length(value):
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError("%r is not a Content-Length" % value)
+    return int(value)

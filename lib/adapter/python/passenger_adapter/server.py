@@ -1,0 +1,151 @@
+"""Accepting connections and answering requests, one at a time."""
+import os
+import select
+import signal
+import socket
+import sys
+
+from . import load, request, response
+from .connection import Connection
+
+
+class Server:
+    """Serves one application on one listening socket.
+
+    Several proxies may hold a connection each: those that have a request
+    waiting are served in turn.
+    """
+
+    def __init__(self, application, listener):
+        self._application = application
+        self._common = request.template()
+        self._connections = {}
+        self._stopped_by = None  # the number of the signal
+        self._listener = listener
+        self._listener.setblocking(False)
+        self._wake, self._waker = os.pipe()
+        self._poll = select.poll()
+        self._poll.register(listener.fileno(), select.POLLIN)
+        self._poll.register(self._wake, select.POLLIN)
+        self._take_signals()
+        os.register_at_fork(after_in_child=self._let_go)
+
+    def run(self):
+        """Serve until SIGTERM or SIGINT, then what has arrived by then.
+
+        Then a handler that the application has for the signal is called.
+        """
+        wait = self._poll.poll
+        while self._stopped_by is None:
+            self._serve_ready(wait())
+        while self._serve_ready(wait(0)):
+            pass
+        handler = self._handlers.get(self._stopped_by)
+        if callable(handler) and handler is not signal.default_int_handler:
+            handler(self._stopped_by, None)
+
+    def _serve_ready(self, events):
+        """Serve all that have events; say whether any of it was a client's."""
+        served = False
+        for descriptor, _ in events:
+            connection = self._connections.get(descriptor)
+            if connection is not None:
+                self._serve(connection)
+            elif descriptor == self._wake:
+                os.read(self._wake, 4096)
+                continue
+            else:
+                self._accept()
+            served = True
+        return served
+
+    def _accept(self):
+        try:
+            accepted, _ = self._listener.accept()
+        except OSError:
+            return  # whoever it was is gone, or we are out of descriptors
+        self._connections[accepted.fileno()] = Connection(accepted)
+        self._poll.register(accepted.fileno(), select.POLLIN)
+
+    def _serve(self, connection):
+        self._serve_one(connection)
+        while connection.rest and not connection.closing:
+            self._serve_one(connection)
+        if connection.closing:
+            self._drop(connection)
+
+    def _serve_one(self, connection):
+        try:
+            environ = request.read(connection, self._common)
+        except OSError:
+            environ = None
+        except (ValueError, KeyError) as error:
+            sys.stderr.write("passenger: a request could not be read: %r\n" % error)
+            environ = None
+        connection.closing = environ is None or self._stopped_by is not None
+        if environ is None:
+            return
+
+        answer = response.Response(connection, environ)
+        result = None
+        try:
+            result = self._application(environ, answer.start)
+            answer.send(result)
+        except BaseException as error:
+            # SystemExit too: a request must not be able to end the process.
+            answer.fail(error)
+        if hasattr(result, "close"):
+            try:
+                result.close()
+            except BaseException as error:
+                load.print_backtrace(error)
+        answer.skip_input()
+
+    def _drop(self, connection):
+        descriptor = connection.socket.fileno()
+        self._poll.unregister(descriptor)
+        del self._connections[descriptor]
+        try:
+            # A program that the application started may have inherited the
+            # connection and would keep it open.
+            connection.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the peer was first
+        connection.socket.close()
+
+    def _take_signals(self):
+        os.set_blocking(self._wake, False)
+        os.set_blocking(self._waker, False)
+        # Without it, a signal just before poll(2) would not end the wait.
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        self._handlers = {}
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._handlers[number] = signal.signal(number, self._stop)
+            signal.siginterrupt(number, False)
+
+    def _stop(self, number, _frame):
+        self._stopped_by = number
+        try:
+            # Again, in case that the application took the wake-up descriptor.
+            os.write(self._waker, b"\0")
+        except OSError:
+            pass  # full: it will wake
+
+    def _let_go(self):
+        """Make a child that the application forked a process of its own: it
+        holds no connection, and signals do to it what they did before.
+        """
+        self._stopped_by = signal.SIGTERM  # should it ever come back to run
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) == self._stop:
+                signal.signal(number, handler or signal.SIG_DFL)
+        self._handlers = {}
+        for descriptor in [self._listener.fileno(), self._wake, *self._connections]:
+            self._poll.unregister(descriptor)
+        for connection in self._connections.values():
+            connection.socket.close()
+        self._connections = {}
+        self._listener.close()
+        os.close(self._wake)
+        os.close(self._waker)
