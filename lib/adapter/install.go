@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed ruby/*.rb python/*.py node/*.cjs
+//go:embed ruby/*.rb python/*.py python/passenger_adapter/*.py node/*.cjs
 var programs embed.FS
 
 // A Set is the adapters of this build, written to a directory.
@@ -46,7 +46,7 @@ func Install(dir string) (Set, error) {
 	}
 	for _, f := range files {
 		path := filepath.Join(s.dir, filepath.FromSlash(f.name))
-		if err := makeDir(filepath.Dir(path)); err != nil {
+		if err := makeDirs(s.dir, filepath.Dir(path)); err != nil {
 			return Set{}, fmt.Errorf("install adapters: %w", err)
 		}
 		if err := writeFile(path, f.data); err != nil {
@@ -93,6 +93,18 @@ func makeDir(path string) error {
 		return err
 	}
 	return os.Chmod(path, 0o755)
+}
+
+// makeDirs makes path and what is missing above it, down from base, which
+// exists.
+func makeDirs(base, path string) error {
+	if path == base {
+		return nil
+	}
+	if err := makeDirs(base, filepath.Dir(path)); err != nil {
+		return err
+	}
+	return makeDir(path)
 }
 
 // writeFile makes the file at path hold data, with mode 0644. An interpreter
