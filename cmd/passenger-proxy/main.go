@@ -1,0 +1,14 @@
+// Command passenger-proxy takes requests from clients and passes them to the
+// processes of applications.
+package main
+
+import "passenger/lib/cli"
+
+type command struct {
+	cli.Common
+	Serve serveCommand `cmd:"" help:"Serve clients until SIGTERM, then drain."`
+}
+
+func main() {
+	cli.Main("passenger-proxy", "Pass requests from clients to the processes of applications.", &command{})
+}

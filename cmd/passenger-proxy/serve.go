@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"passenger/lib/cli"
+	"passenger/lib/control"
+	"passenger/lib/proxy"
+	"passenger/lib/statedir"
+	"passenger/lib/unixsock"
+)
+
+const program = "passenger-proxy"
+
+type serveCommand struct {
+	Listen        []string      `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N. May be repeated. Default: the sockets that systemd passed, else :3000."`
+	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated. Clients on unix sockets are always believed."`
+	HeaderTimeout time.Duration `default:"30s" help:"Time for a client to send a request's header (${default})."`
+	BodyTimeout   time.Duration `default:"60s" help:"Longest silence in a request's body (${default})."`
+	IdleTimeout   time.Duration `default:"75s" help:"Time between two requests of a client (${default})."`
+	WriteTimeout  time.Duration `default:"60s" help:"Longest time that a client takes nothing of an answer (${default})."`
+	DrainTimeout  time.Duration `default:"30s" help:"Time for requests in flight when the proxy stops (${default})."`
+}
+
+func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
+	dir, err := statedir.Open(stateDir(cmd))
+	if err != nil {
+		return err
+	}
+	lock, err := dir.Lock(statedir.Proxy)
+	if errors.Is(err, statedir.ErrLocked) {
+		return cli.Hint(fmt.Errorf("cannot start proxy: %w", err), `run "passenger-status" to see that proxy, or pass another --state-dir`)
+	} else if err != nil {
+		return fmt.Errorf("cannot start proxy: %w", err)
+	}
+	defer lock.Unlock()
+	listeners, err := c.listen()
+	if err != nil {
+		return err
+	}
+	p := proxy.New(config)
+	if err := p.LoadRoutes(dir.Routes()); err != nil {
+		slog.Warn("could not read the last route table; waiting for the pool", "err", err)
+	}
+	sock, err := unixsock.Listen(dir.Socket(statedir.Proxy), 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot start proxy: %w", err)
+	}
+	slog.Info("proxy started", "listen", strings.Join(c.Listen, " "), "state_dir", dir.Path())
+	c.serve(ctx, p, listeners, sock, dir)
+	slog.Info("proxy stopped")
+	return os.Remove(dir.Socket(statedir.Proxy))
+}
+
+// serve runs the parts until ctx ends or the control socket is told to drain.
+func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []net.Listener, sock *net.UnixListener, dir statedir.Dir) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	// The rest outlives the drain: who asks sees how it goes, and the pool's
+	// tables and our reports tell which processes are idle.
+	rest, stopRest := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stopRest()
+
+	server := &control.Server{Program: program, Release: cli.Release, Listen: func() []string { return c.Listen }}
+	p.Register(server, stop)
+	pool := control.NewClient(dir.Socket(statedir.Pool), program, cli.Release)
+	id := fmt.Sprintf("%d-%x", os.Getpid(), time.Now().UnixNano())
+	wg.Go(func() {
+		if err := server.Serve(rest, sock); err != nil {
+			slog.Error("control socket failed", "err", err)
+		}
+	})
+	wg.Go(func() { p.Follow(rest, pool) })
+	wg.Go(func() { p.Report(rest, pool, id) })
+	p.Serve(ctx, listeners)
+}
+
+func (c *serveCommand) config() (proxy.Config, error) {
+	for _, d := range []time.Duration{c.HeaderTimeout, c.BodyTimeout, c.IdleTimeout, c.WriteTimeout, c.DrainTimeout} {
+		if d <= 0 {
+			return proxy.Config{}, &cli.Error{Err: fmt.Errorf("a timeout of %v makes no sense: every wait has an end", d), Status: cli.Usage}
+		}
+	}
+	networks, err := proxy.ParseNetworks(c.TrustedProxy)
+	if err != nil {
+		return proxy.Config{}, &cli.Error{Err: fmt.Errorf("--trusted-proxy: %w", err), Status: cli.Usage}
+	}
+	return proxy.Config{Trusted: networks, Timeouts: proxy.Timeouts{
+		Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout,
+	}}, nil
+}
+
+func (c *serveCommand) listen() ([]net.Listener, error) {
+	if len(c.Listen) == 0 {
+		c.Listen = proxy.Inherited()
+	}
+	if len(c.Listen) == 0 {
+		c.Listen = []string{":3000"}
+	}
+	var list []net.Listener
+	for _, address := range c.Listen {
+		l, err := proxy.Listen(address)
+		if err != nil {
+			for _, l := range list {
+				l.Close()
+			}
+			return nil, listenError(address, err)
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+func listenError(address string, err error) error {
+	err = fmt.Errorf("cannot listen on %q: %w", address, err)
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		return cli.Hint(err, "ports below 1024 need privileges; try --listen :8080")
+	case errors.Is(err, syscall.EADDRINUSE):
+		return cli.Hint(err, "another program listens there; stop it or pass another --listen")
+	}
+	return err
+}
+
+func stateDir(cmd *command) string {
+	if cmd.StateDir != "" {
+		return cmd.StateDir
+	}
+	return statedir.Default()
+}

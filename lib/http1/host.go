@@ -1,0 +1,53 @@
+package http1
+
+import "bytes"
+
+// ValidHost reports whether b is a host with or without a port: a registered
+// name, an IPv4 address or an IPv6 address in brackets. Userinfo is none.
+func ValidHost(b []byte) bool {
+	host, port := SplitHost(b)
+	if len(port) > 5 || len(port) > 0 && (number(port) < 0 || number(port) > 65535) {
+		return false
+	}
+	if len(host)+len(port) != len(b) && len(host)+1+len(port) != len(b) {
+		return false
+	}
+	if len(host) > 2 && host[0] == '[' {
+		return host[len(host)-1] == ']' && validIPv6(host[1:len(host)-1])
+	}
+	return len(host) > 0 && len(host) <= 255 && all(host, isHost)
+}
+
+// SplitHost returns the host, with the brackets of an IPv6 address, and the
+// port, which is empty if there is none.
+func SplitHost(b []byte) (host, port []byte) {
+	from := 0
+	if len(b) > 0 && b[0] == '[' {
+		if from = bytes.IndexByte(b, ']'); from < 0 {
+			return nil, nil
+		}
+		from++
+		if from < len(b) && b[from] != ':' {
+			return nil, nil
+		}
+	}
+	if i := bytes.IndexByte(b[from:], ':'); i >= 0 {
+		return b[:from+i], b[from+i+1:]
+	}
+	return b, nil
+}
+
+// validIPv6 looks at the characters only: nothing is ever connected to.
+func validIPv6(b []byte) bool {
+	colons := 0
+	for _, c := range b {
+		switch {
+		case c == ':':
+			colons++
+		case c == '.' || kinds[c]&isHex != 0:
+		default:
+			return false
+		}
+	}
+	return colons >= 2 && colons <= 8 && len(b) <= 45
+}

@@ -1,0 +1,351 @@
+package proxy
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// Why a request gets no process.
+var (
+	errQueueFull = errors.New("the queue is full")
+	errQueueTime = errors.New("waited too long in the queue")
+	errNoProcess = errors.New("the app could not be started")
+	errRemoved   = errors.New("the app was removed")
+	errGone      = errors.New("the client went away")
+)
+
+// An app balances the sessions of one app over its processes and holds the
+// queue of requests for which none is free.
+type app struct {
+	name    string
+	changed func() // a report is due
+
+	mu        sync.Mutex // guards all below, and the processes
+	processes []*process // in the route table, or with a session still
+	queue     queue
+	size      int   // how many may wait
+	wait      int64 // how long, in nanoseconds
+	failed    bool  // nothing runs and the last start failed
+	removed   bool  // not in the route table
+	requests  uint64
+	rejected  uint64
+	uses      uint64 // orders the processes by last use
+}
+
+// A process is one process of an app as a target of sessions. Its app's mutex
+// guards what changes.
+type process struct {
+	id, address string
+	pid         int
+	session     bool // speaks the session protocol
+	concurrency int
+
+	draining bool
+	inFlight int
+	counted  uint64 // sessions ended
+	lastUsed int64  // in the clock's time, 0 if never
+	used     uint64
+	idle     []*upstream
+
+	// refused says that the last connection attempt was; until retry, in the
+	// clock's time, no other is made.
+	refused bool
+	retry   int64
+}
+
+func (p *process) free() bool {
+	return !p.draining && !p.refused && (p.concurrency == 0 || p.inFlight < p.concurrency)
+}
+
+// pick returns the free process with the fewest sessions, of several the last
+// used one, so that those that are not needed fall idle.
+func (a *app) pick() *process {
+	var best *process
+	for _, p := range a.processes {
+		if p.free() && (best == nil || p.inFlight < best.inFlight || p.inFlight == best.inFlight && p.used > best.used) {
+			best = p
+		}
+	}
+	return best
+}
+
+// start counts a session on p, and returns an idle connection if there is one.
+func (a *app) start(p *process) *upstream {
+	p.inFlight++
+	a.uses++
+	p.used = a.uses
+	return p.takeIdle()
+}
+
+// another returns one more idle connection to p, nil if there is none.
+func (a *app) another(p *process) *upstream {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return p.takeIdle()
+}
+
+func (p *process) takeIdle() *upstream {
+	if n := len(p.idle) - 1; n >= 0 {
+		u := p.idle[n]
+		p.idle[n] = nil
+		p.idle = p.idle[:n]
+		return u
+	}
+	return nil
+}
+
+// acquire starts a session on a process, and returns an idle connection to it
+// if there is one. It waits in w if no process is free; retried says that the
+// request had a process that turned out to be gone, so that it waits at the
+// queue's head.
+func (a *app) acquire(w *waiter, retried bool) (*process, *upstream, error) {
+	a.mu.Lock()
+	if a.removed {
+		a.mu.Unlock()
+		return nil, nil, errRemoved
+	}
+	if a.queue.length == 0 || retried {
+		if p := a.pick(); p != nil {
+			u := a.start(p)
+			a.mu.Unlock()
+			return p, u, nil
+		}
+	}
+	if err := a.refusal(retried); err != nil {
+		a.reject()
+		a.mu.Unlock()
+		return nil, nil, err
+	}
+	a.queue.add(w, retried)
+	formed := a.queue.length == 1
+	a.mu.Unlock()
+	if formed {
+		a.changed()
+	}
+	<-w.answered
+	return w.process, w.upstream, w.err
+}
+
+func (a *app) reject() {
+	a.requests++
+	a.rejected++
+}
+
+func (a *app) refusal(retried bool) error {
+	switch {
+	case a.hopeless():
+		return errNoProcess
+	case a.queue.length >= a.size && !retried:
+		return errQueueFull
+	}
+	return nil
+}
+
+// release ends a session on p. u is its connection if another session may use
+// it, else nil.
+func (a *app) release(p *process, u *upstream, now int64) {
+	a.mu.Lock()
+	p.inFlight--
+	p.counted++
+	p.lastUsed = max(now, 1)
+	a.requests++
+	p.refused = p.refused && u == nil
+	if p.draining {
+		fell := p.inFlight == 0
+		a.mu.Unlock()
+		if u != nil {
+			u.close()
+		}
+		if fell {
+			a.changed()
+		}
+		return
+	}
+	if u != nil {
+		u.idleSince, u.reused = now, true
+		p.idle = append(p.idle, u)
+	}
+	a.grant()
+	a.mu.Unlock()
+}
+
+// cancel ends a session that never began. refused says that p took no
+// connection, and not before when to try again; busy that it had no room for
+// one.
+func (a *app) cancel(p *process, refused bool, retry int64) {
+	a.mu.Lock()
+	p.inFlight--
+	p.refused = p.refused || refused
+	p.retry = retry
+	a.grant()
+	a.mu.Unlock()
+	if refused {
+		a.changed()
+	}
+}
+
+// grant gives free processes to those that wait longest.
+func (a *app) grant() {
+	for a.queue.first != nil {
+		p := a.pick()
+		if p == nil {
+			return
+		}
+		w := a.queue.first
+		a.queue.remove(w)
+		w.answer(p, a.start(p), nil)
+	}
+}
+
+// apply takes over a new route.
+func (a *app) apply(r *protocol.Route) {
+	a.mu.Lock()
+	a.size, a.wait = r.QueueSize, int64(seconds(r.QueueTime))
+	a.failed, a.removed = r.Error != nil, false
+	var closed []*upstream
+	for _, p := range a.processes {
+		if !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id && !rp.Draining }) {
+			closed = append(closed, p.drain()...)
+		}
+	}
+	for _, rp := range r.Processes {
+		a.applyProcess(rp)
+	}
+	a.processes = slices.DeleteFunc(a.processes, func(p *process) bool {
+		return p.inFlight == 0 && !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id })
+	})
+	a.grant()
+	if a.hopeless() {
+		a.fail(errNoProcess)
+	}
+	a.mu.Unlock()
+	closeAll(closed)
+}
+
+func (a *app) applyProcess(rp protocol.RouteProcess) {
+	for _, p := range a.processes {
+		if p.id == rp.ID {
+			p.draining = rp.Draining
+			p.concurrency = rp.Concurrency
+			return
+		}
+	}
+	a.processes = append(a.processes, &process{
+		id: rp.ID, pid: rp.PID, address: rp.Address, concurrency: rp.Concurrency,
+		session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining,
+	})
+}
+
+// remove is apply for an app that is no longer in the table.
+func (a *app) remove() {
+	a.mu.Lock()
+	a.removed = true
+	var closed []*upstream
+	for _, p := range a.processes {
+		closed = append(closed, p.drain()...)
+	}
+	a.fail(errRemoved)
+	a.mu.Unlock()
+	closeAll(closed)
+}
+
+// over says that the app left the table and its last session ended.
+func (a *app) over() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.removed && !slices.ContainsFunc(a.processes, func(p *process) bool { return p.inFlight > 0 })
+}
+
+func (p *process) drain() (idle []*upstream) {
+	p.draining = true
+	idle, p.idle = p.idle, nil
+	return idle
+}
+
+// hopeless says that waiting for a process is in vain: the last start failed
+// and no process is left.
+func (a *app) hopeless() bool {
+	return a.failed && !slices.ContainsFunc(a.processes, func(p *process) bool { return !p.draining })
+}
+
+// fail sends everybody in the queue away.
+func (a *app) fail(err error) {
+	for w := a.queue.first; w != nil; w = a.queue.first {
+		a.queue.remove(w)
+		a.reject()
+		w.answer(nil, nil, err)
+	}
+}
+
+// sweep sends away who waited too long or is gone, tries again what refused
+// connections, and closes connections that were idle too long.
+func (a *app) sweep(now int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for w := a.queue.first; w != nil; {
+		next := w.next
+		if now-w.since > a.wait {
+			a.queue.remove(w)
+			a.reject()
+			w.answer(nil, nil, errQueueTime)
+		} else if end, broken := w.client.gone(); end || broken {
+			a.queue.remove(w)
+			w.answer(nil, nil, errGone)
+		}
+		w = next
+	}
+	for _, p := range a.processes {
+		if p.refused && now >= p.retry {
+			p.refused = false
+		}
+		p.closeIdle(now)
+	}
+	a.grant()
+}
+
+// closeIdle closes the connections that were idle too long: those at the
+// bottom of the stack.
+func (p *process) closeIdle(now int64) {
+	old := 0
+	for old < len(p.idle) && now-p.idle[old].idleSince > int64(p.idleTime()) {
+		p.idle[old].close()
+		old++
+	}
+	p.idle = slices.Delete(p.idle, 0, old)
+}
+
+func (p *process) idleTime() time.Duration {
+	if p.session {
+		return sessionIdle
+	}
+	return httpIdle
+}
+
+// stop sends everybody in the queue away: the proxy stops.
+func (a *app) stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fail(errStopping)
+}
+
+// close closes the idle connections.
+func (a *app) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.processes {
+		closeAll(p.idle)
+		p.idle = nil
+	}
+}
+
+func closeAll(us []*upstream) {
+	for _, u := range us {
+		u.close()
+	}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -1,0 +1,312 @@
+package proxy
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"passenger/lib/http1"
+)
+
+// What a request says to the process besides the client's own fields.
+
+const maxID = 64
+
+// serverSoftware is SERVER_SOFTWARE. It names no version: an app may print it.
+const serverSoftware = "passenger"
+
+// fromClient are the fields of a client that never reach the app as they are:
+// those that end at this proxy, those that it sets itself, and Proxy, which a
+// CGI environment would turn into the proxy settings of a library.
+var fromClient = http1.Names{
+	http1.Odd: true, http1.Host: true, http1.Connection: true, http1.ContentLength: true,
+	http1.TransferEncoding: true, http1.KeepAlive: true, http1.ProxyConnection: true,
+	http1.ProxyAuthenticate: true, http1.ProxyAuthorization: true, http1.TE: true,
+	http1.Trailer: true, http1.Upgrade: true, http1.Expect: true, http1.HTTP2Settings: true,
+	http1.Proxy: true, http1.Forwarded: true, http1.XForwardedFor: true, http1.XForwardedHost: true,
+	http1.XForwardedPort: true, http1.XForwardedProto: true, http1.XForwardedOther: true,
+	http1.XRealIP: true, http1.XRequestID: true, http1.XRequestStart: true,
+}
+
+// fromTrusted are the same for a client that may say who it asks for. What it
+// leaves out of X-Forwarded-* and X-Request-* is added.
+var fromTrusted = func() http1.Names {
+	n := fromClient
+	n[http1.Forwarded], n[http1.XForwardedOther], n[http1.XRealIP] = false, false, false
+	return n
+}()
+
+// without are those for the session protocol, which has a variable of its own
+// for Content-Type.
+var sessionFromClient, sessionFromTrusted = func() (c, t http1.Names) {
+	c, t = fromClient, fromTrusted
+	c[http1.ContentType], t[http1.ContentType] = true, true
+	return c, t
+}()
+
+// makeID takes the request ID of a trusted client, else makes one.
+func (x *exchange) makeID() {
+	if x.client.trusted {
+		if v := x.req.Find(http1.XRequestID); validID(v) {
+			x.idLen = copy(x.id[:], v)
+			return
+		}
+	}
+	const hex = "0123456789abcdef"
+	for i := 0; i < 32; i += 16 {
+		n := rand.Uint64()
+		for j := range 16 {
+			x.id[i+j] = hex[n&15]
+			n >>= 4
+		}
+	}
+	x.idLen = 32
+}
+
+func validID(v []byte) bool {
+	for _, c := range v {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' && c != ':' && c != '=' && c != '/' && c != '+' {
+			return false
+		}
+	}
+	return len(v) > 0 && len(v) <= maxID
+}
+
+// forwarded is what the proxy tells the app of the client.
+type forwarded struct {
+	proto, host, port []byte
+	name, namePort    []byte // of the server: the Host's parts
+	https             bool
+}
+
+var (
+	schemeHTTP  = []byte("http")
+	schemeHTTPS = []byte("https")
+	port80      = []byte("80")
+	port443     = []byte("443")
+	localhost   = []byte("localhost")
+)
+
+func (x *exchange) forwarded() (f forwarded) {
+	f.proto, f.host = schemeHTTP, x.req.Host
+	if f.host == nil {
+		f.host = localhost
+	}
+	f.name, f.namePort = http1.SplitHost(f.host)
+	if x.client.trusted {
+		f.override(&x.req)
+	}
+	if len(f.namePort) == 0 {
+		f.namePort = port80
+		if f.https {
+			f.namePort = port443
+		}
+	}
+	if f.port == nil {
+		f.port = f.namePort
+	}
+	return f
+}
+
+// override takes over what a trusted client says.
+func (f *forwarded) override(r *http1.Request) {
+	if v := r.Find(http1.XForwardedProto); v != nil {
+		f.proto = v
+		first, _ := http1.NextToken(v)
+		f.https = http1.EqualFold(first, "https")
+	}
+	if v := r.Find(http1.XForwardedHost); v != nil {
+		f.host = v
+	}
+	f.port = r.Find(http1.XForwardedPort)
+}
+
+// appendChain appends the value of X-Forwarded-For: whom a trusted client
+// names, and the client itself. It is empty for a unix socket that names none.
+func (x *exchange) appendChain(b []byte) []byte {
+	start := len(b)
+	if x.client.trusted {
+		for i := range x.req.Count() {
+			if x.req.Kind(i) == http1.XForwardedFor && len(x.req.Value(i)) > 0 {
+				if len(b) > start {
+					b = append(b, ", "...)
+				}
+				b = append(b, x.req.Value(i)...)
+			}
+		}
+	}
+	if x.client.addr != "" {
+		if len(b) > start {
+			b = append(b, ", "...)
+		}
+		b = append(b, x.client.addr...)
+	}
+	return b
+}
+
+// appendStart appends the value of X-Request-Start, as nginx's t=${msec}.
+func (x *exchange) appendStart(b []byte) []byte {
+	if x.client.trusted {
+		if v := x.req.Find(http1.XRequestStart); v != nil {
+			return append(b, v...)
+		}
+	}
+	b = append(b, "t="...)
+	b = strconv.AppendInt(b, x.began.Unix(), 10)
+	ms := x.began.Nanosecond() / int(time.Millisecond)
+	return append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+}
+
+// appendTarget appends the target in origin form.
+func (x *exchange) appendTarget(b []byte) []byte {
+	if x.req.Target[0] == '/' {
+		return append(b, x.req.Target...)
+	}
+	b = append(b, x.req.Path...)
+	if x.req.Query != nil {
+		b = append(b, '?')
+		b = append(b, x.req.Query...)
+	}
+	return b
+}
+
+// appendHTTP appends the request's head for a process that speaks HTTP.
+func (x *exchange) appendHTTP(b []byte) []byte {
+	r, f := &x.req, x.forwarded()
+	b = append(b, r.Method...)
+	b = append(b, ' ')
+	b = x.appendTarget(b)
+	b = append(b, " HTTP/1.1\r\nHost: "...)
+	if r.Host != nil {
+		b = append(b, r.Host...)
+	} else {
+		b = append(b, localhost...)
+	}
+	b = append(b, "\r\n"...)
+	without := &fromClient
+	if x.client.trusted {
+		without = &fromTrusted
+	}
+	for i := range r.Count() {
+		if !without[r.Kind(i)] && !r.Hop(i) {
+			b = append(b, r.Line(i)...)
+			b = append(b, "\r\n"...)
+		}
+	}
+	b = append(b, "X-Forwarded-For: "...)
+	n := len(b)
+	if b = x.appendChain(b); len(b) > n {
+		b = append(b, "\r\n"...)
+	} else {
+		b = b[:n-len("X-Forwarded-For: ")]
+	}
+	b = append(b, "X-Forwarded-Proto: "...)
+	b = append(b, f.proto...)
+	b = append(b, "\r\nX-Forwarded-Host: "...)
+	b = append(b, f.host...)
+	b = append(b, "\r\nX-Forwarded-Port: "...)
+	b = append(b, f.port...)
+	b = append(b, "\r\nX-Request-Id: "...)
+	b = append(b, x.id[:x.idLen]...)
+	b = append(b, "\r\nX-Request-Start: "...)
+	b = x.appendStart(b)
+	b = append(b, "\r\n"...)
+	switch {
+	case x.req.Chunked:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	case x.req.ContentLength >= 0:
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, x.req.ContentLength, 10)
+		b = append(b, "\r\n"...)
+	}
+	if x.upgrade {
+		b = append(b, "Connection: Upgrade\r\nUpgrade: "...)
+		b = append(b, r.Find(http1.Upgrade)...)
+		b = append(b, "\r\n"...)
+	}
+	return append(b, "\r\n"...)
+}
+
+// appendSession returns, in b's memory, the request's block for a process that
+// speaks the session protocol.
+func (x *exchange) appendSession(b []byte) []byte {
+	r, f := &x.req, x.forwarded()
+	b = http1.BeginBlock(b[:0])
+	if r.Chunked {
+		b = append(b, "CONTENT_LENGTH\x00\x00TRANSFER_ENCODING\x00chunked\x00"...)
+	} else {
+		b = append(b, "CONTENT_LENGTH\x00"...)
+		b = strconv.AppendInt(b, max(r.ContentLength, 0), 10)
+		b = append(b, 0)
+	}
+	b = append(b, "SCGI\x001\x00REQUEST_METHOD\x00"...)
+	b = append(b, r.Method...)
+	b = append(b, "\x00REQUEST_URI\x00"...)
+	b = x.appendTarget(b)
+	b = append(b, "\x00SCRIPT_NAME\x00"...)
+	b = append(b, x.mount.base...)
+	b = append(b, "\x00PATH_INFO\x00"...)
+	b = append(b, r.Path[len(x.mount.base):]...)
+	b = append(b, "\x00QUERY_STRING\x00"...)
+	b = append(b, r.Query...)
+	b = append(b, "\x00SERVER_NAME\x00"...)
+	b = append(b, f.name...)
+	b = append(b, "\x00SERVER_PORT\x00"...)
+	b = append(b, f.namePort...)
+	if r.Minor > 0 {
+		b = append(b, "\x00SERVER_PROTOCOL\x00HTTP/1.1\x00"...)
+	} else {
+		b = append(b, "\x00SERVER_PROTOCOL\x00HTTP/1.0\x00"...)
+	}
+	b = append(b, "SERVER_SOFTWARE\x00"+serverSoftware+"\x00REMOTE_ADDR\x00"...)
+	if x.client.addr != "" {
+		b = append(b, x.client.addr...)
+		b = append(b, "\x00REMOTE_PORT\x00"...)
+		b = append(b, x.client.port...)
+		b = append(b, 0)
+	} else {
+		b = append(b, "127.0.0.1\x00REMOTE_PORT\x000\x00"...)
+	}
+	if f.https {
+		b = append(b, "HTTPS\x00on\x00"...)
+	}
+	if v := r.Find(http1.ContentType); v != nil {
+		b = http1.AppendPair(b, "CONTENT_TYPE", v)
+	}
+	if r.Host != nil {
+		b = http1.AppendPair(b, "HTTP_HOST", r.Host)
+	}
+	without := &sessionFromClient
+	if x.client.trusted {
+		without = &sessionFromTrusted
+	}
+	b = r.AppendVariables(b, without)
+	return http1.FinishBlock(x.appendSessionForwarded(b, &f))
+}
+
+func (x *exchange) appendSessionForwarded(b []byte, f *forwarded) []byte {
+	b = append(b, "HTTP_X_FORWARDED_FOR\x00"...)
+	n := len(b)
+	if b = x.appendChain(b); len(b) > n {
+		b = append(b, 0)
+	} else {
+		b = b[:n-len("HTTP_X_FORWARDED_FOR\x00")]
+	}
+	b = append(b, "HTTP_X_FORWARDED_PROTO\x00"...)
+	b = append(b, f.proto...)
+	b = append(b, "\x00HTTP_X_FORWARDED_HOST\x00"...)
+	b = append(b, f.host...)
+	b = append(b, "\x00HTTP_X_FORWARDED_PORT\x00"...)
+	b = append(b, f.port...)
+	b = append(b, "\x00HTTP_X_REQUEST_ID\x00"...)
+	b = append(b, x.id[:x.idLen]...)
+	b = append(b, "\x00HTTP_X_REQUEST_START\x00"...)
+	b = x.appendStart(b)
+	b = append(b, 0)
+	if x.upgrade {
+		b = append(b, "HTTP_CONNECTION\x00Upgrade\x00"...)
+		b = http1.AppendPair(b, "HTTP_UPGRADE", x.req.Find(http1.Upgrade))
+	}
+	return b
+}

@@ -1,0 +1,220 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// lingerTime bounds how long we read on after the last answer: a client
+	// that still sends would lose it to the reset that closing causes.
+	lingerTime = 5 * time.Second
+
+	// partingTime is how long a connection that is idle when a drain begins
+	// stays open: a request may be on its way.
+	partingTime = 500 * time.Millisecond
+)
+
+// A client is one client's connection. Its goroutine carries each request
+// from head to answer.
+type client struct {
+	conn
+	proxy   *Proxy
+	addr    string // without port; empty for a unix socket
+	port    string
+	trusted bool // may say who it asks for
+
+	resting atomic.Bool // between requests
+
+	mu sync.Mutex // guards x
+	x  *exchange  // the request in flight, for those who ask; else nil
+}
+
+func newClient(p *Proxy, nc net.Conn) (*client, error) {
+	c := &client{proxy: p}
+	c.client = c
+	c.readWait, c.writeWait = p.Timeouts.Idle, p.Timeouts.Write
+	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		ip, _ := netip.AddrFromSlice(a.IP)
+		ip = ip.Unmap()
+		c.addr, c.port = ip.String(), strconv.Itoa(a.Port)
+		c.trusted = p.trusts(ip)
+	} else {
+		// Whoever may connect to a unix socket is a web server of ours.
+		c.trusted = true
+	}
+	return c, c.open(nc, p.clock)
+}
+
+// serve answers requests until the connection ends.
+func (c *client) serve() {
+	var x *exchange
+	defer func() {
+		if r := recover(); r != nil {
+			slog.Error("internal error", "err", r, "stack", string(debug.Stack()))
+		}
+		c.close()
+		if x != nil {
+			c.publish(nil)
+			x.abandon()
+		}
+	}()
+	for again := true; again; {
+		if x == nil {
+			b, n, err := c.await()
+			if err != nil {
+				return
+			}
+			x = takeExchange(c, b, n)
+		}
+		again = x.run()
+		c.publish(nil)
+		if !x.next() {
+			x.free()
+			x = nil
+		}
+	}
+	if x != nil {
+		x.free()
+		x = nil
+	}
+}
+
+// await waits for the next request's first bytes.
+func (c *client) await() (*buffer, int, error) {
+	c.resting.Store(true)
+	c.readWait = c.proxy.Timeouts.Idle
+	if c.proxy.draining.Load() {
+		c.readWait = partingTime
+	}
+	b, n, err := c.readLazily(small)
+	c.resting.Store(false)
+	return b, n, err
+}
+
+// part shortens the wait of a client between requests: the proxy drains.
+func (c *client) part(by int64) {
+	if v := c.readBy.Load(); v > by && c.resting.Load() {
+		c.readBy.CompareAndSwap(v, by)
+	}
+}
+
+// publish tells those who ask which request is in flight.
+func (c *client) publish(x *exchange) {
+	c.mu.Lock()
+	c.x = x
+	c.mu.Unlock()
+}
+
+// linger ends the sending side and reads until the client has seen it, so
+// that what was sent last arrives.
+func (c *client) linger() {
+	c.closeWrite()
+	_ = c.nc.SetReadDeadline(time.Time{}) // a reader may have been interrupted
+	c.hold = false
+	if c.readBy.Load() != expired {
+		c.readBy.Store(0)
+	}
+	c.holdRead(lingerTime)
+	b := takeBuffer(medium)
+	defer b.free()
+	for {
+		if _, err := c.read(b.b); err != nil {
+			return
+		}
+	}
+}
+
+// readHead reads on until the request's head is complete. It returns an
+// *http1.Error if it never can be.
+func (x *exchange) readHead() error {
+	c := x.client
+	done, err := x.req.Parse(x.in.b[:x.end])
+	if done || err != nil {
+		return err
+	}
+	c.holdRead(c.proxy.Timeouts.Header)
+	for !done && err == nil {
+		if x.end == len(x.in.b) {
+			x.in = x.in.grown(min(4*len(x.in.b), large), x.end)
+		}
+		var n int
+		if n, err = c.read(x.in.b[x.end:]); err != nil {
+			break
+		}
+		x.end += n
+		done, err = x.req.Parse(x.in.b[:x.end])
+	}
+	if late := c.releaseRead(); late != nil {
+		return late
+	}
+	return err
+}
+
+// next moves bytes of a further request to the buffer's start, and says if
+// there are any.
+func (x *exchange) next() bool {
+	if x.rest != nil {
+		x.in.free()
+		x.in, x.start, x.end, x.rest = x.rest, 0, x.restEnd, nil
+	}
+	if x.start == x.end {
+		return false
+	}
+	x.end = copy(x.in.b, x.in.b[x.start:x.end])
+	x.start = 0
+	x.reset()
+	return true
+}
+
+// readBody reads a body of length bytes that fits in the buffer whole, before
+// a process is held for it.
+func (x *exchange) readBody(length int) error {
+	c := x.client
+	need := x.req.Len + length
+	if x.end >= need {
+		return nil
+	}
+	if err := x.sendContinue(); err != nil {
+		return err
+	}
+	if need > len(x.in.b) {
+		x.in = x.in.grown(need, x.end)
+		if err := x.req.Rebase(x.in.b); err != nil {
+			return err
+		}
+	}
+	c.holdRead(c.proxy.Timeouts.Body)
+	var err error
+	for x.end < need && err == nil {
+		var n int
+		n, err = c.read(x.in.b[x.end:need])
+		x.end += n
+	}
+	if late := c.releaseRead(); late != nil {
+		return late
+	}
+	return err
+}
+
+var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
+
+// sendContinue tells a client that waits for it to send its body.
+func (x *exchange) sendContinue() error {
+	if !x.req.Continue || x.continued || x.end > x.req.Len {
+		return nil
+	}
+	x.continued = true
+	_, err := x.client.write(continueLine, nil)
+	return err
+}
+
+func isEnd(err error) bool { return errors.Is(err, io.EOF) }

@@ -1,0 +1,272 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+var errTimeout = errors.New("timed out")
+
+// past is a deadline that ends a wait at once.
+var past = time.Unix(1, 0)
+
+// A conn is a connection to a client or a process. One goroutine at a time may
+// read and one may write. Reading and writing are tried with raw system calls
+// first and wait in the runtime's poller only if they would block.
+type conn struct {
+	nc    net.Conn
+	raw   syscall.RawConn
+	clock *clock
+
+	next, prev *conn   // in the clock's list
+	client     *client // whose connection it is, nil for a process's
+
+	// When the present wait ends, in the clock's time; 0 while there is none,
+	// expired once it has ended. After that the connection is only good for
+	// closing, or for an answer if it was a read.
+	readBy, writeBy atomic.Int64
+
+	// How long a read or write may wait. hold keeps readBy over reads.
+	readWait, writeWait time.Duration
+	hold                bool
+
+	in, out  transfer
+	readFn   func(uintptr) bool // c.tryRead, made once
+	writeFn  func(uintptr) bool
+	lazyRead int // the size of buffer to take when there is something to read
+	lazy     *buffer
+}
+
+// A transfer is one read or write under way.
+type transfer struct {
+	p, p2 []byte
+	n     int
+	errno syscall.Errno
+	iov   [2]syscall.Iovec
+}
+
+const expired = -1
+
+// open makes c, which is new, the connection nc and puts it in the clock's
+// care. If it fails nc is closed.
+func (c *conn) open(nc net.Conn, k *clock) error {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		nc.Close()
+		return errors.New("internal error: a connection without a descriptor")
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		nc.Close()
+		return err
+	}
+	c.nc, c.raw, c.clock = nc, raw, k
+	c.readFn, c.writeFn = c.tryRead, c.tryWrite
+	k.add(c)
+	return nil
+}
+
+// close closes the connection. It may be called from any goroutine, and more
+// than once.
+func (c *conn) close() {
+	c.clock.remove(c)
+	_ = c.nc.Close() // there is nothing left to lose
+}
+
+// reset closes the connection so that the peer sees an error and no end.
+func (c *conn) reset() {
+	if t, ok := c.nc.(*net.TCPConn); ok {
+		_ = t.SetLinger(0) // it may be closed already
+	}
+	c.close()
+}
+
+// interrupt ends the waits of other goroutines on c.
+func (c *conn) interrupt() { _ = c.nc.SetDeadline(past) } // closed is as good
+
+// expire ends waits that last too long.
+func (c *conn) expire(now int64) {
+	if v := c.readBy.Load(); v > 0 && v <= now && c.readBy.CompareAndSwap(v, expired) {
+		_ = c.nc.SetReadDeadline(past)
+	}
+	if v := c.writeBy.Load(); v > 0 && v <= now && c.writeBy.CompareAndSwap(v, expired) {
+		_ = c.nc.SetWriteDeadline(past)
+	}
+}
+
+// holdRead bounds all reads until releaseRead together.
+func (c *conn) holdRead(wait time.Duration) {
+	c.hold = true
+	c.readBy.Store(c.clock.now.Load() + int64(wait))
+}
+
+func (c *conn) releaseRead() error {
+	c.hold = false
+	return settle(&c.readBy)
+}
+
+// extendRead starts the wait of a reader anew, from another goroutine.
+func (c *conn) extendRead() {
+	if v := c.readBy.Load(); v > 0 {
+		c.readBy.CompareAndSwap(v, c.clock.now.Load()+int64(c.readWait))
+	}
+}
+
+// settle ends a wait, and says if it had already ended by itself.
+func settle(by *atomic.Int64) error {
+	if v := by.Load(); v != 0 && (v == expired || !by.CompareAndSwap(v, 0)) {
+		// Only expire changes it behind our back, or extendRead.
+		if by.Load() == expired {
+			return errTimeout
+		}
+		by.Store(0)
+	}
+	return nil
+}
+
+// read reads once. At the end it returns io.EOF.
+func (c *conn) read(p []byte) (int, error) {
+	c.in.p, c.lazyRead = p, 0
+	return c.finishRead()
+}
+
+// readLazily reads once, into a buffer that it takes only when there is
+// something to read. Without an error the caller frees the buffer.
+func (c *conn) readLazily(size int) (*buffer, int, error) {
+	c.lazyRead = size
+	n, err := c.finishRead()
+	b := c.lazy
+	c.lazy = nil
+	if err != nil && b != nil {
+		b.free()
+		b = nil
+	}
+	return b, n, err
+}
+
+func (c *conn) finishRead() (int, error) {
+	err := c.raw.Read(c.readFn)
+	t := &c.in
+	t.p = nil
+	if !c.hold {
+		if err := settle(&c.readBy); err != nil {
+			return 0, err
+		}
+	}
+	switch {
+	case err != nil:
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, errTimeout
+		}
+		return 0, err
+	case t.errno != 0:
+		return 0, t.errno
+	case t.n == 0:
+		return 0, io.EOF
+	}
+	return t.n, nil
+}
+
+func (c *conn) tryRead(fd uintptr) bool {
+	t := &c.in
+	p := t.p
+	if c.lazyRead > 0 {
+		if c.lazy == nil {
+			c.lazy = takeBuffer(c.lazyRead)
+		}
+		p = c.lazy.b
+	}
+	t.n, t.errno = receive(fd, p, 0)
+	if t.errno != syscall.EAGAIN {
+		return true
+	}
+	if c.lazy != nil {
+		c.lazy.free()
+		c.lazy = nil
+	}
+	if c.readBy.Load() == 0 {
+		c.readBy.Store(c.clock.now.Load() + int64(c.readWait))
+	}
+	return false
+}
+
+// write writes all of p and then all of p2, which may be empty.
+func (c *conn) write(p, p2 []byte) (n int, err error) {
+	t := &c.out
+	t.p, t.p2, t.n = p, p2, 0
+	err = c.raw.Write(c.writeFn)
+	t.p, t.p2 = nil, nil
+	if err := settle(&c.writeBy); err != nil {
+		return t.n, err
+	}
+	switch {
+	case err != nil:
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return t.n, errTimeout
+		}
+		return t.n, err
+	case t.errno != 0:
+		return t.n, t.errno
+	}
+	return t.n, nil
+}
+
+func (c *conn) tryWrite(fd uintptr) bool {
+	t := &c.out
+	for len(t.p) > 0 || len(t.p2) > 0 {
+		n, errno := t.send(fd)
+		if errno == syscall.EAGAIN {
+			if c.writeBy.Load() == 0 {
+				c.writeBy.Store(c.clock.now.Load() + int64(c.writeWait))
+			}
+			return false
+		}
+		if t.errno = errno; errno != 0 {
+			return true
+		}
+		if c.writeBy.Load() > 0 {
+			// It moves: the wait starts anew.
+			c.writeBy.Store(c.clock.now.Load() + int64(c.writeWait))
+		}
+		t.n += n
+		m := min(n, len(t.p))
+		t.p, t.p2 = t.p[m:], t.p2[n-m:]
+	}
+	t.errno = 0
+	return true
+}
+
+// gone reports whether the peer has closed the connection or its sending
+// side, without reading and without waiting.
+func (c *conn) gone() (end, broken bool) {
+	err := c.raw.Control(func(fd uintptr) {
+		var one [1]byte
+		n, errno := receive(fd, one[:], syscall.MSG_PEEK)
+		end = errno == 0 && n == 0
+		broken = errno != 0 && errno != syscall.EAGAIN
+	})
+	return end, broken || err != nil
+}
+
+// idle reports whether c is open and has nothing to read.
+func (c *conn) idle() bool {
+	quiet := false
+	err := c.raw.Control(func(fd uintptr) {
+		var one [1]byte
+		_, errno := receive(fd, one[:], syscall.MSG_PEEK)
+		quiet = errno == syscall.EAGAIN
+	})
+	return quiet && err == nil
+}
+
+// closeWrite ends the sending side.
+func (c *conn) closeWrite() {
+	if h, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		_ = h.CloseWrite() // the peer may be gone; reading tells
+	}
+}

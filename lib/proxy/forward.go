@@ -1,0 +1,155 @@
+package proxy
+
+import (
+	"passenger/lib/http1"
+)
+
+// A download passes a response's body on.
+type download struct {
+	kind    http1.BodyKind // how the process ends it
+	decode  bool           // the client knows no chunks
+	left    int64          // for a sized one
+	surplus bool           // the process sent more than the body
+}
+
+// forward passes the response on whose head is in b, which it frees, followed
+// by the first of its body, n bytes in all. It says whether the client's
+// connection can go on.
+func (x *exchange) forward(b *buffer, n int) bool {
+	if x.resp.Status == 101 {
+		return x.switchProtocols(b, n)
+	}
+	d := download{kind: x.resp.Body(string(x.req.Method) == "HEAD"), left: x.resp.ContentLength}
+	if d.kind == http1.UntilClose && x.process.session && !x.upload.running {
+		return x.passRaw(b, n)
+	}
+	framing := d.kind
+	if d.kind == http1.ChunkedEnd {
+		x.respChunks.Reset()
+		if d.decode = x.req.Minor == 0; d.decode {
+			framing = http1.UntilClose
+		}
+	}
+	if framing == http1.UntilClose || x.resp.Status >= 300 && x.upload.unfinished() {
+		x.closing = true
+	}
+	x.phase.Store(responding)
+	x.answered = true
+	out := takeBuffer(x.resp.Len + 256)
+	head := x.appendResponse(out.b[:0], framing)
+	ok := x.forwardBody(&d, b, n, head)
+	out.free()
+	if !ok {
+		return x.cutOff(framing)
+	}
+	return x.finish()
+}
+
+// forwardBody writes head and body to the client. The process is given back
+// before the last write, so that it need not wait for the client.
+func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok bool) {
+	from := x.resp.Len
+	for {
+		part, ended, err := x.measure(d, b.b[from:n])
+		if err != nil {
+			b.free()
+			return false
+		}
+		if ended {
+			x.endExchange(!d.surplus)
+		}
+		_, err = x.writeBoth(head, part)
+		b.free()
+		if err != nil {
+			x.closing = true
+			return false
+		}
+		if ended {
+			return true
+		}
+		head, from = nil, 0
+		if b, n, err = x.up.readLazily(large); err != nil {
+			if d.kind == http1.UntilClose && isEnd(err) {
+				x.endExchange(false)
+				return true
+			}
+			return false
+		}
+	}
+}
+
+// writeBoth writes head and part in one call; small parts are copied behind
+// the head, where there is room.
+func (x *exchange) writeBoth(head, part []byte) (int, error) {
+	if len(head) == 0 && len(part) == 0 {
+		return 0, nil
+	}
+	if len(head) > 0 && len(part) <= cap(head)-len(head) {
+		return x.client.write(append(head, part...), nil)
+	}
+	return x.client.write(head, part)
+}
+
+// measure says which part of p, the next bytes of the body, to pass on, and
+// whether the body ends there.
+func (x *exchange) measure(d *download, p []byte) (part []byte, ended bool, err error) {
+	switch d.kind {
+	case http1.NoBody:
+		d.surplus = len(p) > 0
+		return nil, true, nil
+	case http1.Sized:
+		n := int(min(d.left, int64(len(p))))
+		d.left -= int64(n)
+		d.surplus = n < len(p)
+		return p[:n], d.left == 0, nil
+	case http1.ChunkedEnd:
+		var n, total int
+		if d.decode {
+			n, total, err = x.respChunks.Decode(p)
+		} else {
+			_, total, err = x.respChunks.Scan(p)
+			n = total
+		}
+		d.surplus = total < len(p)
+		return p[:n], x.respChunks.Done(), err
+	}
+	return p, false, nil
+}
+
+// endExchange gives the process back after a whole answer.
+func (x *exchange) endExchange(clean bool) {
+	whole := x.finishUpload()
+	if !whole {
+		x.closing = true
+	}
+	x.endSession(clean && whole && x.resp.KeepAlive && !x.upgrade)
+}
+
+// finish ends the exchange after the answer was written, and says whether the
+// connection can go on.
+func (x *exchange) finish() bool {
+	if !x.closing {
+		return true
+	}
+	if x.unread() {
+		x.client.linger()
+	}
+	return false
+}
+
+// unread says that the client may have sent more than we read.
+func (x *exchange) unread() bool {
+	return x.start < x.end || x.rest != nil || x.body == sentBody && !x.chunks.Done() && x.upload.err != nil
+}
+
+// cutOff ends an answer that cannot be completed, visibly.
+func (x *exchange) cutOff(framing http1.BodyKind) bool {
+	if x.process != nil {
+		x.endSession(false)
+	}
+	x.closing = true
+	if framing == http1.UntilClose {
+		x.client.reset()
+	}
+	return false
+}

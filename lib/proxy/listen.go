@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"passenger/lib/unixsock"
+)
+
+// keepAlive finds peers that vanished while a connection is quiet by right: a
+// tunnel, a slow answer.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}
+
+// Listen listens at an address: "HOST:PORT", ":PORT", "unix:PATH", or "fd:N"
+// for a descriptor that we were started with.
+func Listen(address string) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return listenUnix(path)
+	}
+	if fd, ok := strings.CutPrefix(address, "fd:"); ok {
+		return listenFD(fd)
+	}
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+		return nil, fmt.Errorf("%q is no address; it is HOST:PORT, :PORT, unix:PATH or fd:N", address)
+	}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+	l, err := lc.Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, reason(err)
+	}
+	return l, nil
+}
+
+// reason is what the system said, without the address, which the caller
+// names.
+func reason(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+func listenUnix(path string) (net.Listener, error) {
+	if path == "" {
+		return nil, errors.New("the path is empty")
+	}
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		c.Close()
+		return nil, syscall.EADDRINUSE
+	}
+	l, err := unixsock.Listen(path, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return &unixListener{UnixListener: l, path: path}, nil
+}
+
+// A unixListener removes its file when it is closed.
+type unixListener struct {
+	*net.UnixListener
+	path string
+}
+
+func (l *unixListener) Close() error {
+	err := l.UnixListener.Close()
+	if rerr := os.Remove(l.path); err == nil && !errors.Is(rerr, fs.ErrNotExist) {
+		err = rerr
+	}
+	return err
+}
+
+func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
+
+func listenFD(text string) (net.Listener, error) {
+	fd, err := strconv.Atoi(text)
+	if err != nil || fd < 3 {
+		return nil, fmt.Errorf("%q is no number of a descriptor over 2", text)
+	}
+	f := os.NewFile(uintptr(fd), "fd:"+text)
+	defer f.Close()
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, fmt.Errorf("descriptor %d is no listening socket: %w", fd, reason(err))
+	}
+	syscall.CloseOnExec(fd)
+	return l, nil
+}
+
+// Inherited returns the addresses, as fd:N, of the sockets that systemd passed
+// to this process, none if it passed none.
+func Inherited() []string {
+	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		return nil
+	}
+	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil {
+		return nil
+	}
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf("fd:%d", 3+i))
+	}
+	return list
+}

@@ -1,0 +1,191 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"passenger/lib/http1"
+	"passenger/lib/protocol"
+)
+
+// refuse answers a request that could not be read, and ends the connection.
+func (x *exchange) refuse(err error) bool {
+	x.closing = true
+	if x.idLen == 0 {
+		x.began = time.Now()
+		x.makeID()
+	}
+	var bad *http1.Error
+	switch {
+	case errors.As(err, &bad):
+		x.fail(bad.Status, "The request was refused: "+bad.Reason+".")
+	case errors.Is(err, errTimeout):
+		x.fail(http.StatusRequestTimeout, "The request did not arrive in time.")
+	default: // the client is gone
+		return false
+	}
+	x.client.linger()
+	return false
+}
+
+// noApp answers a request for which there is no app.
+func (x *exchange) noApp() bool {
+	x.closing = x.closing || x.req.Chunked || x.req.ContentLength > 0
+	ok := false
+	if x.client.proxy.index.Load().version == 0 {
+		ok = x.page(page{Status: 503, Message: "No application is known here yet.", retry: 1})
+	} else {
+		ok = x.page(page{Status: 404, Message: "No application is configured for this address."})
+	}
+	if !ok && x.closing {
+		x.client.linger()
+	}
+	return ok
+}
+
+// noProcess answers a request that got no process.
+func (x *exchange) noProcess(err error) bool {
+	switch {
+	case errors.Is(err, errQueueFull):
+		return x.page(page{Status: 503, Message: "The application is busy and too many requests wait for it already.", retry: 1})
+	case errors.Is(err, errQueueTime):
+		return x.page(page{Status: 504, Message: "The application was busy for too long."})
+	case errors.Is(err, errNoProcess):
+		p := page{Status: 503, Message: "The application could not be started.", retry: 5}
+		if x.mount.route.FriendlyErrors {
+			p.Error = x.client.proxy.spawnError(x.mount.app.name)
+		}
+		return x.page(p)
+	case errors.Is(err, errRemoved):
+		return x.page(page{Status: 503, Message: "The application was removed.", retry: 1})
+	case errors.Is(err, errStopping):
+		return x.page(page{Status: 503, Message: "The server is going away.", retry: 1})
+	}
+	// The client left the queue. If it only ended its sending side, this
+	// tells it.
+	x.closing = true
+	return x.page(page{Status: 503, Message: "The connection was closed while the request waited for the application."})
+}
+
+// fail answers an error of ours or of the process.
+func (x *exchange) fail(status int, message string) bool {
+	return x.page(page{Status: status, Message: message})
+}
+
+// A page is an answer of the proxy itself. It is also what is sent as JSON.
+type page struct {
+	Status  int                  `json:"status"`
+	Message string               `json:"message"`
+	ID      string               `json:"request_id"`
+	Error   *protocol.SpawnError `json:"error,omitempty"`
+
+	retry int // seconds, for Retry-After; 0 for none
+}
+
+// page sends p and says whether the connection can go on.
+func (x *exchange) page(p page) bool {
+	if x.answered {
+		return false
+	}
+	if x.body == sentBody {
+		x.closing = true
+	}
+	p.ID = string(x.id[:x.idLen])
+	kind, body := p.render(x.req.Find(http1.Accept))
+	b := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\n",
+		p.Status, http.StatusText(p.Status), x.client.proxy.dates.at(x.began), kind, len(body))
+	if p.retry > 0 {
+		b = fmt.Appendf(b, "Retry-After: %d\r\n", p.retry)
+	}
+	b = append(x.appendConnection(b), crlf...)
+	if string(x.req.Method) == "HEAD" {
+		body = nil
+	}
+	x.answered = true
+	if _, err := x.client.write(b, body); err != nil {
+		return false
+	}
+	return x.finish()
+}
+
+// render makes the body in the form that the client likes best: HTML unless
+// it says otherwise.
+func (p *page) render(accept []byte) (kind string, body []byte) {
+	html := len(accept) == 0 || bytes.Contains(accept, []byte("text/html"))
+	switch {
+	case html:
+	case bytes.Contains(accept, []byte("application/json")):
+		b, err := json.Marshal(p)
+		if err != nil {
+			b = []byte(strconv.Quote(p.Message))
+		}
+		return "application/json", append(b, '\n')
+	case bytes.Contains(accept, []byte("text/plain")):
+		return "text/plain; charset=utf-8", p.text()
+	}
+	return "text/html; charset=utf-8", p.html()
+}
+
+func (p *page) text() []byte {
+	b := fmt.Appendf(nil, "%d %s\n\n%s\nRequest ID: %s\n", p.Status, http.StatusText(p.Status), p.Message, p.ID)
+	if e := p.Error; e != nil {
+		b = fmt.Appendf(b, "\n%s\n%s\n\n%s\n", e.Summary, e.Advice, strings.Join(e.Output, "\n"))
+	}
+	return b
+}
+
+const pageHead = `<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>%[1]d %[2]s</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:48em;margin:10vh auto;padding:0 1em;color:#222;background:#fff}
+h1{font-size:1.4em}small,th{color:#666}pre{background:#f4f4f4;padding:1em;overflow:auto}td,th{text-align:left;padding-right:1em}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#111}pre{background:#222}small,th{color:#999}}</style>
+</head><body>
+<h1>%[1]d %[2]s</h1>
+<p>%[3]s</p>
+`
+
+func (p *page) html() []byte {
+	b := fmt.Appendf(nil, pageHead, p.Status, http.StatusText(p.Status), escape(p.Message))
+	if p.Error != nil {
+		b = appendSpawnError(b, p.Error)
+	}
+	return fmt.Appendf(b, "<p><small>Request ID: %s</small></p>\n</body></html>\n", escape(p.ID))
+}
+
+func appendSpawnError(b []byte, e *protocol.SpawnError) []byte {
+	b = fmt.Appendf(b, "<h2>%s</h2>\n", escape(e.Summary))
+	if e.Advice != "" {
+		b = fmt.Appendf(b, "<p>%s</p>\n", escape(e.Advice))
+	}
+	if len(e.Output) > 0 {
+		b = fmt.Appendf(b, "<h3>What the application wrote last</h3>\n<pre>%s</pre>\n", escape(strings.Join(e.Output, "\n")))
+	}
+	b = append(b, "<h3>What was done</h3>\n<table>\n"...)
+	for _, ph := range e.Phases {
+		outcome := "done"
+		if ph.Failed {
+			outcome = "failed"
+		}
+		b = fmt.Appendf(b, "<tr><th>%s</th><td>%s</td><td>%.2f s</td><td>%s</td></tr>\n", escape(ph.Name), outcome, ph.Took, escape(ph.Comment))
+	}
+	b = append(b, "</table>\n<table>\n"...)
+	for _, row := range [][2]string{
+		{"Command", strings.Join(e.Command, " ")}, {"Directory", e.AppRoot}, {"User", e.User}, {"Cause", string(e.Category)},
+	} {
+		if row[1] != "" {
+			b = fmt.Appendf(b, "<tr><th>%s</th><td><code>%s</code></td></tr>\n", row[0], escape(row[1]))
+		}
+	}
+	return append(b, "</table>\n"...)
+}
+
+var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;")
+
+func escape(s string) string { return escaper.Replace(s) }

@@ -1,0 +1,274 @@
+// Package proxy is the data plane: it takes requests from clients, finds the
+// app, waits in its queue for the least busy process, and passes requests and
+// responses on, over an HTTP/1.1 engine of its own.
+//
+// It knows the apps from the route table that the pool publishes, and goes on
+// with the last one while the pool is down. A goroutine per client connection
+// does all the work of a request; a second one exists only while a long body
+// or an upgraded connection flows both ways at once.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// errStopping says that the proxy goes away.
+var errStopping = errors.New("the proxy is stopping")
+
+// Timeouts bound each wait for a client. Those for a process are in the
+// route table.
+type Timeouts struct {
+	Header time.Duration // from a request's first byte to the end of its head
+	Body   time.Duration // a silence in a request's body
+	Idle   time.Duration // between requests
+	Write  time.Duration // a client or process takes nothing
+	Drain  time.Duration // for requests in flight when the proxy stops
+}
+
+// A Config is what a proxy is told at start.
+type Config struct {
+	Timeouts Timeouts
+
+	// Trusted are the networks whose X-Forwarded-* headers are believed.
+	// Clients on unix sockets always are.
+	Trusted []netip.Prefix
+}
+
+// A Proxy serves clients. Make it with New, give it a table with SetRoutes,
+// and run it.
+type Proxy struct {
+	Config
+
+	index    atomic.Pointer[index]
+	draining atomic.Bool
+	clock    *clock
+	dates    dates
+	report   chan struct{} // has room for one: a report is due
+
+	mu   sync.Mutex // guards apps; who changes index holds it
+	apps map[string]*app
+
+	clients sync.WaitGroup
+}
+
+// tick is how often the clock looks at the connections. Waits are no finer.
+const tick = 200 * time.Millisecond
+
+// New returns a proxy without routes.
+func New(c Config) *Proxy {
+	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1)}
+	p.clock = newClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
+	p.index.Store(newIndex(&protocol.Routes{}, nil))
+	return p
+}
+
+func (t *Timeouts) shortest() time.Duration { return min(t.Header, t.Body, t.Idle, t.Write) }
+
+// SetRoutes puts a route table into use. When it returns, no process that
+// drains in the table gets a new session.
+func (p *Proxy) SetRoutes(t *protocol.Routes) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := newIndex(t, p.app)
+	named := map[string]bool{}
+	for _, m := range x.mounts {
+		named[m.route.App] = true
+		m.app.apply(m.route)
+	}
+	p.index.Store(x)
+	for name, a := range p.apps {
+		if !named[name] {
+			a.remove()
+		}
+	}
+	p.changed()
+}
+
+// app returns the app of a name, a new one if there is none. p.mu is held.
+func (p *Proxy) app(name string) *app {
+	a := p.apps[name]
+	if a == nil {
+		a = &app{name: name, changed: p.changed}
+		p.apps[name] = a
+	}
+	return a
+}
+
+// allApps returns the apps in the table, and those that left it but have
+// sessions still.
+func (p *Proxy) allApps() []*app {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	apps := make([]*app, 0, len(p.apps))
+	for name, a := range p.apps {
+		if a.over() {
+			delete(p.apps, name)
+			continue
+		}
+		apps = append(apps, a)
+	}
+	return apps
+}
+
+// changed asks for a report at once.
+func (p *Proxy) changed() {
+	select {
+	case p.report <- struct{}{}:
+	default:
+	}
+}
+
+// spawnError returns why the last start of an app failed.
+func (p *Proxy) spawnError(name string) *protocol.SpawnError {
+	for _, m := range p.index.Load().mounts {
+		if m.app.name == name {
+			return m.route.Error
+		}
+	}
+	return nil
+}
+
+func (p *Proxy) sweep(now int64) {
+	for _, a := range p.allApps() {
+		a.sweep(now)
+	}
+}
+
+func (p *Proxy) trusts(ip netip.Addr) bool {
+	for _, n := range p.Trusted {
+		if n.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// Serve accepts clients on the listeners until ctx ends, then drains: it
+// accepts no more, finishes the requests in flight, each with Connection:
+// close, and cuts off those that outlast the drain timeout. It closes the
+// listeners.
+func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener) {
+	clock, stopClock := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stopClock()
+	wg.Go(func() { p.clock.run(clock) })
+	var accepting sync.WaitGroup
+	for _, l := range listeners {
+		accepting.Go(func() { p.accept(ctx, l) })
+	}
+	<-ctx.Done()
+	p.draining.Store(true)
+	for _, l := range listeners {
+		l.Close()
+	}
+	accepting.Wait()
+	p.drain()
+}
+
+// drain waits for the clients to leave.
+func (p *Proxy) drain() {
+	by := p.clock.now.Load() + int64(partingTime)
+	p.clock.each(func(c *conn) {
+		if c.client != nil {
+			c.client.part(by)
+		}
+	})
+	gone := make(chan struct{})
+	go func() {
+		p.clients.Wait()
+		close(gone)
+	}()
+	deadline := time.NewTimer(p.Timeouts.Drain)
+	defer deadline.Stop()
+	select {
+	case <-gone:
+	case <-deadline.C:
+		p.cutOff()
+		<-gone
+	}
+	for _, a := range p.allApps() {
+		a.close()
+	}
+}
+
+// cutOff ends what outlasted the drain.
+func (p *Proxy) cutOff() {
+	for _, a := range p.allApps() {
+		a.stop()
+	}
+	cut := 0
+	p.clock.each(func(c *conn) {
+		if c.client != nil {
+			cut++
+		}
+		c.interrupt()
+	})
+	slog.Warn("drain timed out", "connections", cut)
+}
+
+// acceptPause is how long to wait when the system is out of descriptors.
+const acceptPause = 50 * time.Millisecond
+
+func (p *Proxy) accept(ctx context.Context, l net.Listener) {
+	var logged time.Time
+	for {
+		nc, err := l.Accept()
+		if err == nil {
+			p.welcome(nc)
+			continue
+		}
+		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if errors.Is(err, syscall.ECONNABORTED) {
+			continue
+		}
+		if time.Since(logged) >= time.Second {
+			logged = time.Now()
+			slog.Error("could not accept a connection", "listener", l.Addr(), "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(acceptPause):
+		}
+	}
+}
+
+func (p *Proxy) welcome(nc net.Conn) {
+	c, err := newClient(p, nc)
+	if err != nil {
+		slog.Error("could not serve a connection", "err", err)
+		return
+	}
+	p.clients.Go(c.serve)
+}
+
+// ParseNetworks reads networks and addresses.
+func ParseNetworks(texts []string) ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, s := range texts {
+		n, err := netip.ParsePrefix(s)
+		if err != nil {
+			a, aerr := netip.ParseAddr(s)
+			if aerr != nil {
+				return nil, fmt.Errorf("%q is neither a network nor an address", s)
+			}
+			n = netip.PrefixFrom(a, a.BitLen())
+		}
+		list = append(list, n.Masked())
+	}
+	return list, nil
+}

@@ -1,0 +1,38 @@
+package proxy
+
+import (
+	"os"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// snapshot is what the pool is told.
+func (p *Proxy) snapshot() protocol.ProxyReport {
+	r := protocol.ProxyReport{
+		PID: os.Getpid(), RoutesVersion: p.index.Load().version,
+		Processes: map[string]protocol.ProcessReport{}, Apps: map[string]protocol.AppReport{},
+	}
+	for _, a := range p.allApps() {
+		r.Apps[a.name] = a.report(p.clock, r.Processes)
+	}
+	return r
+}
+
+// report counts what the app and its processes do.
+func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) protocol.AppReport {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.processes {
+		pr := protocol.ProcessReport{InFlight: p.inFlight, Processed: p.counted, ConnectFailed: p.refused}
+		if p.lastUsed > 0 {
+			pr.LastUsed = k.start.Add(time.Duration(p.lastUsed))
+		}
+		processes[p.id] = pr
+	}
+	r := protocol.AppReport{Queued: a.queue.length, Requests: a.requests, Rejected: a.rejected}
+	if w := a.queue.first; w != nil {
+		r.OldestWait = time.Duration(max(k.now.Load()-w.since, 0)).Seconds()
+	}
+	return r
+}

@@ -1,0 +1,156 @@
+package proxy
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"passenger/lib/http1"
+)
+
+// send sends the request to x.up: all of it, or its head, when the body
+// follows by itself. sent is how many bytes of it got away.
+func (x *exchange) send() (sent int, err error) {
+	out := takeBuffer(x.req.Len + 1<<10)
+	defer out.free()
+	var head []byte
+	if x.process.session {
+		head = x.appendSession(out.b[:0])
+	} else {
+		head = x.appendHTTP(out.b[:0])
+	}
+	switch x.body {
+	case heldBody:
+		sent, err = x.up.write(head, x.in.b[x.req.Len:x.start])
+	case sentBody:
+		if sent, err = x.up.write(head, nil); err != nil {
+			return sent, err
+		}
+		if err = x.sendContinue(); err != nil {
+			x.upload.fail(err, x.up)
+			return sent, err
+		}
+		x.upload.begin(x, x.up)
+	default:
+		sent, err = x.up.write(head, nil)
+	}
+	return sent, err
+}
+
+// readResponse reads the head of the final response. The buffer returned
+// begins with it; n bytes of it are filled. The caller frees it.
+func (x *exchange) readResponse() (b *buffer, n int, err error) {
+	x.resp.Reset()
+	if b, n, err = x.up.readLazily(medium); err != nil {
+		return nil, 0, err
+	}
+	x.begun = true
+	for {
+		done, err := x.resp.Parse(b.b[:n])
+		if err == nil && done && x.interim() {
+			if err = x.passInterim(); err == nil {
+				n = copy(b.b, b.b[x.resp.Len:n])
+				x.resp.Reset()
+				continue
+			}
+		}
+		if err != nil {
+			b.free()
+			return nil, 0, err
+		}
+		if done {
+			return b, n, nil
+		}
+		if n == len(b.b) {
+			b = b.grown(large, n)
+		}
+		m, err := x.up.read(b.b[n:])
+		if err != nil {
+			b.free()
+			return nil, 0, err
+		}
+		n += m
+	}
+}
+
+func (x *exchange) interim() bool { return x.resp.Status < 200 && x.resp.Status != 101 }
+
+// passInterim passes an interim response on, but for 100, which is ours to
+// send, and not to HTTP/1.0 clients, who know none.
+func (x *exchange) passInterim() error {
+	if x.resp.Status == 100 || x.req.Minor == 0 {
+		return nil
+	}
+	out := takeBuffer(x.resp.Len + 64)
+	defer out.free()
+	_, err := x.client.write(append(x.appendFields(x.appendStatus(out.b[:0])), crlf...), nil)
+	return err
+}
+
+func (x *exchange) appendStatus(b []byte) []byte {
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(x.resp.Status), 10)
+	b = append(b, ' ')
+	b = append(b, x.resp.Reason...)
+	return append(b, crlf...)
+}
+
+// hopByHop are the fields of a response that end here.
+var hopByHop = http1.Names{
+	http1.Connection: true, http1.KeepAlive: true, http1.ProxyConnection: true, http1.TE: true,
+	http1.TransferEncoding: true, http1.Upgrade: true, http1.ProxyAuthenticate: true,
+}
+
+func (x *exchange) appendFields(b []byte) []byte {
+	r := &x.resp
+	for i := range r.Count() {
+		if !hopByHop[r.Kind(i)] && !r.Hop(i) {
+			b = append(b, r.Line(i)...)
+			b = append(b, crlf...)
+		}
+	}
+	return b
+}
+
+// appendResponse appends the final response's head.
+func (x *exchange) appendResponse(b []byte, framing http1.BodyKind) []byte {
+	b = x.appendFields(x.appendStatus(b))
+	if x.resp.Find(http1.Date) == nil {
+		b = append(b, "Date: "...)
+		b = append(b, x.client.proxy.dates.at(x.began)...)
+		b = append(b, crlf...)
+	}
+	if framing == http1.ChunkedEnd {
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	return append(x.appendConnection(b), crlf...)
+}
+
+// appendConnection says whether the connection goes on, where the client
+// could not know.
+func (x *exchange) appendConnection(b []byte) []byte {
+	switch {
+	case x.closing:
+		return append(b, "Connection: close\r\n"...)
+	case x.req.Minor == 0:
+		return append(b, "Connection: keep-alive\r\n"...)
+	}
+	return b
+}
+
+// dates holds the present second as a Date.
+type dates struct{ newest atomic.Pointer[date] }
+
+type date struct {
+	second int64
+	text   []byte
+}
+
+func (d *dates) at(t time.Time) []byte {
+	if v := d.newest.Load(); v != nil && v.second == t.Unix() {
+		return v.text
+	}
+	v := &date{second: t.Unix(), text: t.UTC().AppendFormat(nil, "Mon, 02 Jan 2006 15:04:05 GMT")}
+	d.newest.Store(v)
+	return v.text
+}

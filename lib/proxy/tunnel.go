@@ -1,0 +1,92 @@
+package proxy
+
+import "passenger/lib/http1"
+
+// switchProtocols passes a 101 on and then bytes both ways.
+func (x *exchange) switchProtocols(b *buffer, n int) bool {
+	if !x.upgrade {
+		b.free()
+		x.endSession(false)
+		return x.fail(502, "The application switched to another protocol although the client did not ask for it.")
+	}
+	out := takeBuffer(x.resp.Len + 256)
+	head := x.appendFields(x.appendStatus(out.b[:0]))
+	head = append(head, "Connection: Upgrade\r\nUpgrade: "...)
+	head = append(head, x.upgradedTo()...)
+	head = append(head, "\r\n\r\n"...)
+	return x.tunnel(out, head, b, n)
+}
+
+// upgradedTo is the protocol that the process switched to.
+func (x *exchange) upgradedTo() []byte {
+	if v := x.resp.Find(http1.Upgrade); v != nil {
+		return v
+	}
+	return x.req.Find(http1.Upgrade)
+}
+
+// passRaw passes on a response that the app made itself on a connection that
+// it took over. What the client sends from now on is the app's.
+func (x *exchange) passRaw(b *buffer, n int) bool {
+	x.closing = true
+	out := takeBuffer(x.resp.Len + 256)
+	return x.tunnel(out, x.appendResponse(out.b[:0], 0), b, n)
+}
+
+// tunnel writes head, which lies in out, and what follows the response's head
+// in b, and then passes bytes on both ways until both ends have closed, or
+// nothing moved for the app's read timeout. It frees the buffers.
+func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
+	x.phase.Store(upgraded)
+	x.answered, x.closing = true, true
+	c, up := x.client, x.up
+	_, err := c.write(head, b.b[x.resp.Len:n])
+	out.free()
+	b.free()
+	if err != nil {
+		x.endSession(false)
+		return false
+	}
+	c.readWait = up.readWait
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if x.start < x.end {
+			_, err := up.write(x.in.b[x.start:x.end], nil)
+			x.start = x.end
+			if err != nil {
+				c.interrupt()
+				up.interrupt()
+				return
+			}
+		}
+		pass(&up.conn, &c.conn)
+	}()
+	pass(&c.conn, &up.conn)
+	<-done
+	x.endSession(false)
+	return false
+}
+
+// pass copies from one connection to the other until the end, which it passes
+// on. Any failure ends both directions.
+func pass(to, from *conn) {
+	for {
+		b, n, err := from.readLazily(medium)
+		if err == nil {
+			_, err = to.write(b.b[:n], nil)
+			b.free()
+			to.extendRead()
+		}
+		switch {
+		case err == nil:
+		case isEnd(err):
+			to.closeWrite()
+			return
+		default:
+			to.interrupt()
+			from.interrupt()
+			return
+		}
+	}
+}

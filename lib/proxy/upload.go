@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// An upload passes a request's body on while the answer may already come. It
+// runs in a goroutine of its own.
+type upload struct {
+	running bool
+	done    chan struct{} // closed at its end
+
+	// read says that the body was read from the client to its end; what is
+	// left is to write the last of it.
+	read atomic.Bool
+
+	// Set at the end: why it failed, and whether because of the client.
+	err      error
+	byClient bool
+}
+
+func (u *upload) reset() {
+	u.running, u.done, u.err, u.byClient = false, nil, nil, false
+	u.read.Store(false)
+}
+
+// begin starts the upload of x's body to up.
+func (u *upload) begin(x *exchange, up *upstream) {
+	u.reset()
+	u.running, u.done = true, make(chan struct{})
+	go func() {
+		defer close(u.done)
+		u.err, u.byClient = x.sendBody(up)
+		if u.err != nil && u.byClient {
+			// Whoever waits for an answer waits in vain.
+			up.interrupt()
+		}
+	}()
+}
+
+// fail says that the client went away before the upload began.
+func (u *upload) fail(err error, up *upstream) {
+	u.err, u.byClient = err, true
+	up.interrupt()
+}
+
+// clientError is why the client could not send its body, nil if it did or
+// another thing went wrong. The upload has ended.
+func (u *upload) clientError() error {
+	if u.byClient {
+		return u.err
+	}
+	return nil
+}
+
+// finishUpload waits for an upload that the process has answered, if nothing but
+// its end is missing, else stops it. whole says that the body was passed on.
+func (x *exchange) finishUpload() (whole bool) {
+	u := &x.upload
+	if !u.running {
+		return u.err == nil
+	}
+	if u.read.Load() {
+		t := time.NewTimer(time.Second)
+		defer t.Stop()
+		select {
+		case <-u.done:
+		case <-t.C:
+		}
+	}
+	select {
+	case <-u.done:
+		u.running = false
+	default:
+		x.stopUpload()
+		return false
+	}
+	return u.err == nil
+}
+
+// stopUpload ends an upload. The client's connection is good for an answer
+// afterwards, and then for closing.
+func (x *exchange) stopUpload() {
+	u := &x.upload
+	if !u.running {
+		return
+	}
+	select {
+	case <-u.done:
+	default:
+		_ = x.client.nc.SetReadDeadline(past) // closed is as good
+		_ = x.up.nc.SetWriteDeadline(past)
+		<-u.done
+		x.closing = true
+	}
+	u.running = false
+}
+
+// unfinished says that the body is not passed on yet.
+func (u *upload) unfinished() bool {
+	if !u.running {
+		return false
+	}
+	select {
+	case <-u.done:
+		return u.err != nil
+	default:
+		return true
+	}
+}
+
+// sendBody passes the body on: first what is in the buffer already.
+func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
+	c := x.client
+	c.readWait = c.proxy.Timeouts.Body
+	left := x.req.ContentLength
+	x.chunks.Reset()
+	p := x.in.b[x.start:x.end]
+	var b *buffer
+	for {
+		keep, total, ended, err := x.measureBody(p, &left)
+		if err != nil {
+			b.freeIf()
+			return err, true
+		}
+		if ended {
+			x.keepRest(p, total, b == nil)
+			x.upload.read.Store(true)
+		}
+		err = x.passOn(up, p[:keep], ended)
+		b.freeIf()
+		if err != nil || ended {
+			return err, false
+		}
+		up.extendRead()
+		n := 0
+		if b, n, err = c.readLazily(large); err != nil {
+			return err, true
+		}
+		p = b.b[:n]
+	}
+}
+
+// measureBody says how many bytes of p to pass on, how many belong to the
+// body, and whether it ends with them.
+func (x *exchange) measureBody(p []byte, left *int64) (keep, total int, ended bool, err error) {
+	if x.req.Chunked {
+		keep, total, err = x.chunks.Scan(p)
+		return keep, total, x.chunks.Done(), err
+	}
+	n := int(min(*left, int64(len(p))))
+	*left -= int64(n)
+	return n, n, *left == 0, nil
+}
+
+var crlf = []byte("\r\n")
+
+// passOn writes a part of the body. A chunked one ends without its trailer:
+// some servers make header fields of it.
+func (x *exchange) passOn(up *upstream, p []byte, ended bool) error {
+	var end []byte
+	if ended && x.req.Chunked {
+		end = crlf
+	}
+	if len(p)+len(end) == 0 {
+		return nil
+	}
+	_, err := up.write(p, end)
+	return err
+}
+
+// keepRest keeps what was read behind the body: the next request.
+func (x *exchange) keepRest(p []byte, total int, inPlace bool) {
+	if inPlace {
+		x.start += total
+		return
+	}
+	x.start = x.end
+	if rest := p[total:]; len(rest) > 0 {
+		x.rest = takeBuffer(len(rest))
+		x.restEnd = copy(x.rest.b, rest)
+	}
+}
+
+func (b *buffer) freeIf() {
+	if b != nil {
+		b.free()
+	}
+}

@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	connectTimeout = 5 * time.Second
+
+	// Servers close an idle connection without a word: gunicorn after 2
+	// seconds, Node.js and uvicorn after 5. A request that meets that moment
+	// on its way cannot always be sent again, so connections are given up
+	// before. Our own adapters keep theirs.
+	httpIdle    = 1500 * time.Millisecond
+	sessionIdle = time.Minute
+
+	// freshFor is how long a connection needs no look whether it is still
+	// open.
+	freshFor = 500 * time.Millisecond
+)
+
+// errFull says that the backlog of a process's unix socket is full.
+var errFull = errors.New("backlog full")
+
+// An upstream is a connection to a process.
+type upstream struct {
+	conn
+	idleSince int64 // in the clock's time
+	reused    bool  // an earlier session used it
+}
+
+// dial connects to p. It does not wait for the process to accept.
+func (p *Proxy) dial(t *process) (*upstream, error) {
+	network, address, ok := strings.Cut(t.address, ":")
+	if !ok || network != "unix" && network != "tcp" {
+		return nil, fmt.Errorf("process %q has the unknown address %q", t.id, t.address)
+	}
+	d := net.Dialer{Timeout: connectTimeout, KeepAlive: -1}
+	nc, err := d.DialContext(context.Background(), network, address)
+	if err != nil {
+		if errors.Is(err, syscall.EAGAIN) {
+			return nil, errFull
+		}
+		return nil, err
+	}
+	u := &upstream{}
+	u.writeWait = p.Timeouts.Write
+	if err := u.open(nc, p.clock); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// usable reports whether a connection that was idle can carry another
+// request. A request that could not be sent again takes no old one.
+func (u *upstream) usable(now int64, idempotent bool) bool {
+	age := time.Duration(now - u.idleSince)
+	if age < freshFor && idempotent {
+		return true
+	}
+	return u.idle()
+}
