@@ -2,12 +2,13 @@
 package unixsock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
+	"syscall"
 )
 
 // MaxPath is the longest path that a socket can have, in bytes: sun_path of
@@ -24,29 +25,22 @@ func Listen(path string, mode fs.FileMode) (*net.UnixListener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	// Bound under a private name first: between bind and chmod the socket
-	// would have the mode that the umask leaves.
-	tmp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%d", os.Getpid()))
-	if len(tmp) > MaxPath {
-		tmp = path
-	}
-	if err := removeStale(tmp); err != nil {
-		return nil, err
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
+	// bind(2) gives the file the mode of the descriptor less the umask, so
+	// that there is no moment in which more may connect.
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var chmod error
+		err := c.Control(func(fd uintptr) { chmod = syscall.Fchmod(int(fd), uint32(mode.Perm())) })
+		return errors.Join(err, chmod)
+	}}
+	listener, err := lc.Listen(context.Background(), "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, errors.Unwrap(err))
 	}
+	l := listener.(*net.UnixListener)
 	l.SetUnlinkOnClose(false)
-	if err := os.Chmod(tmp, mode); err != nil {
+	if err := os.Chmod(path, mode); err != nil { // what the umask took away
 		l.Close()
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	if tmp != path {
-		if err := os.Rename(tmp, path); err != nil {
-			l.Close()
-			return nil, fmt.Errorf("listen on %s: %w", path, err)
-		}
 	}
 	return l, nil
 }

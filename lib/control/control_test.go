@@ -1,0 +1,221 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"passenger/lib/protocol"
+	"passenger/lib/unixsock"
+)
+
+// serve starts s on a socket of its own and returns that socket's path.
+func serve(t *testing.T, s *Server) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ct")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "s")
+	l, err := unixsock.Listen(path, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+		os.RemoveAll(dir)
+	})
+	return path
+}
+
+func raw(t *testing.T, path, request string) string {
+	t.Helper()
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestCallCarriesRequestReplyAndError(t *testing.T) {
+	t.Parallel()
+	s := &Server{Program: "passenger-test", Release: "1"}
+	s.Handle("POST /v1/echo", func(r *http.Request) (any, error) {
+		var in struct{ Text string }
+		if err := Decode(r, &in); err != nil {
+			return nil, err
+		}
+		if in.Text == "" {
+			return nil, &protocol.Error{Code: protocol.CodeConflict, Message: "no text", Hint: "give one"}
+		}
+		return map[string]string{"text": in.Text, "field_of_a_newer_version": "x"}, nil
+	})
+	c := NewClient(serve(t, s), "test", "1")
+
+	var out struct{ Text string }
+	in := map[string]any{"Text": "é", "field_of_a_newer_version": []int{1}}
+	if err := c.Call(t.Context(), http.MethodPost, "/v1/echo", in, &out); err != nil {
+		t.Fatal(err)
+	}
+	if out.Text != "é" {
+		t.Errorf("got %q, want %q", out.Text, "é")
+	}
+
+	var pe *protocol.Error
+	err := c.Call(t.Context(), http.MethodPost, "/v1/echo", struct{}{}, &out)
+	if !errors.As(err, &pe) || pe.Code != protocol.CodeConflict || pe.Hint != "give one" {
+		t.Errorf("got error %#v, want code conflict with its hint", err)
+	}
+	err = c.Call(t.Context(), http.MethodGet, "/v1/nonsense", nil, nil)
+	if !errors.As(err, &pe) || pe.Code != protocol.CodeUnknownRequest {
+		t.Errorf("got error %v, want code unknown-request", err)
+	}
+}
+
+func TestCallOnADeadSocketIsErrDown(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	err := NewClient(filepath.Join(dir, "s"), "test", "1").Call(t.Context(), http.MethodGet, "/v1/info", nil, nil)
+	if !errors.Is(err, ErrDown) {
+		t.Errorf("got %v, want ErrDown", err)
+	}
+}
+
+func TestInfoAndHealth(t *testing.T) {
+	t.Parallel()
+	s := &Server{Program: "passenger-test", Release: "9", Healthy: func() error { return errors.New("no spawner") }}
+	path := serve(t, s)
+	var info protocol.Info
+	if err := NewClient(path, "test", "1").Call(t.Context(), http.MethodGet, protocol.PathInfo, nil, &info); err != nil {
+		t.Fatal(err)
+	}
+	if info.Program != "passenger-test" || info.Version != "9" || info.PID != os.Getpid() {
+		t.Errorf("got %+v", info)
+	}
+	got := raw(t, path, "GET /v1/health HTTP/1.0\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.0 503") || !strings.Contains(got, `"reason":"no spawner"`) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestServerRefuses(t *testing.T) {
+	t.Parallel()
+	s := &Server{Program: "passenger-test", Release: "1"}
+	s.Handle("PUT /v1/big", func(r *http.Request) (any, error) {
+		var v any
+		return nil, Decode(r, &v)
+	})
+	path := serve(t, s)
+	tests := []struct{ name, request, want string }{
+		{"a browser", "GET /v1/info HTTP/1.0\r\nOrigin: http://evil.example\r\n\r\n", `"code":"not-allowed"`},
+		{"a newer protocol", "GET /v1/info HTTP/1.0\r\nPassenger-Protocol: 99\r\n\r\n", `"code":"version-mismatch"`},
+		{"no JSON", "PUT /v1/big HTTP/1.0\r\nContent-Length: 4\r\n\r\n{{{{", `"code":"bad-request"`},
+		{"a body over the limit", fmt.Sprintf("PUT /v1/big HTTP/1.0\r\nContent-Length: %d\r\n\r\n[%s", protocol.MaxBody+2, strings.Repeat(" ", protocol.MaxBody+1)), `"code":"too-large"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := raw(t, path, tt.request); !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want it to contain %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestWatchSeesTheNewestAndNoBacklog(t *testing.T) {
+	t.Parallel()
+	var feed Feed[int]
+	feed.Set(1)
+	s := &Server{Program: "passenger-test", Release: "1"}
+	s.HandleFeed("/v1/number", &feed)
+	c := NewClient(serve(t, s), "test", "1")
+
+	const last = 1000
+	done := errors.New("seen the last")
+	var seen []int
+	err := Watch(t.Context(), c, "/v1/number", func(n int) error {
+		seen = append(seen, n)
+		switch n {
+		case 1:
+			// While this reader is busy a thousand values come and go.
+			for i := 2; i <= last; i++ {
+				feed.Set(i)
+			}
+		case last:
+			return done
+		}
+		return nil
+	})
+	if !errors.Is(err, done) {
+		t.Fatalf("got error %v", err)
+	}
+	if len(seen) > 100 {
+		t.Errorf("got %d values, want the first, the last and few between", len(seen))
+	}
+}
+
+func TestWatchEndsWithTheServer(t *testing.T) {
+	t.Parallel()
+	var feed Feed[int]
+	s := &Server{Program: "passenger-test", Release: "1"}
+	s.HandleFeed("/v1/number", &feed)
+	dir := t.TempDir()
+	l, err := unixsock.Listen(filepath.Join(dir, "s"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, l) }()
+	err = Watch(t.Context(), NewClient(l.Addr().String(), "test", "1"), "/v1/number", func(int) error {
+		stop()
+		return nil
+	})
+	if err == nil || errors.Is(err, ErrDown) {
+		t.Errorf("got %v, want an end of the stream", err)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMetricsText(t *testing.T) {
+	t.Parallel()
+	var m Metrics
+	m.Gauge("b", "Second.", 0.5)
+	m.Counter("a_total", "First.", 2, "app", `sh"op\`, "host", "x\ny")
+	m.Gauge("b", "Second.", 1, "app", "shop")
+	want := `# HELP b Second.
+# TYPE b gauge
+b 0.5
+b{app="shop"} 1
+# HELP a_total First.
+# TYPE a_total counter
+a_total{app="sh\"op\\",host="x\ny"} 2
+`
+	if got := string(m.Text()); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
