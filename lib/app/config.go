@@ -1,0 +1,182 @@
+// Package app knows what an application is: its settings, what kind it is and
+// whether it can be run. It starts nothing.
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"passenger/lib/protocol"
+	"passenger/lib/spelling"
+)
+
+// File is the name of an app's own settings, in its directory.
+const File = "Passengerfile.json"
+
+// maxFile is the largest settings file, in bytes. Passenger has the same limit.
+const maxFile = 512 << 10
+
+// Load reads the settings of the app in dir: its Passengerfile.json, if there
+// is one, and dir as the app root. The result is not validated.
+func Load(dir string) (protocol.AppConfig, error) {
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return protocol.AppConfig{}, fmt.Errorf("app directory %q: %w", dir, err)
+	}
+	if fi, err := os.Stat(root); err != nil {
+		return protocol.AppConfig{}, fmt.Errorf("app directory %q: %w", dir, unwrapPath(err))
+	} else if !fi.IsDir() {
+		return protocol.AppConfig{}, fmt.Errorf("app directory %q is not a directory", dir)
+	}
+	c, err := Read(filepath.Join(root, File))
+	if errors.Is(err, fs.ErrNotExist) {
+		c, err = protocol.AppConfig{}, nil
+	}
+	if err != nil {
+		return protocol.AppConfig{}, err
+	}
+	switch {
+	case c.AppRoot == "":
+		c.AppRoot = root
+	case !filepath.IsAbs(c.AppRoot):
+		c.AppRoot = filepath.Join(root, c.AppRoot)
+	}
+	return c, nil
+}
+
+// Read reads one settings file. An unknown key, a value of the wrong type and
+// anything that is not one JSON object are errors that name the key.
+func Read(path string) (protocol.AppConfig, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return protocol.AppConfig{}, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return protocol.AppConfig{}, err
+	}
+	if len(b) > maxFile {
+		return protocol.AppConfig{}, fmt.Errorf("%s: larger than %d bytes", path, maxFile)
+	}
+	c, err := Parse(b)
+	if err != nil {
+		return protocol.AppConfig{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Parse reads settings from JSON.
+func Parse(b []byte) (protocol.AppConfig, error) {
+	var c protocol.AppConfig
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(b, &keys); err != nil {
+		return c, jsonError(b, err)
+	}
+	for key, value := range keys {
+		if !known[key] {
+			return c, fmt.Errorf("unknown key %q%s", key, spelling.DidYouMean(key, Keys()))
+		}
+		if bytes.Equal(value, []byte("null")) {
+			return c, fmt.Errorf("key %q is null; leave it out for the default", key)
+		}
+	}
+	if err := json.Unmarshal(b, &c); err != nil {
+		return c, jsonError(b, err)
+	}
+	return c, nil
+}
+
+// Set sets one key from text, as in --set min_instances=2: JSON if the key
+// wants it, else the text itself.
+func Set(c *protocol.AppConfig, key, value string) error {
+	if !known[key] {
+		return fmt.Errorf("unknown key %q%s", key, spelling.DidYouMean(key, Keys()))
+	}
+	for _, text := range []string{value, quoted(value)} {
+		if json.Unmarshal(fmt.Appendf(nil, "{%q:%s}", key, text), c) == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("key %q does not take the value %q", key, value)
+}
+
+func quoted(s string) string {
+	b, _ := json.Marshal(s) // a string always has a JSON form
+	return string(b)
+}
+
+// Keys lists the keys of a settings file.
+func Keys() []string {
+	keys := make([]string, 0, len(known))
+	for k := range known {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// known are the keys of protocol.AppConfig.
+var known = func() map[string]bool {
+	keys := map[string]bool{}
+	t := reflect.TypeFor[protocol.AppConfig]()
+	for i := range t.NumField() {
+		key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		keys[key] = true
+	}
+	return keys
+}()
+
+// jsonError says in the words of a settings file what encoding/json says of
+// Go, with the line.
+func jsonError(b []byte, err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("line %d: not JSON: %w", lineAt(b, syntax.Offset), err)
+	}
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		if wrong.Field == "" {
+			return fmt.Errorf("the settings are a JSON %s, not an object", wrong.Value)
+		}
+		return fmt.Errorf("line %d: key %q takes %s, not a %s", lineAt(b, wrong.Offset), wrong.Field, kindName(wrong.Type), wrong.Value)
+	}
+	return err
+}
+
+func lineAt(b []byte, offset int64) int {
+	return 1 + bytes.Count(b[:min(int(offset), len(b))], []byte("\n"))
+}
+
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list of strings"
+	}
+	return "an object of strings"
+}
+
+// unwrapPath drops the operation and path of a *fs.PathError that the caller
+// names itself.
+func unwrapPath(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}

@@ -1,0 +1,214 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"passenger/lib/protocol"
+	"passenger/lib/spelling"
+)
+
+// maxName is the longest name of an app.
+const maxName = 40
+
+// maxSeconds is the longest time that a setting may name: a day.
+const maxSeconds = 86400
+
+// Types are the types of apps that can be run.
+var Types = []string{protocol.TypeRack, protocol.TypeWSGI, protocol.TypeNode, protocol.TypeGeneric}
+
+// aliases are other names of types, as Passenger knows them.
+var aliases = map[string]string{"ruby": protocol.TypeRack, "python": protocol.TypeWSGI, "nodejs": protocol.TypeNode}
+
+// WithDefaults fills in everything that has a default, but the type and the
+// startup file: those are for Detect to find. The result is not validated.
+func WithDefaults(c protocol.AppConfig) protocol.AppConfig {
+	if c.Name == "" {
+		c.Name = NameOf(c.AppRoot)
+	}
+	if t, ok := aliases[c.Type]; ok {
+		c.Type = t
+	}
+	if c.StartCommand != "" && c.Type == "" {
+		c.Type = protocol.TypeGeneric
+	}
+	setDefault(&c.Environment, "production")
+	setDefault(&c.StartTimeout, 90)
+	setDefault(&c.StopGrace, 30)
+	setDefault(&c.DrainTimeout, 30)
+	setDefault(&c.IdleTime, 300)
+	setDefault(&c.QueueTime, 60)
+	setDefault(&c.ReadTimeout, 600)
+	if c.MinInstances == nil {
+		c.MinInstances = new(int)
+		*c.MinInstances = 1
+	}
+	if c.QueueSize == nil {
+		c.QueueSize = new(int)
+		*c.QueueSize = 100
+	}
+	if c.FriendlyErrors == nil {
+		c.FriendlyErrors = new(bool)
+		*c.FriendlyErrors = c.Environment == "development"
+	}
+	c.BaseURI = "/" + strings.Trim(c.BaseURI, "/")
+	for i, name := range c.ServerNames {
+		if i == 0 {
+			c.ServerNames = append([]string(nil), c.ServerNames...)
+		}
+		c.ServerNames[i] = strings.TrimSuffix(strings.ToLower(name), ".")
+	}
+	return c
+}
+
+func setDefault[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
+}
+
+// NameOf makes a name for the app in dir: the last element of the path, with
+// what a name may not have replaced by "-". A release directory of Capistrano
+// ("current", or a time stamp below "releases") is named after its project.
+func NameOf(dir string) string {
+	base := filepath.Base(dir)
+	if base == "current" {
+		base = filepath.Base(filepath.Dir(dir))
+	} else if filepath.Base(filepath.Dir(dir)) == "releases" {
+		base = filepath.Base(filepath.Dir(filepath.Dir(dir)))
+	}
+	name := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789._-", r) {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(base))
+	name = strings.TrimLeft(name, "._-")
+	if len(name) > maxName {
+		name = name[:maxName]
+	}
+	if name == "" {
+		return "app"
+	}
+	return name
+}
+
+// Validate says what is wrong with settings that WithDefaults completed. It
+// looks at the app's directory, but not into it.
+func Validate(c protocol.AppConfig) error {
+	for _, check := range []func(protocol.AppConfig) error{
+		checkName, checkRoot, checkType, checkNumbers, checkTimes, checkRoutes, checkEnv,
+	} {
+		if err := check(c); err != nil {
+			return fmt.Errorf("app %q: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+func checkName(c protocol.AppConfig) error {
+	if c.Name == "" || len(c.Name) > maxName || strings.Trim(c.Name, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" ||
+		strings.ContainsRune("._-", rune(c.Name[0])) {
+		return fmt.Errorf("a name has 1 to %d characters of a-z, 0-9, '.', '_' and '-', the first a letter or digit", maxName)
+	}
+	return nil
+}
+
+func checkRoot(c protocol.AppConfig) error {
+	if !filepath.IsAbs(c.AppRoot) {
+		return fmt.Errorf("app_root %q is not an absolute path", c.AppRoot)
+	}
+	fi, err := os.Stat(c.AppRoot)
+	if err != nil {
+		return fmt.Errorf("app_root %q: %w", c.AppRoot, unwrapPath(err))
+	}
+	if !fi.IsDir() {
+		return fmt.Errorf("app_root %q is not a directory", c.AppRoot)
+	}
+	return nil
+}
+
+func checkType(c protocol.AppConfig) error {
+	if c.Type != "" {
+		ok := false
+		for _, t := range Types {
+			ok = ok || t == c.Type
+		}
+		if !ok {
+			return fmt.Errorf("unknown app_type %q%s; there are %s", c.Type, spelling.DidYouMean(c.Type, Types), strings.Join(Types, ", "))
+		}
+	}
+	if c.Type == protocol.TypeGeneric && c.StartCommand == "" {
+		return fmt.Errorf("app_type %q needs app_start_command", c.Type)
+	}
+	if c.StartCommand != "" && c.Type != protocol.TypeGeneric {
+		return fmt.Errorf("app_start_command goes with app_type %q, not %q", protocol.TypeGeneric, c.Type)
+	}
+	if c.StartupFile != "" && !filepath.IsLocal(strings.Split(c.StartupFile, ":")[0]) {
+		return fmt.Errorf("startup_file %q is not below the app root", c.StartupFile)
+	}
+	return nil
+}
+
+func checkNumbers(c protocol.AppConfig) error {
+	if *c.MinInstances < 0 {
+		return fmt.Errorf("min_instances is %d; it cannot be negative", *c.MinInstances)
+	}
+	if c.MaxInstances < 0 {
+		return fmt.Errorf("max_instances is %d; it cannot be negative", c.MaxInstances)
+	}
+	if c.MaxInstances > 0 && *c.MinInstances > c.MaxInstances {
+		return fmt.Errorf("min_instances is %d and max_instances %d; the minimum is over the maximum", *c.MinInstances, c.MaxInstances)
+	}
+	if *c.QueueSize < 0 {
+		return fmt.Errorf("max_request_queue_size is %d; it cannot be negative", *c.QueueSize)
+	}
+	if c.MaxConcurrency != nil && *c.MaxConcurrency < 0 {
+		return fmt.Errorf("force_max_concurrent_requests_per_process is %d; it cannot be negative", *c.MaxConcurrency)
+	}
+	return nil
+}
+
+func checkTimes(c protocol.AppConfig) error {
+	for _, t := range []struct {
+		key   string
+		value float64
+	}{
+		{"start_timeout", c.StartTimeout}, {"stop_grace", c.StopGrace}, {"drain_timeout", c.DrainTimeout},
+		{"pool_idle_time", c.IdleTime}, {"max_request_queue_time", c.QueueTime}, {"read_timeout", c.ReadTimeout},
+	} {
+		if !(t.value > 0 && t.value <= maxSeconds) {
+			return fmt.Errorf("%s is %v seconds; it must be over 0 and at most %d", t.key, t.value, maxSeconds)
+		}
+	}
+	return nil
+}
+
+func checkRoutes(c protocol.AppConfig) error {
+	for _, name := range c.ServerNames {
+		host := strings.TrimPrefix(name, "*.")
+		if host == "" || len(host) > 253 || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") != "" {
+			return fmt.Errorf("server_names: %q is no host name; a wildcard has the form \"*.example.com\"", name)
+		}
+	}
+	if path.Clean(c.BaseURI) != c.BaseURI || strings.ContainsAny(c.BaseURI, "?#%\x00 ") {
+		return fmt.Errorf("base_uri %q is not a plain path", c.BaseURI)
+	}
+	return nil
+}
+
+func checkEnv(c protocol.AppConfig) error {
+	for name, value := range c.EnvVars {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
+			return fmt.Errorf("envvars: %q cannot be the name of an environment variable, or its value has a NUL", name)
+		}
+	}
+	if strings.ContainsRune(c.StartCommand, 0) || strings.ContainsRune(c.Environment, 0) {
+		return fmt.Errorf("a setting has a NUL in it")
+	}
+	return nil
+}
