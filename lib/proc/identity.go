@@ -1,0 +1,150 @@
+// Package proc is an operating-system process as we need it: who it is, how to
+// signal exactly that one, when and how it ended, what it costs. Linux only.
+package proc
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// An Identity tells one process from every other that has or will have its
+// number.
+type Identity struct {
+	PID       int
+	StartTime uint64 // clock ticks since boot: field 22 of /proc/PID/stat
+	BootID    string
+}
+
+// BootID is the kernel's name for the time since it was started, empty if
+// there is none to be read.
+var BootID = sync.OnceValue(func() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+})
+
+// IdentityOf returns the identity of the process that has the number now.
+func IdentityOf(pid int) (Identity, error) {
+	s, err := readStat(pid)
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{PID: pid, StartTime: s.startTime, BootID: BootID()}, nil
+}
+
+// Alive says whether the process still runs. A zombie does not.
+func (id Identity) Alive() bool {
+	s, err := readStat(id.PID)
+	return err == nil && s.startTime == id.StartTime && s.state != 'Z' && s.state != 'X' &&
+		(id.BootID == "" || id.BootID == BootID())
+}
+
+// A stat is what we read of /proc/PID/stat; see proc(5).
+type stat struct {
+	state        byte
+	parent       int
+	group        int
+	utime, stime uint64 // clock ticks
+	threads      int
+	startTime    uint64
+	rss          int64 // pages
+}
+
+func readStat(pid int) (stat, error) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return stat{}, fmt.Errorf("process %d: %w", pid, err)
+	}
+	return parseStat(b)
+}
+
+// parseStat reads the fields after the command's name, which is whatever the
+// process likes, with blanks and parentheses in it: they follow the last ")".
+func parseStat(b []byte) (stat, error) {
+	end := bytes.LastIndexByte(b, ')')
+	f := strings.Fields(string(b[end+1:]))
+	if end < 0 || len(f) < 22 {
+		return stat{}, fmt.Errorf("a stat line of %d fields is not as in proc(5)", len(f))
+	}
+	var s stat
+	var err error
+	number := func(field int) int64 { // numbered as in proc(5), the state being 3
+		n, e := strconv.ParseInt(f[field-3], 10, 64)
+		if e != nil && err == nil {
+			err = fmt.Errorf("field %d of a stat line: %w", field, e)
+		}
+		return n
+	}
+	s.state = f[0][0]
+	s.parent, s.group = int(number(4)), int(number(5))
+	s.utime, s.stime = uint64(number(14)), uint64(number(15))
+	s.threads = int(number(20))
+	s.startTime = uint64(number(22))
+	s.rss = number(24)
+	return s, err
+}
+
+// Group returns the numbers of the processes in the process group that still
+// run.
+func Group(pgid int) []int {
+	var members []int
+	for _, pid := range all() {
+		if s, err := readStat(pid); err == nil && s.group == pgid && s.state != 'Z' && s.state != 'X' {
+			members = append(members, pid)
+		}
+	}
+	return members
+}
+
+// InGroup says whether the process belongs to the process group.
+func InGroup(pid, pgid int) bool {
+	s, err := readStat(pid)
+	return err == nil && s.group == pgid
+}
+
+func all() []int {
+	d, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil
+	}
+	pids := make([]int, 0, len(names))
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// Children returns the numbers of the processes whose parent is this process,
+// zombies too.
+func Children() []int {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, task := range tasks {
+		b, err := os.ReadFile("/proc/self/task/" + task.Name() + "/children")
+		if err != nil {
+			continue // the thread ended, or CONFIG_PROC_CHILDREN is off
+		}
+		for _, f := range strings.Fields(string(b)) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
