@@ -15,6 +15,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"passenger/lib/cli"
+	"passenger/lib/spelling"
 	"passenger/lib/statedir"
 	"passenger/lib/status"
 )
@@ -126,8 +127,8 @@ func (c *command) look(ctx context.Context, dir statedir.Dir) (status.Status, er
 }
 
 func unknownApp(typed string, names []string) error {
-	if near := status.Nearest(typed, names); near != "" {
-		return fmt.Errorf("unknown app %q; did you mean %q?", typed, near)
+	if near := spelling.DidYouMean(typed, names); near != "" {
+		return fmt.Errorf("unknown app %q%s", typed, near)
 	}
 	if len(names) == 0 {
 		return fmt.Errorf("unknown app %q; there are no apps", typed)

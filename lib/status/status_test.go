@@ -194,18 +194,6 @@ func TestOnlyKeepsOneApp(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	t.Parallel()
-	names := []string{"shop", "blog", "a", "warehouse"}
-	for typed, want := range map[string]string{
-		"shpo": "shop", "shop2": "shop", "warehose": "warehouse", "b": "", "xyz": "", "": "",
-	} {
-		if got := Nearest(typed, names); got != want {
-			t.Errorf("Nearest(%q): got %q, want %q", typed, got, want)
-		}
-	}
-}
-
 func TestUnits(t *testing.T) {
 	t.Parallel()
 	for want, got := range map[string]string{
