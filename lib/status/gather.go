@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"passenger/lib/control"
+	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
 )
@@ -114,9 +115,13 @@ func records(dir statedir.Dir) []protocol.Process {
 		if statedir.ReadJSON(dir.Process(e.Name()).Record(), &p) != nil || p.PID <= 0 || p.ID != e.Name() {
 			continue // not started yet, or being removed
 		}
-		if alive(p) {
-			found = append(found, p)
+		id := proc.Identity{PID: p.PID, StartTime: p.StartTime, BootID: p.BootID}
+		if !id.Alive() {
+			continue
 		}
+		usage := proc.UsageOf(p.PID) // it leads its group
+		p.Usage = &usage
+		found = append(found, p)
 	}
 	return found
 }

@@ -6,12 +6,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"passenger/lib/control"
+	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
 	"passenger/lib/unixsock"
@@ -148,6 +148,9 @@ func TestGatherReadsTheDirectoryWhenTheSpawnerIsDown(t *testing.T) {
 	if len(st.Apps) != 1 || len(st.Apps[0].Processes) != 1 || st.Apps[0].Processes[0].ID != "self" {
 		t.Fatalf("got %+v, want the one living process", st.Apps)
 	}
+	if st.Apps[0].Processes[0].Usage == nil {
+		t.Error("got no usage")
+	}
 	if !st.Running() || st.OK {
 		t.Errorf("got running %v, ok %v, want true, false", st.Running(), st.OK)
 	}
@@ -156,22 +159,13 @@ func TestGatherReadsTheDirectoryWhenTheSpawnerIsDown(t *testing.T) {
 // record is that of this very process.
 func record(t *testing.T, id string) protocol.Process {
 	t.Helper()
-	b, err := os.ReadFile("/proc/self/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	start, err := strconv.ParseUint(fields[22-3], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	me, err := proc.IdentityOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return protocol.Process{
-		Version: 1, ID: id, App: "shop", State: protocol.Ready, PID: os.Getpid(), StartTime: start,
-		BootID: strings.TrimSpace(string(boot)), StartedAt: time.Now().Add(-time.Minute),
+		Version: 1, ID: id, App: "shop", State: protocol.Ready, PID: me.PID, StartTime: me.StartTime,
+		BootID: me.BootID, StartedAt: time.Now().Add(-time.Minute),
 	}
 }
 
