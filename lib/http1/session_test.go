@@ -1,0 +1,48 @@
+package http1
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestBlockIsANetstringOfPairs(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, 80, 90, 970, 9980, 60000} {
+		value := strings.Repeat("v", size)
+		b := FinishBlock(AppendPair(AppendPair(BeginBlock(nil), "CONTENT_LENGTH", "0"), "X", []byte(value)))
+		pairs := readBlock(t, string(b))
+		if diff := cmp.Diff([]string{"CONTENT_LENGTH=0", "X=" + value}, pairs); diff != "" {
+			t.Errorf("size %d: %s", size, diff)
+		}
+	}
+}
+
+func TestVariables(t *testing.T) {
+	t.Parallel()
+	r, _, err := parseRequest(t, "GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nx-a: 2\r\nCookie: a=b\r\nX_A: 3\r\nX.A: 4\r\ncookie: c=d\r\n"+
+		"Proxy: x\r\nX-Hop: y\r\nConnection: x-hop\r\nX-B:\r\nX-A: 5\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := FinishBlock(r.AppendVariables(BeginBlock(nil), &Names{Host: true, Proxy: true, Connection: true}))
+	want := []string{"HTTP_X_A=1, 2, 5", "HTTP_COOKIE=a=b; c=d", "HTTP_X_B="}
+	if diff := cmp.Diff(want, readBlock(t, string(b))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func readBlock(t *testing.T, b string) []string {
+	t.Helper()
+	length, rest, ok := strings.Cut(b, ":")
+	if !ok || number([]byte(length)) != int64(len(rest)-1) || !strings.HasSuffix(rest, ",") || strings.HasPrefix(length, "0") {
+		t.Fatalf("got %.40q of %d bytes, not a netstring", b, len(b))
+	}
+	parts := strings.Split(strings.TrimSuffix(rest, ","), "\x00")
+	var pairs []string
+	for i := 0; i+1 < len(parts); i += 2 {
+		pairs = append(pairs, parts[i]+"="+parts[i+1])
+	}
+	return pairs
+}
