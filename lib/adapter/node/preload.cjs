@@ -1,1 +1,14 @@
-// Replaced soon.
+'use strict';
+// Loaded by node --require before the application, in either module system:
+// the first server that the application lets listen is put on the socket that
+// passenger-spawn handed down, and passenger-spawn is told so.
+//
+// What the application starts with the same options (child_process.fork,
+// worker threads, cluster) loads this file too and finds nothing handed down.
+
+const spawner = require('./spawner.cjs');
+
+if (spawner.takeUp()) {
+  require('./failure.cjs').watch(spawner);
+  require('./landing.cjs').install(spawner);
+}

@@ -1,0 +1,94 @@
+'use strict';
+// Putting the application's server on the socket that was handed down.
+
+const net = require('net');
+const EventEmitter = require('events');
+const { closeGracefully } = require('./stop.cjs');
+
+let autoInstall = true;
+
+// PhusionPassenger is what an application may know of us: that it is there,
+// configure, and the event "exit", which leaves the exit to the application.
+const passenger = new EventEmitter();
+passenger.configure = (options = {}) => {
+  if (options.autoInstall !== undefined) autoInstall = Boolean(options.autoInstall);
+};
+
+exports.install = function install(spawner) {
+  globalThis.PhusionPassenger = passenger;
+  const listen = net.Server.prototype.listen;
+  let landed = false;
+
+  net.Server.prototype.listen = function (...args) {
+    const callback = typeof args[args.length - 1] === 'function' ? args[args.length - 1] : undefined;
+    const place = placeOf(args);
+    const named = place.path === 'passenger' || place.path === '/passenger';
+    if (named && landed) throw new Error("only one server can listen on 'passenger'");
+    if (!named && (landed || !autoInstall || isProbe(this))) return listen.apply(this, args);
+    landed = true;
+    fit(this, place);
+    listen.call(this, { fd: spawner.listenFD, backlog: place.backlog, signal: place.signal, exclusive: true }, callback);
+    // Behind the application's callback: what throws there is no success.
+    this.once('listening', () => spawner.ready());
+    return this;
+  };
+};
+
+// placeOf returns where the arguments of listen say.
+function placeOf(args) {
+  const [first, second] = args;
+  if (first !== null && typeof first === 'object') return first;
+  if (typeof first === 'string' && !(Number(first) >= 0)) return { path: first };
+  return { port: first, host: typeof second === 'string' ? second : undefined };
+}
+
+// isProbe says whether a server is there for its port only, which is how
+// packages look for a free one: it does nothing with a connection.
+function isProbe(server) {
+  return server.listenerCount('connection') === 0;
+}
+
+// fit prepares a server for connections that come from the proxy.
+function fit(server, place) {
+  const address = addressOf(place);
+  server.address = () => (server.listening ? address : null);
+
+  // The proxy decides how long a connection idles. If both did, a request
+  // would now and then meet a connection that is just being closed.
+  if ('keepAliveTimeout' in server) server.keepAliveTimeout = 0;
+
+  if (typeof server.setSecureContext === 'function') speakPlain(server);
+  server.prependListener('connection', claimLoopback);
+  closeGracefully(server, passenger);
+}
+
+// addressOf returns what the application would see had it got what it asked
+// for. Frameworks print it, and stumble over what has no port.
+function addressOf({ path, port, host }) {
+  if (typeof path === 'string') return path;
+  const address = host === 'localhost' ? '127.0.0.1' : host || '::';
+  return { address, family: net.isIPv6(address) ? 'IPv6' : 'IPv4', port: Number(port) || 0 };
+}
+
+// speakPlain makes a TLS server take its connections as they are: the proxy
+// has already taken TLS off. The listener that would begin a handshake is the
+// one that the constructor registered.
+function speakPlain(server) {
+  const [handshake] = server.listeners('connection');
+  server.removeListener('connection', handshake);
+  server.on('connection', (socket) => {
+    socket.alpnProtocol = false; // http2 with allowHTTP1 asks for it
+    server.emit('secureConnection', socket);
+  });
+}
+
+// claimLoopback gives a connection of a unix socket the peer that an
+// application expects behind a proxy: trust of "loopback" works, and what
+// insists on some address finds one.
+function claimLoopback(socket) {
+  Object.defineProperties(socket, {
+    remoteAddress: { value: '127.0.0.1', configurable: true },
+    remoteFamily: { value: 'IPv4', configurable: true },
+    remotePort: { value: 0, configurable: true },
+  });
+}

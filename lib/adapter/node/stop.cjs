@@ -1,0 +1,65 @@
+'use strict';
+// SIGTERM: no new connections, the requests in flight are finished, then exit.
+
+// upgradedGrace is how long the far end of an upgraded connection has, once we
+// have closed ours. Requests have no such limit: whoever sent SIGTERM sets it.
+const upgradedGrace = 1000;
+
+const sweepEvery = 20;
+
+// closeGracefully makes server.close, whoever calls it, also end what is kept
+// alive and what was upgraded; and lets SIGTERM call it once server listens.
+exports.closeGracefully = function closeGracefully(server, passenger) {
+  const sockets = new Set();
+  server.prependListener('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+
+  const close = server.close;
+  let closing = false;
+  server.close = function (callback) {
+    if (!closing) {
+      closing = true;
+      if ('keepAliveTimeout' in server) endConnections(server, sockets);
+    }
+    return close.call(server, callback);
+  };
+
+  server.once('listening', () => process.on('SIGTERM', () => {
+    if (closing || applicationHandlesSIGTERM()) return;
+    server.close(() => {
+      if (!passenger.emit('exit')) process.exit(0);
+    });
+  }));
+};
+
+// endConnections ends the connections of an HTTP server as they fall idle.
+function endConnections(server, sockets) {
+  server.prependListener('request', (request, response) => {
+    response.shouldKeepAlive = false;
+  });
+  const begun = Date.now();
+  const sweep = () => {
+    server.closeIdleConnections?.();
+    for (const socket of sockets) {
+      // No parser: HTTP has left it to an upgrade. Nothing read: a connection
+      // that Node does not take for idle, though it has no request.
+      if (socket.parser && socket.bytesRead > 0) continue;
+      if (Date.now() - begun > upgradedGrace) socket.destroy();
+      else if (!socket.writableEnded) socket.end();
+    }
+  };
+  const timer = setInterval(sweep, sweepEvery);
+  server.once('close', () => clearInterval(timer));
+  sweep();
+}
+
+// applicationHandlesSIGTERM says whether a listener other than ours acts on
+// the signal. The package signal-exit listens too, but only to know; it counts
+// its listeners so that others can tell.
+function applicationHandlesSIGTERM() {
+  const spectators = [process.__signal_exit_emitter__, globalThis[Symbol.for('signal-exit emitter')]]
+    .reduce((sum, emitter) => sum + (emitter?.count ?? 0), 0);
+  return process.listenerCount('SIGTERM') > 1 + spectators;
+}
