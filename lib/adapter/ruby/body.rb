@@ -1,0 +1,75 @@
+# frozen_string_literal: true
+
+module PhusionPassenger
+  # The other side of a connection went away, or broke the protocol.
+  class ClientGone < EOFError
+  end
+
+  # A request's body as it comes from the connection, with its framing removed:
+  # of a known length, or in HTTP/1.1 chunks.
+  class Body
+    PIECE = 65_536 # bytes at most in one read
+    LONGEST_LINE = 8192
+
+    # length is nil for a chunked body.
+    def initialize(connection, length)
+      @connection = connection
+      @chunked = length.nil?
+      @left = length || 0 # bytes until the end of the body, or of the chunk
+      @ended = length == 0
+    end
+
+    # Returns 1 to max bytes, nil at the body's end. Raises ClientGone if it
+    # does not come whole.
+    def read_some(max = PIECE)
+      return if @ended
+      return if @left == 0 && !next_chunk
+
+      part = @connection.take(max < @left ? max : @left)
+      @left -= part.bytesize
+      if @left == 0
+        @chunked ? end_of_chunk : @ended = true
+      end
+      part
+    end
+
+    # Reads what the app left, at most limit bytes and seconds. Returns whether
+    # the body is at its end, and so the connection of further use.
+    def drain(limit, seconds)
+      deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
+      until @ended
+        return false if limit <= 0
+
+        wait = deadline - Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        return false if wait < 0 || !@connection.wait(wait)
+
+        limit -= (read_some || break).bytesize
+      end
+      true
+    end
+
+    private
+
+    def next_chunk
+      @left = chunk_size(line)
+      return true if @left > 0
+
+      nil until line.empty? # trailers
+      @ended = true
+      false
+    end
+
+    def chunk_size(line)
+      hex = line[/\A\h{1,15}(?=\s*(;|\z))/] or raise ClientGone, "bad chunk size in the request's body"
+      hex.to_i(16)
+    end
+
+    def end_of_chunk
+      raise ClientGone, "bad end of chunk in the request's body" unless line.empty?
+    end
+
+    def line
+      @connection.take_line(LONGEST_LINE)
+    end
+  end
+end

@@ -1,0 +1,247 @@
+# frozen_string_literal: true
+
+module PhusionPassenger
+  # A proxy's connection: reads sessions from it, one after the other, has each
+  # answered by the app, and knows when it is of no further use.
+  class Connection
+    READ_SIZE = 16_384       # holds most requests, with a small body
+    MAX_HEAD = 1 << 20       # bytes of a request's header block
+    MAX_PAIRS = 2000         # they are passed on as arguments of one call
+    DRAIN_BYTES = 262_144    # of a body that the app did not read
+    DRAIN_SECONDS = 1.0
+    NUL = "\0"
+    COMMA = 44
+
+    # rack is the major version of Rack.
+    def initialize(io, server, app, rack)
+      @io = io
+      @server = server
+      @app = app
+      @rack = rack
+      @response = Response.new(self, io)
+      @template = template
+      @buffer = String.new(capacity: READ_SIZE)
+      @empty = true # the buffer holds nothing of use
+      @hijacked = false
+    end
+
+    def to_io
+      @io
+    end
+
+    # Reads what has arrived and answers the first request in it. Returns :open
+    # if more is to come, :more if something is buffered already, :closed if
+    # this was the end, and :released if the connection is now the app's.
+    def serve
+      fill
+      serve_buffered
+    rescue EOFError, Errno::ECONNRESET, Errno::EPIPE
+      :closed
+    end
+
+    # serve without reading.
+    def serve_buffered
+      env = next_request or return :open
+      answer(env)
+    rescue EOFError, Errno::ECONNRESET
+      :closed
+    end
+
+    # Returns 1 to max bytes of a body.
+    def take(max)
+      return @io.sysread(max) if @empty
+      return @buffer.slice!(0, max) if max < @buffer.bytesize
+
+      @empty = true
+      part = @buffer
+      @buffer = String.new
+      part
+    rescue EOFError, SystemCallError
+      raise ClientGone, "the client went away before the request's body was whole"
+    end
+
+    # Returns the next line of a body's framing without its CR LF.
+    def take_line(max)
+      until !@empty && (i = @buffer.index("\r\n"))
+        raise ClientGone, "line too long in the request's body" if !@empty && @buffer.bytesize > max
+
+        fill
+      end
+      line = @buffer.slice!(0, i + 2)
+      @empty = @buffer.empty?
+      line.chomp!("\r\n")
+    rescue EOFError, SystemCallError
+      raise ClientGone, "the client went away before the request's body was whole"
+    end
+
+    # Waits until there is something to read. Returns false if there is not.
+    def wait(seconds)
+      !@empty || !IO.select([@io], nil, nil, seconds).nil?
+    end
+
+    def write_chunk(part)
+      @response.write_chunk(part)
+    end
+
+    def write_last_chunk
+      @response.write_last_chunk
+    end
+
+    def stopping?
+      @server.stopping?
+    end
+
+    def close
+      @io.close
+    rescue SystemCallError
+      nil
+    end
+
+    # rack.hijack: the app takes over the connection.
+    def hijack
+      return @io if @hijacked
+
+      @hijacked = true
+      @io.ungetbyte(@buffer) unless @empty
+      @empty = true
+      @env["rack.hijack_io"] = @io
+    end
+
+    private
+
+    # What is the same in the env of all of this connection's requests.
+    def template
+      env = {
+        "rack.errors" => $stderr,
+        "rack.url_scheme" => "http",
+        "rack.input" => NoInput,
+        "rack.multithread" => false,
+        "rack.multiprocess" => true,
+        "rack.run_once" => false,
+        "rack.hijack?" => true,
+        "rack.hijack" => method(:hijack),
+        "rack.early_hints" => @response.method(:early_hints)
+      }
+      env["rack.version"] = [1, 3] if @rack < 3
+      env
+    end
+
+    def fill
+      if @empty
+        @io.sysread(READ_SIZE, @buffer)
+        @empty = false
+      else
+        @buffer << @io.sysread(READ_SIZE)
+      end
+    end
+
+    # Takes the first header block out of the buffer and returns its env, nil
+    # if it is not whole yet.
+    def next_request
+      buffer = @buffer
+      return if @empty
+
+      length = buffer.to_i # as far as the colon
+      colon = buffer.index(":")
+      return not_whole(length, buffer.bytesize) unless colon
+
+      comma = colon + 1 + length
+      size = buffer.bytesize
+      return not_whole(length, 0) if size <= comma
+      raise ClientGone, "bad header block" if buffer.getbyte(comma) != COMMA || length > MAX_HEAD
+
+      if size == comma + 1
+        @empty = true
+      else
+        @buffer = buffer.byteslice(comma + 1, size)
+        buffer = buffer.byteslice(0, comma + 1)
+      end
+      env_of(buffer.split(NUL, -1))
+    end
+
+    def not_whole(length, digits)
+      raise ClientGone, "bad header block" if length > MAX_HEAD || digits > 8
+    end
+
+    # fields are "LENGTH:CONTENT_LENGTH", its value, "SCGI", "1", then the
+    # names and values, then ",".
+    def env_of(fields)
+      raise ClientGone, "bad header block" if fields.size.even? || fields.size < 7 || fields.size > MAX_PAIRS * 2
+
+      length = fields[1]
+      fields.shift(4)
+      fields.pop
+      @env = env = Hash[*fields]
+      env.update(@template)
+      env["rack.response_finished"] = []
+      env["HTTP_VERSION"] = env["SERVER_PROTOCOL"] if @rack < 3
+      env["rack.url_scheme"] = "https" if env["HTTPS"] == "on"
+      @body = nil
+      add_body(env, length) unless length == "0"
+      env
+    end
+
+    def add_body(env, length)
+      if length.empty?
+        env["HTTP_TRANSFER_ENCODING"] = env.delete("TRANSFER_ENCODING")
+        @body = Body.new(self, nil)
+      else
+        env["CONTENT_LENGTH"] = length
+        @body = Body.new(self, Integer(length, 10))
+      end
+      env["rack.input"] = @input = (@rack < 3 ? RewindableInput : Input).new(@body)
+    rescue ArgumentError
+      raise ClientGone, "bad content length"
+    end
+
+    # Has the app answer env. Returns as serve does.
+    def answer(env)
+      status = headers = body = error = nil
+      begin
+        status, headers, body = @app.call(env)
+        @response.deliver(env, status, headers, body) unless @hijacked
+      rescue ClientGone => e
+        error = e
+        @response.break_off
+      rescue Exception => e # whatever it is, the next request is not to blame
+        error = e
+        report(env, e)
+        @response.fail unless @hijacked
+      end
+      conclude(env, status, headers, body, error)
+    end
+
+    def conclude(env, status, headers, body, error)
+      quietly(env) { body.close } if body.respond_to?(:close)
+      finished = env["rack.response_finished"]
+      finished.reverse_each { |callable| quietly(env) { callable.call(env, status, headers, error) } } unless finished.empty?
+      raise error if error.is_a?(SystemExit) || error.is_a?(SignalException)
+      return error ? :closed : :released if @hijacked || @response.released?
+      return :closed unless end_of_body && !@response.last?
+
+      @empty ? :open : :more
+    end
+
+    # Returns whether what follows on the connection is the next request.
+    def end_of_body
+      return true unless @body
+
+      @input.release
+      @body.drain(DRAIN_BYTES, DRAIN_SECONDS)
+    rescue ClientGone
+      false
+    end
+
+    # What an app does after its response harms nobody but itself.
+    def quietly(env)
+      yield
+    rescue StandardError, ScriptError => e
+      report(env, e)
+    end
+
+    def report(env, error)
+      $stderr.write("#{env['REQUEST_METHOD']} #{env['REQUEST_URI']}: " +
+                    error.full_message(highlight: false, order: :top).chomp + "\n")
+    end
+  end
+end

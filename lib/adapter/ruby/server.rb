@@ -1,0 +1,117 @@
+# frozen_string_literal: true
+
+module PhusionPassenger
+  # Accepts connections and serves them, one request at a time and all in the
+  # main thread. Each connection on which something has arrived gets one
+  # request in turn, so that none starves the others.
+  class Server
+    NONBLOCK = File::NONBLOCK
+    F_GETFL = 3 # the same everywhere; the library that names them is a gem
+    F_SETFL = 4
+
+    # Raised by the signal's trap while we wait, and only then.
+    class Stop < Exception # rubocop:disable Lint/InheritException
+    end
+
+    def initialize(listener, app, rack)
+      @listener = listener
+      @app = app
+      @rack = rack
+      @connections = {}.compare_by_identity # by IO
+      @watched = [listener]
+      @buffered = [] # IOs whose connection has a further request in its buffer
+      @stopping = false
+      @waiting = false
+    end
+
+    # Whether this process is to finish its request and go.
+    def stopping?
+      @stopping
+    end
+
+    # SIGTERM stops run; SIGQUIT prints what every thread is doing.
+    def trap_signals
+      trap("TERM") do
+        @stopping = true
+        raise Stop if @waiting
+      end
+      trap("QUIT") { $stderr.syswrite(backtraces) }
+    end
+
+    # Serves until SIGTERM. What has arrived on an open connection by then is
+    # still answered; nothing is accepted any more.
+    def run
+      turn until @stopping
+      finish
+    rescue Stop
+      finish
+    end
+
+    private
+
+    def turn
+      again = @buffered
+      @buffered = [] unless again.empty?
+      ready = wait(again.empty? ? nil : 0)
+      again.each { |io| serve(io, true) }
+      ready.each do |io|
+        if io.equal?(@listener)
+          accept
+        elsif again.empty? || !again.include?(io)
+          serve(io, false)
+        end
+      end
+    end
+
+    # Returns the IOs to read from.
+    def wait(seconds)
+      @waiting = true
+      raise Stop if @stopping
+
+      ready, = IO.select(@watched, nil, nil, seconds)
+      @waiting = false
+      ready || []
+    end
+
+    def accept
+      io = @listener.accept_nonblock(exception: false)
+      return if io == :wait_readable
+
+      # A request is read and written in one call each, which may wait.
+      io.fcntl(F_SETFL, io.fcntl(F_GETFL, 0) & ~NONBLOCK)
+      @connections[io] = Connection.new(io, self, @app, @rack)
+      @watched << io
+    rescue Errno::ECONNABORTED, Errno::EINTR
+      nil
+    end
+
+    def serve(io, buffered)
+      connection = @connections[io] or return
+      case buffered ? connection.serve_buffered : connection.serve
+      when :open then nil
+      when :more then @buffered << io
+      when :released then forget(io)
+      else
+        forget(io)
+        connection.close
+      end
+    end
+
+    def forget(io)
+      @connections.delete(io)
+      @watched.delete(io)
+    end
+
+    def finish
+      @waiting = false
+      ready, = IO.select(@connections.keys, nil, nil, 0)
+      (@buffered | (ready || [])).each { |io| serve(io, @buffered.include?(io)) }
+    end
+
+    def backtraces
+      Thread.list.map do |thread|
+        "#{thread.inspect}\n" + (thread.backtrace || []).map { |line| "    #{line}\n" }.join
+      end.join("\n")
+    end
+  end
+end
