@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"passenger/lib/statedir"
 )
 
 // Release is the version of these programs. The Makefile sets it.
@@ -36,6 +38,23 @@ type Common struct {
 	StateDir string           `name:"state-dir" env:"PASSENGER_STATE_DIR" placeholder:"DIR" help:"State directory. Default: /run/passenger for root, else $$XDG_RUNTIME_DIR/passenger."`
 	Verbose  bool             `short:"v" help:"Log more."`
 	Version  kong.VersionFlag `help:"Print the version."`
+}
+
+// OpenStateDir opens the state directory for a daemon.
+func (c *Common) OpenStateDir() (statedir.Dir, error) {
+	dir, err := statedir.Open(c.StatePath())
+	if err != nil {
+		return dir, Hint(err, "pass another --state-dir, or set $PASSENGER_STATE_DIR")
+	}
+	return dir, nil
+}
+
+// StatePath is the state directory asked for, else the default one.
+func (c *Common) StatePath() string {
+	if c.StateDir != "" {
+		return c.StateDir
+	}
+	return statedir.Default()
 }
 
 // Main parses the arguments into command, runs it and exits. A command has a

@@ -69,12 +69,16 @@ func (s *Server) Handle(pattern string, call Call) {
 }
 
 // HandleFeed registers a GET that answers the feed's value, and with ?watch=1
-// each new value as a line.
-func (s *Server) HandleFeed(path string, feed Source) {
+// each new value as a line. What a request asks for besides, the functions
+// add to the value that answers it; a watch goes without.
+func (s *Server) HandleFeed(path string, feed Source, add ...func(*http.Request, any) any) {
 	s.init()
 	s.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("watch") != "1" {
 			v, _ := feed.Newest()
+			for _, f := range add {
+				v = f(r, v)
+			}
 			reply(w, http.StatusOK, v)
 			return
 		}

@@ -148,3 +148,9 @@ func Children() []int {
 	}
 	return pids
 }
+
+// IsChild says whether the process is a child of this one.
+func IsChild(pid int) bool {
+	s, err := readStat(pid)
+	return err == nil && s.parent == os.Getpid()
+}

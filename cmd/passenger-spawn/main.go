@@ -1,0 +1,15 @@
+// Command passenger-spawn starts application processes.
+package main
+
+import "passenger/lib/cli"
+
+type command struct {
+	cli.Common
+
+	Serve  serve      `cmd:"" help:"Run the daemon that starts processes for passenger-pool."`
+	Run    run        `cmd:"" help:"Start one process in the foreground; print its record as one JSON line when it is ready."`
+	Detect detect     `cmd:"" help:"Say what the app is and how it would be started, as JSON."`
+	Exec   execChange `cmd:"" help:"Change user, limits and environment, then become a command."`
+}
+
+func main() { cli.Main("passenger-spawn", "Starts application processes.", &command{}) }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"passenger/lib/app"
+	"passenger/lib/cli"
+	"passenger/lib/proc"
+	"passenger/lib/protocol"
+	"passenger/lib/spawn"
+	"passenger/lib/statedir"
+)
+
+// appArgs name an app and change its settings.
+type appArgs struct {
+	AppDir string   `arg:"" name:"appdir" default:"." help:"The app's directory. Default: the current one."`
+	Set    []string `name:"set" sep:"none" placeholder:"KEY=VALUE" help:"Set a key of Passengerfile.json. May be repeated."`
+}
+
+// config reads the app's settings, with those of the command line.
+func (a appArgs) config() (protocol.AppConfig, error) {
+	c, err := app.Load(a.AppDir)
+	if err != nil {
+		return c, err
+	}
+	for _, kv := range a.Set {
+		key, value, ok := strings.Cut(kv, "=")
+		if !ok {
+			return c, fmt.Errorf("--set %q has not the form KEY=VALUE", kv)
+		}
+		if err := app.Set(&c, key, value); err != nil {
+			return c, fmt.Errorf("--set: %w", err)
+		}
+	}
+	c = app.WithDefaults(c)
+	return c, app.Validate(c)
+}
+
+type run struct{ appArgs }
+
+func (r *run) Run(ctx context.Context) error {
+	config, err := r.config()
+	if err != nil {
+		return fmt.Errorf("cannot spawn: %w", err)
+	}
+	dir, err := privateDir()
+	if err != nil {
+		return fmt.Errorf("cannot spawn: %w", err)
+	}
+	defer os.RemoveAll(dir.Path())
+	if err := proc.BecomeSubreaper(); err != nil {
+		return fmt.Errorf("cannot spawn: %w", err)
+	}
+	spawner, err := spawn.New(dir, os.Stderr)
+	if err != nil {
+		return fmt.Errorf("cannot spawn: %w", err)
+	}
+	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	go proc.ReapStrangers(reaper, spawner.Ours)
+	record, err := spawner.Spawn(ctx, protocol.SpawnRequest{ID: "run0", App: config.Name, Generation: 1, Config: &config})
+	if err != nil {
+		return notReady(err)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(record); err != nil {
+		return fmt.Errorf("cannot print the record: %w", err)
+	}
+	return untilExit(ctx, spawner, record.ID)
+}
+
+// untilExit waits until the process ends, or stops it when ctx does.
+func untilExit(ctx context.Context, spawner *spawn.Spawner, id string) error {
+	for {
+		list, changed := spawner.Processes().Wait()
+		for _, p := range list.Processes {
+			if p.ID == id && p.Exit != nil {
+				return fmt.Errorf("app %q: %s", p.App, p.Exit.Cause)
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			_, err := spawner.Stop(id)
+			return err
+		}
+	}
+}
+
+// privateDir makes a state directory for this one process.
+func privateDir() (statedir.Dir, error) {
+	path, err := os.MkdirTemp("", "passenger-")
+	if err != nil {
+		return statedir.Dir{}, err
+	}
+	dir, err := statedir.Open(path)
+	if err != nil {
+		os.RemoveAll(path)
+	}
+	return dir, err
+}
+
+// notReady gives a spawn error its exit status, hint and report.
+func notReady(err error) error {
+	var se *protocol.SpawnError
+	if !errors.As(err, &se) {
+		return err
+	}
+	return &cli.Error{Err: se, Status: cli.NotReady, Hint: se.Advice, Body: spawn.Report(se)}
+}
+
+type detect struct{ appArgs }
+
+// detection is what detect prints.
+type detection struct {
+	AppRoot string `json:"app_root"`
+	app.Detection
+	Command []string `json:"command"`
+}
+
+func (d *detect) Run() error {
+	config, err := d.config()
+	if err != nil {
+		return fmt.Errorf("cannot detect: %w", err)
+	}
+	found, err := app.Detect(config)
+	if err != nil {
+		return cli.Hint(fmt.Errorf("cannot detect: %w", err), "add one of these files, or set app_start_command in %s", filepath.Join(config.AppRoot, app.File))
+	}
+	command, err := spawn.Command(config)
+	if err != nil {
+		return fmt.Errorf("cannot detect: %w", err)
+	}
+	enc := json.NewEncoder(os.Stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(detection{AppRoot: config.AppRoot, Detection: found, Command: command})
+}

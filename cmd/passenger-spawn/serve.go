@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"passenger/lib/cli"
+	"passenger/lib/control"
+	"passenger/lib/proc"
+	"passenger/lib/spawn"
+	"passenger/lib/statedir"
+	"passenger/lib/unixsock"
+)
+
+type serve struct {
+	StopOnExit bool `name:"stop-on-exit" help:"On SIGTERM and SIGINT, stop the application processes too. Without it they run on and the next spawner adopts them."`
+}
+
+func (s *serve) Run(ctx context.Context, c *command) error {
+	dir, err := c.OpenStateDir()
+	if err != nil {
+		return err
+	}
+	lock, err := dir.Lock(statedir.Spawn)
+	if err != nil {
+		return cli.Hint(fmt.Errorf("cannot start spawner: %w", err), "run \"passenger-status\" to see what runs, or pass another --state-dir")
+	}
+	defer lock.Unlock()
+	socket, err := unixsock.Listen(dir.Socket(statedir.Spawn), 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot start spawner: %w", err)
+	}
+	defer os.Remove(dir.Socket(statedir.Spawn))
+	if err := proc.BecomeSubreaper(); err != nil {
+		return fmt.Errorf("cannot start spawner: %w", err)
+	}
+	spawner, err := spawn.New(dir, os.Stderr)
+	if err != nil {
+		return fmt.Errorf("cannot start spawner: %w", err)
+	}
+	server := &control.Server{Program: "passenger-spawn", Release: cli.Release}
+	spawner.Register(ctx, server)
+	var wg sync.WaitGroup
+	wg.Go(func() { proc.ReapStrangers(ctx, spawner.Ours) })
+	slog.Info("spawner started", "pid", os.Getpid(), "dir", dir.Path())
+	err = server.Serve(ctx, socket)
+	wg.Wait()
+	if s.StopOnExit {
+		spawner.StopAll()
+	}
+	slog.Info("spawner stopped", "reason", context.Cause(ctx))
+	return err
+}

@@ -1,0 +1,86 @@
+package spawn
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+
+	"passenger/lib/proc"
+	"passenger/lib/protocol"
+	"passenger/lib/statedir"
+)
+
+// adoptAll takes over what runs of the processes that the state directory
+// knows, and clears away the directories of the others.
+func (s *Spawner) adoptAll() error {
+	entries, err := os.ReadDir(s.dir.Processes())
+	if err != nil {
+		return fmt.Errorf("adopt processes: %w", err)
+	}
+	for _, e := range entries {
+		dir := s.dir.Process(e.Name())
+		p, err := s.adopt(dir)
+		switch {
+		case err == nil:
+			s.takeOver(p)
+		case errors.Is(err, proc.ErrGone), errors.Is(err, fs.ErrNotExist):
+			// It is gone, or its spawner died before it was let through its
+			// gate. RemoveAll follows no symlink.
+			if err := os.RemoveAll(string(dir)); err != nil {
+				slog.Error("process directory not removed", "err", err)
+			}
+		default:
+			slog.Error("process not adopted", "dir", string(dir), "err", err)
+		}
+	}
+	return nil
+}
+
+// adopt reads the record of a process that an earlier spawner started, and
+// returns proc.ErrGone unless that very process still runs.
+func (s *Spawner) adopt(dir statedir.ProcessDir) (*process, error) {
+	var r protocol.Process
+	if err := statedir.ReadJSON(dir.Record(), &r); err != nil {
+		return nil, err
+	}
+	if r.Version > protocol.Version {
+		return nil, fmt.Errorf("record is of version %d, this spawner knows %d: upgrade it", r.Version, protocol.Version)
+	}
+	handle, err := proc.Open(proc.Identity{PID: r.PID, StartTime: r.StartTime, BootID: r.BootID})
+	if err != nil {
+		return nil, err
+	}
+	r.Adopted = true
+	p := &process{dir: dir, handle: handle, exited: make(chan struct{}), record: r}
+	p.out, err = readOutput(dir.Output(), fmt.Sprintf("[%s %d] ", r.App, r.PID), s.Output)
+	if err != nil {
+		slog.Error("output of adopted process is lost", "app", r.App, "pid", r.PID, "err", err)
+	}
+	return p, nil
+}
+
+// takeOver goes on where the earlier spawner left off.
+func (s *Spawner) takeOver(p *process) {
+	r := p.snapshot()
+	s.processes = append(s.processes, p)
+	if proc.IsChild(r.PID) {
+		s.children[r.PID] = true // after execve: same parent
+	}
+	// What it says from now on has no reader, but its sends must not fail.
+	if n, err := listenNotify(r.NotifySocket); err == nil {
+		p.notify = n
+		go n.listen(r.PID, func(notice) {})
+	}
+	go s.wait(p)
+	switch r.State {
+	case protocol.Ready:
+		slog.Info("process adopted", "app", r.App, "pid", r.PID, "generation", r.Generation)
+	case protocol.Stopping:
+		go p.stop(seconds(r.StopGrace), s.publish)
+	default:
+		// Whether it said READY=1 while nobody listened cannot be known.
+		go p.kill("killed by us, its spawner died while it started")
+	}
+}

@@ -1,0 +1,189 @@
+package spawn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"passenger/lib/app"
+	"passenger/lib/protocol"
+)
+
+// explain ends what is left of a failed attempt and says why it failed. A
+// *protocol.Error passes as it is.
+func (a *attempt) explain(cause error) error {
+	var pe *protocol.Error
+	if errors.As(cause, &pe) {
+		return pe
+	}
+	e := &protocol.SpawnError{
+		App: a.req.App, ProcessID: a.req.ID, Generation: a.req.Generation, At: time.Now(),
+		Phases: a.phases, Output: []string{}, AppRoot: a.req.Config.AppRoot,
+	}
+	if a.plan != nil {
+		e.Command, e.AppRoot, e.Environment, e.User = a.plan.shown, a.plan.root, redact(a.plan.env), userName()
+	}
+	var failed *exitError
+	own := errors.As(cause, &failed) // the process ended by itself
+	if a.p != nil {
+		a.end(cause)
+		if a.p.out != nil {
+			e.Output = a.p.out.last()
+		}
+		if own {
+			e.Exit = a.p.snapshot().Exit
+		}
+	}
+	d := diagnose(symptoms{
+		cause: cause, kind: kindOf(a.plan), output: e.Output, exit: e.Exit, port: a.port,
+		report: reportOf(failed), interpreter: interpreterOf(a.plan),
+	})
+	e.Category, e.Summary, e.Advice = d.category, fmt.Sprintf("cannot spawn app %q: %s", a.req.App, d.summary), d.advice
+	slog.Error("process not ready", "app", a.req.App, "category", e.Category, "err", d.summary)
+	return e
+}
+
+// end leaves nothing of the attempt's process.
+func (a *attempt) end(cause error) {
+	if a.p.handle != nil {
+		a.p.kill("killed by us, " + cause.Error())
+		return
+	}
+	if a.p.notify != nil {
+		a.p.notify.close()
+	}
+	a.forget(a.p)
+}
+
+func kindOf(p *plan) string {
+	if p == nil {
+		return ""
+	}
+	return p.kind
+}
+
+func interpreterOf(p *plan) string {
+	if p == nil || p.kind == protocol.TypeGeneric {
+		return ""
+	}
+	return p.args[0]
+}
+
+func reportOf(e *exitError) *report {
+	if e == nil {
+		return nil
+	}
+	return e.report
+}
+
+// symptoms are what is known of a spawn that failed.
+type symptoms struct {
+	cause       error
+	kind        string
+	interpreter string   // empty for a generic app
+	output      []string // the last lines
+	exit        *protocol.Exit
+	report      *report // what the adapter says, nil if nothing
+	port        int     // that a generic app was given
+}
+
+// A diagnosis is what to say of it.
+type diagnosis struct {
+	category protocol.Category
+	summary  string
+	advice   string
+}
+
+// diagnose finds the cause behind the symptoms. An adapter knows best; then
+// what we saw ourselves; then what the app wrote.
+func diagnose(s symptoms) diagnosis {
+	if s.report != nil {
+		return diagnosis{s.report.Category, s.report.Summary, s.report.Advice}
+	}
+	var timeout *timeoutError
+	var gate *gateError
+	var exit *exitError
+	switch {
+	case errors.As(s.cause, &timeout):
+		return s.timedOut(timeout)
+	case errors.As(s.cause, &gate):
+		return s.notExecuted(gate)
+	case errors.As(s.cause, &exit):
+		return s.exited()
+	case errors.Is(s.cause, context.Canceled):
+		return diagnosis{protocol.CategoryKilled, "the spawner was told to stop meanwhile", ""}
+	}
+	return s.notStarted()
+}
+
+// notStarted is for what went wrong before there was a process.
+func (s symptoms) notStarted() diagnosis {
+	var unknown *app.UnknownError
+	switch {
+	case errors.As(s.cause, &unknown):
+		return diagnosis{protocol.CategoryConfig, s.cause.Error(),
+			"add one of these files, or set app_start_command in Passengerfile.json; \"passenger-spawn detect\" shows what is looked for"}
+	case errors.Is(s.cause, fs.ErrPermission):
+		return diagnosis{protocol.CategoryPermission, s.cause.Error(), "check the owner and mode of that path and of its parents"}
+	case errors.Is(s.cause, syscall.ENOSPC), errors.Is(s.cause, syscall.EMFILE), errors.Is(s.cause, syscall.ENFILE),
+		errors.Is(s.cause, syscall.EAGAIN), errors.Is(s.cause, syscall.ENOMEM):
+		return diagnosis{protocol.CategorySystem, s.cause.Error(), "the system is out of something; free it or raise the limit"}
+	}
+	return diagnosis{protocol.CategoryConfig, s.cause.Error(), "correct the settings; Passengerfile(5) describes them"}
+}
+
+func (s symptoms) notExecuted(e *gateError) diagnosis {
+	switch e.category {
+	case gateCommand:
+		return diagnosis{protocol.CategoryInterpreter, e.message,
+			fmt.Sprintf("install %s, or name another with the keys ruby, python or nodejs in Passengerfile.json", s.interpreter)}
+	case gatePermission:
+		return diagnosis{protocol.CategoryPermission, e.message, "check the owner and mode of that path and of its parents"}
+	}
+	return diagnosis{protocol.CategorySystem, e.message, ""}
+}
+
+func (s symptoms) timedOut(e *timeoutError) diagnosis {
+	d := diagnosis{category: protocol.CategoryTimeout}
+	switch {
+	case s.kind == protocol.TypeNode:
+		d.summary = fmt.Sprintf("the app did not call listen() within %v", e.limit)
+		d.advice = "a Node.js app becomes ready when an http.Server or net.Server of it listens; "
+	case s.kind == protocol.TypeGeneric:
+		d.summary = fmt.Sprintf("the app did not listen on $PORT (%d) or on its inherited socket within %v", s.port, e.limit)
+		d.advice = "make the command listen on 127.0.0.1:$PORT, or on the socket that it inherits as descriptor 3 (LISTEN_FDS); "
+	default:
+		d.summary = fmt.Sprintf("the app was still loading after %v", e.limit)
+	}
+	d.advice += "raise start_timeout if it only needs longer; what it wrote last is below"
+	if len(s.output) == 0 {
+		d.advice = d.advice[:len(d.advice)-len("what it wrote last is below")] + "it wrote nothing"
+	}
+	return d
+}
+
+// exited is for a process that ended by itself before it was ready.
+func (s symptoms) exited() diagnosis {
+	if d, ok := readOutputFor(s); ok {
+		return d
+	}
+	if s.exit == nil {
+		return diagnosis{protocol.CategoryExit, "it was gone before it was ready", ""}
+	}
+	const last = "what it wrote last is below"
+	switch {
+	case s.exit.Signal == "SIGKILL" && !s.exit.ByUs:
+		return diagnosis{protocol.CategoryKilled, "killed by SIGKILL before it was ready",
+			"perhaps the kernel was out of memory (see its log), or somebody killed it"}
+	case s.exit.Signal != "":
+		return diagnosis{protocol.CategoryKilled, s.exit.Cause + " before it was ready", last}
+	case s.exit.Status == 0:
+		return diagnosis{protocol.CategoryExit, "exited with status 0 before it was ready",
+			"the app ended without serving; it must stay in the foreground and listen (one that daemonises itself must be told not to)"}
+	}
+	return diagnosis{protocol.CategoryExit, s.exit.Cause + " before it was ready", last}
+}

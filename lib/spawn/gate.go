@@ -1,0 +1,98 @@
+package spawn
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"passenger/lib/proc"
+)
+
+// Descriptors of a process as it starts.
+const (
+	listenFD = 3 // its listening socket
+	notifyFD = 4 // connected to its notifier
+	gateFD   = 5 // until it becomes the command
+)
+
+// A gate is between the fork and the command: the new process is this program
+// once more ("passenger-spawn exec --gate"), and it goes on to the command only
+// when told so. A spawner that is killed between the fork and the record so
+// leaves no process that nobody knows of: the gate sees the end of its other
+// side and exits.
+type gate struct{ ours *os.File }
+
+// newGate returns the gate and the descriptor for the process.
+func newGate() (*gate, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make gate: %w", err)
+	}
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		return nil, nil, fmt.Errorf("make gate: %w", err)
+	}
+	return &gate{ours: os.NewFile(uintptr(fds[0]), "gate")}, os.NewFile(uintptr(fds[1]), "gate"), nil
+}
+
+// open lets the process go on and returns once it became the command, or with
+// what it says kept it from that.
+func (g *gate) open() error {
+	if _, err := g.ours.Write([]byte{'g'}); err != nil {
+		return fmt.Errorf("open gate: %w", err)
+	}
+	said, err := io.ReadAll(io.LimitReader(g.ours, 4096))
+	if err != nil {
+		return fmt.Errorf("open gate: %w", err)
+	}
+	if len(said) > 0 {
+		return &gateError{category: said[0], message: string(said[1:])}
+	}
+	return nil
+}
+
+func (g *gate) close() { g.ours.Close() }
+
+// What kind of error came through a gate.
+const (
+	gateCommand    = 'c' // the command does not exist
+	gatePermission = 'p'
+	gateOther      = 'o'
+)
+
+type gateError struct {
+	category byte
+	message  string
+}
+
+func (e *gateError) Error() string { return e.message }
+
+// PassGate is the other side: it waits for the word, makes the change, sets
+// LISTEN_PID and becomes the command. It returns only if it cannot, and has
+// told so through the gate then.
+func PassGate(change proc.Change, args []string) error {
+	unix.CloseOnExec(gateFD)
+	g := os.NewFile(gateFD, "gate")
+	if _, err := io.ReadFull(g, make([]byte, 1)); err != nil {
+		return errors.New("the spawner is gone")
+	}
+	err := change.Apply()
+	if err == nil {
+		env := append(os.Environ(), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
+		err = proc.Exec(args, env)
+	}
+	category := byte(gateOther)
+	switch {
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		category = gatePermission
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOEXEC), errors.Is(err, exec.ErrNotFound):
+		category = gateCommand
+	}
+	_, werr := g.Write(append([]byte{category}, err.Error()...))
+	return errors.Join(err, werr)
+}

@@ -1,0 +1,147 @@
+package spawn
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"passenger/lib/proc"
+	"passenger/lib/protocol"
+)
+
+// maxNotice is the longest message on a notify socket that is read, in bytes.
+const maxNotice = 8 << 10
+
+// errorKey introduces an adapter's reason why the app did not load: the JSON
+// of a [report].
+const errorKey = "X_PASSENGER_ERROR="
+
+// A notifier is the socket on which one process reports READY=1, as in
+// sd_notify(3): a datagram socket with an abstract name (unix(7)), so that the
+// app's user need not write to any path of ours.
+type notifier struct {
+	conn *net.UnixConn
+	name string // with a leading "@"
+}
+
+// listenNotify listens under a name that nobody can guess, or under the given
+// one if that is not empty.
+func listenNotify(name string) (*notifier, error) {
+	if name == "" {
+		name = "@passenger-" + rand.Text()
+	}
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		return nil, fmt.Errorf("notify socket: %w", err)
+	}
+	if err := passCredentials(conn); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("notify socket: %w", err)
+	}
+	return &notifier{conn: conn, name: name}, nil
+}
+
+// passCredentials asks the kernel to say with each message who sent it
+// (SO_PASSCRED in unix(7)).
+func passCredentials(conn *net.UnixConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
+	})
+	return errors.Join(err, set)
+}
+
+// client returns a socket connected to the notifier, for the process to
+// inherit.
+func (n *notifier) client() (*os.File, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("notify socket: %w", err)
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: n.name}); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("notify socket: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "notify"), nil
+}
+
+// A notice is what a process said.
+type notice struct {
+	ready  bool
+	report *report // why the app did not load, else nil
+}
+
+// A report is an adapter's word on why the app did not load.
+type report struct {
+	Category protocol.Category `json:"category"`
+	Summary  string            `json:"summary"`
+	Advice   string            `json:"advice"`
+}
+
+// listen passes on, until the notifier is closed, what processes of the group
+// say. What others send, and what is no notice, is dropped.
+func (n *notifier) listen(group int, got func(notice)) {
+	buf := make([]byte, maxNotice)
+	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+64)
+	for {
+		size, oobSize, _, _, err := n.conn.ReadMsgUnix(buf, oob)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil || !proc.InGroup(sender(oob[:oobSize]), group) {
+			continue
+		}
+		if v, ok := parseNotice(buf[:size]); ok {
+			got(v)
+		}
+	}
+}
+
+// sender is the process that sent a message, by the kernel's word; 0 if it
+// gave none.
+func sender(oob []byte) int {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return 0
+	}
+	pid := 0
+	for _, m := range messages {
+		if cred, err := unix.ParseUnixCredentials(&m); err == nil {
+			pid = int(cred.Pid)
+		}
+		if fds, err := unix.ParseUnixRights(&m); err == nil {
+			for _, fd := range fds {
+				unix.Close(fd) // sent unasked; kept, they would use up ours
+			}
+		}
+	}
+	return pid
+}
+
+func parseNotice(b []byte) (notice, bool) {
+	var v notice
+	for line := range bytes.SplitSeq(b, []byte("\n")) {
+		if bytes.Equal(line, []byte("READY=1")) {
+			v.ready = true
+		}
+		if text, ok := bytes.CutPrefix(line, []byte(errorKey)); ok {
+			var r report
+			if json.Unmarshal(text, &r) == nil && r.Summary != "" {
+				v.report = &r
+			}
+		}
+	}
+	return v, v.ready || v.report != nil
+}
+
+func (n *notifier) close() { n.conn.Close() }

@@ -1,0 +1,161 @@
+package spawn
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// maxLine is the longest line of an app that is passed on whole, in bytes.
+	maxLine = 1 << 20
+
+	// tailLines is how many of an app's last lines are kept for reports, each
+	// cut to tailLine bytes.
+	tailLines = 200
+	tailLine  = 4 << 10
+
+	// pipeSize is how much an app can write while nobody reads.
+	pipeSize = 1 << 20
+)
+
+// An output reads what one process writes, passes it on a whole line at a
+// time, and keeps the last lines.
+type output struct {
+	fifo   *os.File // nonblocking
+	prefix string
+	sink   io.Writer
+	done   chan struct{} // closed when the last line was passed on
+
+	mu   sync.Mutex // guards tail
+	tail []string
+}
+
+// makeOutput makes the FIFO.
+func makeOutput(path string) error {
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		return fmt.Errorf("make output FIFO %s: %w", path, err)
+	}
+	return nil
+}
+
+// readOutput starts to read the FIFO at path. Each line goes to sink with
+// prefix before it, in one Write.
+func readOutput(path, prefix string, sink io.Writer) (*output, error) {
+	fifo, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open output FIFO: %w", err)
+	}
+	if raw, err := fifo.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			// Over the user's limit the kernel refuses, and 64 KB must do.
+			_, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize)
+		})
+	}
+	o := &output{fifo: fifo, prefix: prefix, sink: sink, done: make(chan struct{})}
+	go o.run()
+	return o, nil
+}
+
+// writer opens the FIFO for the process to write to: read-write, so that it
+// never breaks for want of a reader.
+func (o *output) writer() (*os.File, error) {
+	return os.OpenFile(o.fifo.Name(), os.O_RDWR|unix.O_NOFOLLOW, 0)
+}
+
+func (o *output) run() {
+	defer close(o.done)
+	defer o.fifo.Close()
+	buf := make([]byte, 32<<10)
+	var part []byte
+	for {
+		n, err := o.fifo.Read(buf)
+		part = o.lines(append(part, buf[:n]...))
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			part = o.drain(buf, part)
+			break
+		}
+		if err != nil {
+			break
+		}
+		if len(part) == 0 && cap(part) > 64<<10 {
+			part = nil
+		}
+	}
+	if len(part) > 0 {
+		o.line(part)
+	}
+}
+
+// drain reads what is in the FIFO without waiting for more.
+func (o *output) drain(buf, part []byte) []byte {
+	raw, err := o.fifo.SyscallConn()
+	if err != nil {
+		return part
+	}
+	_ = raw.Control(func(fd uintptr) { // fails only if the file is closed
+		for total := 0; total < 2*pipeSize; {
+			n, err := unix.Read(int(fd), buf)
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
+			if n <= 0 {
+				return
+			}
+			total += n
+			part = o.lines(append(part, buf[:n]...))
+		}
+	})
+	return part
+}
+
+// lines passes on the whole lines in b and returns the rest.
+func (o *output) lines(b []byte) []byte {
+	for {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			break
+		}
+		o.line(b[:i])
+		b = b[i+1:]
+	}
+	if len(b) >= maxLine {
+		o.line(b)
+		b = nil
+	}
+	return b
+}
+
+func (o *output) line(b []byte) {
+	b = bytes.TrimSuffix(b, []byte("\r"))
+	whole := make([]byte, 0, len(o.prefix)+len(b)+1)
+	whole = append(append(append(whole, o.prefix...), b...), '\n')
+	_, _ = o.sink.Write(whole) // our own stderr is gone; nobody is left to tell
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.tail) == tailLines {
+		o.tail = append(o.tail[:0], o.tail[1:]...)
+	}
+	o.tail = append(o.tail, string(b[:min(len(b), tailLine)]))
+}
+
+// finish reads what is left of a process that has ended, and stops reading.
+func (o *output) finish() {
+	if o.fifo.SetReadDeadline(time.Now()) != nil {
+		o.fifo.Close()
+	}
+	<-o.done
+}
+
+// last returns the last lines.
+func (o *output) last() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]string{}, o.tail...)
+}

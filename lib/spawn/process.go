@@ -1,0 +1,141 @@
+package spawn
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"passenger/lib/proc"
+	"passenger/lib/protocol"
+	"passenger/lib/statedir"
+)
+
+// A process is one application process under this spawner. One goroutine, in
+// wait, sees it end; what it says is in record then and exited is closed.
+type process struct {
+	dir    statedir.ProcessDir
+	handle *proc.Handle // nil until there is a process
+	out    *output
+	notify *notifier
+	exited chan struct{}
+
+	mu      sync.Mutex // guards the fields below
+	record  protocol.Process
+	stopped string // why we made it go, empty if we did not
+}
+
+// snapshot returns the record as it is now.
+func (p *process) snapshot() protocol.Process {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.record
+}
+
+// change changes the record and writes it to the state directory. What could
+// not be written is logged: the process runs all the same.
+func (p *process) change(f func(*protocol.Process)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.record.State == protocol.Exited {
+		return // its directory is gone
+	}
+	f(&p.record)
+	if err := statedir.WriteJSON(p.dir.Record(), p.record); err != nil {
+		slog.Error("process record not written", "app", p.record.App, "pid", p.record.PID, "err", err)
+	}
+}
+
+// wait sees the process end, ends what is left of its group, and records the
+// exit. It returns when all of that is done and exited is closed.
+func (p *process) wait() {
+	defer close(p.exited)
+	if err := p.handle.Wait(); err != nil {
+		slog.Error("process cannot be waited for", "pid", p.handle.Identity().PID, "err", err)
+	}
+	at := time.Now()
+	p.killGroup()
+	exit := proc.UnknownExit(at)
+	if status, err := p.handle.Reap(); err == nil {
+		exit = proc.ExitOf(status, at)
+	} else if !errors.Is(err, syscall.ECHILD) {
+		slog.Error("process not reaped", "err", err)
+	}
+	p.handle.Close()
+	if p.out != nil {
+		p.out.finish()
+	}
+	if p.notify != nil {
+		p.notify.close()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped != "" {
+		exit.ByUs = true
+		exit.Cause = p.stopped + ": " + exit.Cause
+	}
+	was := p.record.State
+	p.record.State, p.record.Exit = protocol.Exited, &exit
+	slog.Info("process exited", "app", p.record.App, "pid", p.record.PID, "was", was, "cause", exit.Cause)
+	if err := os.RemoveAll(string(p.dir)); err != nil {
+		slog.Error("process directory not removed", "err", err)
+	}
+}
+
+// killGroup ends what the process left behind in its group. Its leader has
+// ended. While a leader of ours is not reaped, the group's number is its own.
+// That of an adopted one may belong to a stranger once the group is empty.
+func (p *process) killGroup() {
+	id := p.handle.Identity()
+	if now, err := proc.IdentityOf(id.PID); err == nil && now != id {
+		return
+	}
+	if len(proc.Group(id.PID)) == 0 {
+		return
+	}
+	if err := p.handle.SignalGroup(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
+		slog.Error("process group not killed", "pid", id.PID, "err", err)
+	}
+}
+
+// stop asks the process to go and kills its group if it has not within the
+// grace. It calls told once the process's state says so, and returns when the
+// process is gone. A second stop waits with the first.
+func (p *process) stop(grace time.Duration, told func()) {
+	asked := false
+	p.change(func(r *protocol.Process) {
+		if p.stopped == "" {
+			asked = true
+			r.State = protocol.Stopping
+			p.stopped = "stopped by us"
+		}
+	})
+	if !asked {
+		<-p.exited
+		return
+	}
+	told()
+	if err := p.handle.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, proc.ErrGone) {
+		slog.Error("process not stopped", "pid", p.handle.Identity().PID, "err", err)
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(grace):
+		p.kill(fmt.Sprintf("killed by us, did not stop within %v", grace))
+	}
+}
+
+// kill ends the process and its group at once, for the reason given, and
+// returns when they are gone.
+func (p *process) kill(why string) {
+	p.mu.Lock()
+	p.stopped = why
+	p.mu.Unlock()
+	if err := p.handle.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
+		slog.Error("process not killed", "pid", p.handle.Identity().PID, "err", err)
+	}
+	<-p.exited // wait kills the rest of the group
+}

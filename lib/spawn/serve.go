@@ -1,0 +1,86 @@
+package spawn
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"passenger/lib/control"
+	"passenger/lib/proc"
+	"passenger/lib/protocol"
+)
+
+// Register adds the spawner's calls to a control server. Spawns are bound to
+// ctx and not to their request: a caller that goes away finds the process in
+// the list later.
+func (s *Spawner) Register(ctx context.Context, server *control.Server) {
+	server.HandleFeed(protocol.PathProcesses, &s.feed, func(r *http.Request, v any) any {
+		list := v.(protocol.ProcessList)
+		if r.URL.Query().Get("usage") == "1" {
+			list.Processes = withCosts(list.Processes)
+		}
+		return list
+	})
+	server.Handle("POST "+protocol.PathProcesses, func(r *http.Request) (any, error) {
+		var req protocol.SpawnRequest
+		if err := control.Decode(r, &req); err != nil {
+			return nil, err
+		}
+		record, err := s.Spawn(ctx, req)
+		return record, asReply(err)
+	})
+	server.Handle("DELETE "+protocol.PathProcesses+"/{id}", func(r *http.Request) (any, error) {
+		id, err := control.ID(r, "id")
+		if err != nil {
+			return nil, err
+		}
+		record, err := s.Stop(id)
+		return record, asReply(err)
+	})
+	server.Metrics = s.metrics
+}
+
+// asReply puts an error of the spawner into the protocol's words.
+func asReply(err error) error {
+	var se *protocol.SpawnError
+	switch {
+	case errors.As(err, &se):
+		return &protocol.Error{Code: protocol.CodeSpawnFailed, Message: se.Summary, Hint: se.Advice, Details: se}
+	case errors.Is(err, ErrUnknown):
+		return &protocol.Error{Code: protocol.CodeUnknownProcess, Message: err.Error()}
+	}
+	return err
+}
+
+// withCosts adds what each process that runs costs now.
+func withCosts(processes []protocol.Process) []protocol.Process {
+	costs := make([]protocol.Process, len(processes))
+	for i, r := range processes {
+		if r.State != protocol.Exited {
+			usage := proc.UsageOf(r.PID)
+			r.Usage = &usage
+		}
+		costs[i] = r
+	}
+	return costs
+}
+
+func (s *Spawner) metrics(m *control.Metrics) {
+	states := map[[2]string]int{}
+	for _, r := range s.feed.Get().Processes {
+		states[[2]string{r.App, string(r.State)}]++
+	}
+	for key, n := range states {
+		m.Gauge("passenger_processes", "Application processes by state.", float64(n), "app", key[0], "state", key[1])
+	}
+	if len(states) == 0 {
+		return
+	}
+	for _, r := range withCosts(s.feed.Get().Processes) {
+		if r.Usage == nil {
+			continue
+		}
+		m.Gauge("passenger_process_pss_bytes", "Proportional set size of a process group.", float64(r.Usage.PSS), "app", r.App, "process", r.ID)
+		m.Counter("passenger_process_cpu_seconds_total", "User and system time of a process group.", r.Usage.CPU, "app", r.App, "process", r.ID)
+	}
+}

@@ -1,0 +1,243 @@
+package spawn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"passenger/lib/adapter"
+	"passenger/lib/control"
+	"passenger/lib/proc"
+	"passenger/lib/protocol"
+	"passenger/lib/statedir"
+)
+
+// keepExited is how long the list shows a process that is gone.
+const keepExited = 2 * time.Minute
+
+// A Spawner starts application processes and knows what becomes of them.
+type Spawner struct {
+	// Output receives what the processes write, one whole line a Write.
+	Output io.Writer
+
+	dir      statedir.Dir
+	adapters adapter.Set
+	feed     control.Feed[protocol.ProcessList]
+
+	mu        sync.Mutex // guards the fields below
+	version   uint64
+	processes []*process   // in order of start
+	children  map[int]bool // those that wait reaps
+}
+
+// New makes the spawner of a state directory. The caller holds that
+// directory's lock. It adopts the processes that run there, and clears away
+// what dead ones left.
+func New(dir statedir.Dir, output io.Writer) (*Spawner, error) {
+	adapters, err := adapter.Install(dir.Path())
+	if err != nil {
+		return nil, err
+	}
+	s := &Spawner{Output: &serialWriter{w: output}, dir: dir, adapters: adapters, children: map[int]bool{}}
+	if err := s.adoptAll(); err != nil {
+		return nil, err
+	}
+	s.publish()
+	return s, nil
+}
+
+// Processes is the list of processes, to be watched.
+func (s *Spawner) Processes() *control.Feed[protocol.ProcessList] { return &s.feed }
+
+// Spawn starts one process and returns its record once it is ready. The error
+// is a *protocol.Error if the request makes no sense, else a
+// *protocol.SpawnError, and nothing is left of the process then. When ctx ends
+// the process is killed.
+func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protocol.Process, error) {
+	a := &attempt{Spawner: s, req: req, noticed: make(chan notice, 4)}
+	if err := checkRequest(req); err != nil {
+		return protocol.Process{}, err
+	}
+	began := time.Now()
+	var err error
+	a.plan, err = planFor(*req.Config, s.adapters)
+	if err != nil {
+		a.phases = []protocol.Phase{{Name: protocol.PhasePrepare, Took: time.Since(began).Seconds(), Failed: true}}
+		return protocol.Process{}, a.explain(err)
+	}
+	if err := s.register(a); err != nil {
+		return protocol.Process{}, err
+	}
+	if err := a.run(ctx); err != nil {
+		s.publish()
+		return protocol.Process{}, err
+	}
+	s.publish()
+	r := a.p.snapshot()
+	slog.Info("process ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", r.ReadyAt.Sub(r.StartedAt).Round(time.Millisecond))
+	return r, nil
+}
+
+func checkRequest(req protocol.SpawnRequest) error {
+	if len(req.ID) < 4 || len(req.ID) > 16 || strings.Trim(req.ID, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is no process ID: 4 to 16 characters of a-z and 0-9", req.ID)}
+	}
+	if req.Config == nil {
+		return &protocol.Error{Code: protocol.CodeBadRequest, Message: "the request has no config"}
+	}
+	if req.App == "" || req.Generation < 0 {
+		return &protocol.Error{Code: protocol.CodeBadRequest, Message: "the request names no app, or a negative generation"}
+	}
+	return nil
+}
+
+// register takes the ID and makes the process's directory.
+func (s *Spawner) register(a *attempt) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.processes {
+		if p.snapshot().ID == a.req.ID {
+			return &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("process ID %q is in use", a.req.ID)}
+		}
+	}
+	dir := s.dir.Process(a.req.ID)
+	if err := makeDirectory(dir); err != nil {
+		return err
+	}
+	a.p = &process{dir: dir, exited: make(chan struct{}), record: protocol.Process{
+		Version: protocol.Version, ID: a.req.ID, App: a.req.App, Generation: a.req.Generation,
+		State: protocol.Starting, DataProtocol: a.plan.protocol, Concurrency: a.plan.concurrency, Type: a.plan.kind,
+		AppRoot: a.plan.root, Command: a.plan.shown, User: userName(),
+		StopGrace: a.plan.config.StopGrace, StartedAt: time.Now(),
+	}}
+	s.processes = append(s.processes, a.p)
+	return nil
+}
+
+// startProcess starts a child of ours and opens a handle of it. It is our
+// child to reap from the first moment, so that [proc.ReapStrangers] leaves it.
+func (s *Spawner) startProcess(path string, args []string, attr *os.ProcAttr) (*proc.Handle, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	child, err := os.StartProcess(path, args, attr)
+	if err != nil {
+		return nil, err
+	}
+	// The handle waits for it from here on. Release fails only on a process
+	// that was released before.
+	pid := child.Pid
+	_ = child.Release()
+	s.children[pid] = true
+	id, err := proc.IdentityOf(pid)
+	if err != nil {
+		return nil, err
+	}
+	return proc.Open(id)
+}
+
+// wait sees the process end and tells.
+func (s *Spawner) wait(p *process) {
+	p.wait()
+	s.mu.Lock()
+	delete(s.children, p.handle.Identity().PID)
+	s.mu.Unlock()
+	s.publish()
+	time.AfterFunc(keepExited, s.publish)
+}
+
+// publish tells those who watch what there is now.
+func (s *Spawner) publish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version++
+	list := protocol.ProcessList{Version: s.version, Processes: []protocol.Process{}}
+	s.processes = slices.DeleteFunc(s.processes, func(p *process) bool {
+		r := p.snapshot()
+		if r.Exit != nil && time.Since(r.Exit.At) >= keepExited {
+			return true
+		}
+		if r.PID != 0 {
+			list.Processes = append(list.Processes, r)
+		}
+		return false
+	})
+	s.feed.Set(list)
+}
+
+// ErrUnknown says that there is no process of that ID.
+var ErrUnknown = errors.New("no such process")
+
+// Stop asks a process to go, kills it if it does not within its grace, and
+// returns its last record. One that is gone already is no error.
+func (s *Spawner) Stop(id string) (protocol.Process, error) {
+	p := s.find(id)
+	if p == nil || p.snapshot().PID == 0 {
+		return protocol.Process{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
+	}
+	r := p.snapshot()
+	if r.State != protocol.Exited {
+		p.stop(seconds(r.StopGrace), s.publish)
+	}
+	return p.snapshot(), nil
+}
+
+// StopAll stops every process and returns when they are gone.
+func (s *Spawner) StopAll() {
+	s.mu.Lock()
+	processes := slices.Clone(s.processes)
+	s.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, p := range processes {
+		if r := p.snapshot(); r.PID != 0 && r.State != protocol.Exited {
+			wg.Go(func() { p.stop(seconds(r.StopGrace), s.publish) })
+		}
+	}
+	wg.Wait()
+}
+
+// Ours says whether a child of this program is one that the spawner waits for.
+func (s *Spawner) Ours(pid int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.children[pid]
+}
+
+// forget takes away a process that never was started, and its directory.
+func (s *Spawner) forget(p *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.processes = slices.DeleteFunc(s.processes, func(q *process) bool { return q == p })
+	if err := os.RemoveAll(string(p.dir)); err != nil {
+		slog.Error("process directory not removed", "err", err)
+	}
+}
+
+func (s *Spawner) find(id string) *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.processes {
+		if p.snapshot().ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// A serialWriter keeps lines of several processes apart.
+type serialWriter struct {
+	mu sync.Mutex // held while a line is written
+	w  io.Writer
+}
+
+func (s *serialWriter) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(b)
+}
