@@ -163,15 +163,16 @@ module PhusionPassenger
       raise ClientGone, "bad header block" if length > MAX_HEAD || digits > 8
     end
 
-    # fields are "LENGTH:CONTENT_LENGTH", its value, "SCGI", "1", then the
-    # names and values, then ",".
+    # fields are "LENGTH:CONTENT_LENGTH", its value, then the other names and
+    # values, then ",".
     def env_of(fields)
       raise ClientGone, "bad header block" if fields.size.even? || fields.size < 7 || fields.size > MAX_PAIRS * 2
 
       length = fields[1]
-      fields.shift(4)
+      fields.shift(2)
       fields.pop
       @env = env = Hash[*fields]
+      env.delete("SCGI") # says what the header block is, and nothing to the app
       env.update(@template)
       env["rack.response_finished"] = []
       env["HTTP_VERSION"] = env["SERVER_PROTOCOL"] if @rack < 3
@@ -183,7 +184,8 @@ module PhusionPassenger
 
     def add_body(env, length)
       if length.empty?
-        env["HTTP_TRANSFER_ENCODING"] = env.delete("TRANSFER_ENCODING")
+        env.delete("TRANSFER_ENCODING")
+        env["HTTP_TRANSFER_ENCODING"] = "chunked" # how a Rack app tells that there is a body
         @body = Body.new(self, nil)
       else
         env["CONTENT_LENGTH"] = length
