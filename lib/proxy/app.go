@@ -204,7 +204,7 @@ func (a *app) grant() {
 // apply takes over a new route.
 func (a *app) apply(r *protocol.Route) {
 	a.mu.Lock()
-	a.size, a.wait = r.QueueSize, int64(seconds(r.QueueTime))
+	a.size, a.wait = r.QueueSize, int64(orElse(r.QueueTime, defaultQueueTime))
 	a.failed, a.removed = r.Error != nil, false
 	var closed []*upstream
 	for _, p := range a.processes {

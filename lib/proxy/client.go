@@ -118,11 +118,7 @@ func (c *client) publish(x *exchange) {
 // that what was sent last arrives.
 func (c *client) linger() {
 	c.closeWrite()
-	_ = c.nc.SetReadDeadline(time.Time{}) // a reader may have been interrupted
-	c.hold = false
-	if c.readBy.Load() != expired {
-		c.readBy.Store(0)
-	}
+	c.rearm() // a reader may have been interrupted
 	c.holdRead(lingerTime)
 	b := takeBuffer(medium)
 	defer b.free()

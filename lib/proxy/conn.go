@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -28,8 +29,9 @@ type conn struct {
 
 	// When the present wait ends, in the clock's time; 0 while there is none,
 	// expired once it has ended. After that the connection is only good for
-	// closing, or for an answer if it was a read.
+	// closing, or for an answer if it was a read, or for rearm.
 	readBy, writeBy atomic.Int64
+	expiry          sync.Mutex // makes expired and the runtime's deadline one
 
 	// How long a read or write may wait. hold keeps readBy over reads.
 	readWait, writeWait time.Duration
@@ -91,11 +93,19 @@ func (c *conn) interrupt() { _ = c.nc.SetDeadline(past) } // closed is as good
 
 // expire ends waits that last too long.
 func (c *conn) expire(now int64) {
-	if v := c.readBy.Load(); v > 0 && v <= now && c.readBy.CompareAndSwap(v, expired) {
-		_ = c.nc.SetReadDeadline(past)
+	if v := c.readBy.Load(); v > 0 && v <= now {
+		c.expiry.Lock()
+		if c.readBy.CompareAndSwap(v, expired) {
+			_ = c.nc.SetReadDeadline(past) // a closed one waits no more
+		}
+		c.expiry.Unlock()
 	}
-	if v := c.writeBy.Load(); v > 0 && v <= now && c.writeBy.CompareAndSwap(v, expired) {
-		_ = c.nc.SetWriteDeadline(past)
+	if v := c.writeBy.Load(); v > 0 && v <= now {
+		c.expiry.Lock()
+		if c.writeBy.CompareAndSwap(v, expired) {
+			_ = c.nc.SetWriteDeadline(past)
+		}
+		c.expiry.Unlock()
 	}
 }
 
@@ -115,6 +125,14 @@ func (c *conn) extendRead() {
 	if v := c.readBy.Load(); v > 0 {
 		c.readBy.CompareAndSwap(v, c.clock.now.Load()+int64(c.readWait))
 	}
+}
+
+// rearm makes c good for reading again after a wait that expired.
+func (c *conn) rearm() {
+	c.expiry.Lock()
+	defer c.expiry.Unlock()
+	_ = c.nc.SetReadDeadline(time.Time{}) // a closed one fails when it is read
+	c.readBy.Store(0)
 }
 
 // settle ends a wait, and says if it had already ended by itself.
@@ -154,8 +172,12 @@ func (c *conn) finishRead() (int, error) {
 	t := &c.in
 	t.p = nil
 	if !c.hold {
-		if err := settle(&c.readBy); err != nil {
-			return 0, err
+		switch late := settle(&c.readBy); {
+		case late == nil:
+		case err != nil:
+			return 0, late
+		default:
+			c.rearm() // it came in the last moment
 		}
 	}
 	switch {
@@ -201,14 +223,11 @@ func (c *conn) write(p, p2 []byte) (n int, err error) {
 	t.p, t.p2, t.n = p, p2, 0
 	err = c.raw.Write(c.writeFn)
 	t.p, t.p2 = nil, nil
-	if err := settle(&c.writeBy); err != nil {
-		return t.n, err
-	}
+	late := settle(&c.writeBy)
 	switch {
+	case late != nil, errors.Is(err, os.ErrDeadlineExceeded):
+		return t.n, errTimeout
 	case err != nil:
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return t.n, errTimeout
-		}
 		return t.n, err
 	case t.errno != 0:
 		return t.n, t.errno

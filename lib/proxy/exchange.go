@@ -43,10 +43,13 @@ type exchange struct {
 	respChunks http1.Chunked // of the answer's
 
 	continued bool // 100 was sent
+	garbled   bool // the request was not understood, or not whole
 	begun     bool // bytes of an answer came from the process
 	answered  bool // the answer to the client has begun
 	closing   bool // the connection ends after this answer
 	upgrade   bool // the client asked for another protocol, and may
+
+	halfClosed bool // the process was told that the client sends no more
 }
 
 // Phases of a request, the values of exchange.phase.
@@ -94,7 +97,8 @@ func (x *exchange) reset() {
 	x.mount, x.process, x.up = nil, nil, nil
 	x.target.Store(nil)
 	x.upload.reset()
-	x.body, x.continued, x.begun, x.answered, x.closing, x.upgrade = noBody, false, false, false, false, false
+	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
+	x.upgrade, x.halfClosed = false, false
 	x.phase.Store(queued)
 }
 
@@ -198,7 +202,6 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 			return x.connectFailed(err, n)
 		}
 	}
-	x.up.readWait = seconds(x.mount.route.ReadTimeout)
 	x.phase.Store(waiting)
 	sent, err := x.send()
 	if err != nil && sent == 0 && n < maxAttempts {
@@ -267,7 +270,7 @@ func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 	a.cancel(x.process, !full, now+int64(refusedFor))
 	x.process = nil
 	if full {
-		if time.Since(x.began) > seconds(x.mount.route.QueueTime) {
+		if time.Since(x.began) > x.mount.queueTime {
 			return false, x.fail(504, "The application did not take the request in time.")
 		}
 		time.Sleep(fullPause)
@@ -292,6 +295,8 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 	}
 	var bad *http1.Error
 	switch {
+	case errors.Is(err, errGone):
+		return false, false
 	case errors.Is(err, errTimeout):
 		return false, x.fail(504, "The application did not answer in time.")
 	case errors.As(err, &bad):

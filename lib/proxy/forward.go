@@ -34,7 +34,6 @@ func (x *exchange) forward(b *buffer, n int) bool {
 		x.closing = true
 	}
 	x.phase.Store(responding)
-	x.answered = true
 	out := takeBuffer(x.resp.Len + 256)
 	head := x.appendResponse(out.b[:0], framing)
 	ok := x.forwardBody(&d, b, n, head)
@@ -58,6 +57,7 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 		if ended {
 			x.endExchange(!d.surplus)
 		}
+		x.answered = true
 		_, err = x.writeBoth(head, part)
 		b.free()
 		if err != nil {
@@ -68,7 +68,7 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 			return true
 		}
 		head, from = nil, 0
-		if b, n, err = x.up.readLazily(large); err != nil {
+		if b, n, err = x.readUpstream(large); err != nil {
 			if d.kind == http1.UntilClose && isEnd(err) {
 				x.endExchange(false)
 				return true
@@ -122,7 +122,7 @@ func (x *exchange) endExchange(clean bool) {
 	if !whole {
 		x.closing = true
 	}
-	x.endSession(clean && whole && x.resp.KeepAlive && !x.upgrade)
+	x.endSession(clean && whole && x.resp.KeepAlive && !x.upgrade && !x.halfClosed)
 }
 
 // finish ends the exchange after the answer was written, and says whether the
@@ -139,13 +139,16 @@ func (x *exchange) finish() bool {
 
 // unread says that the client may have sent more than we read.
 func (x *exchange) unread() bool {
-	return x.start < x.end || x.rest != nil || x.body == sentBody && !x.chunks.Done() && x.upload.err != nil
+	return x.garbled || x.start < x.end || x.rest != nil || x.body == sentBody && !x.upload.read.Load()
 }
 
 // cutOff ends an answer that cannot be completed, visibly.
 func (x *exchange) cutOff(framing http1.BodyKind) bool {
 	if x.process != nil {
 		x.endSession(false)
+	}
+	if !x.answered {
+		return x.fail(502, "The application sent an invalid response.")
 	}
 	x.closing = true
 	if framing == http1.UntilClose {

@@ -16,7 +16,7 @@ import (
 
 // refuse answers a request that could not be read, and ends the connection.
 func (x *exchange) refuse(err error) bool {
-	x.closing = true
+	x.closing, x.garbled = true, true
 	if x.idLen == 0 {
 		x.began = time.Now()
 		x.makeID()
@@ -24,29 +24,22 @@ func (x *exchange) refuse(err error) bool {
 	var bad *http1.Error
 	switch {
 	case errors.As(err, &bad):
-		x.fail(bad.Status, "The request was refused: "+bad.Reason+".")
+		return x.fail(bad.Status, "The request was refused: "+bad.Reason+".")
 	case errors.Is(err, errTimeout):
-		x.fail(http.StatusRequestTimeout, "The request did not arrive in time.")
-	default: // the client is gone
-		return false
+		return x.fail(http.StatusRequestTimeout, "The request did not arrive in time.")
 	}
-	x.client.linger()
-	return false
+	return false // the client is gone
 }
 
 // noApp answers a request for which there is no app.
 func (x *exchange) noApp() bool {
-	x.closing = x.closing || x.req.Chunked || x.req.ContentLength > 0
-	ok := false
+	if x.req.Chunked || x.req.ContentLength > 0 {
+		x.body = sentBody
+	}
 	if x.client.proxy.index.Load().version == 0 {
-		ok = x.page(page{Status: 503, Message: "No application is known here yet.", retry: 1})
-	} else {
-		ok = x.page(page{Status: 404, Message: "No application is configured for this address."})
+		return x.page(page{Status: 503, Message: "No application is known here yet.", retry: 1})
 	}
-	if !ok && x.closing {
-		x.client.linger()
-	}
-	return ok
+	return x.page(page{Status: 404, Message: "No application is configured for this address."})
 }
 
 // noProcess answers a request that got no process.

@@ -41,7 +41,7 @@ func (x *exchange) send() (sent int, err error) {
 // begins with it; n bytes of it are filled. The caller frees it.
 func (x *exchange) readResponse() (b *buffer, n int, err error) {
 	x.resp.Reset()
-	if b, n, err = x.up.readLazily(medium); err != nil {
+	if b, n, err = x.readUpstream(medium); err != nil {
 		return nil, 0, err
 	}
 	x.begun = true
@@ -71,6 +71,53 @@ func (x *exchange) readResponse() (b *buffer, n int, err error) {
 		}
 		n += m
 	}
+}
+
+// lookEvery is how often a wait for a process is interrupted to see whether
+// the client is still there.
+const lookEvery = time.Second
+
+// readUpstream reads from the process for as long as the app's read timeout
+// allows.
+func (x *exchange) readUpstream(size int) (*buffer, int, error) {
+	up, clock := x.up, x.client.proxy.clock
+	limit := x.mount.readTimeout
+	if limit <= lookEvery {
+		up.readWait = limit
+		return up.readLazily(size)
+	}
+	up.readWait = lookEvery
+	b, n, err := up.readLazily(size)
+	for since := clock.now.Load() - int64(lookEvery); err == errTimeout; {
+		since = max(since, x.upload.moved.Load())
+		if x.upload.failed() || time.Duration(clock.now.Load()-since) >= limit {
+			return nil, 0, errTimeout
+		}
+		if err := x.look(); err != nil {
+			return nil, 0, err
+		}
+		up.rearm()
+		b, n, err = up.readLazily(size)
+	}
+	return b, n, err
+}
+
+// look finds out whether the client is still there. If it only ended its
+// sending side, a process that speaks HTTP is told the same way; what it makes
+// of it is up to it.
+func (x *exchange) look() error {
+	if x.upload.running && !x.upload.read.Load() {
+		return nil // the upload finds out by itself
+	}
+	end, broken := x.client.gone()
+	if broken {
+		return errGone
+	}
+	if end && !x.halfClosed && !x.process.session {
+		x.halfClosed = true
+		x.up.closeWrite()
+	}
+	return nil
 }
 
 func (x *exchange) interim() bool { return x.resp.Status < 200 && x.resp.Status != 101 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"strings"
+	"time"
 
 	"passenger/lib/protocol"
 )
@@ -28,6 +29,21 @@ type mount struct {
 	app   *app
 	base  string // "" or the path below which it is mounted
 	route *protocol.Route
+
+	readTimeout, queueTime time.Duration
+}
+
+// What a table that leaves a time out means.
+const (
+	defaultReadTimeout = 10 * time.Minute
+	defaultQueueTime   = time.Minute
+)
+
+func orElse(s float64, d time.Duration) time.Duration {
+	if s > 0 {
+		return seconds(s)
+	}
+	return d
 }
 
 // newIndex indexes a table. find returns the app of a name.
@@ -35,7 +51,8 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 	x := &index{version: t.Version, exact: map[string]*site{}, wildcard: map[string]*site{}, any: newSite()}
 	for i := range t.Apps {
 		r := &t.Apps[i]
-		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r}
+		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
+			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: orElse(r.QueueTime, defaultQueueTime)}
 		x.mounts = append(x.mounts, m)
 		if len(r.ServerNames) == 0 {
 			x.any.add(m)

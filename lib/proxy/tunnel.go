@@ -47,7 +47,8 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 		x.endSession(false)
 		return false
 	}
-	c.readWait = up.readWait
+	limit := x.mount.readTimeout
+	c.readWait, up.readWait = limit, limit
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

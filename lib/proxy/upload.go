@@ -15,6 +15,9 @@ type upload struct {
 	// left is to write the last of it.
 	read atomic.Bool
 
+	// moved is when the process last took a part, in the clock's time.
+	moved atomic.Int64
+
 	// Set at the end: why it failed, and whether because of the client.
 	err      error
 	byClient bool
@@ -23,17 +26,21 @@ type upload struct {
 func (u *upload) reset() {
 	u.running, u.done, u.err, u.byClient = false, nil, nil, false
 	u.read.Store(false)
+	u.moved.Store(0)
 }
 
 // begin starts the upload of x's body to up.
 func (u *upload) begin(x *exchange, up *upstream) {
 	u.reset()
 	u.running, u.done = true, make(chan struct{})
+	done := u.done
 	go func() {
-		defer close(u.done)
-		u.err, u.byClient = x.sendBody(up)
-		if u.err != nil && u.byClient {
-			// Whoever waits for an answer waits in vain.
+		err, byClient := x.sendBody(up)
+		u.err, u.byClient = err, byClient
+		close(done)
+		if err != nil && byClient {
+			// Whoever waits for an answer waits in vain. The connection is
+			// never used again, so this hurts no other.
 			up.interrupt()
 		}
 	}()
@@ -97,6 +104,19 @@ func (x *exchange) stopUpload() {
 	u.running = false
 }
 
+// failed says that the upload has ended because of the client.
+func (u *upload) failed() bool {
+	if u.done == nil {
+		return u.byClient
+	}
+	select {
+	case <-u.done:
+		return u.byClient
+	default:
+		return false
+	}
+}
+
 // unfinished says that the body is not passed on yet.
 func (u *upload) unfinished() bool {
 	if !u.running {
@@ -133,7 +153,7 @@ func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
 		if err != nil || ended {
 			return err, false
 		}
-		up.extendRead()
+		x.upload.moved.Store(c.clock.now.Load())
 		n := 0
 		if b, n, err = c.readLazily(large); err != nil {
 			return err, true

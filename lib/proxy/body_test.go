@@ -1,0 +1,458 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"testing"
+
+	"passenger/lib/protocol"
+)
+
+// pattern is bytes that do not repeat within a buffer's length.
+func pattern(n int) []byte {
+	b := make([]byte, n)
+	x := uint32(1)
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = byte(x >> 24)
+	}
+	return b
+}
+
+func digest(b []byte) string { s := sha256.Sum256(b); return hex.EncodeToString(s[:]) }
+
+const twentyMB = 20 << 20
+
+// sendUpload sends a body of the size with a length or in chunks.
+func sendUpload(p *peer, body []byte, chunked bool) {
+	if !chunked {
+		p.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", len(body)))
+		p.Write(body)
+		return
+	}
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+	w := httputil.NewChunkedWriter(p.Conn)
+	for len(body) > 0 {
+		n := min(len(body), 100_003)
+		w.Write(body[:n])
+		body = body[n:]
+	}
+	w.Close()
+	io.WriteString(p.Conn, "\r\n")
+}
+
+func TestLargeBodiesPassUnchanged(t *testing.T) {
+	t.Parallel()
+	body := pattern(twentyMB)
+	both(t, func(t *testing.T, proto string) {
+		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			h := sha256.New()
+			n, err := io.Copy(h, c.Body)
+			c.ok(fmt.Sprintf("%d %x %v", n, h.Sum(nil), err))
+			return true
+		})))
+		p := s.dial()
+		for _, chunked := range []bool{false, true} {
+			sendUpload(p, body, chunked)
+			if r, want := p.receive("POST"), fmt.Sprintf("%d %s <nil>", len(body), digest(body)); r.Body != want {
+				t.Errorf("chunked=%v: got %q, want %q", chunked, r.Body, want)
+			}
+		}
+		if got := p.get("/after").Status; got != 200 {
+			t.Errorf("got %d behind the uploads", got)
+		}
+	})
+}
+
+func TestLargeResponsesPassUnchanged(t *testing.T) {
+	t.Parallel()
+	body := pattern(twentyMB)
+	both(t, func(t *testing.T, proto string) {
+		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			switch c.Target {
+			case "/sized":
+				c.reply("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(body))
+				c.Conn.Write(body)
+			case "/chunked":
+				c.reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+				w := httputil.NewChunkedWriter(c.Conn)
+				for b := bytes.NewBuffer(body); b.Len() > 0; {
+					w.Write(b.Next(65_537))
+				}
+				w.Close()
+				c.reply("\r\n")
+			case "/close":
+				c.reply("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+				c.Conn.Write(body)
+				return false
+			}
+			return true
+		})))
+		p := s.dial()
+		for _, path := range []string{"/sized", "/chunked", "/sized", "/close"} {
+			r := p.get(path)
+			if r.Err != nil || digest([]byte(r.Body)) != digest(body) {
+				t.Errorf("%s: got %d bytes, %v", path, len(r.Body), r.Err)
+			}
+			if r.Close != (path == "/close") {
+				t.Errorf("%s: got close=%v", path, r.Close)
+			}
+		}
+		p.closed()
+	})
+}
+
+// Both directions flow at once: an echo that starts before the upload ends.
+func TestBodiesStreamBothWaysAtOnce(t *testing.T) {
+	t.Parallel()
+	body := pattern(twentyMB)
+	both(t, func(t *testing.T, proto string) {
+		f := start(t, proto, 1, func(c *call) bool {
+			c.reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+			w := httputil.NewChunkedWriter(c.Conn)
+			io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{c.Body}, make([]byte, 4096))
+			w.Close()
+			c.reply("\r\n")
+			return true
+		})
+		s := serve(t, Config{}, route(f))
+		for _, chunked := range []bool{false, true} {
+			p := s.dial()
+			go sendUpload(p, body, chunked)
+			if r := p.receive("POST"); r.Err != nil || digest([]byte(r.Body)) != digest(body) {
+				t.Errorf("chunked=%v: got %d bytes, %v", chunked, len(r.Body), r.Err)
+			}
+			if r := p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok").receive("POST"); r.Body != "ok" {
+				t.Errorf("got %+v behind the echo", r)
+			}
+		}
+	})
+}
+
+// What one side sends slowly reaches the other at once, chunk for chunk.
+func TestPiecesAreNotHeldBack(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			c.reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+			for in := bufio.NewReader(c.Body); ; {
+				line, err := in.ReadString('\n')
+				if err != nil {
+					c.reply("0\r\n\r\n")
+					return true
+				}
+				c.reply("%x\r\n%s\r\n", len(line), line)
+			}
+		})))
+		p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+		r, err := http.ReadResponse(p.in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := bufio.NewReader(r.Body)
+		for i := range 5 {
+			want := fmt.Sprintf("line %d\n", i)
+			p.send(fmt.Sprintf("%x\r\n%s\r\n", len(want), want))
+			if got, err := in.ReadString('\n'); got != want {
+				t.Fatalf("got %q, %v; want %q", got, err, want)
+			}
+		}
+		p.send("0\r\n\r\n")
+		if rest, err := io.ReadAll(in); len(rest) > 0 || err != nil {
+			t.Errorf("got %q, %v", rest, err)
+		}
+	})
+}
+
+// A client that reads slowly slows the app, not fills our memory.
+func TestSlowReadersHoldTheAppBack(t *testing.T) {
+	t.Parallel()
+	wrote := make(chan int, 1)
+	f := start(t, protocol.ProtocolHTTP, 1, func(c *call) bool {
+		c.reply("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", 1<<30)
+		n, piece := 0, make([]byte, 1<<20)
+		for {
+			m, err := c.Conn.Write(piece)
+			if n += m; err != nil {
+				wrote <- n
+				return false
+			}
+		}
+	})
+	s := serve(t, Config{}, route(f))
+	p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	p.in.Peek(1)
+	eventually(t, "a stalled write", func() bool {
+		stalled := false
+		s.clock.each(func(c *conn) { stalled = stalled || c.client != nil && c.writeBy.Load() > 0 })
+		return stalled
+	})
+	p.Close()
+	if n := within(t, wrote, "the app's write fails"); n > 64<<20 {
+		t.Errorf("the app wrote %d bytes to a client that read none", n)
+	}
+}
+
+func TestAppMayAnswerBeforeItReadTheBody(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		f := start(t, proto, 1, func(c *call) bool {
+			if c.Target == "/" {
+				c.reply("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno!")
+				return false
+			}
+			c.ok("ok")
+			return true
+		})
+		s := serve(t, Config{}, route(f))
+		p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n")
+		go func() {
+			for piece := make([]byte, 64<<10); ; {
+				if _, err := p.Conn.Write(piece); err != nil {
+					return
+				}
+			}
+		}()
+		if r := p.receive("POST"); r.Status != 413 || r.Body != "no!" || !r.Close {
+			t.Errorf("got %+v", r)
+		}
+		if r := s.dial().get("/other"); r.Body != "ok" {
+			t.Errorf("got %+v behind it", r)
+		}
+	})
+}
+
+func TestCutOffResponsesAreSeenAsSuch(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			switch c.Target {
+			case "/sized":
+				c.reply("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+			case "/chunked":
+				c.reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+			case "/bad":
+				c.reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n")
+			case "/head":
+				c.reply("HTTP/1.1 200 OK\r\nContent-")
+			}
+			return false
+		})))
+		if r := s.dial().get("/bad"); r.Status != 502 {
+			t.Errorf("/bad: got %d, want 502", r.Status)
+		}
+		for _, path := range []string{"/sized", "/chunked"} {
+			p := s.dial()
+			if r := p.get(path); r.Err == nil || r.Body != "hello" {
+				t.Errorf("%s: got %q, %v; want an error", path, r.Body, r.Err)
+			}
+		}
+		for _, path := range []string{"/head", "/nothing"} {
+			p := s.dial()
+			if r := p.get(path); r.Status != 502 || !strings.Contains(r.Body, "without an answer") {
+				t.Errorf("%s: got %d %q", path, r.Status, r.Body)
+			}
+			if r := p.get(path); r.Status != 502 {
+				t.Errorf("%s: the connection ended with the first 502", path)
+			}
+		}
+		// An old client knows no chunks, so only a reset tells it.
+		p := s.dial().send("GET /chunked HTTP/1.0\r\n\r\n")
+		if r := p.receive("GET"); r.Err == nil {
+			t.Errorf("got %q without an error", r.Body)
+		}
+	})
+}
+
+func TestResponsesWithoutBody(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			switch c.Target {
+			case "/204":
+				c.reply("HTTP/1.1 204 No Content\r\n\r\n")
+			case "/304":
+				c.reply("HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\nETag: x\r\n\r\n")
+			case "/empty":
+				c.reply("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			case "/head":
+				c.reply("HTTP/1.1 200 Fine\r\nContent-Length: 100\r\n\r\n")
+			}
+			return true
+		})))
+		p := s.dial()
+		for _, c := range []struct {
+			method, path, length string
+			status               int
+		}{
+			{"GET", "/204", "", 204}, {"GET", "/304", "100", 304}, {"GET", "/empty", "0", 200}, {"HEAD", "/head", "100", 200}, {"GET", "/204", "", 204},
+		} {
+			r := p.send(c.method + " " + c.path + " HTTP/1.1\r\nHost: a\r\n\r\n").receive(c.method)
+			if r.Status != c.status || r.Header.Get("Content-Length") != c.length || r.Body != "" || r.Err != nil {
+				t.Errorf("%s %s: got %+v", c.method, c.path, r)
+			}
+		}
+		if n := s.allApps()[0].processes[0]; len(n.idle) != 1 {
+			t.Errorf("got %d idle connections, want 1", len(n.idle))
+		}
+	})
+}
+
+func TestInterimResponses(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			c.reply("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+			c.reply("HTTP/1.1 103 Early Hints\r\nLink: </b>\r\nConnection: close\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			return true
+		})))
+		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		for _, want := range []string{"</a>", "</b>"} {
+			if r := p.receive("GET"); r.Status != 103 || r.Header.Get("Link") != want || r.Close {
+				t.Errorf("got %+v, want 103 with %s", r, want)
+			}
+		}
+		if r := p.receive("GET"); r.Status != 200 || r.Body != "ok" {
+			t.Errorf("got %+v", r)
+		}
+	})
+}
+
+func TestContinueIsAnsweredWhenTheBodyIsWanted(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			if c.header("Expect") != "" {
+				t.Error("the app got Expect")
+			}
+			c.ok(c.body())
+			return true
+		})))
+		p := s.dial()
+		for _, size := range []int{5, maxHeld + 5} {
+			body := strings.Repeat("x", size)
+			p.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", size))
+			if r := p.receive("POST"); r.Status != 100 {
+				t.Fatalf("got %+v, want 100", r)
+			}
+			if r := p.send(body).receive("POST"); r.Body != body {
+				t.Errorf("got %d %q", r.Status, r.Body)
+			}
+			// With the body at once there is nothing to ask for.
+			p.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n%s", size, body))
+			if r := p.receive("POST"); r.Status != 200 || r.Body != body {
+				t.Errorf("got %d %.20q", r.Status, r.Body)
+			}
+		}
+	})
+	s := serve(t, Config{}) // no app
+	p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+	if r := p.receive("POST"); r.Status != 404 || !r.Close {
+		t.Errorf("got %+v, want 404", r)
+	}
+}
+
+// What is left behind on a connection to a process never answers another
+// client.
+func TestConnectionsOutOfStepAreNotReused(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		f := start(t, proto, 1, func(c *call) bool {
+			c.ok(c.Target)
+			switch c.Target {
+			case "/more":
+				c.reply("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+			case "/head":
+				c.reply("body of a HEAD")
+			}
+			return true
+		})
+		s := serve(t, Config{}, route(f))
+		p := s.dial()
+		for i := range 20 {
+			for _, path := range []string{"/more", "/good"} {
+				if r := p.get(path); r.Body != path {
+					t.Fatalf("round %d: got %q, want %q", i, r.Body, path)
+				}
+			}
+		}
+	})
+}
+
+func TestBadResponsesAreRefused(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		texts := make(chan string, 1)
+		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			c.reply("%s", <-texts)
+			return false
+		})))
+		p := s.dial()
+		for _, text := range []string{
+			"hello", "HTTP/1.1 200 OK\r\nLocation: /\rSet-Cookie: evil=1\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\nSet-Cookie: evil=1\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+			"HTTP/1.1 103 Hints\r\nX: a\nSet-Cookie: evil=1\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
+			"HTTP/1.1 200 OK\r\n" + strings.Repeat("A: "+strings.Repeat("b", 1000)+"\r\n", 70) + "\r\n",
+		} {
+			texts <- text
+			if r := p.get("/"); r.Status != 502 || r.Header.Get("Set-Cookie") != "" {
+				t.Errorf("%.60q: got %d %v", text, r.Status, r.Header)
+			}
+		}
+		texts <- "HTTP/1.1 200 OK\r\n" + strings.Repeat("A: "+strings.Repeat("b", 1000)+"\r\n", 60) + "Content-Length: 2\r\n\r\nok"
+		if r := p.get("/"); r.Status != 200 || len(r.Header["A"]) != 60 {
+			t.Errorf("large header: got %d with %d fields", r.Status, len(r.Header["A"]))
+		}
+	})
+}
+
+// The app learns that a client went away in the middle of its body.
+func TestAppSeesCutOffUploads(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		ended := make(chan error, 1)
+		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			_, err := io.Copy(io.Discard, c.Body)
+			ended <- err
+			return false
+		})))
+		for _, head := range []string{"Content-Length: 100000", "Transfer-Encoding: chunked"} {
+			p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\n" + head + "\r\n\r\n5\r\nhello\r\n")
+			p.Conn.(*net.TCPConn).CloseWrite()
+			if err := within(t, ended, "the app's read ends"); err == nil {
+				t.Errorf("%s: the app saw a whole body", head)
+			}
+		}
+		// A bad chunk after good ones is the client's fault and told so.
+		p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+		eventually(t, "the request is with the app", func() bool { return len(s.requests()) == 1 && s.requests()[0].Phase == "waiting" })
+		p.send("0x5\r\nhello\r\n")
+		if r := p.receive("POST"); r.Status != 400 || !r.Close {
+			t.Errorf("got %+v, want 400", r)
+		}
+		if err := within(t, ended, "the app's read ends"); err == nil {
+			t.Error("the app saw a whole body")
+		}
+	})
+}
+
+func TestClientsMayCloseTheirSendingSide(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		s := serve(t, Config{}, route(start(t, proto, 1, say("ok"))))
+		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		p.Conn.(*net.TCPConn).CloseWrite()
+		if r := p.receive("GET"); r.Body != "ok" {
+			t.Errorf("got %+v", r)
+		}
+		p.closed()
+	})
+}

@@ -1,0 +1,438 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// patience bounds every wait of a test.
+const patience = 10 * time.Second
+
+// A fake is an application process: it accepts on a unix socket, reads
+// requests in one of the two protocols, and lets a function answer.
+type fake struct {
+	route    protocol.RouteProcess
+	listener net.Listener
+	accepted atomic.Int64 // connections
+	open     atomic.Int64 // connections not closed by either side yet
+	requests atomic.Int64
+	bytes    atomic.Int64 // read
+	conns    sync.Map
+}
+
+// A call is one request that came to a fake.
+type call struct {
+	t        testing.TB
+	Method   string
+	Target   string
+	Header   http.Header       // of an HTTP request
+	Vars     map[string]string // of a session
+	Body     io.Reader
+	Conn     net.Conn
+	In       *bufio.Reader
+	First    bool // on its connection
+	Upstream *fake
+}
+
+// header returns a request field whatever the protocol.
+func (c *call) header(name string) string {
+	if c.Vars != nil {
+		return c.Vars["HTTP_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))]
+	}
+	return strings.Join(c.Header.Values(name), ", ")
+}
+
+func (c *call) body() string {
+	b, err := io.ReadAll(c.Body)
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	return string(b)
+}
+
+func (c *call) reply(format string, args ...any) {
+	fmt.Fprintf(c.Conn, format, args...)
+}
+
+// ok replies 200 with a body.
+func (c *call) ok(body string) {
+	c.reply("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+// An answer handles a call and says whether the connection goes on.
+type answer func(*call) bool
+
+// say answers every request with a text.
+func say(text string) answer {
+	return func(c *call) bool {
+		io.Copy(io.Discard, c.Body)
+		c.ok(text)
+		return true
+	}
+}
+
+var fakes atomic.Int64
+
+// start starts a fake. concurrency is as in its route.
+func start(t testing.TB, proto string, concurrency int, answer answer) *fake {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "fake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{listener: l, route: protocol.RouteProcess{
+		ID: fmt.Sprintf("p%03d", fakes.Add(1)), PID: 1, Address: "unix:" + path, DataProtocol: proto, Concurrency: concurrency,
+	}}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			f.accepted.Add(1)
+			f.open.Add(1)
+			f.conns.Store(c, true)
+			wg.Go(func() {
+				f.serve(t, c, answer)
+				c.Close()
+				f.conns.Delete(c)
+				f.open.Add(-1)
+			})
+		}
+	})
+	t.Cleanup(func() { f.kill(); wg.Wait() })
+	return f
+}
+
+// kill closes everything, as the death of the process would.
+func (f *fake) kill() {
+	f.listener.Close()
+	f.conns.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
+}
+
+type countingReader struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (r countingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n.Add(int64(n))
+	return n, err
+}
+
+func (f *fake) serve(t testing.TB, conn net.Conn, answer answer) {
+	in := bufio.NewReader(countingReader{conn, &f.bytes})
+	for first := true; ; first = false {
+		c := &call{t: t, Conn: conn, In: in, First: first, Upstream: f}
+		var err error
+		if f.route.DataProtocol == protocol.ProtocolSession {
+			err = c.readSession()
+		} else {
+			err = c.readHTTP()
+		}
+		if err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
+				t.Errorf("the app got a bad request: %v", err)
+			}
+			return
+		}
+		f.requests.Add(1)
+		if !answer(c) {
+			return
+		}
+		if _, err := io.Copy(io.Discard, c.Body); err != nil {
+			return
+		}
+	}
+}
+
+func (c *call) readHTTP() error {
+	if _, err := c.In.Peek(1); err != nil {
+		return io.EOF
+	}
+	r, err := http.ReadRequest(c.In)
+	if err != nil {
+		return err
+	}
+	c.Method, c.Target, c.Header, c.Body = r.Method, r.RequestURI, r.Header, r.Body
+	c.Header.Set("Host", r.Host)
+	return nil
+}
+
+func (c *call) readSession() error {
+	length, err := c.In.ReadString(':')
+	if err != nil {
+		return io.EOF
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(length, ":"))
+	if err != nil {
+		return fmt.Errorf("netstring: %w", err)
+	}
+	block := make([]byte, n+1)
+	if _, err := io.ReadFull(c.In, block); err != nil {
+		return err
+	}
+	if block[n] != ',' || block[n-1] != 0 {
+		return fmt.Errorf("block %q does not end", block)
+	}
+	parts := strings.Split(string(block[:n-1]), "\x00")
+	if len(parts)%2 != 0 || parts[0] != "CONTENT_LENGTH" {
+		return fmt.Errorf("block %q is no list of pairs", block)
+	}
+	c.Vars = map[string]string{}
+	for i := 0; i < len(parts); i += 2 {
+		if _, twice := c.Vars[parts[i]]; twice {
+			return fmt.Errorf("%s comes twice", parts[i])
+		}
+		c.Vars[parts[i]] = parts[i+1]
+	}
+	c.Method, c.Target = c.Vars["REQUEST_METHOD"], c.Vars["REQUEST_URI"]
+	if c.Vars["TRANSFER_ENCODING"] == "chunked" {
+		c.Body = &dechunk{httputil.NewChunkedReader(c.In), c.In, false}
+		return nil
+	}
+	size, err := strconv.ParseInt(c.Vars["CONTENT_LENGTH"], 10, 64)
+	c.Body = &exactReader{c.In, size}
+	return err
+}
+
+// An exactReader fails if the body ends before its length.
+type exactReader struct {
+	r    io.Reader
+	left int64
+}
+
+func (e *exactReader) Read(p []byte) (int, error) {
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
+	e.left -= int64(n)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// dechunk reads the line end that httputil leaves.
+type dechunk struct {
+	r    io.Reader
+	in   *bufio.Reader
+	done bool
+}
+
+func (d *dechunk) Read(p []byte) (int, error) {
+	if d.done {
+		return 0, io.EOF
+	}
+	n, err := d.r.Read(p)
+	if d.done = err == io.EOF; d.done {
+		if line, lerr := d.in.ReadString('\n'); lerr != nil || line != "\r\n" {
+			return n, fmt.Errorf("after the last chunk: %q, %v", line, lerr)
+		}
+	}
+	return n, err
+}
+
+// A server is a proxy under test.
+type server struct {
+	*Proxy
+	t       testing.TB
+	addr    string
+	unix    string
+	version uint64
+	cancel  context.CancelFunc
+	stopped chan struct{}
+}
+
+// quick are timeouts that no test meets by accident.
+var quick = Timeouts{Header: patience, Body: patience, Idle: patience, Write: patience, Drain: patience}
+
+func serve(t testing.TB, c Config, routes ...protocol.Route) *server {
+	t.Helper()
+	if c.Timeouts == (Timeouts{}) {
+		c.Timeouts = quick
+	}
+	s := &server{Proxy: New(c), t: t, stopped: make(chan struct{})}
+	s.clock.tick = min(s.clock.tick, 10*time.Millisecond)
+	dir, err := os.MkdirTemp("", "proxy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.unix = filepath.Join(dir, "s")
+	tcp, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix, err := Listen("unix:" + s.unix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = tcp.Addr().String()
+	s.set(routes...)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	go func() {
+		defer close(s.stopped)
+		s.Serve(ctx, []net.Listener{tcp, unix})
+	}()
+	t.Cleanup(func() {
+		s.Timeouts.Drain = 0
+		cancel()
+		select {
+		case <-s.stopped:
+		case <-time.After(patience):
+			t.Error("the proxy did not stop")
+		}
+		os.RemoveAll(dir)
+	})
+	return s
+}
+
+// set puts a new table into use.
+func (s *server) set(routes ...protocol.Route) {
+	s.version++
+	s.SetRoutes(&protocol.Routes{Version: s.version, Apps: routes})
+}
+
+// route is a route to fakes for every host and path.
+func route(fakes ...*fake) protocol.Route {
+	r := protocol.Route{App: "app", BaseURI: "/", QueueSize: 100, QueueTime: 60, ReadTimeout: 60}
+	for _, f := range fakes {
+		r.Processes = append(r.Processes, f.route)
+	}
+	return r
+}
+
+// A peer is a raw client connection.
+type peer struct {
+	net.Conn
+	t  testing.TB
+	in *bufio.Reader
+}
+
+func (s *server) dial() *peer {
+	s.t.Helper()
+	return dialPeer(s.t, "tcp", s.addr)
+}
+
+func dialPeer(t testing.TB, network, addr string) *peer {
+	t.Helper()
+	c, err := net.Dial(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return &peer{Conn: c, t: t, in: bufio.NewReader(c)}
+}
+
+func (p *peer) send(text string) *peer {
+	p.t.Helper()
+	if _, err := io.WriteString(p.Conn, text); err != nil {
+		p.t.Fatalf("send: %v", err)
+	}
+	return p
+}
+
+// A reply is a whole response.
+type reply struct {
+	Status int
+	Proto  string
+	Header http.Header
+	Body   string
+	Err    error // of reading the body
+	Close  bool
+}
+
+// receive reads one response to a request of the method.
+func (p *peer) receive(method string) reply {
+	p.t.Helper()
+	r, err := http.ReadResponse(p.in, &http.Request{Method: method})
+	if err != nil {
+		p.t.Fatalf("receive: %v", err)
+	}
+	b, err := io.ReadAll(r.Body)
+	return reply{r.StatusCode, r.Proto, r.Header, string(b), err, r.Close}
+}
+
+func (p *peer) get(path string) reply {
+	p.t.Helper()
+	return p.send("GET " + path + " HTTP/1.1\r\nHost: a.test\r\n\r\n").receive("GET")
+}
+
+// closed fails unless the proxy has closed the connection and sent no more.
+func (p *peer) closed() {
+	p.t.Helper()
+	if b, err := io.ReadAll(p.in); len(b) > 0 || err != nil && !strings.Contains(err.Error(), "reset") {
+		p.t.Errorf("got %q, %v; want the end", b, err)
+	}
+}
+
+// eventually waits until ok, which is cheap, says yes.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for by := time.Now().Add(patience); !ok(); {
+		if time.Now().After(by) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// within receives from c or fails.
+func within[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("waited in vain: %s", what)
+		panic("unreachable")
+	}
+}
+
+// both runs a test with each data protocol.
+func both(t *testing.T, f func(t *testing.T, proto string)) {
+	for _, proto := range []string{protocol.ProtocolHTTP, protocol.ProtocolSession} {
+		t.Run(proto, func(t *testing.T) { t.Parallel(); f(t, proto) })
+	}
+}
+
+func trust(t testing.TB, networks ...string) Config {
+	t.Helper()
+	list, err := ParseNetworks(networks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Config{Trusted: list}
+}
+
+var _ = netip.Prefix{}
