@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// A load is how wrk is run.
+type load struct {
+	duration    time.Duration
+	connections int
+}
+
+// A rate is what wrk counted.
+type rate struct {
+	requests  int
+	perSecond float64
+}
+
+var (
+	requestsRE = regexp.MustCompile(`(?m)^\s*(\d+) requests in `)
+	rateRE     = regexp.MustCompile(`(?m)^Requests/sec:\s*([\d.]+)`)
+	errorRE    = regexp.MustCompile(`(?m)^\s*((?:Socket errors|Non-2xx).*)$`)
+)
+
+// run loads the server for so long. Any error or other status than 2xx and
+// 3xx that wrk saw is an error: then it did not measure the work.
+func (l load) run(ctx context.Context, url string, duration time.Duration) (rate, error) {
+	seconds := strconv.Itoa(max(1, int(duration.Round(time.Second)/time.Second)))
+	cmd := exec.CommandContext(ctx, "wrk", "-t1", "-c"+strconv.Itoa(l.connections), "-d"+seconds+"s", url)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return rate{}, fmt.Errorf("wrk: %w: %s", err, out)
+	}
+	if m := errorRE.FindSubmatch(out); m != nil {
+		return rate{}, fmt.Errorf("wrk saw errors: %s", m[1])
+	}
+	n, perSecond := requestsRE.FindSubmatch(out), rateRE.FindSubmatch(out)
+	if n == nil || perSecond == nil {
+		return rate{}, fmt.Errorf("wrk printed no result: %s", out)
+	}
+	var r rate
+	r.requests, _ = strconv.Atoi(string(n[1])) // digits, by the expression
+	if r.perSecond, err = strconv.ParseFloat(string(perSecond[1]), 64); err != nil {
+		return rate{}, fmt.Errorf("wrk printed %q as rate: %w", perSecond[1], err)
+	}
+	if r.requests == 0 {
+		return rate{}, fmt.Errorf("wrk got no answer in %v", duration)
+	}
+	return r, nil
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// debianPath is where the peers lie, so that none is taken from elsewhere.
+const debianPath = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+// passenger6 is Passenger's own agent without nginx, which is its fastest.
+func passenger6(app string, processes int) func(*lab, site) (command, error) {
+	n := strconv.Itoa(processes)
+	return func(l *lab, s site) (command, error) {
+		return command{args: []string{
+			"/usr/bin/passenger", "start", l.app(app), "--engine", "builtin", "--address", "127.0.0.1", "--port", s.port,
+			"--environment", "production", "--max-pool-size", n, "--min-instances", n, "--python", "/usr/bin/python3",
+			"--disable-anonymous-telemetry", "--disable-security-update-check", "--no-friendly-error-pages",
+			"--instance-registry-dir", s.dir, "--data-buffer-dir", s.dir,
+			"--pid-file", filepath.Join(s.dir, "pid"), "--log-file", filepath.Join(s.dir, "passenger.log"),
+		}}, nil
+	}
+}
+
+func puma(workers int) func(*lab, site) (command, error) {
+	return func(l *lab, s site) (command, error) {
+		return command{dir: l.app("rack"), args: []string{
+			"/usr/bin/puma", "--quiet", "--environment", "production", "--workers", strconv.Itoa(workers), "--threads", "5:5",
+			"--bind", "tcp://127.0.0.1:" + s.port, "--no-config", "config.ru",
+		}}, nil
+	}
+}
+
+// gunicorn closes every connection: its sync workers know no keep-alive.
+func gunicorn(workers int) func(*lab, site) (command, error) {
+	return func(l *lab, s site) (command, error) {
+		return command{dir: l.app("wsgi"), args: []string{
+			"/usr/bin/gunicorn", "--workers", strconv.Itoa(workers), "--worker-class", "sync", "--worker-tmp-dir", "/dev/shm",
+			"--bind", "127.0.0.1:" + s.port, "passenger_wsgi:application",
+		}}, nil
+	}
+}
+
+// uwsgi closes every connection too, and has to be told to say so.
+func uwsgi(processes int) func(*lab, site) (command, error) {
+	return func(l *lab, s site) (command, error) {
+		return command{dir: l.app("wsgi"), args: []string{
+			"/usr/bin/uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:" + s.port, "--master", "--die-on-term",
+			"--processes", strconv.Itoa(processes), "--wsgi-file", "passenger_wsgi.py", "--disable-logging",
+			"--add-header", "Connection: close",
+		}}, nil
+	}
+}
+
+func bareNode(l *lab, s site) (command, error) {
+	return command{dir: l.app("node"), args: []string{"/usr/bin/node", "app.js"}, env: []string{"PORT=" + s.port}}, nil
+}
+
+// nginxHello is the upstream that nginx and passenger-proxy are measured with.
+func nginxHello(dir string) (command, error) {
+	return nginx(dir, fmt.Sprintf(`
+	server {
+		listen unix:%s/upstream.sock;
+		location / { default_type text/plain; return 200 "hello world\n"; }
+	}`, dir))
+}
+
+func nginxProxy(_ *lab, s site) (command, error) {
+	return nginx(s.dir, fmt.Sprintf(`
+	upstream hello {
+		server unix:%s/upstream.sock;
+		keepalive 256;
+		keepalive_requests 1000000000;
+	}
+	server {
+		listen 127.0.0.1:%s;
+		location / {
+			proxy_http_version 1.1;
+			proxy_set_header Connection "";
+			proxy_set_header Host $host;
+			proxy_pass http://hello;
+		}
+	}`, s.upstream, s.port))
+}
+
+// nginx runs one worker without logs, with connections that last.
+func nginx(dir, http string) (command, error) {
+	config := fmt.Sprintf(`
+worker_processes 1;
+daemon off;
+user root;
+pid %[1]s/pid;
+error_log %[1]s/error.log;
+events { worker_connections 4096; }
+http {
+	access_log off;
+	keepalive_requests 1000000000;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+%[2]s
+}
+`, dir, http)
+	path := filepath.Join(dir, "nginx.conf")
+	return command{args: []string{"/usr/sbin/nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", path}},
+		os.WriteFile(path, []byte(config), 0o600)
+}

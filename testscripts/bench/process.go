@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A cost is what processes used: CPU since they started, and memory now.
+type cost struct {
+	cpu      time.Duration
+	pss, rss int64 // bytes
+}
+
+// costOf adds up what the processes cost that have an executable of one of
+// these names.
+func costOf(pids []int, names ...string) cost {
+	var sum cost
+	for _, pid := range pids {
+		exe, err := os.Readlink(procFile(pid, "exe"))
+		if err != nil || !hasName(exe, names) {
+			continue
+		}
+		const tick = time.Second / 100 // USER_HZ
+		if f := statFields(pid); f != nil {
+			sum.cpu += time.Duration(f[11]+f[12]) * tick
+		}
+		rollup, err := os.ReadFile(procFile(pid, "smaps_rollup"))
+		if err != nil {
+			continue
+		}
+		sum.pss += kilobytes(rollup, "Pss:")
+		sum.rss += kilobytes(rollup, "Rss:")
+	}
+	return sum
+}
+
+func hasName(exe string, names []string) bool {
+	for _, name := range names {
+		if filepath.Base(exe) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// descendants returns the children of a process, and theirs.
+func descendants(pid int) []int {
+	children := map[int][]int{}
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		if p, err := strconv.Atoi(e.Name()); err == nil {
+			if f := statFields(p); f != nil {
+				children[int(f[1])] = append(children[int(f[1])], p)
+			}
+		}
+	}
+	found := children[pid]
+	for i := 0; i < len(found); i++ {
+		found = append(found, children[found[i]]...)
+	}
+	return found
+}
+
+// statFields returns the numbers of /proc/PID/stat from the state on, which is
+// 0 here, so the parent is 1, user and system time are 11 and 12, and the
+// start time is 19. It returns nil for a process that is gone.
+func statFields(pid int) []int64 {
+	b, err := os.ReadFile(procFile(pid, "stat"))
+	if err != nil {
+		return nil
+	}
+	// The name before may hold blanks and parentheses.
+	words := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(words) < 20 {
+		return nil
+	}
+	f := make([]int64, len(words))
+	for i, w := range words {
+		f[i], _ = strconv.ParseInt(w, 10, 64) // the state is no number
+	}
+	return f
+}
+
+// kilobytes reads a line of a /proc file like "Pss:   1234 kB", in bytes.
+func kilobytes(b []byte, name string) int64 {
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == name {
+			n, _ := strconv.ParseInt(f[1], 10, 64) // the kernel writes a number
+			return n << 10
+		}
+	}
+	return 0
+}
+
+func procFile(pid int, name string) string {
+	return filepath.Join("/proc", strconv.Itoa(pid), name)
+}

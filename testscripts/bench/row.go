@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A row is one kind of work that several servers do, the last one ours.
+type row struct {
+	name, title string
+
+	// unit of the numbers, and how they are printed.
+	unit, format string
+
+	// want is what GET / answers; see server.check.
+	want string
+
+	// processes is how many of them answer /pid, 0 if there is no such path.
+	processes int
+
+	// value is the number of interest of a sample.
+	value func(sample) float64
+
+	// less says that a smaller number is the better one.
+	less bool
+
+	// idle says that the servers are measured without load.
+	idle bool
+
+	// limit is what ours may be at most, 0 for no limit.
+	limit float64
+
+	// upstream, if set, runs beside the servers, which get its directory.
+	upstream func(dir string) (command, error)
+
+	contestants []contestant
+}
+
+// A contestant is one server of a row.
+type contestant struct {
+	name string
+
+	// start returns the command that serves on the port of 127.0.0.1 until
+	// SIGTERM, with dir for its files. It may write there.
+	start func(l *lab, s site) (command, error)
+
+	// programs are the executables whose cost counts.
+	programs []string
+
+	// target is the ratio of our number to this one that is to be reached, 0
+	// for none.
+	target float64
+
+	// value is that of the row if nil.
+	value func(sample) float64
+}
+
+// A site is where a contestant serves.
+type site struct {
+	port     string
+	dir      string
+	upstream string // directory of the row's upstream
+}
+
+// A sample is one measurement.
+type sample struct {
+	rate
+	cost // the CPU is that of the measurement
+}
+
+// A result is all that was measured of a contestant.
+type result struct {
+	contestant
+	values []float64
+}
+
+// median is 0 if there is nothing.
+func (r result) median() float64 {
+	v := slices.Sorted(slices.Values(r.values))
+	if len(v) == 0 {
+		return 0
+	}
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+// measure starts all servers of the row, then measures one after the other,
+// round after round. The results are those until the error, if there is one.
+func (r row) measure(ctx context.Context, l *lab) ([]result, error) {
+	var upstream string
+	if r.upstream != nil {
+		s, dir, err := r.startUpstream(l)
+		if err != nil {
+			return nil, err
+		}
+		defer s.stop()
+		upstream = dir
+	}
+	var servers []*server
+	defer func() {
+		for _, s := range slices.Backward(servers) {
+			s.stop()
+		}
+	}()
+	results := make([]result, len(r.contestants))
+	for i, c := range r.contestants {
+		results[i].contestant = c
+		s, err := c.run(l, upstream)
+		if err != nil {
+			return results, err
+		}
+		servers = append(servers, s)
+		if err := s.ready(ctx, r.want, r.processes); err != nil {
+			return results, err
+		}
+	}
+	if err := r.warmUp(ctx, l, servers); err != nil {
+		return results, err
+	}
+	for range l.rounds {
+		for i, s := range servers {
+			m, err := r.sample(ctx, l, s, results[i].programs)
+			if err != nil {
+				return results, err
+			}
+			value := r.value
+			if results[i].value != nil {
+				value = results[i].value
+			}
+			results[i].values = append(results[i].values, value(m))
+		}
+	}
+	return results, nil
+}
+
+func (r row) startUpstream(l *lab) (*server, string, error) {
+	dir, err := l.mkdir()
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := r.upstream(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := l.start("upstream", dir, c)
+	return s, dir, err
+}
+
+func (c contestant) run(l *lab, upstream string) (*server, error) {
+	dir, err := l.mkdir()
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := c.start(l, site{port: port, dir: dir, upstream: upstream})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	s, err := l.start(c.name, dir, cmd)
+	if err != nil {
+		return nil, err
+	}
+	s.url = "http://127.0.0.1:" + port
+	return s, nil
+}
+
+// warmUp loads every server shortly. Without load it waits until what the
+// start left to do is done.
+func (r row) warmUp(ctx context.Context, l *lab, servers []*server) error {
+	const warmUp = 2 * time.Second
+	if r.idle {
+		select {
+		case <-time.After(warmUp):
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}
+	for _, s := range servers {
+		if _, err := l.load.run(ctx, s.url+"/", warmUp); err != nil {
+			return fmt.Errorf("%s, while warming up: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// sample measures once. The server must answer as it should before and after.
+func (r row) sample(ctx context.Context, l *lab, s *server, programs []string) (m sample, err error) {
+	if r.idle {
+		m.cost = costOf(s.pids(), programs...)
+		return m, s.check(ctx, r.want)
+	}
+	before := costOf(s.pids(), programs...)
+	if m.rate, err = l.load.run(ctx, s.url+"/", l.load.duration); err != nil {
+		return m, fmt.Errorf("%s: %w", s.name, err)
+	}
+	m.cost = costOf(s.pids(), programs...)
+	m.cpu -= before.cpu
+	if len(programs) > 0 && m.cpu <= 0 {
+		return m, errors.New(s.name + ": no CPU time of it was found")
+	}
+	return m, s.check(ctx, r.want)
+}

@@ -1,0 +1,79 @@
+package main
+
+const hello = "hello world\n"
+
+// rows is the table, as issue 2 asks for it.
+func rows() []row {
+	return []row{
+		{
+			name: "proxy", title: "CPU of the proxy per proxied request, unix socket upstream",
+			unit: "µs", format: "%.1f", less: true, want: hello, value: microsecondsPerRequest, upstream: nginxHello,
+			contestants: []contestant{
+				{name: "nginx, 1 worker, keep-alive upstream", start: nginxProxy, programs: []string{"nginx"}, target: 1.3},
+				{name: "passenger-proxy", start: ourProxy, programs: []string{"passenger-proxy"}},
+			},
+		},
+		{
+			name: "rack", title: "Rack hello, 2 processes",
+			unit: "requests/s", format: "%.0f", want: hello, processes: 2, value: requestsPerSecond,
+			contestants: []contestant{
+				{name: "Passenger 6, builtin engine", start: passenger6("rack", 2), target: 2},
+				{name: "Puma -w 2 -t 5:5", start: puma(2), target: 1.1},
+				{name: "ours", start: ours("rack", 2)},
+			},
+		},
+		{
+			name: "wsgi", title: "WSGI hello, 2 processes",
+			unit: "requests/s", format: "%.0f", want: hello, processes: 2, value: requestsPerSecond,
+			contestants: []contestant{
+				{name: "Passenger 6, builtin engine", start: passenger6("wsgi", 2), target: 2},
+				{name: "Gunicorn, sync", start: gunicorn(2), target: 2},
+				{name: "uWSGI, http-socket", start: uwsgi(2), target: 2},
+				{name: "ours", start: ours("wsgi", 2)},
+			},
+		},
+		{
+			name: "node", title: "Node http hello, 1 process",
+			unit: "requests/s", format: "%.0f", want: hello, processes: 1, value: requestsPerSecond,
+			contestants: []contestant{
+				{name: "Passenger 6, builtin engine", start: passenger6("node", 1), target: 2},
+				{name: "node alone", start: bareNode},
+				{name: "ours", start: ours("node", 1)},
+			},
+		},
+		{
+			name: "rails", title: "Rails page, 4 processes",
+			unit: "requests/s", format: "%.0f", want: "Hello from rails", processes: 4, value: requestsPerSecond,
+			contestants: []contestant{
+				{name: "Passenger 6, builtin engine", start: passenger6("../apps/rails", 4), target: 1},
+				{name: "ours", start: ours("../apps/rails", 4)},
+			},
+		},
+		{
+			name: "memory", title: "Memory of the daemons, idle, with 2 Rack processes",
+			unit: "MB", format: "%.1f", less: true, idle: true, want: hello, processes: 2, limit: 26, value: pssMegabytes,
+			contestants: []contestant{
+				{name: "Passenger 6, watchdog and core, RSS", start: passenger6("rack", 2), programs: []string{"PassengerAgent"}, value: rssMegabytes},
+				{name: "Passenger 6, watchdog and core, PSS", start: passenger6("rack", 2), programs: []string{"PassengerAgent"}},
+				{name: "ours, spawner, pool and proxy, PSS", start: ours("rack", 2), programs: []string{"passenger-spawn", "passenger-pool", "passenger-proxy"}},
+			},
+		},
+	}
+}
+
+func rowNames() []string {
+	var names []string
+	for _, r := range rows() {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+func requestsPerSecond(s sample) float64 { return s.perSecond }
+
+func microsecondsPerRequest(s sample) float64 {
+	return float64(s.cpu.Nanoseconds()) / 1e3 / float64(s.requests)
+}
+
+func pssMegabytes(s sample) float64 { return float64(s.pss) / 1e6 }
+func rssMegabytes(s sample) float64 { return float64(s.rss) / 1e6 }

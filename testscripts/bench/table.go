@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+)
+
+// printRow prints a row's servers, each with how ours compares to it.
+func printRow(w io.Writer, r row, results []result, err error) {
+	fmt.Fprintf(w, "\n%-52s %14s   %-19s %8s   %s\n", r.title+" ["+r.name+"]", r.unit, "least – most", "ours", "to reach")
+	var ours float64
+	if err == nil {
+		ours = results[len(results)-1].median()
+	}
+	for _, c := range results {
+		if len(c.values) == 0 {
+			continue
+		}
+		median := fmt.Sprintf(r.format, c.median())
+		spread := fmt.Sprintf(r.format+" – "+r.format, slices.Min(c.values), slices.Max(c.values))
+		ratio, verdict := "", ""
+		if err == nil && c.name != results[len(results)-1].name {
+			ratio = fmt.Sprintf("%.2f ×", ours/c.median())
+			verdict = r.verdict(ours/c.median(), c.target, " ×")
+		} else if err == nil {
+			verdict = r.verdict(ours, r.limit, " "+r.unit)
+		}
+		fmt.Fprintf(w, "  %-50s %14s   %-19s %8s   %s\n", c.name, median, spread, ratio, verdict)
+	}
+	if err != nil {
+		fmt.Fprintf(w, "  NOT MEASURED: %v\n", err)
+	}
+}
+
+// verdict says what is to be reached and whether it was; nothing without a
+// target.
+func (r row) verdict(value, target float64, unit string) string {
+	if target == 0 {
+		return ""
+	}
+	sign, reached := "≥", value >= target
+	if r.less {
+		sign, reached = "≤", value <= target
+	}
+	if reached {
+		return fmt.Sprintf("%s %g%s: reached", sign, target, unit)
+	}
+	return fmt.Sprintf("%s %g%s: NOT reached", sign, target, unit)
+}
