@@ -128,13 +128,13 @@ module PhusionPassenger
       dir = ENV["TMPDIR"].to_s.empty? ? "/tmp" : ENV["TMPDIR"]
       begin
         path = File.join(dir, "rack-input-#{Process.pid}-#{rand(1 << 62).to_s(36)}")
-        file = File.open(path, File::RDWR | File::CREAT | File::EXCL | File::BINARY, 0o600)
+        file = File.open(path, File::RDWR | File::CREAT | File::EXCL, 0o600)
       rescue Errno::EEXIST
         retry
       end
       File.unlink(path)
       file.sync = true
-      file
+      file.binmode
     end
   end
 
