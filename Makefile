@@ -1,0 +1,56 @@
+# What there is to do here: make run, test, bench, build, install, fmt, fuzz.
+
+BIN     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/passenger/bin
+PREFIX  ?= /usr/local
+APP     ?= lib/dist/demo
+PORT    ?= 3000
+RELEASE := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X passenger/lib/cli.Release=0.1.0-$(RELEASE)
+
+# The newest that knows this Go; a version, so that it says the same tomorrow.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: run build install test check prepare bench fmt fuzz
+
+run: build
+	@exec $(BIN)/passenger start -p $(PORT) $(APP)
+
+build:
+	@mkdir -p $(BIN)
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/passenger-demo ./lib/dist/demo
+	@install -m 755 lib/dist/passenger $(BIN)/passenger
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BIN)/passenger $(BIN)/passenger-spawn $(BIN)/passenger-pool $(BIN)/passenger-proxy $(BIN)/passenger-status $(DESTDIR)$(PREFIX)/bin
+	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+
+test: prepare check
+	go test -race -timeout 20m ./...
+
+# prepare installs what the tests need, or says what is missing and fails.
+prepare:
+	@testscripts/prepare.sh
+
+check:
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	mandoc -Tlint -Wwarning man/*.[1-8]
+	shellcheck lib/dist/passenger testscripts/*.sh testscripts/bench/*.sh
+
+bench: build
+	@BIN=$(BIN) testscripts/bench/bench.sh
+
+fmt:
+	gofmt -w .
+
+# fuzz gives each fuzz target a few seconds; set FUZZTIME for more.
+FUZZTIME ?= 10s
+fuzz:
+	@for package in $$(go list ./lib/...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done

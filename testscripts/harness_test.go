@@ -1,0 +1,123 @@
+// Package testscripts drives the real programs, with real applications, as
+// their users do. Each *.txtar is one behaviour; commands.md of testscript's
+// own documentation and the Test commands in this package are its language.
+package testscripts
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptBound is how long one script may take. A daemon that starts where it
+// should have failed otherwise hangs the run.
+const scriptBound = 2 * time.Minute
+
+// bin is the folder of the programs, built once for the run.
+var bin string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	bin, err = os.MkdirTemp("", "psgbin")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(bin)
+	if err := build(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// build puts the programs and the applications written in Go into bin, with
+// the race detector if this test has it.
+func build() error {
+	args := append([]string{"build"}, raceFlag...)
+	args = append(args, "-o", bin+"/", "passenger/cmd/...",
+		"passenger/testscripts/apps/generic-port", "passenger/testscripts/apps/generic-fds")
+	demo := append(append([]string{"build"}, raceFlag...), "-o", filepath.Join(bin, "passenger-demo"), "passenger/lib/dist/demo")
+	for _, args := range [][]string{args, demo} {
+		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("go %v: %w\n%s", args, err, out)
+		}
+	}
+	wrapper, err := os.ReadFile("../lib/dist/passenger")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(bin, "passenger"), wrapper, 0o755)
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 ".",
+		Setup:               setup,
+		Cmds:                commands,
+		Condition:           condition,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Deadline:            time.Now().Add(15 * time.Minute),
+	})
+}
+
+// commands are those of this project, besides testscript's own.
+var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"start":       cmdStart,
+	"signal":      cmdSignal,
+	"await-exit":  cmdAwaitExit,
+	"serve":       cmdServe,
+	"await-ready": cmdAwaitReady,
+	"await-gone":  cmdAwaitGone,
+	"kill-app":    cmdKillApp,
+	"http":        cmdHTTP,
+	"raw":         cmdRaw,
+	"load-start":  cmdLoadStart,
+	"load-stop":   cmdLoadStop,
+	"check-app":   cmdCheckApp,
+}
+
+// setup gives each script a state directory of its own, with a path short
+// enough for sockets, and ends what the script leaves running.
+func setup(env *testscript.Env) error {
+	state, err := os.MkdirTemp("", "psg")
+	if err != nil {
+		return err
+	}
+	apps, err := filepath.Abs("apps")
+	if err != nil {
+		return err
+	}
+	w := &world{state: filepath.Join(state, "s"), work: env.WorkDir, daemons: map[string]*daemon{}, loads: map[string]*load{}}
+	env.Values[worldKey{}] = w
+	env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	env.Setenv("PASSENGER_STATE_DIR", w.state)
+	env.Setenv("APPS", apps)
+	env.Setenv("STATE", w.state)
+	env.Setenv("WEB", w.web())
+	env.Setenv("BIN", bin)
+	w.env = env
+	env.Defer(func() {
+		w.stopAll()
+		os.RemoveAll(state)
+	})
+	return nil
+}
+
+// condition knows [exec:…] as testscript does, and that a runtime that is
+// missing fails a run in CI instead of skipping it.
+func condition(name string) (bool, error) {
+	if name == "root" {
+		return os.Getuid() == 0, nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}

@@ -1,0 +1,116 @@
+package testscripts
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// loadBound is the longest that a load may last.
+const loadBound = time.Minute
+
+// A load is a few clients that make one request after the other.
+type load struct {
+	stopped chan struct{}
+	clients sync.WaitGroup
+
+	good atomic.Int64
+
+	mu     sync.Mutex // guards failed
+	failed []string
+}
+
+// cmdLoadStart starts clients that GET a path until load-stop:
+// load-start NAME PATH [CLIENTS]
+func cmdLoadStart(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: load-start NAME PATH [CLIENTS]")
+	}
+	w, n := worldOf(ts), 4
+	if len(args) > 2 {
+		var err error
+		n, err = strconv.Atoi(args[2])
+		ts.Check(err)
+	}
+	l := &load{stopped: make(chan struct{})}
+	w.loads[args[0]] = l
+	for range n {
+		l.clients.Go(func() { l.run(w, args[1]) })
+	}
+	ts.Check(l.await(int64(n)))
+}
+
+func (l *load) run(w *world, path string) {
+	for deadline := time.Now().Add(loadBound); time.Now().Before(deadline); {
+		select {
+		case <-l.stopped:
+			return
+		default:
+		}
+		resp, err := w.do(&request{method: http.MethodGet, path: path})
+		switch {
+		case err != nil:
+			l.fail(err.Error())
+		case resp.StatusCode != http.StatusOK:
+			l.fail(fmt.Sprintf("status %d: %.300s", resp.StatusCode, resp.body))
+		default:
+			l.good.Add(1)
+		}
+	}
+}
+
+func (l *load) fail(why string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed = append(l.failed, why)
+}
+
+// await waits until more requests than n have been answered.
+func (l *load) await(n int64) error {
+	return eventually(fmt.Sprintf("more than %d answers", n), func() error {
+		if got := l.good.Load(); got <= n {
+			return fmt.Errorf("got %d", got)
+		}
+		return nil
+	})
+}
+
+func (l *load) stop() {
+	select {
+	case <-l.stopped:
+	default:
+		close(l.stopped)
+	}
+	l.clients.Wait()
+}
+
+// cmdLoadStop lets the load go on for some more requests, stops it, and fails
+// if more than MAX (default: 0) of them failed: load-stop NAME [MAX]
+func cmdLoadStop(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: load-stop NAME [MAX]")
+	}
+	l, most := worldOf(ts).loads[args[0]], 0
+	if l == nil {
+		ts.Fatalf("no load %q", args[0])
+	}
+	if len(args) > 1 {
+		var err error
+		most, err = strconv.Atoi(args[1])
+		ts.Check(err)
+	}
+	err := l.await(l.good.Load() + 20)
+	l.stop()
+	if len(l.failed) > most {
+		ts.Fatalf("%d requests failed and %d did not; want at most %d failed:\n%s",
+			len(l.failed), l.good.Load(), most, strings.Join(l.failed[:min(5, len(l.failed))], "\n"))
+	}
+	ts.Check(err)
+	ts.Logf("%d requests, %d failed", l.good.Load(), len(l.failed))
+}

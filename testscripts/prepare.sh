@@ -1,0 +1,52 @@
+#!/bin/sh
+# Installs what the tests need: Debian packages when this is root on Debian,
+# and the Express app's npm packages. Elsewhere it says what is missing, how to
+# get it, and fails.
+set -eu
+cd "$(dirname "$0")"
+
+packages='gcc libc6-dev curl procps mandoc shellcheck
+	ruby bundler ruby-rack ruby-sinatra ruby-rails puma
+	python3 python3-flask python3-django'
+
+installed() {
+	dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+missing=''
+if command -v dpkg-query >/dev/null; then
+	for package in $packages; do
+		installed "$package" || missing="$missing $package"
+	done
+	command -v node >/dev/null || missing="$missing nodejs"
+	command -v npm >/dev/null || missing="$missing npm"
+	if [ -n "$missing" ]; then
+		install="apt-get install -y --no-install-recommends$missing"
+		if [ "$(id -u)" != 0 ]; then
+			echo "prepare: missing:$missing" >&2
+			echo "prepare: run as root: $install" >&2
+			exit 1
+		fi
+		echo "prepare: installing$missing"
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get update -qq
+		# shellcheck disable=SC2086 # a list of words
+		$install >/dev/null
+	fi
+else
+	for program in gcc curl mandoc shellcheck ruby bundle puma python3 node npm; do
+		command -v "$program" >/dev/null || missing="$missing $program"
+	done
+	if [ -n "$missing" ]; then
+		echo "prepare: missing:$missing" >&2
+		echo "prepare: this is not Debian; install them with your package manager, with the Rack, Sinatra and Rails gems, Flask and Django" >&2
+		exit 1
+	fi
+fi
+
+# The lockfile says what to install; a stamp says for which lockfile it was.
+express=apps/express
+if ! cmp -s $express/package-lock.json $express/node_modules/.installed; then
+	(cd $express && npm ci --silent --no-audit --no-fund)
+	cp $express/package-lock.json $express/node_modules/.installed
+fi
