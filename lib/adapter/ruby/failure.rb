@@ -10,6 +10,7 @@ module PhusionPassenger
 
     def initialize(error, root)
       @error = error
+      @message = utf8(error.message)
       @root = root
       @category, @summary, @advice = explain
     end
@@ -27,7 +28,7 @@ module PhusionPassenger
     def explain
       case @error
       when SystemExit then explain_exit
-      when SyntaxError then explain_syntax(@error)
+      when SyntaxError then explain_syntax(@message)
       when LoadError then explain_load
       when Errno::EACCES, Errno::EPERM then explain_permission
       when NoMemoryError
@@ -44,8 +45,7 @@ module PhusionPassenger
 
     # Ruby's message begins with FILE:LINE; since Ruby 3.4 an excerpt of the
     # code follows on lines of its own, with the cause behind a caret.
-    def explain_syntax(error)
-      text = error.message
+    def explain_syntax(text)
       file, line, cause = text.match(/\A(.+?):(\d+): (.*)/)&.captures
       return ["syntax", "the app has a syntax error: #{first_line(text)}", ""] unless file
 
@@ -56,11 +56,11 @@ module PhusionPassenger
     end
 
     def explain_load
-      path = @error.path || @error.message[/cannot load such file -- (.+)/, 1]
+      path = @error.path || @message[/cannot load such file -- (.+)/, 1]
       if @error.is_a?(Gem::LoadError)
-        return dependency(@error.name, "the gem #{quote(@error.name)} cannot be used: #{first_line(@error.message)}")
+        return dependency(@error.name, "the gem #{quote(@error.name)} cannot be used: #{first_line(@message)}")
       end
-      return ["dependency", first_line(@error.message) + place, "Install what is missing."] unless path
+      return ["dependency", first_line(@message) + place, "Install what is missing."] unless path
 
       if path.start_with?("/", ".")
         return ["dependency", "the file #{quote(short(path))}, which the app requires, cannot be loaded#{place}",
@@ -80,7 +80,7 @@ module PhusionPassenger
     end
 
     def explain_bundler
-      text = @error.message
+      text = @message
       case @error.class.name
       when "Bundler::GemNotFound"
         name = text[/Could not find gem ['"]?([^\s'"]+)/, 1] || text[/Could not find ([^\s,]+)/, 1]
@@ -93,22 +93,22 @@ module PhusionPassenger
         ["dependency", "the Gemfile #{quote(short(ENV['BUNDLE_GEMFILE'] || 'Gemfile'))} does not exist",
          "Correct or unset BUNDLE_GEMFILE."]
       else
-        return explain_syntax(@error.cause) if @error.cause.is_a?(SyntaxError)
+        return explain_syntax(utf8(@error.cause.message)) if @error.cause.is_a?(SyntaxError)
 
         ["dependency", "Bundler: #{first_line(text)}", "Run \"bundle install\" in #{@root}."]
       end
     end
 
     def explain_permission
-      file = @error.message[/@ \w+ - (.+)\z/, 1]
-      return ["permission", "the app was refused something by the system: #{first_line(@error.message)}#{place}", ""] unless file
+      file = @message[/@ \w+ - (.+)\z/, 1]
+      return ["permission", "the app was refused something by the system: #{first_line(@message)}#{place}", ""] unless file
 
       ["permission", "#{quote(short(file))} may not be accessed by #{user}#{place}",
        "Change the permissions of that file, or of a directory above it."]
     end
 
     def explain_other
-      ["app", "the app raised #{@error.class}#{place}: #{first_line(@error.message)}",
+      ["app", "the app raised #{@error.class}#{place}: #{first_line(@message)}",
        "Look at the backtrace in the app's output."]
     end
 
@@ -132,10 +132,15 @@ module PhusionPassenger
       text.to_s.strip.lines.first.to_s.chomp
     end
 
+    def utf8(text)
+      text = text.to_s
+      text = text.encode("UTF-8", invalid: :replace, undef: :replace) unless text.encoding == Encoding::BINARY
+      text.dup.force_encoding("UTF-8").scrub
+    end
+
     # text as JSON. Written out because the library that does it is a gem.
     def quote(text)
-      text = text.to_s.encode("UTF-8", invalid: :replace, undef: :replace).scrub[0, MAX_TEXT]
-      escaped = text.gsub(/["\\\u0000-\u001f\u007f]/) do |c|
+      escaped = utf8(text)[0, MAX_TEXT].gsub(/["\\\u0000-\u001f\u007f]/) do |c|
         c == '"' || c == "\\" ? "\\" + c : format("\\u%04x", c.ord)
       end
       "\"#{escaped}\""
