@@ -45,6 +45,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	spawner.Register(ctx, server)
 	var wg sync.WaitGroup
 	wg.Go(func() { proc.ReapStrangers(ctx, spawner.Ours) })
+	wg.Go(func() { proc.KeepSettled(ctx) })
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", dir.Path())
 	err = server.Serve(ctx, socket)
 	wg.Wait()
