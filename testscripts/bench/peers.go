@@ -18,7 +18,7 @@ func passenger6(app string, processes int) func(*lab, site) (command, error) {
 			"/usr/bin/passenger", "start", l.app(app), "--engine", "builtin", "--address", "127.0.0.1", "--port", s.port,
 			"--environment", "production", "--max-pool-size", n, "--min-instances", n, "--python", "/usr/bin/python3",
 			"--disable-anonymous-telemetry", "--disable-security-update-check", "--no-friendly-error-pages",
-			"--instance-registry-dir", s.dir, "--data-buffer-dir", s.dir,
+			"--instance-registry-dir", s.dir,
 			"--pid-file", filepath.Join(s.dir, "pid"), "--log-file", filepath.Join(s.dir, "passenger.log"),
 		}}, nil
 	}

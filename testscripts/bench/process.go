@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,13 +16,11 @@ type cost struct {
 	pss, rss int64 // bytes
 }
 
-// costOf adds up what the processes cost that have an executable of one of
-// these names.
+// costOf adds up what the processes cost that have one of the names.
 func costOf(pids []int, names ...string) cost {
 	var sum cost
 	for _, pid := range pids {
-		exe, err := os.Readlink(procFile(pid, "exe"))
-		if err != nil || !hasName(exe, names) {
+		if !hasName(pid, names) {
 			continue
 		}
 		const tick = time.Second / 100 // USER_HZ
@@ -38,13 +37,23 @@ func costOf(pids []int, names ...string) cost {
 	return sum
 }
 
-func hasName(exe string, names []string) bool {
-	for _, name := range names {
-		if filepath.Base(exe) == name {
-			return true
-		}
+// hasName says whether one of the names is that of the process's executable,
+// or what its command line begins with.
+func hasName(pid int, names []string) bool {
+	exe, err := os.Readlink(procFile(pid, "exe"))
+	if err != nil {
+		return false // it ended
 	}
-	return false
+	line, err := os.ReadFile(procFile(pid, "cmdline"))
+	return err == nil && slices.ContainsFunc(names, func(name string) bool {
+		return filepath.Base(exe) == name || strings.HasPrefix(string(line), name)
+	})
+}
+
+// marked says whether the process was started with this variable.
+func marked(pid int, variable string) bool {
+	env, err := os.ReadFile(procFile(pid, "environ"))
+	return err == nil && slices.Contains(strings.Split(string(env), "\x00"), variable)
 }
 
 // descendants returns the children of a process, and theirs.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -47,7 +46,7 @@ type contestant struct {
 	// SIGTERM, with dir for its files. It may write there.
 	start func(l *lab, s site) (command, error)
 
-	// programs are the executables whose cost counts.
+	// programs are names of the processes whose cost counts.
 	programs []string
 
 	// target is the ratio of our number to this one that is to be reached, 0
@@ -191,7 +190,9 @@ func (r row) warmUp(ctx context.Context, l *lab, servers []*server) error {
 // sample measures once. The server must answer as it should before and after.
 func (r row) sample(ctx context.Context, l *lab, s *server, programs []string) (m sample, err error) {
 	if r.idle {
-		m.cost = costOf(s.pids(), programs...)
+		if m.cost = costOf(s.pids(), programs...); m.pss == 0 {
+			return m, fmt.Errorf("%s: no process of it was found", s.name)
+		}
 		return m, s.check(ctx, r.want)
 	}
 	before := costOf(s.pids(), programs...)
@@ -201,7 +202,7 @@ func (r row) sample(ctx context.Context, l *lab, s *server, programs []string) (
 	m.cost = costOf(s.pids(), programs...)
 	m.cpu -= before.cpu
 	if len(programs) > 0 && m.cpu <= 0 {
-		return m, errors.New(s.name + ": no CPU time of it was found")
+		return m, fmt.Errorf("%s: no process of it was found", s.name)
 	}
 	return m, s.check(ctx, r.want)
 }

@@ -53,8 +53,8 @@ func rows() []row {
 			name: "memory", title: "Memory of the daemons, idle, with 2 Rack processes",
 			unit: "MB", format: "%.1f", less: true, idle: true, want: hello, processes: 2, limit: 26, value: pssMegabytes,
 			contestants: []contestant{
-				{name: "Passenger 6, watchdog and core, RSS", start: passenger6("rack", 2), programs: []string{"PassengerAgent"}, value: rssMegabytes},
-				{name: "Passenger 6, watchdog and core, PSS", start: passenger6("rack", 2), programs: []string{"PassengerAgent"}},
+				{name: "Passenger 6, watchdog and core, RSS", start: passenger6("rack", 2), programs: []string{"Passenger watchdog", "Passenger core"}, value: rssMegabytes},
+				{name: "Passenger 6, watchdog and core, PSS", start: passenger6("rack", 2), programs: []string{"Passenger watchdog", "Passenger core"}},
 				{name: "ours, spawner, pool and proxy, PSS", start: ours("rack", 2), programs: []string{"passenger-spawn", "passenger-pool", "passenger-proxy"}},
 			},
 		},

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,12 +38,13 @@ type server struct {
 	url    string // without a slash at its end; empty for one without a port
 	cmd    *exec.Cmd
 	log    string
+	mark   string // in the environment of all its processes
 	exited chan struct{}
 }
 
 // start executes the command, in a process group of its own.
 func (l *lab) start(name, dir string, c command) (*server, error) {
-	s := &server{name: name, log: filepath.Join(dir, "log"), exited: make(chan struct{})}
+	s := &server{name: name, log: filepath.Join(dir, "log"), mark: "BENCH_SERVER=" + dir, exited: make(chan struct{})}
 	log, err := os.Create(s.log)
 	if err != nil {
 		return nil, err
@@ -51,7 +54,7 @@ func (l *lab) start(name, dir string, c command) (*server, error) {
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.Dir = c.dir
 	s.cmd.Env = append([]string{
-		"PATH=" + l.bin + ":" + debianPath, "HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8",
+		"PATH=" + l.bin + ":" + debianPath, "HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8", s.mark,
 		"RACK_ENV=production", "RAILS_ENV=production", "NODE_ENV=production",
 	}, c.env...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -73,7 +76,7 @@ func (s *server) stop() {
 		start int64
 	}
 	var tree []process
-	for _, pid := range descendants(s.cmd.Process.Pid) {
+	for _, pid := range s.pids() {
 		if f := statFields(pid); f != nil {
 			tree = append(tree, process{pid, f[19]})
 		}
@@ -92,9 +95,19 @@ func (s *server) stop() {
 	}
 }
 
-// pids are those of the server's processes.
+// pids are those of the server's processes: the one that we started and those
+// that left it and fell to us, with their descendants.
 func (s *server) pids() []int {
-	return append([]int{s.cmd.Process.Pid}, descendants(s.cmd.Process.Pid)...)
+	found := map[int]bool{}
+	for _, pid := range descendants(os.Getpid()) {
+		if pid == s.cmd.Process.Pid || marked(pid, s.mark) {
+			found[pid] = true
+			for _, d := range descendants(pid) {
+				found[d] = true
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(found))
 }
 
 // ready waits until GET / answers as wanted and, if processes is not 0, that
