@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"passenger/lib/cli"
 	"passenger/lib/proc"
 	"passenger/lib/spawn"
 )
@@ -41,7 +42,10 @@ func (e *execChange) Run() error {
 		return err
 	}
 	if e.Gate {
-		return spawn.PassGate(change, args)
+		if err := spawn.PassGate(change, args); err != nil {
+			os.Exit(cli.Failed) // the spawner was told why
+		}
+		return nil
 	}
 	env, err := e.environment()
 	if err != nil {

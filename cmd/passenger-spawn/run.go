@@ -47,7 +47,7 @@ type run struct{ appArgs }
 func (r *run) Run(ctx context.Context) error {
 	config, err := r.config()
 	if err != nil {
-		return fmt.Errorf("cannot spawn: %w", err)
+		return cli.Hint(fmt.Errorf("cannot spawn: %w", err), "see Passengerfile(5) for what an app's directory may hold")
 	}
 	dir, err := privateDir()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,17 +30,18 @@ func (a *attempt) explain(cause error) error {
 	}
 	var failed *exitError
 	own := errors.As(cause, &failed) // the process ended by itself
+	left := 0
 	if a.p != nil {
 		a.end(cause)
 		if a.p.out != nil {
 			e.Output = a.p.out.last()
 		}
 		if own {
-			e.Exit = a.p.snapshot().Exit
+			e.Exit, left = a.p.snapshot().Exit, a.p.leftBehind()
 		}
 	}
 	d := diagnose(symptoms{
-		cause: cause, kind: kindOf(a.plan), output: e.Output, exit: e.Exit, port: a.port,
+		cause: cause, kind: kindOf(a.plan), output: e.Output, exit: e.Exit, left: left, port: a.port,
 		report: reportOf(failed), interpreter: interpreterOf(a.plan),
 	})
 	e.Category, e.Summary, e.Advice = d.category, fmt.Sprintf("cannot spawn app %q: %s", a.req.App, d.summary), d.advice
@@ -87,6 +89,7 @@ type symptoms struct {
 	interpreter string   // empty for a generic app
 	output      []string // the last lines
 	exit        *protocol.Exit
+	left        int     // how many processes outlived it
 	report      *report // what the adapter says, nil if nothing
 	port        int     // that a generic app was given
 }
@@ -102,7 +105,7 @@ type diagnosis struct {
 // what we saw ourselves; then what the app wrote.
 func diagnose(s symptoms) diagnosis {
 	if s.report != nil {
-		return diagnosis{s.report.Category, s.report.Summary, s.report.Advice}
+		return diagnosis{s.report.Category, clause(s.report.Summary), clause(s.report.Advice)}
 	}
 	var timeout *timeoutError
 	var gate *gateError
@@ -181,9 +184,23 @@ func (s symptoms) exited() diagnosis {
 			"perhaps the kernel was out of memory (see its log), or somebody killed it"}
 	case s.exit.Signal != "":
 		return diagnosis{protocol.CategoryKilled, s.exit.Cause + " before it was ready", last}
+	case s.exit.Status == 0 && s.left > 0:
+		return diagnosis{protocol.CategoryExit, "it went into the background: the process that was started exited with status 0 and left others behind",
+			"tell the app to stay in the foreground; the spawner is what puts it in the background"}
 	case s.exit.Status == 0:
 		return diagnosis{protocol.CategoryExit, "exited with status 0 before it was ready",
-			"the app ended without serving; it must stay in the foreground and listen (one that daemonises itself must be told not to)"}
+			"the app ended without serving; it has to stay in the foreground and listen"}
 	}
 	return diagnosis{protocol.CategoryExit, s.exit.Cause + " before it was ready", last}
+}
+
+// clause makes of an adapter's sentence what follows a colon: without a full
+// stop, and its first letter small unless the word is a name.
+func clause(s string) string {
+	s = strings.TrimSuffix(s, ".")
+	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'a' && s[1] <= 'z' && !strings.HasPrefix(s, "Ruby") &&
+		!strings.HasPrefix(s, "Python") && !strings.HasPrefix(s, "Node") && !strings.HasPrefix(s, "Bundler") {
+		s = string(s[0]+'a'-'A') + s[1:]
+	}
+	return s
 }

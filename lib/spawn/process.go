@@ -26,6 +26,7 @@ type process struct {
 	mu      sync.Mutex // guards the fields below
 	record  protocol.Process
 	stopped string // why we made it go, empty if we did not
+	left    int    // how many processes of its group outlived it
 }
 
 // snapshot returns the record as it is now.
@@ -33,6 +34,13 @@ func (p *process) snapshot() protocol.Process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.record
+}
+
+// leftBehind is how many processes of the group outlived the process.
+func (p *process) leftBehind() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left
 }
 
 // change changes the record and writes it to the state directory. What could
@@ -57,7 +65,7 @@ func (p *process) wait() {
 		slog.Error("process cannot be waited for", "pid", p.handle.Identity().PID, "err", err)
 	}
 	at := time.Now()
-	p.killGroup()
+	left := p.killGroup()
 	exit := proc.UnknownExit(at)
 	if status, err := p.handle.Reap(); err == nil {
 		exit = proc.ExitOf(status, at)
@@ -77,6 +85,7 @@ func (p *process) wait() {
 		exit.ByUs = true
 		exit.Cause = p.stopped + ": " + exit.Cause
 	}
+	p.left = left
 	was := p.record.State
 	p.record.State, p.record.Exit = protocol.Exited, &exit
 	slog.Info("process exited", "app", p.record.App, "pid", p.record.PID, "was", was, "cause", exit.Cause)
@@ -85,20 +94,23 @@ func (p *process) wait() {
 	}
 }
 
-// killGroup ends what the process left behind in its group. Its leader has
-// ended. While a leader of ours is not reaped, the group's number is its own.
-// That of an adopted one may belong to a stranger once the group is empty.
-func (p *process) killGroup() {
+// killGroup ends what the process left behind in its group, and says how many
+// processes that were. The leader has ended. While a leader of ours is not
+// reaped, the group's number is its own. That of an adopted one may belong to
+// a stranger once the group is empty.
+func (p *process) killGroup() (left int) {
 	id := p.handle.Identity()
 	if now, err := proc.IdentityOf(id.PID); err == nil && now != id {
-		return
+		return 0
 	}
-	if len(proc.Group(id.PID)) == 0 {
-		return
+	left = len(proc.Group(id.PID))
+	if left == 0 {
+		return 0
 	}
 	if err := p.handle.SignalGroup(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
 		slog.Error("process group not killed", "pid", id.PID, "err", err)
 	}
+	return left
 }
 
 // stop asks the process to go and kills its group if it has not within the

@@ -34,7 +34,7 @@ func Report(e *protocol.SpawnError) string {
 	}
 	const most = 30
 	shown := e.Output[max(0, len(e.Output)-most):]
-	fmt.Fprintf(&b, "  the app's last %d lines:\n", len(shown))
+	b.WriteString("  the app wrote last:\n")
 	for _, line := range shown {
 		fmt.Fprintf(&b, "    %s\n", line)
 	}
