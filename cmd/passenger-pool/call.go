@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"passenger/lib/cli"
+	"passenger/lib/control"
+	"passenger/lib/protocol"
+	"passenger/lib/spelling"
+	"passenger/lib/statedir"
+	"passenger/lib/status"
+)
+
+// A caller calls the pool of a state directory.
+type caller struct {
+	*control.Client
+	dir string
+}
+
+// dial finds the pool: in the directory that was named, else in the one in
+// which something runs.
+func (c *command) dial() (*caller, error) {
+	path := c.StateDir
+	if path == "" {
+		switch found := status.Find(); len(found) {
+		case 0:
+			path = statedir.Default()
+		case 1:
+			path = found[0]
+		default:
+			return nil, &cli.Error{
+				Err: fmt.Errorf("%d state directories are in use", len(found)), Status: cli.Usage,
+				Hint: "choose one with --state-dir:", Body: "  " + strings.Join(found, "\n  ") + "\n",
+			}
+		}
+	}
+	return &caller{control.NewClient(statedir.At(path).Socket(statedir.Pool), program, cli.Release), path}, nil
+}
+
+// call calls, and says in the words of a person what went wrong.
+func (c *caller) call(ctx context.Context, method, path string, in, out any) error {
+	err := c.Call(ctx, method, path, in, out)
+	var pe *protocol.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, control.ErrDown):
+		return &cli.Error{
+			Err: fmt.Errorf("no pool is running in %q", c.dir), Status: cli.NotThere,
+			Hint: `start one with "passenger start" or "passenger-pool serve", or pass the --state-dir of the one that runs`,
+		}
+	case errors.As(err, &pe):
+		return &cli.Error{Err: pe, Status: statusOf(pe.Code), Hint: pe.Hint, Body: report(pe.Details)}
+	}
+	return err
+}
+
+func statusOf(code protocol.Code) int {
+	switch code {
+	case protocol.CodeRestartFailed:
+		return cli.OldServes
+	case protocol.CodeSpawnFailed:
+		return cli.NotReady
+	case protocol.CodeStopping:
+		return cli.NotThere
+	}
+	return cli.Failed
+}
+
+// mostLines of an app's output are shown with an error.
+const mostLines = 30
+
+// report is what follows an error line for a process that did not get ready:
+// what was run, and the app's last lines.
+func report(e *protocol.SpawnError) string {
+	if e == nil {
+		return ""
+	}
+	var b strings.Builder
+	if len(e.Command) > 0 {
+		fmt.Fprintf(&b, "%s: command: %s\n", program, strings.Join(e.Command, " "))
+	}
+	if e.AppRoot != "" {
+		fmt.Fprintf(&b, "%s: app root: %s\n", program, e.AppRoot)
+	}
+	for _, line := range e.Output[max(0, len(e.Output)-mostLines):] {
+		fmt.Fprintf(&b, "%s: app: %s\n", program, line)
+	}
+	return b.String()
+}
+
+func (c *caller) apps(ctx context.Context) (protocol.AppList, error) {
+	var list protocol.AppList
+	err := c.call(ctx, "GET", protocol.PathApps, nil, &list)
+	return list, err
+}
+
+// find returns the app that a person means: by its name, or by its directory.
+func (c *caller) find(ctx context.Context, typed string) (protocol.App, error) {
+	list, err := c.apps(ctx)
+	if err != nil {
+		return protocol.App{}, err
+	}
+	var names []string
+	for _, a := range list.Apps {
+		if a.Name == typed {
+			return a, nil
+		}
+		names = append(names, a.Name)
+	}
+	if strings.ContainsRune(typed, '/') || typed == "." || typed == ".." {
+		return byDirectory(typed, list.Apps)
+	}
+	if len(names) == 0 {
+		return protocol.App{}, fmt.Errorf("unknown app %q; there are no apps", typed)
+	}
+	if near := spelling.DidYouMean(typed, names); near != "" {
+		return protocol.App{}, fmt.Errorf("unknown app %q%s", typed, near)
+	}
+	return protocol.App{}, cli.Hint(fmt.Errorf("unknown app %q", typed), "the apps are %s", strings.Join(names, ", "))
+}
+
+func byDirectory(typed string, apps []protocol.App) (protocol.App, error) {
+	path := resolved(typed)
+	var found []protocol.App
+	var names []string
+	for _, a := range apps {
+		if resolved(a.Config.AppRoot) == path {
+			found = append(found, a)
+			names = append(names, a.Name)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return protocol.App{}, fmt.Errorf("no app is in directory %q", typed)
+	}
+	return protocol.App{}, cli.Hint(fmt.Errorf("%d apps are in directory %q", len(found), typed), "they are %s", strings.Join(names, ", "))
+}
+
+// resolved is an absolute path without symlinks, so far as it exists.
+func resolved(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	if p, err := filepath.EvalSymlinks(path); err == nil {
+		return p
+	}
+	return path
+}

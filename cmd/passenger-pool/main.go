@@ -1,0 +1,20 @@
+// Command passenger-pool keeps the right number of processes of each app
+// running, and tells the proxies where they are.
+package main
+
+import "passenger/lib/cli"
+
+const program = "passenger-pool"
+
+type command struct {
+	cli.Common
+	Serve   serveCommand   `cmd:"" help:"Keep apps running until SIGTERM, which leaves their processes running."`
+	Add     addCommand     `cmd:"" help:"Add an app to the pool that runs, or change its settings."`
+	Remove  removeCommand  `cmd:"" help:"Remove an app, and wait until its processes are gone."`
+	List    listCommand    `cmd:"" help:"Print the names of the apps, one a line."`
+	Restart restartCommand `cmd:"" help:"Replace the processes of an app by new ones."`
+}
+
+func main() {
+	cli.Main(program, "Keep apps running: as many processes of each as are needed.", &command{})
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"passenger/lib/cli"
+	"passenger/lib/control"
+	"passenger/lib/pool"
+	"passenger/lib/pool/owner"
+	"passenger/lib/protocol"
+	"passenger/lib/statedir"
+	"passenger/lib/unixsock"
+)
+
+type serveCommand struct {
+	AppDirs     []string `arg:"" optional:"" name:"appdir" help:"Directories of apps to run."`
+	AppsDir     string   `placeholder:"DIR" help:"Also run the apps that the *.json files in this directory describe; SIGHUP reads them again."`
+	MaxPoolSize int      `default:"6" placeholder:"N" help:"Run at most N processes in all (${default})."`
+	Set         []string `name:"set" sep:"none" placeholder:"KEY=VALUE" help:"Set a key of Passengerfile.json for the apps named here. May be repeated."`
+}
+
+func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
+	if c.MaxPoolSize < 1 {
+		return &cli.Error{Err: fmt.Errorf("--max-pool-size is %d; it must be at least 1", c.MaxPoolSize), Status: cli.Usage}
+	}
+	path := cmd.StateDir
+	if path == "" {
+		path = statedir.Default()
+	}
+	dir, err := statedir.Open(path)
+	if err != nil {
+		return fmt.Errorf("cannot start pool: %w", err)
+	}
+	lock, err := dir.Lock(statedir.Pool)
+	if errors.Is(err, statedir.ErrLocked) {
+		return cli.Hint(fmt.Errorf("cannot start pool: %w", err), `run "passenger-status" to see that pool, or pass another --state-dir`)
+	} else if err != nil {
+		return fmt.Errorf("cannot start pool: %w", err)
+	}
+	defer lock.Unlock()
+	o, err := c.owner(dir)
+	if err != nil {
+		return refused(err)
+	}
+	sock, err := unixsock.Listen(dir.Socket(statedir.Pool), 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot start pool: %w", err)
+	}
+	slog.Info("pool started", "state_dir", dir.Path(), "max_pool_size", c.MaxPoolSize)
+	if err := serve(ctx, o, sock); err != nil {
+		return err
+	}
+	slog.Info("pool stopped; processes run on", "cause", context.Cause(ctx))
+	return os.Remove(dir.Socket(statedir.Pool))
+}
+
+func (c *serveCommand) owner(dir statedir.Dir) (*owner.Owner, error) {
+	spawner := control.NewClient(dir.Socket(statedir.Spawn), program, cli.Release)
+	files := owner.Files{Routes: dir.Routes(), Added: dir.Apps(), Fixed: c.AppsDir, Named: c.AppDirs, Settings: c.Set}
+	limits := pool.Limits{Processes: c.MaxPoolSize, Starting: max(2, runtime.NumCPU())}
+	return owner.New(owner.Remote{Client: spawner}, files, limits)
+}
+
+func refused(err error) error {
+	var pe *protocol.Error
+	if errors.As(err, &pe) && pe.Hint != "" {
+		return cli.Hint(fmt.Errorf("cannot start pool: %w", err), "%s", pe.Hint)
+	}
+	return fmt.Errorf("cannot start pool: %w", err)
+}
+
+// serve runs the pool and its control socket until ctx ends.
+func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	server := &control.Server{Program: program, Release: cli.Release}
+	o.Register(server)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	wg.Go(func() {
+		o.Run(ctx)
+	})
+	wg.Go(func() { reload(ctx, o) })
+	if err := server.Serve(ctx, sock); err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	return nil
+}
+
+// reload reads the settings again at each SIGHUP.
+func reload(ctx context.Context, o *owner.Owner) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-hangups:
+			if err := o.Reload(ctx); err != nil {
+				slog.Error("could not read the settings again", "err", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package pool
+
+import (
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// An app is one app with its processes.
+type app struct {
+	config protocol.AppConfig // complete, as package app leaves it
+
+	// running is what processes of the present generation are started with. It
+	// is older than config after a restart for config failed.
+	running protocol.AppConfig
+
+	generation int // of new processes
+	newest     int // the highest number ever given
+
+	processes []*process // in order of start
+	restart   *restart   // nil unless one is under way
+	backoff   backoff
+	demand    demand
+
+	removed bool // goes when its last process is gone
+	held    bool // its settings are unknown: nothing is changed
+
+	// recalled says that the last table told the generation.
+	recalled bool
+
+	// grown says that a process became ready that no table has yet;
+	// grownVersion is the table that has the newest one.
+	grown        bool
+	grownVersion uint64
+}
+
+// A census counts the processes of an app.
+type census struct {
+	starting int // of the present generation
+	ready    int // of the present generation
+	old      int // ready, of another generation
+	leaving  int // draining or stopping
+}
+
+// serving is how many processes take requests.
+func (c census) serving() int { return c.ready + c.old }
+
+func (a *app) census() census {
+	var c census
+	for _, q := range a.processes {
+		switch {
+		case q.phase == protocol.Starting:
+			c.starting++
+		case q.phase != protocol.Ready:
+			c.leaving++
+		case q.record.Generation == a.generation:
+			c.ready++
+		default:
+			c.old++
+		}
+	}
+	return c
+}
+
+// Put adds an app or changes its settings, which are complete and valid, and
+// claim nothing that another app has; see [Pool.Check]. Processes that run
+// with settings that are no more are replaced.
+func (p *Pool) Put(c protocol.AppConfig) {
+	a := p.apps[c.Name]
+	switch {
+	case a == nil:
+		a = &app{config: c, running: c, generation: 1, newest: 1}
+		p.apps[c.Name] = a
+		slog.Info("app added", "app", c.Name, "app_root", c.AppRoot)
+	case a.removed || a.held:
+		// Its processes may run with other settings, but nobody knows; those
+		// that already drain go on to do so.
+		a.config, a.running, a.removed, a.held, a.backoff = c, c, false, false, backoff{}
+		slog.Info("app added", "app", c.Name, "app_root", c.AppRoot)
+	case !reflect.DeepEqual(a.config, c):
+		stale := !sameProcess(a.running, c)
+		a.config = c
+		slog.Info("app changed", "app", c.Name)
+		if stale {
+			p.begin(a, false)
+		} else {
+			a.running = c
+		}
+	}
+	p.table.stale = true
+}
+
+// sameProcess says that a process started with one of the settings could have
+// been started with the other: they differ at most in what the pool and the
+// proxies make of them.
+func sameProcess(a, b protocol.AppConfig) bool {
+	if a.AppRoot != b.AppRoot || a.Type != b.Type || a.StartupFile != b.StartupFile || a.StartCommand != b.StartCommand ||
+		a.Environment != b.Environment || a.Ruby != b.Ruby || a.Python != b.Python || a.Nodejs != b.Nodejs ||
+		!maps.Equal(a.EnvVars, b.EnvVars) {
+		return false
+	}
+	return reflect.DeepEqual(a.MaxConcurrency, b.MaxConcurrency)
+}
+
+// Remove drains and stops the app's processes and forgets it; it is named in
+// [Decision.Removed] then. It reports whether there is such an app.
+func (p *Pool) Remove(name string) bool {
+	a := p.apps[name]
+	if a == nil {
+		return false
+	}
+	if !a.removed {
+		a.removed, a.restart = true, nil
+		p.table.stale = true
+	}
+	return true
+}
+
+// Hold says that settings of apps could not be read. Processes of apps that
+// are not known are left alone until it is said that they could.
+func (p *Pool) Hold(held bool) {
+	p.spawner.held = held
+	for _, a := range p.apps {
+		if a.held && !held && p.spawner.heard {
+			a.held, a.removed = false, true
+			p.table.stale = true
+		}
+	}
+}
+
+// unknown returns the app of a name that nobody configured: it is either on
+// its way out or, while settings cannot be read, left as it is.
+func (p *Pool) unknown(name string) *app {
+	c := protocol.AppConfig{Name: name, BaseURI: "/", MinInstances: new(int), QueueSize: new(int), FriendlyErrors: new(bool)}
+	a := &app{config: c, running: c, generation: 1, newest: 1, held: true}
+	p.apps[name] = a
+	p.table.stale = true
+	return a
+}
+
+// most is how many processes the app may have.
+func (p *Pool) most(a *app) int {
+	if a.config.MaxInstances > 0 {
+		return min(a.config.MaxInstances, p.limits.Processes)
+	}
+	return p.limits.Processes
+}
+
+func (a *app) least() int { return *a.config.MinInstances }
+
+// remove takes a process that is gone off the books.
+func (p *Pool) remove(now time.Time, q *process) {
+	delete(p.processes, q.record.ID)
+	q.app.processes = slices.DeleteFunc(q.app.processes, func(r *process) bool { return r == q })
+	if q.record.Address != "" {
+		p.table.stale = true
+	}
+	p.gone[q.record.ID] = now
+}

@@ -1,0 +1,158 @@
+package pool
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+const (
+	firstPause   = time.Second
+	longestPause = 5 * time.Minute
+
+	// A process that ends sooner than this after it was ready died at start.
+	// The first two such are replaced at once: anything may kill a process.
+	earlyDeath  = 10 * time.Second
+	freeDeaths  = 2
+	strikesLast = time.Minute // how long an early death is held against the app
+)
+
+// A backoff keeps an app that dies at start from being started too often.
+type backoff struct {
+	failures int // starts that failed in a row
+	failedAt time.Time
+	until    time.Time // no start before
+
+	// err is why the last failed start failed, until one succeeds. refusing
+	// says that requests need not wait for the next: it will fail likely.
+	err      *protocol.SpawnError
+	refusing bool
+
+	strikes  int // early deaths in a row
+	struckAt time.Time
+}
+
+func (b *backoff) recall(err *protocol.SpawnError) {
+	if err != nil {
+		b.err, b.refusing, b.failures = err, true, 1
+	}
+}
+
+// pauseAfter is how long to wait after n failures in a row: 1 s, 2 s, 4 s and
+// so on up to 5 minutes, and up to a quarter more, so that apps which failed
+// together do not start together.
+func pauseAfter(n int, jitter float64) time.Duration {
+	d := longestPause
+	if shift := n - 1; shift < 9 {
+		d = min(firstPause<<shift, longestPause)
+	}
+	return d + time.Duration(jitter*float64(d)/4)
+}
+
+func (b *backoff) pause(now time.Time) {
+	if until := now.Add(lostPause); until.After(b.until) {
+		b.until = until
+	}
+}
+
+// fail counts a failed start that began at began. Starts that ran beside one
+// another fail together and count once.
+func (b *backoff) fail(now, began time.Time, err *protocol.SpawnError, jitter float64) {
+	b.err, b.refusing = err, true
+	if b.failures > 0 && began.Before(b.failedAt) {
+		return
+	}
+	b.failures++
+	b.failedAt, b.until = now, now.Add(pauseAfter(b.failures, jitter))
+}
+
+func (b *backoff) succeed() {
+	if b.strikes <= freeDeaths {
+		b.failures, b.until, b.err = 0, time.Time{}, nil
+	}
+	b.refusing = false
+}
+
+// ease forgets early deaths once processes live again, and lets requests of an
+// app that is started by them wait for another try.
+func (p *Pool) ease(now time.Time, a *app, d *Decision) {
+	b := &a.backoff
+	if b.strikes > 0 && a.census().serving() > 0 {
+		eased := later(b.struckAt, b.until).Add(strikesLast)
+		if now.Before(eased) {
+			d.wake(eased)
+		} else {
+			*b = backoff{}
+		}
+	}
+	if b.refusing && a.least() == 0 {
+		if now.Before(b.until) {
+			d.wake(b.until)
+		} else {
+			b.refusing = false
+			p.table.stale = true
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// forgive forgets all but the last error: somebody did something about it.
+func (b *backoff) forgive() {
+	*b = backoff{err: b.err}
+}
+
+// failed tells that a start failed for a reason of the app's.
+func (p *Pool) failed(now time.Time, q *process, err *protocol.SpawnError) {
+	a := q.app
+	if q.record.Generation != a.generation || a.removed {
+		return // nobody waits for it
+	}
+	a.backoff.fail(now, q.since, err, p.chance.Jitter())
+	p.table.stale = true
+	slog.Error("process did not become ready", "app", a.config.Name, "generation", q.record.Generation,
+		"failures", a.backoff.failures, "err", err.Summary)
+	if a.restart != nil {
+		p.setback(a, err)
+	}
+}
+
+// died tells that a process ended that served and was to go on.
+func (p *Pool) died(now time.Time, q *process, r protocol.Process, cause string) {
+	a, b := q.app, &q.app.backoff
+	if r.Exit != nil && r.Exit.ByUs || q.record.Generation != a.generation {
+		return
+	}
+	lived := now.Sub(q.since)
+	if lived > earlyDeath {
+		return
+	}
+	b.strikes++
+	b.struckAt = now
+	if b.strikes <= freeDeaths {
+		return
+	}
+	b.failures = b.strikes - freeDeaths
+	b.failedAt, b.until = now, now.Add(pauseAfter(b.failures, p.chance.Jitter()))
+	b.refusing = true
+	b.err = &protocol.SpawnError{
+		Category: protocol.CategoryExit,
+		Summary:  fmt.Sprintf("%s %.1fs after it was ready, %d times in a row", cause, lived.Seconds(), b.strikes),
+		Advice:   "Its output, in the log of passenger-spawn, may say why.",
+		App:      a.config.Name, ProcessID: r.ID, Generation: r.Generation, At: now,
+		Phases: []protocol.Phase{}, Output: []string{}, Exit: r.Exit,
+		Command: r.Command, AppRoot: r.AppRoot, User: r.User,
+	}
+	slog.Error("process dies soon after it is ready", "app", a.config.Name, "times", b.strikes,
+		"pause", b.until.Sub(now).Round(time.Millisecond))
+	if a.restart != nil {
+		p.setback(a, b.err)
+	}
+}

@@ -1,0 +1,258 @@
+package owner
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"reflect"
+	"time"
+
+	"passenger/lib/pool"
+	"passenger/lib/protocol"
+	"passenger/lib/spelling"
+	"passenger/lib/statedir"
+)
+
+// Apps lists the apps.
+func (o *Owner) Apps(ctx context.Context) (list protocol.AppList, err error) {
+	err = o.ask(ctx, func(now time.Time) { list = o.pool.Apps(now) })
+	return list, err
+}
+
+// App is one app.
+func (o *Owner) App(ctx context.Context, name string) (a protocol.App, err error) {
+	var unknown error
+	err = o.ask(ctx, func(now time.Time) {
+		var ok bool
+		if a, ok = o.pool.App(now, name); !ok {
+			unknown = unknownApp(name, o.pool.Names())
+		}
+	})
+	if err == nil {
+		err = unknown
+	}
+	return a, err
+}
+
+func unknownApp(name string, known []string) error {
+	return &protocol.Error{
+		Code:    protocol.CodeUnknownApp,
+		Message: fmt.Sprintf("unknown app %q%s", name, spelling.DidYouMean(name, known)),
+	}
+}
+
+// Put adds an app or changes the settings of one that was added at run time.
+// It is kept on disk.
+func (o *Owner) Put(ctx context.Context, name string, over protocol.AppConfig) (protocol.App, error) {
+	if over.Name != "" && over.Name != name {
+		return protocol.App{}, &protocol.Error{
+			Code: protocol.CodeBadRequest, Message: fmt.Sprintf("the settings are for app %q, not %q", over.Name, name),
+		}
+	}
+	over.Name = name
+	c, err := complete(over)
+	if err != nil {
+		return protocol.App{}, &protocol.Error{Code: protocol.CodeInvalidApp, Message: err.Error()}
+	}
+	o.configuring.Lock()
+	defer o.configuring.Unlock()
+	if from, ok := o.catalog[name]; ok && from.kind != added {
+		return o.unchanged(ctx, c, from)
+	}
+	var refused error
+	if err := o.ask(ctx, func(time.Time) { refused = o.pool.Check(c) }); err != nil {
+		return protocol.App{}, err
+	}
+	if refused != nil {
+		return protocol.App{}, refused
+	}
+	file := filepath.Join(o.files.Added, name+".json")
+	if err := statedir.WriteJSON(file, over); err != nil {
+		return protocol.App{}, err
+	}
+	o.catalog[name] = origin{added, file}
+	var a protocol.App
+	err = o.ask(ctx, func(now time.Time) {
+		o.pool.Put(c)
+		for _, waiting := range o.removing[name] {
+			waiting <- &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("app %q was added again", name)}
+		}
+		delete(o.removing, name)
+		a, _ = o.pool.App(now, name)
+	})
+	return a, err
+}
+
+// unchanged accepts the settings that an app has, and no others: they are not
+// ours to change.
+func (o *Owner) unchanged(ctx context.Context, c protocol.AppConfig, from origin) (protocol.App, error) {
+	a, err := o.App(ctx, c.Name)
+	if err == nil && !reflect.DeepEqual(a.Config, c) {
+		err = notOurs(c.Name, from)
+	}
+	return a, err
+}
+
+func notOurs(name string, from origin) error {
+	e := &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("app %q was %s: %s", name, from.kind, from.path)}
+	if e.Hint = "change that file and send SIGHUP to passenger-pool"; from.kind == named {
+		e.Hint = "change its Passengerfile.json and restart the app, or start passenger-pool without it"
+	}
+	return e
+}
+
+// Remove drains and stops the app's processes and forgets it, on disk too. It
+// returns when it is gone; if ctx ends before, the removal goes on.
+func (o *Owner) Remove(ctx context.Context, name string) error {
+	gone := make(chan error, 1)
+	if err := o.remove(ctx, name, gone); err != nil {
+		return err
+	}
+	select {
+	case err := <-gone:
+		return err
+	case <-o.ended:
+		return errStopping
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (o *Owner) remove(ctx context.Context, name string, gone chan<- error) error {
+	o.configuring.Lock()
+	defer o.configuring.Unlock()
+	if from, ok := o.catalog[name]; ok {
+		if from.kind != added {
+			return notOurs(name, from)
+		}
+		if err := removeFile(from.path); err != nil {
+			return err
+		}
+	}
+	var unknown error
+	err := o.ask(ctx, func(time.Time) {
+		if !o.pool.Remove(name) {
+			unknown = unknownApp(name, o.pool.Names())
+			return
+		}
+		o.removing[name] = append(o.removing[name], gone)
+	})
+	if err != nil {
+		return err
+	}
+	delete(o.catalog, name)
+	return unknown
+}
+
+// Restart replaces the app's processes by ones with the settings that its
+// files have now. If it is to wait, it returns when the outcome is known.
+func (o *Owner) Restart(ctx context.Context, name string, r protocol.RestartRequest) (protocol.RestartReply, error) {
+	if r.Mode != "" && r.Mode != "rolling" && r.Mode != "blocking" {
+		return protocol.RestartReply{}, &protocol.Error{
+			Code: protocol.CodeBadRequest, Message: fmt.Sprintf("unknown mode %q; there are rolling and blocking", r.Mode),
+		}
+	}
+	outcome := make(chan pool.Outcome, 1)
+	generation, err := o.restart(ctx, name, r.Mode == "blocking", outcome)
+	reply := protocol.RestartReply{App: name, Generation: generation}
+	if err != nil || !r.Wait {
+		return reply, err
+	}
+	limit := 10 * time.Minute
+	if r.Timeout > 0 {
+		limit = time.Duration(r.Timeout * float64(time.Second))
+	}
+	select {
+	case end, ok := <-outcome:
+		if !ok {
+			return reply, &protocol.Error{Code: protocol.CodeUnknownApp, Message: fmt.Sprintf("app %q was removed while it restarted", name)}
+		}
+		reply.Generation, reply.Done = end.Generation, true
+		return reply, failure(end)
+	case <-time.After(limit):
+		return reply, &protocol.Error{
+			Code: protocol.CodeTimeout, Message: fmt.Sprintf("app %q has not restarted after %v", name, limit),
+			Hint: "the restart goes on; passenger-status shows how",
+		}
+	case <-o.ended:
+		return reply, errStopping
+	case <-ctx.Done():
+		return reply, context.Cause(ctx)
+	}
+}
+
+func (o *Owner) restart(ctx context.Context, name string, blocking bool, outcome chan<- pool.Outcome) (generation int, err error) {
+	o.configuring.Lock()
+	defer o.configuring.Unlock()
+	from, ok := o.catalog[name]
+	if !ok {
+		if _, err := o.App(ctx, name); err != nil {
+			return 0, err
+		}
+		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: fmt.Sprintf("the settings of app %q cannot be read", name),
+			Hint: "the log of passenger-pool says why; then send it SIGHUP"}
+	}
+	c, err := o.files.read(from)
+	if err == nil && c.Name != name {
+		err = fmt.Errorf("%s now names an app %q", from.path, c.Name)
+	}
+	if err != nil {
+		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: err.Error(), Hint: "nothing was restarted"}
+	}
+	var refused error
+	err = o.ask(ctx, func(time.Time) {
+		if refused = o.pool.Check(c); refused != nil {
+			return
+		}
+		if generation, ok = o.pool.Restart(c, blocking); !ok {
+			refused = unknownApp(name, o.pool.Names())
+			return
+		}
+		o.restarting[name] = append(o.restarting[name], outcome)
+	})
+	if err == nil {
+		err = refused
+	}
+	return generation, err
+}
+
+// failure is what the caller of a restart is told of its end, nil if it went
+// well.
+func failure(end pool.Outcome) error {
+	if end.Err == nil {
+		return nil
+	}
+	e := &protocol.Error{
+		Code:    protocol.CodeRestartFailed,
+		Message: fmt.Sprintf("app %q did not start: %s; the old version serves on", end.App, end.Err.Summary),
+		Hint:    end.Err.Advice, Details: end.Err,
+	}
+	if !end.Serving {
+		e.Code, e.Message = protocol.CodeSpawnFailed, fmt.Sprintf("app %q did not start: %s; nothing serves it", end.App, end.Err.Summary)
+	}
+	return e
+}
+
+// Reload reads the files of the administrator again. An app whose file is
+// wrong goes on as it is.
+func (o *Owner) Reload(ctx context.Context) error {
+	o.configuring.Lock()
+	defer o.configuring.Unlock()
+	list := o.files.entries()
+	return o.ask(ctx, func(time.Time) {
+		for _, name := range o.catalog.dropped(list) {
+			o.pool.Remove(name)
+			delete(o.catalog, name)
+		}
+		held := false
+		for _, e := range list {
+			if err := o.take(e); err != nil {
+				held = true
+				slog.Error("app refused; what runs goes on", "from", e.path, "err", err)
+			}
+		}
+		o.pool.Hold(held)
+		slog.Info("settings read again", "apps", len(o.pool.Names()))
+	})
+}

@@ -1,0 +1,181 @@
+package owner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"passenger/lib/app"
+	"passenger/lib/protocol"
+)
+
+// A catalog says where the settings of each app are.
+type catalog map[string]origin
+
+// An origin is where the settings of one app are.
+type origin struct {
+	kind string
+	path string // of a directory for named, else of a file
+}
+
+// Kinds of origins, as people are told.
+const (
+	named = "named on the command line"
+	fixed = "written by the administrator"
+	added = "added at run time"
+)
+
+// An entry is one app with its settings, complete and valid, or why it has
+// none.
+type entry struct {
+	origin
+	config protocol.AppConfig
+	err    error
+}
+
+// entries reads the settings of all apps: named ones, those of the
+// administrator, those added.
+func (f Files) entries() []entry {
+	var list []entry
+	for _, dir := range f.Named {
+		list = append(list, f.entry(origin{named, dir}))
+	}
+	for _, dir := range []origin{{fixed, f.Fixed}, {added, f.Added}} {
+		if dir.path == "" {
+			continue
+		}
+		// Glob leaves out what it cannot read; the directory was opened before.
+		paths, _ := filepath.Glob(filepath.Join(dir.path, "*.json"))
+		for _, path := range paths {
+			list = append(list, f.entry(origin{dir.kind, path}))
+		}
+	}
+	return list
+}
+
+func (f Files) entry(from origin) entry {
+	e := entry{origin: from}
+	e.config, e.err = f.read(from)
+	return e
+}
+
+// read reads the settings of one app.
+func (f Files) read(from origin) (protocol.AppConfig, error) {
+	if from.kind != named {
+		c, err := app.Read(from.path)
+		if err != nil {
+			return c, err
+		}
+		if c, err = complete(c); err != nil {
+			err = fmt.Errorf("%s: %w", from.path, err)
+		}
+		return c, err
+	}
+	c, err := app.Load(from.path)
+	if err != nil {
+		return c, err
+	}
+	for _, setting := range f.Settings {
+		key, value, ok := strings.Cut(setting, "=")
+		if !ok {
+			return c, fmt.Errorf("setting %q is not KEY=VALUE", setting)
+		}
+		if err := app.Set(&c, key, value); err != nil {
+			return c, err
+		}
+	}
+	c = app.WithDefaults(c)
+	return c, app.Validate(c)
+}
+
+// complete lays settings over those in the app's own directory, and fills in
+// the defaults.
+func complete(over protocol.AppConfig) (protocol.AppConfig, error) {
+	if !filepath.IsAbs(over.AppRoot) {
+		return over, fmt.Errorf("app_root %q is not an absolute path", over.AppRoot)
+	}
+	c, err := app.Load(over.AppRoot)
+	if err != nil {
+		return c, err
+	}
+	b, err := json.Marshal(over)
+	if err == nil {
+		err = json.Unmarshal(b, &c) // what is not set is not in b
+	}
+	if err != nil {
+		return c, fmt.Errorf("internal error: %w", err)
+	}
+	c = app.WithDefaults(c)
+	return c, app.Validate(c)
+}
+
+// load puts all apps into a pool that does not run yet.
+func (o *Owner) load() error {
+	if err := o.files.check(); err != nil {
+		return err
+	}
+	held := false
+	for _, e := range o.files.entries() {
+		err := o.take(e)
+		if err != nil && e.kind == named {
+			return err
+		}
+		if err != nil {
+			held = true
+			slog.Error("app refused", "file", e.path, "err", err)
+		}
+	}
+	o.pool.Hold(held)
+	return nil
+}
+
+func (f Files) check() error {
+	if f.Fixed == "" {
+		return nil
+	}
+	if _, err := os.ReadDir(f.Fixed); err != nil {
+		return fmt.Errorf("apps directory: %w", err)
+	}
+	return nil
+}
+
+// take puts an app into the pool unless it cannot be beside the others.
+func (o *Owner) take(e entry) error {
+	if e.err != nil {
+		return e.err
+	}
+	if at, taken := o.catalog[e.config.Name]; taken && at != e.origin {
+		return fmt.Errorf("%s and %s both name an app %q", at.path, e.path, e.config.Name)
+	}
+	if err := o.pool.Check(e.config); err != nil {
+		return err
+	}
+	o.pool.Put(e.config)
+	o.catalog[e.config.Name] = e.origin
+	return nil
+}
+
+// dropped returns the apps of the administrator whose files are gone.
+func (c catalog) dropped(list []entry) []string {
+	var names []string
+	for name, from := range c {
+		if from.kind == fixed && !slices.ContainsFunc(list, func(e entry) bool { return e.origin == from }) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+// Package owner runs a pool: one goroutine owns it, and around it is all that
+// its decisions need and cause, the spawner, the proxies, files and callers.
+package owner
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"passenger/lib/control"
+	"passenger/lib/pool"
+	"passenger/lib/protocol"
+)
+
+// An Owner runs one pool. Make it with [New], then Run it.
+type Owner struct {
+	spawner Spawner
+	files   Files
+	pool    *pool.Pool // of the goroutine in Run
+	routes  control.Feed[*protocol.Routes]
+	written *protocol.Routes // of the goroutine in persist
+
+	// events are done in turn by the goroutine in Run. The buffer only spares
+	// senders a switch.
+	events chan func(now time.Time)
+
+	configuring sync.Mutex     // held while settings change, on disk and in the pool
+	catalog     catalog        // guarded by configuring
+	work        sync.WaitGroup // spawns, stops and writes
+
+	ended chan struct{} // closed when no event is done any more
+
+	// Callers that wait, by app: of the goroutine in Run. Each channel has room
+	// for the one answer.
+	restarting map[string][]chan<- pool.Outcome
+	removing   map[string][]chan<- error
+}
+
+// Files are where the settings of apps are, and where the pool keeps what it
+// needs after a restart.
+type Files struct {
+	Routes string   // the last route table
+	Added  string   // directory of apps added at run time
+	Fixed  string   // directory of apps that the administrator wrote; empty for none
+	Named  []string // directories of apps named when the pool was started
+
+	// Settings go over those of the named apps: "key=value".
+	Settings []string
+}
+
+// New makes an Owner of a pool that goes on from the last route table, with
+// the apps in the files. A named app that cannot be used is an error; any
+// other is logged, so that one bad file does not stop all apps.
+func New(spawner Spawner, files Files, limits pool.Limits) (*Owner, error) {
+	o := &Owner{
+		spawner: spawner, files: files, events: make(chan func(time.Time), 16), catalog: catalog{},
+		restarting: map[string][]chan<- pool.Outcome{}, removing: map[string][]chan<- error{},
+		ended: make(chan struct{}),
+	}
+	last := lastRoutes(files.Routes)
+	o.written = last
+	if o.written == nil {
+		o.written = &protocol.Routes{Apps: []protocol.Route{}}
+	}
+	o.routes.Set(o.written)
+	chance := pool.Chance{ID: newID, Jitter: mathrand.Float64}
+	o.pool = pool.New(time.Now(), limits, chance, last)
+	return o, o.load()
+}
+
+// Run owns the pool until ctx ends. Processes go on without it.
+func (o *Owner) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { o.follow(ctx) })
+	wg.Go(func() { o.persist(ctx) })
+	o.loop(ctx)
+	close(o.ended)
+	wg.Wait()
+	o.work.Wait()
+	o.write()
+}
+
+func (o *Owner) loop(ctx context.Context) {
+	wake := time.NewTimer(0)
+	defer wake.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event := <-o.events:
+			event(time.Now())
+		case <-wake.C:
+		}
+		now := time.Now()
+		d := o.pool.Decide(now)
+		o.do(ctx, d)
+		if d.Wake.IsZero() {
+			wake.Stop()
+		} else {
+			wake.Reset(max(d.Wake.Sub(now), time.Millisecond))
+		}
+	}
+}
+
+// tell has an event done. It does not wait for it, and drops it if ctx ends.
+func (o *Owner) tell(ctx context.Context, event func(now time.Time)) {
+	select {
+	case o.events <- event:
+	case <-ctx.Done():
+	case <-o.ended:
+	}
+}
+
+// ask has an event done and waits for it. An error means that it was not done,
+// or that nobody knows.
+func (o *Owner) ask(ctx context.Context, event func(now time.Time)) error {
+	done := make(chan struct{})
+	o.tell(ctx, func(now time.Time) {
+		event(now)
+		close(done)
+	})
+	select {
+	case <-done:
+		return nil
+	case <-o.ended:
+		return errStopping
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+var errStopping = &protocol.Error{Code: protocol.CodeStopping, Message: "the pool is stopping"}
+
+// do carries out a decision without waiting for anything.
+func (o *Owner) do(ctx context.Context, d pool.Decision) {
+	if d.Routes != nil {
+		o.routes.Set(d.Routes)
+	}
+	for _, r := range d.Start {
+		o.work.Go(func() { o.spawn(ctx, r) })
+	}
+	for _, id := range d.Stop {
+		o.work.Go(func() { o.stop(ctx, id) })
+	}
+	for _, outcome := range d.Restarts {
+		for _, c := range o.restarting[outcome.App] {
+			c <- outcome
+		}
+		delete(o.restarting, outcome.App)
+	}
+	for _, name := range d.Removed {
+		for _, c := range o.removing[name] {
+			c <- nil
+		}
+		delete(o.removing, name)
+		for _, c := range o.restarting[name] {
+			close(c)
+		}
+		delete(o.restarting, name)
+	}
+}
+
+func newID() string {
+	const letters = "abcdefghijklmnopqrstuvwxyz234567" // 32, so that all are equally likely
+	b := make([]byte, 8)
+	if _, err := rand.Read(b); err != nil {
+		slog.Error("no random numbers", "err", err) // it never fails on the systems we run on
+	}
+	for i := range b {
+		b[i] = letters[b[i]%32]
+	}
+	return string(b)
+}

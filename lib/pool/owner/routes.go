@@ -1,0 +1,53 @@
+package owner
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+
+	"passenger/lib/protocol"
+	"passenger/lib/statedir"
+)
+
+// lastRoutes reads the table that a former pool published, nil if there is
+// none.
+func lastRoutes(path string) *protocol.Routes {
+	var last protocol.Routes
+	err := statedir.ReadJSON(path, &last)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		slog.Warn("could not read the last route table; beginning anew", "err", err)
+		return nil
+	}
+	return &last
+}
+
+// persist writes each new table to its file; of those that come while one is
+// written, the newest. A proxy that starts begins with it, and so does the
+// next pool.
+func (o *Owner) persist(ctx context.Context) {
+	for {
+		_, changed := o.routes.Wait()
+		o.write()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// write writes the newest table unless that is done already.
+func (o *Owner) write() {
+	newest := o.routes.Get()
+	if newest == o.written {
+		return
+	}
+	o.written = newest
+	if err := statedir.WriteJSON(o.files.Routes, newest); err != nil {
+		slog.Error("could not write the route table", "err", err)
+	}
+}

@@ -1,0 +1,186 @@
+package owner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"passenger/lib/control"
+	"passenger/lib/pool"
+	"passenger/lib/protocol"
+)
+
+// A Spawner starts and stops processes. Errors are those of [control.Client].
+type Spawner interface {
+	// Watch calls got with the list of processes, and again whenever it
+	// changed, until the spawner is gone or ctx ends.
+	Watch(ctx context.Context, got func(protocol.ProcessList) error) error
+
+	List(ctx context.Context) (protocol.ProcessList, error)
+	Spawn(ctx context.Context, r protocol.SpawnRequest) (protocol.Process, error)
+	Stop(ctx context.Context, id string) error
+}
+
+// Remote is the spawner behind a control socket.
+type Remote struct{ Client *control.Client }
+
+func (r Remote) Watch(ctx context.Context, got func(protocol.ProcessList) error) error {
+	return control.Watch(ctx, r.Client, protocol.PathProcesses, got)
+}
+
+func (r Remote) List(ctx context.Context) (list protocol.ProcessList, err error) {
+	err = r.Client.Call(ctx, http.MethodGet, protocol.PathProcesses, nil, &list)
+	return list, err
+}
+
+func (r Remote) Spawn(ctx context.Context, req protocol.SpawnRequest) (p protocol.Process, err error) {
+	err = r.Client.Call(ctx, http.MethodPost, protocol.PathProcesses, req, &p)
+	return p, err
+}
+
+func (r Remote) Stop(ctx context.Context, id string) error {
+	return r.Client.Call(ctx, http.MethodDelete, protocol.PathProcesses+"/"+id, nil, nil)
+}
+
+const (
+	// answerTime is how much longer than the app may take the spawner may.
+	answerTime = 30 * time.Second
+
+	// longestStop is the longest grace that settings allow, a day.
+	longestStop = 24 * time.Hour
+
+	firstPause   = 20 * time.Millisecond
+	longestPause = time.Second // between attempts to reach the spawner
+)
+
+// follow tells the pool what the spawner lists.
+func (o *Owner) follow(ctx context.Context) {
+	pause, connected := firstPause, true
+	for ctx.Err() == nil {
+		err := o.spawner.Watch(ctx, func(list protocol.ProcessList) error {
+			if !connected {
+				slog.Info("spawner is back")
+			}
+			pause, connected = firstPause, true
+			o.tell(ctx, func(now time.Time) { o.pool.Listed(now, list) })
+			return nil
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		o.tell(ctx, func(time.Time) { o.pool.SpawnerLost() })
+		if connected {
+			connected = false
+			slog.Warn("spawner is down; what runs goes on", "err", err)
+		}
+		rest(ctx, pause)
+		pause = min(2*pause, longestPause)
+	}
+}
+
+func rest(ctx context.Context, pause time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
+	}
+}
+
+// spawn starts a process and tells the pool what came of it. If the pool stops
+// meanwhile the start goes on; its successor finds the process in the list.
+func (o *Owner) spawn(ctx context.Context, r protocol.SpawnRequest) {
+	limit := answerTime + time.Duration(r.Config.StartTimeout*float64(time.Second))
+	call, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the spawner gave no answer within %v", limit))
+	process, err := o.spawner.Spawn(call, r)
+	cancel()
+	var outcome pool.Spawned
+	var answer *protocol.Error
+	switch {
+	case err == nil:
+		outcome.Process = &process
+	case errors.As(err, &answer):
+		outcome.Err = reason(answer, r)
+	case errors.Is(err, control.ErrDown):
+	default:
+		slog.Debug("spawn was cut off", "app", r.App, "id", r.ID, "err", err)
+		outcome = o.findOut(ctx, r)
+	}
+	outcome.ID = r.ID
+	o.tell(ctx, func(now time.Time) { o.pool.Spawned(now, outcome) })
+}
+
+// reason is why the app could not be started, nil if that was not for the
+// app's sake.
+func reason(e *protocol.Error, r protocol.SpawnRequest) *protocol.SpawnError {
+	if e.Code == protocol.CodeStopping || e.Code == protocol.CodeNotReady {
+		return nil
+	}
+	if e.Details != nil {
+		return e.Details
+	}
+	return &protocol.SpawnError{
+		Category: protocol.CategoryConfig, Summary: e.Message, Advice: e.Hint,
+		App: r.App, ProcessID: r.ID, Generation: r.Generation, At: time.Now(),
+		Phases: []protocol.Phase{}, Output: []string{}, AppRoot: r.Config.AppRoot,
+	}
+}
+
+// findOut asks the spawner, or the one that comes after it, what became of a
+// spawn that it did not answer.
+func (o *Owner) findOut(ctx context.Context, r protocol.SpawnRequest) pool.Spawned {
+	pause := firstPause
+	deadline := time.Now().Add(answerTime + time.Duration(r.Config.StartTimeout*float64(time.Second)))
+	for ctx.Err() == nil {
+		call, cancel := context.WithTimeout(ctx, answerTime)
+		list, err := o.spawner.List(call)
+		cancel()
+		if err == nil {
+			i := slices.IndexFunc(list.Processes, func(p protocol.Process) bool { return p.ID == r.ID })
+			if i < 0 {
+				return pool.Spawned{}
+			}
+			p := list.Processes[i]
+			switch {
+			case p.State == protocol.Exited:
+				return pool.Spawned{Err: ended(p)}
+			case p.State != protocol.Starting:
+				return pool.Spawned{Process: &p}
+			case time.Now().After(deadline):
+				return pool.Spawned{Process: &p} // it still starts; from now on the list tells
+			}
+		}
+		rest(ctx, pause)
+		pause = min(2*pause, longestPause)
+	}
+	return pool.Spawned{}
+}
+
+func ended(p protocol.Process) *protocol.SpawnError {
+	cause := "nobody saw how"
+	if p.Exit != nil {
+		cause = p.Exit.Cause
+	}
+	return &protocol.SpawnError{
+		Category: protocol.CategoryExit, Summary: "ended before it was ready: " + cause,
+		App: p.App, ProcessID: p.ID, Generation: p.Generation, At: time.Now(),
+		Phases: []protocol.Phase{}, Output: []string{}, Exit: p.Exit,
+		Command: p.Command, AppRoot: p.AppRoot, User: p.User,
+	}
+}
+
+// stop stops a process and tells the pool when it is gone, or that nobody
+// knows.
+func (o *Owner) stop(ctx context.Context, id string) {
+	call, cancel := context.WithTimeout(ctx, longestStop+answerTime)
+	err := o.spawner.Stop(call, id)
+	cancel()
+	var answer *protocol.Error
+	gone := err == nil || errors.As(err, &answer) && answer.Code == protocol.CodeUnknownProcess
+	if !gone {
+		slog.Debug("stop came to nothing", "id", id, "err", err)
+	}
+	o.tell(ctx, func(now time.Time) { o.pool.Stopped(now, id, gone) })
+}

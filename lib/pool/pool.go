@@ -1,0 +1,171 @@
+// Package pool decides: how many processes each app has, which are replaced,
+// drained and stopped, and what the route table says.
+//
+// A [Pool] is a function of what it was told and of time. It does no I/O:
+// events go in by its methods, and [Pool.Decide] answers what is to be done
+// now, and when to ask again. Package owner does it.
+//
+// What was decided is not remembered as a plan: every decision starts from the
+// processes as they are, so a pool that was killed goes on where it was once
+// it knows them again.
+package pool
+
+import (
+	"cmp"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// Limits bound a pool.
+type Limits struct {
+	// Processes there may be in all, those that drain or stop included.
+	Processes int
+
+	// Starting is how many processes may load at once: loading keeps a
+	// processor busy. One that takes longer than slowStart counts no more.
+	Starting int
+}
+
+// slowStart is when a starting process is taken to wait for something rather
+// than to compute.
+const slowStart = 10 * time.Second
+
+// A Pool is all processes of all apps. It is used by one goroutine.
+type Pool struct {
+	limits Limits
+	chance Chance
+	begun  time.Time
+
+	apps      map[string]*app
+	processes map[string]*process
+	gone      map[string]time.Time // IDs that a late list may still name
+	proxies   map[string]*proxy
+	spawner   spawner
+	table     table
+	outcomes  outcomes
+}
+
+// Chance is where the pool gets what has to differ each time.
+type Chance struct {
+	ID     func() string  // of a new process; see [protocol.Process.ID]
+	Jitter func() float64 // in [0, 1)
+}
+
+// A spawner is what the pool knows of the spawner.
+type spawner struct {
+	up bool // its list is heard
+
+	// heard says that it was heard once. Before that nobody knows what runs:
+	// nothing is started, and what the last table named is believed.
+	heard bool
+
+	// held says that apps may run whose settings could not be read. Processes
+	// of apps that are not known are left alone then.
+	held bool
+}
+
+// outcomes are the ends of what callers wait for, since the last decision.
+type outcomes struct {
+	restarts []Outcome
+	removed  []string
+}
+
+// An Outcome is how a restart ended.
+type Outcome struct {
+	App        string
+	Generation int
+
+	// Err is nil if the generation serves.
+	Err *protocol.SpawnError
+
+	// Serving says that a process serves the app, be it of the old generation.
+	Serving bool
+}
+
+// A Decision is what is to be done. The results of Start and Stop come back as
+// events: [Pool.Spawned] and [Pool.Stopped].
+type Decision struct {
+	Start []protocol.SpawnRequest
+	Stop  []string // process IDs
+
+	// Routes is the new route table, nil if it did not change. It is published
+	// before anything is stopped.
+	Routes *protocol.Routes
+
+	Restarts []Outcome
+	Removed  []string // names of apps that were removed and have no process left
+
+	// Wake is when to decide again if nothing happens before. The zero time
+	// means never.
+	Wake time.Time
+}
+
+func (d *Decision) wake(at time.Time) {
+	if d.Wake.IsZero() || at.Before(d.Wake) {
+		d.Wake = at
+	}
+}
+
+// New makes a pool without apps. last is the route table that a former pool
+// published, nil if there was none.
+func New(now time.Time, limits Limits, chance Chance, last *protocol.Routes) *Pool {
+	p := &Pool{
+		limits: limits, chance: chance, begun: now,
+		apps: map[string]*app{}, processes: map[string]*process{},
+		gone: map[string]time.Time{}, proxies: map[string]*proxy{},
+	}
+	if last != nil {
+		p.recall(now, last)
+	}
+	return p
+}
+
+// Decide answers what is to be done now.
+func (p *Pool) Decide(now time.Time) Decision {
+	var d Decision
+	p.expire(now, &d)
+	for _, a := range p.sorted() {
+		p.settle(now, a, &d)
+	}
+	p.start(now, &d)
+	p.publish(&d)
+	p.finish(now, &d)
+	d.Restarts, d.Removed = p.outcomes.restarts, p.outcomes.removed
+	p.outcomes = outcomes{}
+	return d
+}
+
+// settle moves one app towards what it should be, but for starts, which apps
+// compete for.
+func (p *Pool) settle(now time.Time, a *app, d *Decision) {
+	switch {
+	case a.removed:
+		for _, q := range a.processes {
+			p.drain(now, q, "app removed")
+		}
+		if len(a.processes) == 0 {
+			p.forget(a)
+		}
+	case a.held || !p.spawner.heard:
+	default:
+		p.roll(now, a)
+		p.shrink(now, a, d)
+		p.ease(now, a, d)
+	}
+}
+
+func (p *Pool) forget(a *app) {
+	delete(p.apps, a.config.Name)
+	p.outcomes.removed = append(p.outcomes.removed, a.config.Name)
+	slog.Info("app removed", "app", a.config.Name)
+}
+
+// sorted returns the apps by name, so that decisions do not depend on a map's
+// order.
+func (p *Pool) sorted() []*app {
+	return slices.SortedFunc(maps.Values(p.apps), func(a, b *app) int { return cmp.Compare(a.config.Name, b.config.Name) })
+}

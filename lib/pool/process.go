@@ -1,0 +1,136 @@
+package pool
+
+import (
+	"log/slog"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// A process is one process of an app, from the decision to start it until it
+// is gone.
+type process struct {
+	app    *app
+	record protocol.Process // as the spawner last told it
+
+	// phase is what we make of it: Starting, Ready, Draining or Stopping.
+	phase protocol.State
+
+	since    time.Time // when the phase began
+	spawning bool      // its spawn is under way: the outcome comes as an event
+	exit     *protocol.Exit
+
+	// inTable is the version of the first table in which it drains, 0 if there
+	// is none yet.
+	inTable uint64
+
+	stopping  bool      // its stop is under way
+	stopAgain time.Time // a stop that came to nothing is tried again then
+
+	traffic traffic
+}
+
+func (p *Pool) enter(now time.Time, q *process, phase protocol.State) {
+	if q.phase == phase {
+		return
+	}
+	if phase == protocol.Ready {
+		q.app.grown = true
+		q.traffic.used = now
+	}
+	if q.record.Address != "" {
+		p.table.stale = true
+	}
+	q.phase, q.since = phase, now
+}
+
+// add puts a process on the books.
+func (p *Pool) add(now time.Time, a *app, r protocol.Process, phase protocol.State) *process {
+	q := &process{app: a, record: r}
+	p.processes[r.ID] = q
+	a.processes = append(a.processes, q)
+	p.enter(now, q, phase)
+	return q
+}
+
+// drain takes a process out of service. One that is not ready yet is stopped.
+func (p *Pool) drain(now time.Time, q *process, why string) {
+	switch q.phase {
+	case protocol.Starting:
+		p.enter(now, q, protocol.Stopping)
+	case protocol.Ready:
+		slog.Info("process drains", "app", q.app.config.Name, "pid", q.record.PID, "generation", q.record.Generation, "why", why)
+		p.enter(now, q, protocol.Draining)
+	}
+}
+
+// stopRetry is the pause between two attempts to stop a process.
+const stopRetry = time.Second
+
+// proxyGrace is how long after its start a pool that hears no proxy supposes
+// that one is about to report.
+const proxyGrace = protocol.ReportExpiry
+
+// finish stops the processes that are drained.
+func (p *Pool) finish(now time.Time, d *Decision) {
+	for _, q := range p.processes {
+		if q.phase == protocol.Draining && p.drained(now, q, d) {
+			p.enter(now, q, protocol.Stopping)
+		}
+		if q.phase != protocol.Stopping || q.stopping || !p.spawner.up {
+			continue
+		}
+		if now.Before(q.stopAgain) {
+			d.wake(q.stopAgain)
+			continue
+		}
+		q.stopping = true
+		d.Stop = append(d.Stop, q.record.ID)
+	}
+}
+
+// drained says that no proxy has a session on q or will begin one, or that it
+// took too long.
+func (p *Pool) drained(now time.Time, q *process, d *Decision) bool {
+	deadline := q.since.Add(seconds(q.app.config.DrainTimeout))
+	if !now.Before(deadline) {
+		slog.Warn("process has requests still after its drain timeout", "app", q.app.config.Name, "pid", q.record.PID,
+			"in_flight", q.traffic.inFlight)
+		return true
+	}
+	d.wake(deadline)
+	if len(p.proxies) == 0 {
+		heard := p.begun.Add(proxyGrace)
+		if now.Before(heard) {
+			d.wake(heard)
+			return false
+		}
+		return true
+	}
+	for _, x := range p.proxies {
+		if x.report.RoutesVersion < q.inTable || x.report.Processes[q.record.ID].InFlight > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Stopped tells the outcome of a stop: gone, or not known.
+func (p *Pool) Stopped(now time.Time, id string, gone bool) {
+	q := p.processes[id]
+	if q == nil {
+		return
+	}
+	q.stopping = false
+	switch {
+	case q.spawning:
+		// The stop overtook the start, whose outcome is still to come.
+		q.stopAgain = now
+	case gone:
+		p.remove(now, q)
+	default:
+		q.stopAgain = now.Add(stopRetry)
+	}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -1,0 +1,93 @@
+package pool
+
+import (
+	"reflect"
+
+	"passenger/lib/protocol"
+)
+
+// A table is the route table as last published.
+type table struct {
+	version uint64
+	apps    []protocol.Route
+
+	stale  bool   // what it was made from changed
+	forced bool   // a proxy needs a higher version, whatever is in it
+	first  uint64 // the least version of the next one
+}
+
+// versionGap is what a pool leaves between the last table in the file and its
+// own first: its predecessor may have been killed after it published tables
+// and before they were written.
+const versionGap = 100
+
+func (t *table) recall(last *protocol.Routes) {
+	t.version, t.apps, t.first = last.Version, last.Apps, last.Version+versionGap
+}
+
+// exceed sees to it that the next table has a higher version than one which
+// somebody has.
+func (t *table) exceed(version uint64) {
+	if version > t.version {
+		t.version, t.stale, t.forced = version, true, true
+	}
+}
+
+// publish makes a new route table if anything in it changed.
+func (p *Pool) publish(d *Decision) {
+	t := &p.table
+	if !t.stale && t.version > 0 {
+		return
+	}
+	t.stale = false
+	apps := []protocol.Route{}
+	for _, a := range p.sorted() {
+		if !a.removed {
+			apps = append(apps, a.route())
+		}
+	}
+	if t.forced || t.version == 0 || !reflect.DeepEqual(t.apps, apps) {
+		t.version, t.apps, t.forced = max(t.version+1, t.first), apps, false
+		d.Routes = &protocol.Routes{Version: t.version, Apps: apps}
+	}
+	p.stamp()
+}
+
+// stamp notes in which table processes came and went.
+func (p *Pool) stamp() {
+	for _, q := range p.processes {
+		if q.inTable == 0 && (q.phase == protocol.Draining || q.phase == protocol.Stopping) {
+			q.inTable = p.table.version
+		}
+	}
+	for _, a := range p.apps {
+		if a.grown {
+			a.grown, a.grownVersion = false, p.table.version
+		}
+	}
+}
+
+func (a *app) route() protocol.Route {
+	c := &a.config
+	r := protocol.Route{
+		App: c.Name, Generation: a.generation,
+		ServerNames: c.ServerNames, BaseURI: c.BaseURI,
+		QueueSize: *c.QueueSize, QueueTime: c.QueueTime, ReadTimeout: c.ReadTimeout, DrainTimeout: c.DrainTimeout,
+		Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
+	}
+	serves := false
+	for _, q := range a.processes {
+		if q.phase == protocol.Starting || q.record.Address == "" {
+			continue
+		}
+		r.Processes = append(r.Processes, protocol.RouteProcess{
+			ID: q.record.ID, PID: q.record.PID, Address: q.record.Address, DataProtocol: q.record.DataProtocol,
+			Concurrency: q.record.Concurrency, Draining: q.phase != protocol.Ready,
+		})
+		serves = serves || q.phase == protocol.Ready
+	}
+	if !serves && a.backoff.refusing {
+		r.Error = a.backoff.err
+	}
+	return r
+}

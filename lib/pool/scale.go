@@ -1,0 +1,121 @@
+package pool
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// demanded is how many processes to start because requests wait. Those that
+// start already count, so that one burst does not start everything.
+func (a *app) demanded(c census) int {
+	if a.demand.queued == 0 || a.restart != nil && a.restart.blocked(c) {
+		return 0
+	}
+	if k := a.concurrency(); k > 0 {
+		return max((a.demand.queued+k-1)/k-c.starting, 0)
+	}
+	// One process takes them all, or nobody knows yet how many it takes.
+	return max(1-c.serving()-c.starting, 0)
+}
+
+// concurrency is how many sessions a process of the app takes at once: 0 if
+// there is no limit or none was ready yet.
+func (a *app) concurrency() int {
+	for _, q := range slices.Backward(a.processes) {
+		if q.phase != protocol.Starting && q.record.Address != "" {
+			return q.record.Concurrency
+		}
+	}
+	if a.config.MaxConcurrency != nil {
+		return *a.config.MaxConcurrency
+	}
+	return 0
+}
+
+// shrink drains processes over the minimum that have been idle for the app's
+// idle time, and those over a maximum that was lowered.
+func (p *Pool) shrink(now time.Time, a *app, d *Decision) {
+	c := a.census()
+	spare := c.ready - a.least()
+	if a.restart != nil || spare <= 0 {
+		return
+	}
+	over := c.ready + c.starting - p.most(a)
+	for _, q := range a.leastUsed() {
+		if spare <= 0 {
+			return
+		}
+		idle := q.traffic.used.Add(seconds(a.config.IdleTime))
+		switch {
+		case over > 0:
+			p.drain(now, q, "over the maximum")
+			over--
+		case q.traffic.inFlight > 0 || a.demand.queued > 0:
+			continue
+		case now.Before(idle):
+			d.wake(idle)
+			return
+		default:
+			p.drain(now, q, "idle")
+		}
+		spare--
+	}
+}
+
+// leastUsed returns the processes that serve, the one first that was last used
+// the longest time ago.
+func (a *app) leastUsed() []*process {
+	var ready []*process
+	for _, q := range a.processes {
+		if q.phase == protocol.Ready {
+			ready = append(ready, q)
+		}
+	}
+	slices.SortStableFunc(ready, func(x, y *process) int {
+		return cmp.Or(cmp.Compare(x.traffic.inFlight, y.traffic.inFlight), x.traffic.used.Compare(y.traffic.used))
+	})
+	return ready
+}
+
+// makeRoom drains idle processes of apps over their minimum for apps that have
+// none at all, unless enough are on their way out.
+func (p *Pool) makeRoom(now time.Time, wants []want) {
+	need, first := 0, ""
+	for _, w := range wants {
+		if w.rank == unserved {
+			need++
+			first = cmp.Or(first, w.app.config.Name)
+		}
+	}
+	for _, q := range p.processes {
+		if q.phase == protocol.Draining || q.phase == protocol.Stopping {
+			need--
+		}
+	}
+	for ; need > 0; need-- {
+		q := p.spare()
+		if q == nil {
+			return
+		}
+		p.drain(now, q, "room for app "+first)
+	}
+}
+
+// spare returns the process that can best be done without, nil if there is
+// none.
+func (p *Pool) spare() *process {
+	var best *process
+	for _, a := range p.sorted() {
+		if a.census().ready <= a.least() || a.restart != nil || a.held || a.demand.queued > 0 {
+			continue
+		}
+		q := a.leastUsed()[0]
+		if q.traffic.inFlight == 0 && (best == nil || q.traffic.used.Before(best.traffic.used)) {
+			best = q
+		}
+	}
+	return best
+}

@@ -1,0 +1,160 @@
+package pool
+
+import (
+	"cmp"
+	"log/slog"
+	"slices"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// A want is what an app lacks.
+type want struct {
+	app    *app
+	starts int // processes to start
+	rank   int // the lower, the sooner
+	waited float64
+}
+
+// Ranks of wants.
+const (
+	unserved = iota // no process serves or starts
+	short           // fewer than the minimum, or than a restart needs
+	busy            // requests wait
+)
+
+// start starts what apps lack, so far as there is room, the worst off first.
+func (p *Pool) start(now time.Time, d *Decision) {
+	if !p.spawner.up {
+		return
+	}
+	var wants []want
+	for _, a := range p.apps {
+		if w := p.wanted(a); w.starts > 0 {
+			if now.Before(a.backoff.until) {
+				d.wake(a.backoff.until)
+				continue
+			}
+			wants = append(wants, w)
+		}
+	}
+	for len(wants) > 0 {
+		slices.SortFunc(wants, func(a, b want) int {
+			return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(b.waited, a.waited), cmp.Compare(a.app.config.Name, b.app.config.Name))
+		})
+		w := &wants[0]
+		switch {
+		case len(p.processes) >= p.limits.Processes:
+			p.makeRoom(now, wants)
+			return
+		case p.loading(now, d) >= p.limits.Starting:
+			return
+		case len(w.app.processes) >= p.most(w.app):
+			wants = wants[1:]
+			continue
+		}
+		d.Start = append(d.Start, p.spawn(now, w.app))
+		if w.starts--; w.starts == 0 {
+			wants = wants[1:]
+		} else {
+			w.rank = max(w.rank, short)
+		}
+	}
+}
+
+// wanted says what an app lacks, whether there is room or not.
+func (p *Pool) wanted(a *app) want {
+	w := want{app: a, waited: a.demand.waited}
+	if a.removed || a.held {
+		return w
+	}
+	c := a.census()
+	switch {
+	case a.restart != nil:
+		w.starts, w.rank = a.restart.lacks(c), short
+	case c.ready+c.starting < a.least():
+		w.starts, w.rank = a.least()-c.ready-c.starting, short
+	}
+	if n := a.demanded(c); n > w.starts {
+		w.starts, w.rank = n, busy
+	}
+	if c.serving()+c.starting == 0 {
+		w.rank = unserved
+	}
+	return w
+}
+
+// loading counts the processes that start and keep a processor busy.
+func (p *Pool) loading(now time.Time, d *Decision) int {
+	n := 0
+	for _, q := range p.processes {
+		if q.phase == protocol.Starting && now.Before(q.since.Add(slowStart)) {
+			d.wake(q.since.Add(slowStart))
+			n++
+		}
+	}
+	return n
+}
+
+func (p *Pool) spawn(now time.Time, a *app) protocol.SpawnRequest {
+	config := a.running
+	r := protocol.SpawnRequest{ID: p.chance.ID(), App: a.config.Name, Generation: a.generation, Config: &config}
+	q := p.add(now, a, protocol.Process{
+		ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: now,
+	}, protocol.Starting)
+	q.spawning = true
+	slog.Debug("process starts", "app", r.App, "id", r.ID, "generation", r.Generation)
+	return r
+}
+
+// A Spawned is the outcome of a spawn: a process, an error, or neither, if the
+// spawner went away and nothing came of it.
+type Spawned struct {
+	ID      string
+	Process *protocol.Process
+	Err     *protocol.SpawnError
+}
+
+// lostPause is the pause after a spawn that the spawner lost. It was no
+// failure of the app.
+const lostPause = 250 * time.Millisecond
+
+// Spawned tells the outcome of a spawn.
+func (p *Pool) Spawned(now time.Time, s Spawned) {
+	q := p.processes[s.ID]
+	if q == nil || !q.spawning {
+		return
+	}
+	q.spawning = false
+	switch {
+	case s.Process != nil && q.exit != nil:
+		s.Process.State, s.Process.Exit = protocol.Exited, q.exit
+		q.record = *s.Process
+		if q.phase == protocol.Starting {
+			q.phase = protocol.Ready // it was, between two lists
+		}
+		p.exited(now, q, *s.Process)
+	case s.Process != nil:
+		p.update(now, q, *s.Process)
+	case q.phase != protocol.Starting:
+		p.remove(now, q) // we wanted it no more
+	case s.Err != nil:
+		p.remove(now, q)
+		p.failed(now, q, s.Err)
+	default:
+		p.remove(now, q)
+		q.app.backoff.pause(now)
+	}
+}
+
+// ready tells that a process serves.
+func (p *Pool) ready(now time.Time, q *process) {
+	p.enter(now, q, protocol.Ready)
+	slog.Info("process ready", "app", q.app.config.Name, "pid", q.record.PID, "generation", q.record.Generation,
+		"took", now.Sub(q.record.StartedAt).Round(time.Millisecond))
+	if q.record.Generation == q.app.generation {
+		q.app.backoff.succeed()
+	}
+	p.table.stale = true
+}

@@ -1,0 +1,107 @@
+package pool
+
+import (
+	"log/slog"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// A proxy is what one proxy last said.
+type proxy struct {
+	report protocol.ProxyReport
+	at     time.Time
+}
+
+// Traffic is the sessions of one process over all proxies.
+type traffic struct {
+	inFlight  int
+	processed uint64
+	former    uint64    // processed, of proxies that left
+	used      time.Time // last time that it was known to be of use
+}
+
+// A demand is the requests of one app that wait, over all proxies.
+type demand struct {
+	queued int
+	waited float64 // the oldest, in seconds
+}
+
+// Reported tells what a proxy said.
+func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) {
+	switch {
+	case r.Leaving:
+		p.leave(id)
+	default:
+		if p.proxies[id] == nil {
+			slog.Info("proxy reports", "proxy", id)
+		}
+		p.proxies[id] = &proxy{report: r, at: now}
+	}
+	// It has a table of a pool before us whose last one was not written.
+	p.table.exceed(r.RoutesVersion)
+	p.count(now)
+}
+
+// expire forgets proxies that are silent.
+func (p *Pool) expire(now time.Time, d *Decision) {
+	n := len(p.proxies)
+	for id, x := range p.proxies {
+		if expiry := x.at.Add(protocol.ReportExpiry); now.Before(expiry) {
+			d.wake(expiry)
+		} else {
+			slog.Warn("proxy is silent", "proxy", id)
+			p.leave(id)
+		}
+	}
+	if len(p.proxies) < n {
+		p.count(now)
+	}
+}
+
+func (p *Pool) leave(id string) {
+	x := p.proxies[id]
+	if x == nil {
+		return
+	}
+	delete(p.proxies, id)
+	for id, r := range x.report.Processes {
+		if q := p.processes[id]; q != nil {
+			q.traffic.former += r.Processed
+		}
+	}
+}
+
+// count adds up what the proxies said.
+func (p *Pool) count(now time.Time) {
+	for _, q := range p.processes {
+		q.traffic.inFlight, q.traffic.processed = 0, q.traffic.former
+	}
+	for _, a := range p.apps {
+		a.demand = demand{}
+	}
+	for _, x := range p.proxies {
+		for id, r := range x.report.Processes {
+			if q := p.processes[id]; q != nil {
+				q.traffic.add(now, r)
+			}
+		}
+		for name, r := range x.report.Apps {
+			// A proxy that does not know the newest process yet counts
+			// requests that it may take.
+			if a := p.apps[name]; a != nil && !a.grown && x.report.RoutesVersion >= a.grownVersion {
+				a.demand.queued += r.Queued
+				a.demand.waited = max(a.demand.waited, r.OldestWait)
+			}
+		}
+	}
+}
+
+func (t *traffic) add(now time.Time, r protocol.ProcessReport) {
+	t.inFlight += r.InFlight
+	t.processed += r.Processed
+	if r.InFlight > 0 {
+		t.used = now
+	}
+	t.used = later(t.used, r.LastUsed)
+}

@@ -1,0 +1,75 @@
+package pool
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// Apps is what GET /v1/apps answers.
+func (p *Pool) Apps(now time.Time) protocol.AppList {
+	list := protocol.AppList{
+		Apps: []protocol.App{}, MaxPoolSize: p.limits.Processes, SpawnerUp: p.spawner.up,
+		Proxies: slices.AppendSeq([]string{}, maps.Keys(p.proxies)),
+	}
+	slices.Sort(list.Proxies)
+	for _, a := range p.sorted() {
+		list.Apps = append(list.Apps, p.view(now, a))
+	}
+	return list
+}
+
+// App is one app as the pool sees it. It reports whether there is such an app.
+func (p *Pool) App(now time.Time, name string) (protocol.App, bool) {
+	a := p.apps[name]
+	if a == nil {
+		return protocol.App{}, false
+	}
+	return p.view(now, a), true
+}
+
+// Names are the names of all apps, in order.
+func (p *Pool) Names() []string { return slices.Sorted(maps.Keys(p.apps)) }
+
+// Version is that of the last route table.
+func (p *Pool) Version() uint64 { return p.table.version }
+
+func (p *Pool) view(now time.Time, a *app) protocol.App {
+	v := protocol.App{
+		Name: a.config.Name, Config: a.config, Generation: a.generation, State: p.state(now, a),
+		Processes: []protocol.AppProcess{}, Queued: a.demand.queued, OldestWait: a.demand.waited,
+		Failures: a.backoff.failures, LastError: a.backoff.err,
+	}
+	if now.Before(a.backoff.until) && p.wanted(a).starts > 0 {
+		v.NextTry = a.backoff.until
+	}
+	for _, q := range a.processes {
+		ap := protocol.AppProcess{Process: q.record, InFlight: q.traffic.inFlight, Processed: q.traffic.processed}
+		ap.State = q.phase
+		if q.traffic.processed > 0 || q.traffic.inFlight > 0 {
+			ap.LastUsed = q.traffic.used
+		}
+		v.Processes = append(v.Processes, ap)
+	}
+	return v
+}
+
+// state sums an app up in a word.
+func (p *Pool) state(now time.Time, a *app) string {
+	c := a.census()
+	switch {
+	case a.restart != nil:
+		return protocol.AppRestarting
+	case c.serving() > 0:
+		return protocol.AppReady
+	case c.starting > 0 && a.backoff.failures == 0:
+		return protocol.AppStarting
+	case a.backoff.failures > 0 && (c.starting > 0 || p.wanted(a).starts > 0 || now.Before(a.backoff.until)):
+		return protocol.AppBackoff
+	case p.wanted(a).starts > 0:
+		return protocol.AppStarting
+	}
+	return protocol.AppIdle
+}
