@@ -11,9 +11,13 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 class NoApplication(Exception):
     """The module was loaded but holds no WSGI callable."""
 
+    __module__ = "passenger"
+
 
 class NoStartupFile(Exception):
     """The startup file does not exist."""
+
+    __module__ = "passenger"
 
 
 def application(target):
@@ -84,20 +88,23 @@ def _module_name(root, path):
 
 
 def print_backtrace(error):
-    """Write error as Python would, without the adapter's own frames."""
+    """Write error as Python would, but for the frames above the application's.
+
+    Of an error that has none but ours, such as a body that is not bytes, the
+    last frame stays; what we raise about the startup file says all by itself.
+    """
     frames = error.__traceback__
     while frames and _is_ours(frames.tb_frame.f_code.co_filename):
-        frames = frames.tb_next
-    # All frames are ours if the application broke a rule of WSGI.
-    error = error.with_traceback(frames or error.__traceback__)
+        last, frames = frames, frames.tb_next
+    if not frames and not isinstance(error, (NoApplication, NoStartupFile, SyntaxError)):
+        frames = last
     # One write, so that the lines stay together.
-    text = traceback.format_exception(type(error), error, error.__traceback__)
-    sys.stderr.write("".join(text))
+    sys.stderr.write("".join(traceback.format_exception(type(error), error, frames)))
     sys.stderr.flush()
 
 
 def _is_ours(filename):
-    return filename.startswith(_HERE) or filename.startswith("<frozen importlib")
+    return filename.startswith((_HERE, "<frozen importlib")) or filename == importlib.__file__
 
 
 def explain(error):

@@ -28,7 +28,8 @@ class Server:
         self._poll.register(listener.fileno(), select.POLLIN)
         self._poll.register(self._wake, select.POLLIN)
         self._take_signals()
-        os.register_at_fork(after_in_child=self._let_go)
+        self._mask = None
+        os.register_at_fork(before=self._hold_signals, after_in_parent=self._release_signals, after_in_child=self._let_go)
 
     def run(self):
         """Serve until SIGTERM or SIGINT, then what has arrived by then.
@@ -131,10 +132,19 @@ class Server:
         except OSError:
             pass  # full: it will wake
 
+    def _hold_signals(self):
+        # Python drops what a child receives before it is quite itself.
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._handlers)
+
+    def _release_signals(self):
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
     def _let_go(self):
         """Make a child that the application forked a process of its own: it
         holds no connection, and signals do to it what they did before.
         """
+        if not self._handlers:
+            return self._release_signals()  # a child of a child
         self._stopped_by = signal.SIGTERM  # should it ever come back to run
         signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():
@@ -149,3 +159,4 @@ class Server:
         self._listener.close()
         os.close(self._wake)
         os.close(self._waker)
+        self._release_signals()
