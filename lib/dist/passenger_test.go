@@ -242,7 +242,7 @@ func (r *run) daemon(name string) int {
 
 func TestStopsInTheOrderInWhichRequestsPass(t *testing.T) {
 	t.Parallel()
-	r := start(t, nil, "-p", "4000", "--max-pool-size=3")
+	r := start(t, nil, "-p", "4000", "--max-pool-size=3", "-e", "staging", "--min-instances", "2")
 	r.awaitStarted()
 	syscall.Kill(-r.cmd.Process.Pid, syscall.SIGINT) // Ctrl-C reaches the whole group
 	r.end(0)
@@ -257,7 +257,7 @@ func TestStopsInTheOrderInWhichRequestsPass(t *testing.T) {
 	if i != len(want) {
 		t.Errorf("got %q, want %q in order", got, want)
 	}
-	for _, part := range []string{"--listen 127.0.0.1:4000", "--max-pool-size=3", "serve --stop-on-exit"} {
+	for _, part := range []string{"--listen 127.0.0.1:4000", "--max-pool-size=3 --set environment=staging --set min_instances=2", "serve --stop-on-exit"} {
 		if !strings.Contains(r.lines(), part) {
 			t.Errorf("got no %q in\n%s", part, r.lines())
 		}
