@@ -152,6 +152,14 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(w.up(ts, statedir.Proxy))
 }
 
+// cmdAwaitUp waits until a daemon answers: await-up NAME
+func cmdAwaitUp(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await-up NAME")
+	}
+	ts.Check(worldOf(ts).up(ts, args[0]))
+}
+
 // up waits until the daemon answers on its control socket.
 func (w *world) up(ts *testscript.TestScript, name string) error {
 	return eventually("answer of "+name, func() error {
