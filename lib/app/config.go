@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"passenger/lib/protocol"
@@ -82,7 +83,7 @@ func Parse(b []byte) (protocol.AppConfig, error) {
 		return c, jsonError(b, err)
 	}
 	for key, value := range keys {
-		if !known[key] {
+		if known[key] == nil {
 			return c, fmt.Errorf("unknown key %q%s", key, spelling.DidYouMean(key, Keys()))
 		}
 		if bytes.Equal(value, []byte("null")) {
@@ -98,15 +99,17 @@ func Parse(b []byte) (protocol.AppConfig, error) {
 // Set sets one key from text, as in --set min_instances=2: JSON if the key
 // wants it, else the text itself.
 func Set(c *protocol.AppConfig, key, value string) error {
-	if !known[key] {
+	if known[key] == nil {
 		return fmt.Errorf("unknown key %q%s", key, spelling.DidYouMean(key, Keys()))
 	}
 	for _, text := range []string{value, quoted(value)} {
-		if json.Unmarshal(fmt.Appendf(nil, "{%q:%s}", key, text), c) == nil {
+		changed := *c // a value that does not fit may leave half of it behind
+		if json.Unmarshal(fmt.Appendf(nil, "{%q:%s}", key, text), &changed) == nil {
+			*c = changed
 			return nil
 		}
 	}
-	return fmt.Errorf("key %q does not take the value %q", key, value)
+	return fmt.Errorf("key %q takes %s, not %q", key, kindName(known[key]), value)
 }
 
 func quoted(s string) string {
@@ -114,22 +117,23 @@ func quoted(s string) string {
 	return string(b)
 }
 
-// Keys lists the keys of a settings file.
+// Keys lists the keys of a settings file, sorted.
 func Keys() []string {
 	keys := make([]string, 0, len(known))
 	for k := range known {
 		keys = append(keys, k)
 	}
+	slices.Sort(keys)
 	return keys
 }
 
-// known are the keys of protocol.AppConfig.
-var known = func() map[string]bool {
-	keys := map[string]bool{}
+// known are the keys of protocol.AppConfig, with what they take.
+var known = func() map[string]reflect.Type {
+	keys := map[string]reflect.Type{}
 	t := reflect.TypeFor[protocol.AppConfig]()
 	for i := range t.NumField() {
 		key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		keys[key] = true
+		keys[key] = t.Field(i).Type
 	}
 	return keys
 }()
@@ -146,7 +150,8 @@ func jsonError(b []byte, err error) error {
 		if wrong.Field == "" {
 			return fmt.Errorf("the settings are a JSON %s, not an object", wrong.Value)
 		}
-		return fmt.Errorf("line %d: key %q takes %s, not a %s", lineAt(b, wrong.Offset), wrong.Field, kindName(wrong.Type), wrong.Value)
+		key, _, _ := strings.Cut(wrong.Field, ".")
+		return fmt.Errorf("line %d: key %q takes %s; found %s", lineAt(b, wrong.Offset), key, kindName(known[key]), valueName(wrong.Value))
 	}
 	return err
 }
@@ -156,6 +161,9 @@ func lineAt(b []byte, offset int64) int {
 }
 
 func kindName(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return "a string"
@@ -169,6 +177,22 @@ func kindName(t reflect.Type) string {
 		return "a list of strings"
 	}
 	return "an object of strings"
+}
+
+// valueName says in words what encoding/json calls "number 1.5" or "bool".
+func valueName(v string) string {
+	kind, number, _ := strings.Cut(v, " ")
+	switch {
+	case number != "":
+		return number
+	case kind == "array":
+		return "a list"
+	case kind == "object":
+		return "an object"
+	case kind == "bool":
+		return "true or false"
+	}
+	return "a " + kind
 }
 
 // unwrapPath drops the operation and path of a *fs.PathError that the caller

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"passenger/lib/protocol"
@@ -14,8 +15,12 @@ import (
 // maxName is the longest name of an app.
 const maxName = 40
 
-// maxSeconds is the longest time that a setting may name: a day.
-const maxSeconds = 86400
+// The largest values of settings. A larger one is a slip, not a wish.
+const (
+	maxSeconds   = 86400 // a day
+	maxInstances = 10_000
+	maxCount     = 1_000_000
+)
 
 // Types are the types of apps that can be run.
 var Types = []string{protocol.TypeRack, protocol.TypeWSGI, protocol.TypeNode, protocol.TypeGeneric}
@@ -87,9 +92,9 @@ func NameOf(dir string) string {
 		}
 		return '-'
 	}, strings.ToLower(base))
-	name = strings.TrimLeft(name, "._-")
+	name = strings.Trim(name, "._-")
 	if len(name) > maxName {
-		name = name[:maxName]
+		name = strings.TrimRight(name[:maxName], "._-")
 	}
 	if name == "" {
 		return "app"
@@ -134,12 +139,8 @@ func checkRoot(c protocol.AppConfig) error {
 
 func checkType(c protocol.AppConfig) error {
 	if c.Type != "" {
-		ok := false
-		for _, t := range Types {
-			ok = ok || t == c.Type
-		}
-		if !ok {
-			return fmt.Errorf("unknown app_type %q%s; there are %s", c.Type, spelling.DidYouMean(c.Type, Types), strings.Join(Types, ", "))
+		if !slices.Contains(Types, c.Type) {
+			return fmt.Errorf("unknown app_type %q (there are %s)%s", c.Type, strings.Join(Types, ", "), spelling.DidYouMean(c.Type, Types))
 		}
 	}
 	if c.Type == protocol.TypeGeneric && c.StartCommand == "" {
@@ -155,20 +156,24 @@ func checkType(c protocol.AppConfig) error {
 }
 
 func checkNumbers(c protocol.AppConfig) error {
-	if *c.MinInstances < 0 {
-		return fmt.Errorf("min_instances is %d; it cannot be negative", *c.MinInstances)
+	concurrency := 0
+	if c.MaxConcurrency != nil {
+		concurrency = *c.MaxConcurrency
 	}
-	if c.MaxInstances < 0 {
-		return fmt.Errorf("max_instances is %d; it cannot be negative", c.MaxInstances)
+	for _, n := range []struct {
+		key   string
+		value int
+		most  int
+	}{
+		{"min_instances", *c.MinInstances, maxInstances}, {"max_instances", c.MaxInstances, maxInstances},
+		{"max_request_queue_size", *c.QueueSize, maxCount}, {"force_max_concurrent_requests_per_process", concurrency, maxCount},
+	} {
+		if n.value < 0 || n.value > n.most {
+			return fmt.Errorf("%s is %d; it must be 0 to %d", n.key, n.value, n.most)
+		}
 	}
 	if c.MaxInstances > 0 && *c.MinInstances > c.MaxInstances {
 		return fmt.Errorf("min_instances is %d and max_instances %d; the minimum is over the maximum", *c.MinInstances, c.MaxInstances)
-	}
-	if *c.QueueSize < 0 {
-		return fmt.Errorf("max_request_queue_size is %d; it cannot be negative", *c.QueueSize)
-	}
-	if c.MaxConcurrency != nil && *c.MaxConcurrency < 0 {
-		return fmt.Errorf("force_max_concurrent_requests_per_process is %d; it cannot be negative", *c.MaxConcurrency)
 	}
 	return nil
 }

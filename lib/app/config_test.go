@@ -1,0 +1,132 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"passenger/lib/protocol"
+)
+
+// tree writes files below a new directory: names to contents; a name that
+// ends in "/" is a directory.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(root, name)
+		dir := filepath.Dir(path)
+		if strings.HasSuffix(name, "/") {
+			dir = path
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, "/") {
+			continue
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func wantError(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want one with %q", err, want)
+	}
+}
+
+func TestParseNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ json, want string }{
+		{`{"stat_timeout": 1}`, `unknown key "stat_timeout"; did you mean "start_timeout"?`},
+		{`{"zzzzzz": 1}`, `unknown key "zzzzzz"`},
+		{`{"Name": "x"}`, `unknown key "Name"; did you mean "name"?`},
+		{`{"name": null}`, `key "name" is null; leave it out for the default`},
+		{`{"envvars": {"A": 1}}`, `key "envvars" takes an object of strings; found a number`},
+		{`{"envvars": []}`, `key "envvars" takes an object of strings; found a list`},
+		{`{"server_names": "x"}`, `key "server_names" takes a list of strings; found a string`},
+		{`{"server_names": ["x", 1]}`, `key "server_names" takes a list of strings; found a number`},
+		{`{"min_instances": 1.5}`, `key "min_instances" takes a whole number; found 1.5`},
+		{"{\n\"min_instances\": true}", `line 2: key "min_instances" takes a whole number; found true or false`},
+		{`{"start_timeout": "9"}`, `key "start_timeout" takes a number; found a string`},
+		{`{"friendly_error_pages": 1}`, `key "friendly_error_pages" takes true or false; found a number`},
+		{"{\n\"name\": \"x\",\n}", "line 3: not JSON"},
+		{``, "not JSON"},
+		{`{} x`, "not JSON"},
+		{`[1]`, "the settings are a JSON array, not an object"},
+	} {
+		_, err := Parse([]byte(tt.json))
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got error %v, want one with %q", tt.json, err, tt.want)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	root := tree(t, map[string]string{
+		"plain/config.ru":           "",
+		"set/Passengerfile.json":    `{"app_type": "rack", "min_instances": 0, "envvars": {"A": "b"}}`,
+		"moved/Passengerfile.json":  `{"app_root": "real"}`,
+		"moved/real/":               "",
+		"broken/Passengerfile.json": `{"nam": "x"}`,
+		"big/Passengerfile.json":    `{"name": "` + strings.Repeat("x", maxFile) + `"}`,
+		"file":                      "",
+	})
+	zero := 0
+	for dir, want := range map[string]protocol.AppConfig{
+		"plain": {AppRoot: filepath.Join(root, "plain")},
+		"set":   {AppRoot: filepath.Join(root, "set"), Type: "rack", MinInstances: &zero, EnvVars: map[string]string{"A": "b"}},
+		"moved": {AppRoot: filepath.Join(root, "moved/real")},
+	} {
+		got, err := Load(filepath.Join(root, dir))
+		if err != nil {
+			t.Errorf("%s: %v", dir, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", dir, diff)
+		}
+	}
+	for dir, want := range map[string]string{
+		"broken":  `Passengerfile.json: unknown key "nam"; did you mean "name"?`,
+		"big":     "larger than",
+		"missing": "no such file or directory",
+		"file":    "is not a directory",
+	} {
+		_, err := Load(filepath.Join(root, dir))
+		wantError(t, err, want)
+	}
+}
+
+func TestSet(t *testing.T) {
+	t.Parallel()
+	var c protocol.AppConfig
+	for _, kv := range [][2]string{
+		{"min_instances", "2"}, {"environment", "test"}, {"name", "007"}, {"start_timeout", "1.5"},
+		{"server_names", `["a.example"]`}, {"friendly_error_pages", "true"}, {"envvars", `{"A":"b"}`},
+	} {
+		if err := Set(&c, kv[0], kv[1]); err != nil {
+			t.Errorf("%s: %v", kv[0], err)
+		}
+	}
+	two, yes := 2, true
+	want := protocol.AppConfig{
+		MinInstances: &two, Environment: "test", Name: "007", StartTimeout: 1.5,
+		ServerNames: []string{"a.example"}, FriendlyErrors: &yes, EnvVars: map[string]string{"A": "b"},
+	}
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Error(diff)
+	}
+	wantError(t, Set(&c, "min_instances", "many"), `key "min_instances" takes a whole number, not "many"`)
+	wantError(t, Set(&c, "minn_instances", "1"), `did you mean "min_instances"?`)
+	if *c.MinInstances != 2 {
+		t.Errorf("min_instances after a value that does not fit: got %d, want 2", *c.MinInstances)
+	}
+}

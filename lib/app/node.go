@@ -1,0 +1,74 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"passenger/lib/protocol"
+)
+
+// A manifest is what we read of package.json.
+type manifest struct {
+	Main    string
+	Scripts struct{ Start string }
+}
+
+// plainNode is a start script that does nothing but run node on a file: we
+// run that ourselves, so that the process is node and not npm.
+var plainNode = regexp.MustCompile(`^node\s+(?:\./)?([A-Za-z0-9_./-]+)$`)
+
+// findPackage reads package.json: the start script, as npm does, else main.
+func findPackage(root string, pinned bool) (*Detection, string) {
+	b, err := os.ReadFile(filepath.Join(root, "package.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notThere
+	}
+	if err != nil {
+		return nil, fmt.Sprintf("not readable: %v", unwrapPath(err))
+	}
+	var p manifest
+	if err := json.Unmarshal(b, &p); err != nil {
+		return nil, fmt.Sprintf("not as npm knows it: %v", jsonError(b, err))
+	}
+	start := strings.TrimSpace(p.Scripts.Start)
+	if m := plainNode.FindStringSubmatch(start); m != nil {
+		if file, ok := nodeFile(root, m[1]); ok {
+			return &Detection{StartupFile: file}, fmt.Sprintf("its start script is %q", start)
+		}
+	}
+	if start != "" && !pinned {
+		return &Detection{Type: protocol.TypeGeneric, StartCommand: "npm start --silent"},
+			fmt.Sprintf("its start script is %q, which npm runs and which has to listen on $PORT", start)
+	}
+	if p.Main != "" {
+		if file, ok := nodeFile(root, p.Main); ok {
+			return &Detection{StartupFile: file}, fmt.Sprintf("its main is %q", p.Main)
+		}
+		return nil, fmt.Sprintf("its main %q does not exist", p.Main)
+	}
+	for _, file := range []string{"index.js", "server.js"} { // what node and npm do without
+		if exists(root, file) {
+			return &Detection{StartupFile: file}, "it has neither a start script nor a main, and there is " + file
+		}
+	}
+	return nil, "it has neither a start script nor a main"
+}
+
+// nodeFile finds the file that node would run for name.
+func nodeFile(root, name string) (string, bool) {
+	if !filepath.IsLocal(filepath.Clean(name)) {
+		return "", false
+	}
+	for _, file := range []string{name, name + ".js", name + ".cjs", name + ".mjs", filepath.Join(name, "index.js")} {
+		if exists(root, file) {
+			return filepath.Clean(file), true
+		}
+	}
+	return "", false
+}

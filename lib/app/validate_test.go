@@ -1,0 +1,100 @@
+package app
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"passenger/lib/protocol"
+)
+
+func TestNameOf(t *testing.T) {
+	t.Parallel()
+	for dir, want := range map[string]string{
+		"/srv/shop":                         "shop",
+		"/srv/My Shop!":                     "my-shop",
+		"/srv/shop/current":                 "shop",
+		"/srv/shop/releases/20260101120000": "shop",
+		"/srv/.hidden":                      "hidden",
+		"/srv/日本":                           "app",
+		"/":                                 "app",
+		"/srv/" + strings.Repeat("a", 39) + "-xyz": strings.Repeat("a", 39),
+		"/srv/a.example.com":                       "a.example.com",
+	} {
+		if got := NameOf(dir); got != want {
+			t.Errorf("%s: got %q, want %q", dir, got, want)
+		}
+	}
+}
+
+func TestNameOfIsAlwaysValid(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{"/", "/-", "/...", "/ÄÖ", "/a b", "/x/current", "/current", "/releases/x", "/" + strings.Repeat("-a", 60)} {
+		if err := checkName(protocol.AppConfig{Name: NameOf(dir)}); err != nil {
+			t.Errorf("%s: name %q: %v", dir, NameOf(dir), err)
+		}
+	}
+}
+
+func TestDefaultsAreValidAndStay(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	c := WithDefaults(protocol.AppConfig{AppRoot: root})
+	if err := Validate(c); err != nil {
+		t.Fatal(err)
+	}
+	if *c.MinInstances != 1 || c.Environment != "production" || c.StartTimeout != 90 || *c.QueueSize != 100 || *c.FriendlyErrors || c.BaseURI != "/" {
+		t.Errorf("got %+v", c)
+	}
+	zero, no := 0, false
+	c = WithDefaults(protocol.AppConfig{
+		AppRoot: root, MinInstances: &zero, QueueSize: &zero, FriendlyErrors: &no, Environment: "development",
+		BaseURI: "shop/", ServerNames: []string{"Shop.Example."}, Type: "nodejs",
+	})
+	if *c.MinInstances != 0 || *c.QueueSize != 0 || *c.FriendlyErrors || c.BaseURI != "/shop" || c.ServerNames[0] != "shop.example" || c.Type != protocol.TypeNode {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestValidateNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	root := tree(t, map[string]string{"file": ""})
+	number := func(n int) *int { return &n }
+	for _, tt := range []struct {
+		c    protocol.AppConfig
+		want string
+	}{
+		{protocol.AppConfig{Name: "My Shop"}, `app "My Shop": a name has 1 to 40 characters`},
+		{protocol.AppConfig{Name: "../x"}, "a name has 1 to 40 characters"},
+		{protocol.AppConfig{AppRoot: "relative"}, `app_root "relative" is not an absolute path`},
+		{protocol.AppConfig{AppRoot: filepath.Join(root, "missing")}, "no such file or directory"},
+		{protocol.AppConfig{AppRoot: filepath.Join(root, "file")}, "is not a directory"},
+		{protocol.AppConfig{Type: "rak"}, `unknown app_type "rak" (there are rack, wsgi, node, generic); did you mean "rack"?`},
+		{protocol.AppConfig{Type: "generic"}, `app_type "generic" needs app_start_command`},
+		{protocol.AppConfig{Type: "rack", StartCommand: "x"}, `app_start_command goes with app_type "generic", not "rack"`},
+		{protocol.AppConfig{StartupFile: "../config.ru"}, "is not below the app root"},
+		{protocol.AppConfig{StartupFile: "/etc/passwd"}, "is not below the app root"},
+		{protocol.AppConfig{MinInstances: number(-1)}, "min_instances is -1; it must be 0 to 10000"},
+		{protocol.AppConfig{MinInstances: number(3), MaxInstances: 2}, "the minimum is over the maximum"},
+		{protocol.AppConfig{MaxInstances: 20000}, "max_instances is 20000"},
+		{protocol.AppConfig{QueueSize: number(-1)}, "max_request_queue_size is -1"},
+		{protocol.AppConfig{MaxConcurrency: number(-1)}, "force_max_concurrent_requests_per_process is -1"},
+		{protocol.AppConfig{StartTimeout: -1}, "start_timeout is -1 seconds; it must be over 0 and at most 86400"},
+		{protocol.AppConfig{StopGrace: 1e9}, "stop_grace is 1e+09 seconds"},
+		{protocol.AppConfig{ServerNames: []string{"a b"}}, `"a b" is no host name`},
+		{protocol.AppConfig{ServerNames: []string{"*"}}, `a wildcard has the form`},
+		{protocol.AppConfig{BaseURI: "/a/../b"}, "is not a plain path"},
+		{protocol.AppConfig{BaseURI: "/a?b"}, "is not a plain path"},
+		{protocol.AppConfig{EnvVars: map[string]string{"A=B": ""}}, "cannot be the name of an environment variable"},
+		{protocol.AppConfig{EnvVars: map[string]string{"A": "\x00"}}, "NUL"},
+		{protocol.AppConfig{StartCommand: "a\x00b"}, "NUL"},
+	} {
+		if tt.c.AppRoot == "" {
+			tt.c.AppRoot = root
+		}
+		err := Validate(WithDefaults(tt.c))
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("got error %v, want one with %q", err, tt.want)
+		}
+	}
+}
