@@ -27,10 +27,10 @@ type app struct {
 	mu        sync.Mutex // guards all below, and the processes
 	processes []*process // in the route table, or with a session still
 	queue     queue
-	size      int   // how many may wait
-	wait      int64 // how long, in nanoseconds
-	failed    bool  // nothing runs and the last start failed
-	removed   bool  // not in the route table
+	size      int // how many may wait
+	wait      time.Duration
+	failed    bool // nothing runs and the last start failed
+	removed   bool // not in the route table
 	requests  uint64
 	rejected  uint64
 	uses      uint64 // orders the processes by last use
@@ -204,7 +204,7 @@ func (a *app) grant() {
 // apply takes over a new route.
 func (a *app) apply(r *protocol.Route) {
 	a.mu.Lock()
-	a.size, a.wait = r.QueueSize, int64(orElse(r.QueueTime, defaultQueueTime))
+	a.size, a.wait = r.QueueSize, orElse(r.QueueTime, defaultQueueTime)
 	a.failed, a.removed = r.Error != nil, false
 	var closed []*upstream
 	for _, p := range a.processes {
@@ -288,7 +288,7 @@ func (a *app) sweep(now int64) {
 	defer a.mu.Unlock()
 	for w := a.queue.first; w != nil; {
 		next := w.next
-		if now-w.since > a.wait {
+		if now >= w.since+int64(a.wait) {
 			a.queue.remove(w)
 			a.reject()
 			w.answer(nil, nil, errQueueTime)

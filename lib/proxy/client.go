@@ -118,6 +118,9 @@ func (c *client) publish(x *exchange) {
 // that what was sent last arrives.
 func (c *client) linger() {
 	c.closeWrite()
+	if c.proxy.stopping.Load() {
+		return
+	}
 	c.rearm() // a reader may have been interrupted
 	c.holdRead(lingerTime)
 	b := takeBuffer(medium)

@@ -32,6 +32,10 @@ func newClock(tick time.Duration, also func(int64)) *clock {
 	return &clock{tick: tick, start: time.Now(), also: also, wake: make(chan struct{}, 1)}
 }
 
+// after is the time at which a wait of d that begins now has lasted that long
+// for sure.
+func (k *clock) after(d time.Duration) int64 { return k.now.Load() + int64(d+k.tick) }
+
 // run ticks until ctx ends, and rests while there is no connection.
 func (k *clock) run(ctx context.Context) {
 	ticker := time.NewTicker(k.tick)

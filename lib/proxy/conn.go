@@ -112,7 +112,7 @@ func (c *conn) expire(now int64) {
 // holdRead bounds all reads until releaseRead together.
 func (c *conn) holdRead(wait time.Duration) {
 	c.hold = true
-	c.readBy.Store(c.clock.now.Load() + int64(wait))
+	c.readBy.Store(c.clock.after(wait))
 }
 
 func (c *conn) releaseRead() error {
@@ -123,7 +123,7 @@ func (c *conn) releaseRead() error {
 // extendRead starts the wait of a reader anew, from another goroutine.
 func (c *conn) extendRead() {
 	if v := c.readBy.Load(); v > 0 {
-		c.readBy.CompareAndSwap(v, c.clock.now.Load()+int64(c.readWait))
+		c.readBy.CompareAndSwap(v, c.clock.after(c.readWait))
 	}
 }
 
@@ -212,7 +212,7 @@ func (c *conn) tryRead(fd uintptr) bool {
 		c.lazy = nil
 	}
 	if c.readBy.Load() == 0 {
-		c.readBy.Store(c.clock.now.Load() + int64(c.readWait))
+		c.readBy.Store(c.clock.after(c.readWait))
 	}
 	return false
 }
@@ -241,7 +241,7 @@ func (c *conn) tryWrite(fd uintptr) bool {
 		n, errno := t.send(fd)
 		if errno == syscall.EAGAIN {
 			if c.writeBy.Load() == 0 {
-				c.writeBy.Store(c.clock.now.Load() + int64(c.writeWait))
+				c.writeBy.Store(c.clock.after(c.writeWait))
 			}
 			return false
 		}
@@ -250,7 +250,7 @@ func (c *conn) tryWrite(fd uintptr) bool {
 		}
 		if c.writeBy.Load() > 0 {
 			// It moves: the wait starts anew.
-			c.writeBy.Store(c.clock.now.Load() + int64(c.writeWait))
+			c.writeBy.Store(c.clock.after(c.writeWait))
 		}
 		t.n += n
 		m := min(n, len(t.p))
@@ -270,17 +270,6 @@ func (c *conn) gone() (end, broken bool) {
 		broken = errno != 0 && errno != syscall.EAGAIN
 	})
 	return end, broken || err != nil
-}
-
-// idle reports whether c is open and has nothing to read.
-func (c *conn) idle() bool {
-	quiet := false
-	err := c.raw.Control(func(fd uintptr) {
-		var one [1]byte
-		_, errno := receive(fd, one[:], syscall.MSG_PEEK)
-		quiet = errno == syscall.EAGAIN
-	})
-	return quiet && err == nil
 }
 
 // closeWrite ends the sending side.

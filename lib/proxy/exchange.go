@@ -221,7 +221,7 @@ func (x *exchange) acquire(retried bool) error {
 	p, a := x.client.proxy, x.mount.app
 	x.phase.Store(queued)
 	if !retried {
-		x.waiter.since = p.clock.now.Load()
+		x.waiter.since = p.clock.after(0)
 	}
 	proc, up, err := a.acquire(&x.waiter, retried)
 	if err != nil {
@@ -229,8 +229,7 @@ func (x *exchange) acquire(retried bool) error {
 	}
 	x.process = proc
 	x.target.Store(proc)
-	now := p.clock.now.Load()
-	for up != nil && !up.usable(now, x.repeatable()) {
+	for up != nil && !up.quiet() {
 		up.close()
 		up = a.another(proc)
 	}
@@ -297,6 +296,8 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 	switch {
 	case errors.Is(err, errGone):
 		return false, false
+	case errors.Is(err, errStopping):
+		return false, x.fail(503, "The server went away before the application answered.")
 	case errors.Is(err, errTimeout):
 		return false, x.fail(504, "The application did not answer in time.")
 	case errors.As(err, &bad):

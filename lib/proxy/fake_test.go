@@ -23,7 +23,7 @@ import (
 )
 
 // patience bounds every wait of a test.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // A fake is an application process: it accepts on a unix socket, reads
 // requests in one of the two protocols, and lets a function answer.
@@ -35,6 +35,8 @@ type fake struct {
 	requests atomic.Int64
 	bytes    atomic.Int64 // read
 	conns    sync.Map
+	killed   chan struct{} // closed by kill
+	once     sync.Once
 }
 
 // A call is one request that came to a fake.
@@ -103,7 +105,7 @@ func start(t testing.TB, proto string, concurrency int, answer answer) *fake {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{listener: l, route: protocol.RouteProcess{
+	f := &fake{listener: l, killed: make(chan struct{}), route: protocol.RouteProcess{
 		ID: fmt.Sprintf("p%03d", fakes.Add(1)), PID: 1, Address: "unix:" + path, DataProtocol: proto, Concurrency: concurrency,
 	}}
 	var wg sync.WaitGroup
@@ -130,6 +132,7 @@ func start(t testing.TB, proto string, concurrency int, answer answer) *fake {
 
 // kill closes everything, as the death of the process would.
 func (f *fake) kill() {
+	f.once.Do(func() { close(f.killed) })
 	f.listener.Close()
 	f.conns.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
 }

@@ -51,7 +51,8 @@ type Proxy struct {
 	Config
 
 	index    atomic.Pointer[index]
-	draining atomic.Bool
+	draining atomic.Bool // no new clients
+	stopping atomic.Bool // the drain has lasted too long
 	clock    *clock
 	dates    dates
 	report   chan struct{} // has room for one: a report is due
@@ -203,17 +204,25 @@ func (p *Proxy) drain() {
 	}
 }
 
+// lastWords is how long clients have to take the answer that the server goes
+// away.
+const lastWords = time.Second
+
 // cutOff ends what outlasted the drain.
 func (p *Proxy) cutOff() {
+	p.stopping.Store(true)
 	for _, a := range p.allApps() {
 		a.stop()
 	}
 	cut := 0
 	p.clock.each(func(c *conn) {
-		if c.client != nil {
-			cut++
+		if c.client == nil {
+			c.interrupt()
+			return
 		}
-		c.interrupt()
+		cut++
+		_ = c.nc.SetReadDeadline(past) // closed is as good
+		_ = c.nc.SetWriteDeadline(time.Now().Add(lastWords))
 	})
 	slog.Warn("drain timed out", "connections", cut)
 }

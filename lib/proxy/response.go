@@ -82,13 +82,9 @@ const lookEvery = time.Second
 func (x *exchange) readUpstream(size int) (*buffer, int, error) {
 	up, clock := x.up, x.client.proxy.clock
 	limit := x.mount.readTimeout
-	if limit <= lookEvery {
-		up.readWait = limit
-		return up.readLazily(size)
-	}
-	up.readWait = lookEvery
+	up.readWait = min(limit, lookEvery)
 	b, n, err := up.readLazily(size)
-	for since := clock.now.Load() - int64(lookEvery); err == errTimeout; {
+	for since := clock.now.Load() - int64(up.readWait); err == errTimeout; {
 		since = max(since, x.upload.moved.Load())
 		if x.upload.failed() || time.Duration(clock.now.Load()-since) >= limit {
 			return nil, 0, errTimeout
@@ -97,6 +93,9 @@ func (x *exchange) readUpstream(size int) (*buffer, int, error) {
 			return nil, 0, err
 		}
 		up.rearm()
+		if x.client.proxy.stopping.Load() {
+			return nil, 0, errStopping
+		}
 		b, n, err = up.readLazily(size)
 	}
 	return b, n, err
@@ -176,6 +175,7 @@ func (x *exchange) appendResponse(b []byte, framing http1.BodyKind) []byte {
 // appendConnection says whether the connection goes on, where the client
 // could not know.
 func (x *exchange) appendConnection(b []byte) []byte {
+	x.closing = x.closing || x.client.proxy.draining.Load()
 	switch {
 	case x.closing:
 		return append(b, "Connection: close\r\n"...)

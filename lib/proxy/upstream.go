@@ -19,10 +19,6 @@ const (
 	// before. Our own adapters keep theirs.
 	httpIdle    = 1500 * time.Millisecond
 	sessionIdle = time.Minute
-
-	// freshFor is how long a connection needs no look whether it is still
-	// open.
-	freshFor = 500 * time.Millisecond
 )
 
 // errFull says that the backlog of a process's unix socket is full.
@@ -33,6 +29,9 @@ type upstream struct {
 	conn
 	idleSince int64 // in the clock's time
 	reused    bool  // an earlier session used it
+
+	peekFn func(uintptr) // tryPeek, made once
+	calm   bool          // its result
 }
 
 // dial connects to p. It does not wait for the process to accept.
@@ -50,19 +49,24 @@ func (p *Proxy) dial(t *process) (*upstream, error) {
 		return nil, err
 	}
 	u := &upstream{}
-	u.writeWait = p.Timeouts.Write
+	u.writeWait, u.peekFn = p.Timeouts.Write, u.tryPeek
 	if err := u.open(nc, p.clock); err != nil {
 		return nil, err
 	}
 	return u, nil
 }
 
-// usable reports whether a connection that was idle can carry another
-// request. A request that could not be sent again takes no old one.
-func (u *upstream) usable(now int64, idempotent bool) bool {
-	age := time.Duration(now - u.idleSince)
-	if age < freshFor && idempotent {
-		return true
-	}
-	return u.idle()
+// quiet reports whether u, which was idle, can carry another request: it is
+// open, and the process has sent nothing that nobody asked for, which would
+// be taken for the next answer.
+func (u *upstream) quiet() bool {
+	u.calm = false
+	err := u.raw.Control(u.peekFn)
+	return u.calm && err == nil
+}
+
+func (u *upstream) tryPeek(fd uintptr) {
+	var one [1]byte
+	_, errno := receive(fd, one[:], syscall.MSG_PEEK)
+	u.calm = errno == syscall.EAGAIN
 }

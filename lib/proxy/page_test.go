@@ -1,0 +1,70 @@
+package proxy
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"passenger/lib/protocol"
+)
+
+func TestPagesComeInTheFormAskedFor(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{}, route())
+	s.set()
+	p := s.dial()
+	for accept, kind := range map[string]string{
+		"": "text/html; charset=utf-8", "*/*": "text/html; charset=utf-8", "text/html,application/json;q=0.9": "text/html; charset=utf-8",
+		"application/json": "application/json", "application/json, text/plain, */*": "application/json", "text/plain": "text/plain; charset=utf-8",
+	} {
+		r := p.send("GET / HTTP/1.1\r\nHost: a\r\nAccept: " + accept + "\r\n\r\n").receive("GET")
+		if r.Status != 404 || r.Header.Get("Content-Type") != kind || r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("Date") == "" {
+			t.Errorf("%s: got %+v", accept, r)
+		}
+		if !strings.Contains(r.Body, "No application is configured") {
+			t.Errorf("%s: got %q", accept, r.Body)
+		}
+		if kind == "application/json" {
+			var v struct {
+				Status int
+				ID     string `json:"request_id"`
+			}
+			if err := json.Unmarshal([]byte(r.Body), &v); err != nil || v.Status != 404 || len(v.ID) != 32 {
+				t.Errorf("got %q, %v", r.Body, err)
+			}
+		}
+	}
+	if r := p.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n").receive("HEAD"); r.Status != 404 || r.Header.Get("Content-Length") == "0" || r.Body != "" {
+		t.Errorf("got %+v", r)
+	}
+	if r := p.get("/"); r.Status != 404 {
+		t.Errorf("got %+v behind a HEAD", r)
+	}
+}
+
+// A page shows the ID that the app's log would have, and escapes it.
+func TestPagesNameTheRequest(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{}, route())
+	s.set()
+	p := dialPeer(t, "unix", s.unix).send("GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: shop-17\r\n\r\n")
+	if r := p.receive("GET"); !strings.Contains(r.Body, "Request ID: shop-17") {
+		t.Errorf("got %q", r.Body)
+	}
+	p.send("GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: <b>\r\n\r\n")
+	if r := p.receive("GET"); strings.Contains(r.Body, "<b>") {
+		t.Errorf("got %q", r.Body)
+	}
+}
+
+func TestNoTableYet(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	s.index.Store(newIndex(&protocol.Routes{}, nil))
+	if r := s.dial().get("/"); r.Status != 503 || r.Header.Get("Retry-After") == "" {
+		t.Errorf("got %+v", r)
+	}
+	if s.healthy() == nil {
+		t.Error("it says that it is fit to serve")
+	}
+}

@@ -1,0 +1,186 @@
+package proxy
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"passenger/lib/control"
+	"passenger/lib/protocol"
+	"passenger/lib/unixsock"
+)
+
+// A fakePool publishes tables and collects reports.
+type fakePool struct {
+	feed    control.Feed[protocol.Routes]
+	reports chan protocol.ProxyReport
+	path    string
+}
+
+func newFakePool(t *testing.T) *fakePool {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return &fakePool{reports: make(chan protocol.ProxyReport, 1000), path: filepath.Join(dir, "s")}
+}
+
+// run serves until the function returned is called.
+func (f *fakePool) run(t *testing.T) (stop func()) {
+	t.Helper()
+	l, err := unixsock.Listen(f.path, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &control.Server{Program: "passenger-pool", Release: "test"}
+	s.HandleFeed(protocol.PathRoutes, &f.feed)
+	s.Handle("PUT "+protocol.PathProxies+"/{id}", func(r *http.Request) (any, error) {
+		var rep protocol.ProxyReport
+		if err := control.Decode(r, &rep); err != nil {
+			return nil, err
+		}
+		f.reports <- rep
+		return nil, nil
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.Serve(ctx, l); err != nil {
+			t.Error(err)
+		}
+	})
+	return func() { cancel(); wg.Wait(); os.Remove(f.path) }
+}
+
+func (f *fakePool) publish(version uint64, routes ...protocol.Route) {
+	f.feed.Set(protocol.Routes{Version: version, Apps: routes})
+}
+
+// until returns the first report that ok accepts.
+func (f *fakePool) until(t *testing.T, what string, ok func(protocol.ProxyReport) bool) protocol.ProxyReport {
+	t.Helper()
+	for {
+		if r := within(t, f.reports, what); ok(r) {
+			return r
+		}
+	}
+}
+
+func TestProxyFollowsThePoolAndGoesOnWithoutIt(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{})
+	pool := newFakePool(t)
+	stop := pool.run(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	client := control.NewClient(pool.path, "passenger-proxy", "test")
+	wg.Go(func() { s.Follow(ctx, client) })
+	wg.Go(func() { s.Report(ctx, client, "1-test") })
+
+	first := start(t, "session", 1, say("first"))
+	pool.publish(11, route(first))
+	began := time.Now()
+	pool.until(t, "a report of the new table", func(r protocol.ProxyReport) bool { return r.RoutesVersion == 11 && r.PID == os.Getpid() })
+	if took := time.Since(began); took > reportEvery/2 {
+		t.Errorf("the report took %v", took)
+	}
+	p := s.dial()
+	if r := p.get("/"); r.Body != "first" {
+		t.Errorf("got %+v", r)
+	}
+	stop()
+	for range 5 {
+		if r := p.get("/"); r.Body != "first" {
+			t.Errorf("without a pool: got %+v", r)
+		}
+	}
+	second := start(t, "session", 1, say("second"))
+	stop = pool.run(t)
+	pool.publish(12, route(second))
+	pool.until(t, "a report after the pool is back", func(r protocol.ProxyReport) bool { return r.RoutesVersion == 12 })
+	if r := p.get("/"); r.Body != "second" {
+		t.Errorf("got %+v", r)
+	}
+	cancel()
+	pool.until(t, "the last word", func(r protocol.ProxyReport) bool { return r.Leaving })
+	wg.Wait()
+	stop()
+}
+
+func TestQueuesAreReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{}, route())
+	pool := newFakePool(t)
+	defer pool.run(t)()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Report(ctx, control.NewClient(pool.path, "passenger-proxy", "test"), "1-test") })
+	within(t, pool.reports, "a first report")
+	eventually(t, "quiet", func() bool {
+		for len(pool.reports) > 0 {
+			<-pool.reports
+		}
+		return len(s.report) == 0
+	})
+	began := time.Now()
+	s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	pool.until(t, "a report of the queue", func(r protocol.ProxyReport) bool { return r.Apps["app"].Queued == 1 })
+	if took := time.Since(began); took > reportEvery/2 {
+		t.Errorf("the report took %v", took)
+	}
+	cancel()
+	wg.Wait()
+}
+
+func TestRequestsInFlightAreListed(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	f := start(t, "session", 1, g.answer)
+	s := serve(t, Config{}, route(f))
+	s.dial().send("GET /one?q HTTP/1.1\r\nHost: a.test\r\n\r\n")
+	within(t, g.came, "the call")
+	s.dial().send("POST /two HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\n\r\nx")
+	eventually(t, "its place", func() bool { return s.queued() == 1 })
+	list := s.requests()
+	if len(list) != 2 {
+		t.Fatalf("got %+v", list)
+	}
+	one, two := list[0], list[1]
+	if one.Method != "GET" || one.Path != "/one" || one.Host != "a.test" || one.Phase != "waiting" || one.App != "app" ||
+		one.ProcessID != f.route.ID || one.PID != 1 || one.Client != "127.0.0.1" || len(one.ID) != 32 || one.Age <= 0 {
+		t.Errorf("got %+v", one)
+	}
+	if two.Method != "POST" || two.Phase != "queued" || two.ProcessID != "" {
+		t.Errorf("got %+v", two)
+	}
+	g.open()
+	eventually(t, "none", func() bool { return len(s.requests()) == 0 })
+}
+
+func TestLastTableIsRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := New(Config{Timeouts: quick})
+	if err := p.LoadRoutes(filepath.Join(dir, "none.json")); err != nil || p.index.Load().version != 0 {
+		t.Errorf("a missing file: got %v", err)
+	}
+	path := filepath.Join(dir, "routes.json")
+	if err := os.WriteFile(path, []byte(`{"version": 7, "apps": [{"app": "a", "base_uri": "/", "later": {}}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.LoadRoutes(path); err != nil || p.index.Load().version != 7 {
+		t.Errorf("got %v, version %d", err, p.index.Load().version)
+	}
+	if err := os.WriteFile(path, []byte(`{"version": 8, "apps": [`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.LoadRoutes(path); err == nil || p.index.Load().version != 7 {
+		t.Errorf("half a file: got %v, version %d", err, p.index.Load().version)
+	}
+}

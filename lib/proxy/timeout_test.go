@@ -1,0 +1,191 @@
+package proxy
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// short are timeouts of which one is short.
+func short(set func(*Timeouts)) Config {
+	t := quick
+	set(&t)
+	return Config{Timeouts: t}
+}
+
+const brief = 50 * time.Millisecond
+
+func TestSlowHeadersAreRefused(t *testing.T) {
+	t.Parallel()
+	f := start(t, "http", 0, say("no"))
+	s := serve(t, short(func(t *Timeouts) { t.Header = brief }), route(f))
+	for _, text := range []string{"G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: "} {
+		p := s.dial().send(text)
+		stop := make(chan struct{})
+		go func() { // it trickles, which is no excuse
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(brief / 10):
+					io.WriteString(p.Conn, "a")
+				}
+			}
+		}()
+		if r := p.receive("GET"); r.Status != 408 || !r.Close {
+			t.Errorf("%q: got %+v", text, r)
+		}
+		close(stop)
+		p.Close()
+	}
+	if f.accepted.Load() != 0 {
+		t.Error("a half request reached the app")
+	}
+}
+
+func TestStalledBodiesAreRefused(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		s := serve(t, short(func(t *Timeouts) { t.Body = brief }), route(start(t, proto, 1, func(c *call) bool {
+			if !strings.HasPrefix(c.body(), "error") {
+				t.Error("the app got a whole body")
+			}
+			return false
+		})))
+		for _, head := range []string{"Content-Length: 10", "Content-Length: 100000", "Transfer-Encoding: chunked"} {
+			p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\n" + head + "\r\n\r\n5\r\nh")
+			if r := p.receive("POST"); r.Status != 408 || !r.Close {
+				t.Errorf("%s: got %+v", head, r)
+			}
+		}
+	})
+}
+
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	t.Parallel()
+	s := serve(t, short(func(t *Timeouts) { t.Idle = brief }), route(start(t, "http", 0, say("ok"))))
+	s.dial().closed()
+	p := s.dial()
+	for range 3 {
+		if r := p.get("/"); r.Body != "ok" {
+			t.Errorf("got %+v", r)
+		}
+	}
+	p.closed()
+	eventually(t, "no connection", func() bool { return s.connections() == 0 })
+}
+
+func TestSilentAppsAreGivenUp(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		f := start(t, proto, 1, func(c *call) bool {
+			c.reply("%s", map[string]string{"/first": "", "/head": "HTTP/1.1 200", "/body": "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"}[c.Target])
+			io.Copy(io.Discard, c.In) // until the proxy closes
+			return false
+		})
+		r := route(f)
+		r.ReadTimeout = brief.Seconds()
+		s := serve(t, Config{}, r)
+		for _, path := range []string{"/first", "/head"} {
+			p := s.dial()
+			for range 2 {
+				if got := p.get(path); got.Status != 504 || got.Close {
+					t.Errorf("%s: got %+v", path, got)
+				}
+			}
+		}
+		if got := s.dial().get("/body"); got.Err == nil || got.Body != "hello" {
+			t.Errorf("got %q, %v", got.Body, got.Err)
+		}
+		eventually(t, "no session", func() bool { return s.inFlight(f) == 0 && f.open.Load() == 0 })
+	})
+}
+
+// A long silence is interrupted to look after the client, without a loss.
+func TestLongWaitsSurviveLooks(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		g := newGate()
+		f := start(t, proto, 1, func(c *call) bool {
+			g.came <- c
+			<-g.pass
+			c.reply("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+			<-g.pass
+			c.reply("hello")
+			return true
+		})
+		s := serve(t, Config{}, route(f))
+		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		within(t, g.came, "the call")
+		begin := s.clock.now.Load()
+		for i := range 2 {
+			eventually(t, "more than a look's time", func() bool { return s.clock.now.Load() > begin+int64(i+1)*int64(lookEvery)*3/2 })
+			g.pass <- true
+		}
+		if r := p.receive("GET"); r.Body != "hellohello" || r.Err != nil {
+			t.Errorf("got %+v", r)
+		}
+	})
+}
+
+// An app learns that its client is gone though it has nothing to write.
+func TestAppLearnsThatItsClientIsGone(t *testing.T) {
+	t.Parallel()
+	came, left := make(chan bool, 2), make(chan bool, 2)
+	f := start(t, "http", 0, func(c *call) bool {
+		came <- true
+		io.Copy(io.Discard, c.In)
+		left <- true
+		return false
+	})
+	s := serve(t, Config{}, route(f))
+	for _, how := range []string{"half", "reset"} {
+		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		within(t, came, "the call")
+		if how == "half" {
+			p.Conn.(*net.TCPConn).CloseWrite()
+		} else {
+			p.Conn.(*net.TCPConn).SetLinger(0)
+			p.Close()
+		}
+		within(t, left, "the app sees the end: "+how)
+	}
+}
+
+func TestStalledReadersAreCutOff(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		f := start(t, proto, 1, func(c *call) bool {
+			c.reply("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", 1<<30)
+			for piece := make([]byte, 1<<20); ; {
+				if _, err := c.Conn.Write(piece); err != nil {
+					return false
+				}
+			}
+		})
+		s := serve(t, short(func(t *Timeouts) { t.Write = brief }), route(f))
+		s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		eventually(t, "the session begins", func() bool { return f.requests.Load() == 1 })
+		eventually(t, "the session ends", func() bool { return s.inFlight(f) == 0 && s.connections() == 0 })
+	})
+}
+
+func TestSilentTunnelsEnd(t *testing.T) {
+	t.Parallel()
+	f := start(t, "http", 0, func(c *call) bool {
+		c.reply("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		io.Copy(io.Discard, c.In)
+		return false
+	})
+	r := route(f)
+	r.ReadTimeout = brief.Seconds()
+	s := serve(t, Config{}, r)
+	p := s.dial().send(upgradeHead)
+	if _, err := p.in.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, p.in)
+	eventually(t, "the session ends", func() bool { return s.inFlight(f) == 0 })
+}
