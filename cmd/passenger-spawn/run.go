@@ -42,6 +42,7 @@ func (a appArgs) config() (protocol.AppConfig, error) {
 	return c, app.Validate(c)
 }
 
+// run ignores --state-dir: it has one of its own, for as long as it runs.
 type run struct{ appArgs }
 
 func (r *run) Run(ctx context.Context) error {
@@ -105,13 +106,16 @@ func privateDir() (statedir.Dir, error) {
 	return dir, err
 }
 
-// notReady gives a spawn error its exit status, hint and report.
+// notReady gives a spawn error its exit status, hint and report. What the app
+// wrote stands above it on stderr already.
 func notReady(err error) error {
 	var se *protocol.SpawnError
 	if !errors.As(err, &se) {
 		return err
 	}
-	return &cli.Error{Err: se, Status: cli.NotReady, Hint: se.Advice, Body: spawn.Report(se)}
+	shown := *se
+	shown.Output = nil
+	return &cli.Error{Err: se, Status: cli.NotReady, Hint: se.Advice, Body: spawn.Report(&shown)}
 }
 
 type detect struct{ appArgs }

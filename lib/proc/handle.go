@@ -44,10 +44,11 @@ func Open(id Identity) (*Handle, error) {
 // Identity is who the handle refers to.
 func (h *Handle) Identity() Identity { return h.id }
 
-// Signal sends sig to the process, or returns ErrGone.
+// Signal sends sig to the process, or returns ErrGone; also once the handle is
+// closed.
 func (h *Handle) Signal(sig unix.Signal) error {
 	err := h.control(func(fd int) error { return unix.PidfdSendSignal(fd, sig, nil, 0) })
-	if errors.Is(err, unix.ESRCH) {
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrClosed) {
 		return ErrGone
 	}
 	return err

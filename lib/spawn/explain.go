@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"strings"
 	"syscall"
 	"time"
@@ -45,7 +44,6 @@ func (a *attempt) explain(cause error) error {
 		report: reportOf(failed), interpreter: interpreterOf(a.plan),
 	})
 	e.Category, e.Summary, e.Advice = d.category, fmt.Sprintf("cannot spawn app %q: %s", a.req.App, d.summary), d.advice
-	slog.Error("process not ready", "app", a.req.App, "category", e.Category, "err", d.summary)
 	return e
 }
 

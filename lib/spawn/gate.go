@@ -83,6 +83,7 @@ func PassGate(change proc.Change, args []string) error {
 	}
 	err := change.Apply()
 	if err == nil {
+		proc.UnignoreSignals()
 		env := append(os.Environ(), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
 		err = proc.Exec(args, env)
 	}

@@ -3,6 +3,7 @@ package spawn
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"passenger/lib/control"
@@ -27,6 +28,10 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 			return nil, err
 		}
 		record, err := s.Spawn(ctx, req)
+		var se *protocol.SpawnError
+		if errors.As(err, &se) {
+			slog.Error("process not ready", "app", se.App, "category", se.Category, "err", se.Summary)
+		}
 		return record, asReply(err)
 	})
 	server.Handle("DELETE "+protocol.PathProcesses+"/{id}", func(r *http.Request) (any, error) {
