@@ -36,6 +36,7 @@ func (p *Pool) enter(now time.Time, q *process, phase protocol.State) {
 	}
 	if phase == protocol.Ready {
 		q.app.grown = true
+		q.app.demand = demand{} // it may take what waited; the next report tells
 		q.traffic.used = now
 	}
 	if q.record.Address != "" {

@@ -1,0 +1,121 @@
+package pool
+
+import (
+	"testing"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// draining makes a world in which p001 is to go.
+func draining(t *testing.T, prepare func(w *world)) *world {
+	w := serving(t, roomy, settings("shop", 1, 0))
+	prepare(w)
+	w.p.Remove("shop")
+	w.decide()
+	return w
+}
+
+func TestDrainWaits(t *testing.T) {
+	t.Parallel()
+	w := draining(t, func(w *world) { w.inFlight("p001", 2); w.lagging = true })
+	w.want("shop", "1:draining")
+	w.inFlight("p001", 0)
+	w.want("shop", "1:draining") // the proxy may send it one more
+	w.lagging = false
+	w.inFlight("p001", 1)
+	w.want("shop", "1:draining")
+	w.inFlight("p001", 0)
+	w.want("shop", "1:stopping")
+}
+
+func TestDrainWaitsForAllProxies(t *testing.T) {
+	t.Parallel()
+	w := draining(t, func(w *world) {
+		w.p.Reported(w.now, "second", protocol.ProxyReport{Processes: map[string]protocol.ProcessReport{"p001": {InFlight: 1}}})
+	})
+	w.reports()
+	w.want("shop", "1:draining")
+	w.p.Reported(w.now, "second", protocol.ProxyReport{Leaving: true})
+	w.decide()
+	w.want("shop", "1:stopping")
+}
+
+func TestDrainEndsAtItsDeadline(t *testing.T) {
+	t.Parallel()
+	w := draining(t, func(w *world) { w.inFlight("p001", 1) })
+	w.pass(30*time.Second - time.Millisecond)
+	w.want("shop", "1:draining")
+	w.pass(time.Millisecond)
+	w.want("shop", "1:stopping")
+}
+
+func TestDrainDoesNotWaitForASilentProxy(t *testing.T) {
+	t.Parallel()
+	w := draining(t, func(w *world) { w.inFlight("p001", 1) })
+	w.proxied = false
+	w.pass(protocol.ReportExpiry)
+	w.want("shop", "1:stopping")
+}
+
+func TestDrainWithoutAProxyIsOverAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	w.p.Put(settings("shop", 1, 0))
+	w.tell()
+	w.pass(time.Minute)
+	w.ready()
+	w.p.Remove("shop")
+	w.decide()
+	w.want("shop", "1:stopping")
+}
+
+func TestDrainOfAYoungPoolWaitsForProxies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	w.p.Put(settings("shop", 1, 0))
+	w.tell()
+	w.ready()
+	w.p.Remove("shop")
+	w.decide()
+	w.want("shop", "1:draining")
+	w.pass(proxyGrace)
+	w.want("shop", "1:stopping")
+}
+
+func TestStopThatCameToNothingIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := draining(t, func(*world) {})
+	w.useTable()
+	w.want("shop", "1:stopping")
+	w.p.SpawnerLost()
+	w.p.Stopped(w.now, "p001", false)
+	w.stops = nil
+	w.pass(time.Minute)
+	if len(w.stops) > 0 {
+		t.Fatal("stopped while the spawner is down")
+	}
+	w.tell()
+	w.stopped()
+	w.want("shop", "none")
+	if len(w.removed) != 1 {
+		t.Errorf("removed: %v", w.removed)
+	}
+}
+
+func TestStopOvertakesStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	w.p.Put(settings("shop", 1, 0))
+	w.tell()
+	w.p.Remove("shop")
+	w.decide()
+	w.want("shop", "1:stopping")
+	w.p.Stopped(w.now, "p001", true) // the spawner did not know it yet
+	w.stops = nil
+	w.decide()
+	w.ready()
+	w.want("shop", "1:stopping")
+	w.stopped()
+	w.want("shop", "none")
+}

@@ -1,0 +1,251 @@
+package pool
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"passenger/lib/protocol"
+)
+
+func TestPoolAdoptsWhatRuns(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 2, 0)
+	w := serving(t, roomy, c)
+	before := w.routes
+	w.crash(c)
+	if len(w.starts) > 0 || w.routes != before {
+		t.Fatal("acted before it heard the spawner")
+	}
+	w.pass(time.Minute)
+	if len(w.starts) > 0 || w.routes != before {
+		t.Fatal("acted after a minute without the spawner")
+	}
+	w.tell()
+	w.want("shop", "1:ready 1:ready")
+	if len(w.starts) > 0 || w.routes != before {
+		t.Fatalf("%d starts, table %v", len(w.starts), w.routes)
+	}
+}
+
+func TestPoolAdoptsWithoutATable(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 1, 0)
+	w := serving(t, roomy, c)
+	w.restart(c, false)
+	w.run()
+	w.routes = nil
+	w.crash(c)
+	w.tell()
+	w.want("shop", "2:ready")
+	w.wantRoute("shop", "p002")
+	if got := w.view("shop").Generation; got != 2 {
+		t.Errorf("generation %d, want 2", got)
+	}
+}
+
+func TestPoolReplacesWhatDiedMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 2, 0)
+	w := serving(t, roomy, c)
+	w.crash(c)
+	delete(w.list, "p001")
+	w.tell()
+	w.want("shop", "1:ready 1:starting")
+	w.wantRoute("shop", "p002")
+}
+
+func TestVersionsRiseOverRestarts(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 1, 0)
+	w := serving(t, roomy, c)
+	old := *w.routes
+	w.p.Remove("shop") // the table is published but not written
+	w.decide()
+	lost := w.routes.Version
+	w.routes = &old
+	w.crash(c)
+	w.tell()
+	w.p.Put(settings("blog", 0, 0))
+	w.decide()
+	if w.routes.Version <= lost {
+		t.Errorf("version %d after %d, which proxies have", w.routes.Version, lost)
+	}
+	w.p.Reported(w.now, "proxy", protocol.ProxyReport{RoutesVersion: 5000})
+	w.decide()
+	if w.routes.Version <= 5000 {
+		t.Errorf("version %d, and a proxy has 5000", w.routes.Version)
+	}
+}
+
+func TestDrainingGoesOnAfterTheDeathOfThePool(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 1, 0)
+	w := serving(t, roomy, c)
+	w.inFlight("p001", 1)
+	w.restart(c, false)
+	w.ready()
+	w.wantRoute("shop", "p001(draining) p002")
+	w.crash(c)
+	w.tell()
+	w.reports()
+	w.want("shop", "1:draining 2:ready")
+	w.inFlight("p001", 0)
+	w.want("shop", "1:stopping 2:ready")
+}
+
+func TestProcessesOfAppsNoLongerConfiguredGo(t *testing.T) {
+	t.Parallel()
+	shop, blog := settings("shop", 1, 0), settings("blog", 1, 0)
+	w := serving(t, roomy, shop, blog)
+	w.crash(shop)
+	w.wantRoute("blog", "p001") // until the spawner is heard
+	w.tell()
+	w.reports()
+	w.wantRoute("blog", "none")
+	w.run()
+	w.want("blog", "none")
+	w.want("shop", "1:ready")
+}
+
+func TestAppsWhoseSettingsCannotBeReadAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	shop, blog := settings("shop", 1, 0), settings("blog", 1, 0)
+	w := serving(t, roomy, shop, blog)
+	w.starts, w.stops = nil, nil
+	w.p = w.newPool(w.routes)
+	w.p.Put(shop)
+	w.p.Hold(true)
+	w.decide()
+	w.tell()
+	w.reports()
+	w.pass(time.Hour)
+	w.want("blog", "1:ready")
+	w.wantRoute("blog", "p001")
+	w.p.Put(blog) // mended
+	w.p.Hold(false)
+	w.decide()
+	w.want("blog", "1:ready")
+}
+
+func TestTableSurvivesItsFile(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 1, 0)
+	c.ServerNames = []string{"shop.example.com"}
+	w := serving(t, roomy, c)
+	b, err := json.Marshal(w.routes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read protocol.Routes
+	if err := json.Unmarshal(b, &read); err != nil {
+		t.Fatal(err)
+	}
+	w.p = w.newPool(&read)
+	w.p.Put(c)
+	w.tell()
+	if w.last.Routes != nil {
+		t.Errorf("published again:\n%s", cmp.Diff(&read, w.last.Routes))
+	}
+}
+
+func TestUnchangedTableIsNotPublished(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 2, 0))
+	n := w.tables
+	w.pass(time.Minute)
+	w.tell()
+	w.inFlight("p001", 1)
+	if w.tables != n {
+		t.Errorf("%d tables, want %d", w.tables, n)
+	}
+}
+
+func TestProcessStaysInTheTableWhileTheSpawnerIsDown(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 1, 0))
+	w.p.SpawnerLost()
+	w.pass(time.Minute)
+	w.wantRoute("shop", "p001")
+	if w.p.Apps(w.now).SpawnerUp {
+		t.Error("the spawner is said to be up")
+	}
+}
+
+func TestLateListDoesNotBringAProcessBack(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 1, 0))
+	late := w.list["p001"]
+	w.p.Remove("shop")
+	w.decide()
+	w.useTable()
+	w.stopped()
+	w.put("p001", late)
+	w.tell()
+	w.want("shop", "none")
+}
+
+func TestProcessStoppedByAnotherIsReplaced(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 1, 0))
+	r := w.list["p001"]
+	r.State = protocol.Stopping
+	w.put("p001", r)
+	w.tell()
+	w.want("shop", "1:stopping 1:starting")
+	w.wantRoute("shop", "p001(draining)")
+}
+
+func TestAppAddedAgainWhileItIsRemoved(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 1, 0)
+	w := serving(t, roomy, c)
+	w.inFlight("p001", 1)
+	w.p.Remove("shop")
+	w.decide()
+	w.wantRoute("shop", "none")
+	w.p.Put(c)
+	w.decide()
+	w.want("shop", "1:draining 1:starting")
+	w.inFlight("p001", 0)
+	w.run()
+	w.want("shop", "1:ready")
+	if len(w.removed) > 0 {
+		t.Errorf("removed: %v", w.removed)
+	}
+}
+
+func TestClashesNameBoth(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t, roomy).p
+	shop := settings("shop", 1, 0)
+	shop.BaseURI, shop.ServerNames = "/", []string{"a.example", "b.example"}
+	p.Put(shop)
+	for _, tt := range []struct {
+		name   string
+		change func(c *protocol.AppConfig)
+		want   string
+	}{
+		{"another name", func(c *protocol.AppConfig) { c.ServerNames = []string{"c.example"} }, ""},
+		{"any host", func(c *protocol.AppConfig) { c.ServerNames = nil }, ""},
+		{"another path", func(c *protocol.AppConfig) { c.BaseURI = "/blog" }, ""},
+		{"a host", func(c *protocol.AppConfig) { c.ServerNames = []string{"b.example"} },
+			`apps "shop" (/srv/shop) and "blog" (/srv/blog) both claim "/" for host "b.example"`},
+		{"the name", func(c *protocol.AppConfig) { c.Name = "shop" },
+			`app "shop" is /srv/shop, and /srv/blog claims the same name`},
+		{"itself", func(c *protocol.AppConfig) { *c = shop }, ""},
+	} {
+		c := settings("blog", 1, 0)
+		c.BaseURI, c.ServerNames = "/", shop.ServerNames
+		tt.change(&c)
+		got := ""
+		if err := p.Check(c); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

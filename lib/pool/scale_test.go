@@ -1,0 +1,243 @@
+package pool
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+func TestMinimumIsStartedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	w.p.Put(settings("shop", 3, 0))
+	w.decide()
+	w.want("shop", "") // nobody knows yet what runs
+	w.tell()
+	w.want("shop", "1:starting 1:starting 1:starting")
+	w.wantRoute("shop", "")
+	w.ready()
+	w.wantRoute("shop", "p001")
+}
+
+func TestStartsAreBoundedPerHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Limits{Processes: 10, Starting: 2})
+	w.p.Put(settings("shop", 5, 0))
+	w.tell()
+	if got := len(w.starts); got != 2 {
+		t.Fatalf("%d start at once, want 2", got)
+	}
+	w.ready()
+	if got := len(w.starts); got != 2 {
+		t.Fatalf("%d start after one was ready, want 2", got)
+	}
+	// A start that hangs waits for something; it keeps no processor busy.
+	w.pass(slowStart)
+	if got := len(w.starts); got != 4 {
+		t.Fatalf("%d start when two hang, want 4", got)
+	}
+}
+
+func TestQueueStartsMore(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name         string
+		most, queued int
+		pool         int
+		want         int // that start
+	}{
+		{"one waits", 0, 1, 6, 1},
+		{"three wait", 0, 3, 6, 3},
+		{"the app's maximum", 3, 9, 6, 2},
+		{"the pool's maximum", 0, 99, 6, 5},
+		{"none waits", 0, 0, 6, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := serving(t, Limits{Processes: tt.pool, Starting: 20}, settings("shop", 1, tt.most))
+			w.queue("shop", tt.queued)
+			if got := len(w.starts); got != tt.want {
+				t.Fatalf("%d start, want %d", got, tt.want)
+			}
+			w.queue("shop", tt.queued) // those that start count
+			if got := len(w.starts); got != tt.want {
+				t.Fatalf("%d start after the same report again, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestQueueOfBeforeTheNewProcessIsNoDemand(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 1, 0))
+	w.queue("shop", 1)
+	w.lagging = true
+	w.ready()
+	w.reports() // the request waits still, in a proxy without p002
+	w.want("shop", "1:ready 1:ready")
+	w.lagging = false
+	w.queue("shop", 1)
+	w.want("shop", "1:ready 1:ready 1:starting")
+}
+
+func TestProcessWithoutLimitNeedsNoSecond(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	w.p.Put(settings("node", 0, 0))
+	w.tell()
+	w.want("node", "")
+	w.queue("node", 50)
+	w.want("node", "1:starting")
+	r := w.next()
+	p := w.become(r.ID, 0)
+	w.p.Spawned(w.now, Spawned{ID: r.ID, Process: &p})
+	w.decide()
+	w.queue("node", 50)
+	w.want("node", "1:ready")
+}
+
+func TestIdleProcessesOverTheMinimumStop(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 1, 0))
+	w.queue("shop", 2)
+	w.queue("shop", 0)
+	w.run()
+	w.want("shop", "1:ready 1:ready 1:ready")
+	w.inFlight("p001", 1)
+	w.inFlight("p002", 1)
+	w.pass(310 * time.Second)
+	w.run()
+	w.wantRoute("shop", "p001 p002") // these two are busy
+	w.inFlight("p001", 0)
+	w.inFlight("p002", 0)
+	w.pass(299 * time.Second)
+	w.wantRoute("shop", "p001 p002")
+	w.pass(10 * time.Second)
+	w.run()
+	w.want("shop", "1:ready")
+	w.pass(time.Hour)
+	w.want("shop", "1:ready")
+}
+
+func TestMinimumOfZeroIsStartedByARequest(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 0, 0))
+	w.want("shop", "")
+	if got := w.view("shop").State; got != protocol.AppIdle {
+		t.Errorf("state is %q, want idle", got)
+	}
+	w.queue("shop", 1)
+	w.want("shop", "1:starting")
+	w.queue("shop", 0)
+	w.run()
+	w.pass(400 * time.Second)
+	w.run()
+	w.want("shop", "")
+}
+
+func TestWaitingAppTakesAnIdleProcessesPlace(t *testing.T) {
+	t.Parallel()
+	w := serving(t, Limits{Processes: 4, Starting: 20}, settings("rich", 1, 0), settings("poor", 0, 0))
+	w.queue("rich", 3)
+	w.queue("rich", 0)
+	w.run()
+	w.want("rich", "1:ready 1:ready 1:ready 1:ready")
+	w.inFlight("p001", 1)
+	w.queue("poor", 2)
+	w.want("rich", "1:ready 1:stopping 1:ready 1:ready")
+	w.want("poor", "")
+	w.stopped()
+	w.want("poor", "1:starting")
+	w.ready()
+	w.queue("poor", 9) // it has one now, and the pool is full
+	w.want("rich", "1:ready 1:ready 1:ready")
+	w.want("poor", "1:ready")
+}
+
+func TestAppAtItsMinimumGivesNothing(t *testing.T) {
+	t.Parallel()
+	w := serving(t, Limits{Processes: 2, Starting: 20}, settings("rich", 2, 0), settings("poor", 0, 0))
+	w.queue("poor", 2)
+	w.pass(time.Minute)
+	w.want("rich", "1:ready 1:ready")
+	w.want("poor", "")
+}
+
+func TestBusyProcessIsNotTaken(t *testing.T) {
+	t.Parallel()
+	w := serving(t, Limits{Processes: 2, Starting: 20}, settings("rich", 1, 0), settings("poor", 0, 0))
+	w.queue("rich", 1)
+	w.queue("rich", 0)
+	w.run()
+	w.inFlight("p001", 1)
+	w.inFlight("p002", 1)
+	w.queue("poor", 1)
+	w.want("rich", "1:ready 1:ready")
+	w.inFlight("p002", 0)
+	w.want("rich", "1:ready 1:stopping")
+}
+
+func TestDrainingCountsInTheLimit(t *testing.T) {
+	t.Parallel()
+	w := serving(t, Limits{Processes: 2, Starting: 20}, settings("old", 2, 0), settings("new", 0, 0))
+	w.inFlight("p001", 1)
+	w.inFlight("p002", 1)
+	w.p.Remove("old")
+	w.decide()
+	w.useTable()
+	w.want("old", "1:draining 1:draining")
+	w.queue("new", 1)
+	w.want("new", "")
+	w.inFlight("p001", 0)
+	w.want("old", "1:stopping 1:draining")
+	w.want("new", "")
+	w.stopped()
+	w.want("new", "1:starting")
+}
+
+func TestLoweredMaximumStopsWhatIsOver(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 1, 0))
+	w.queue("shop", 3)
+	w.queue("shop", 0)
+	w.run()
+	c := settings("shop", 1, 2)
+	w.p.Put(c)
+	w.decide()
+	w.useTable()
+	w.run()
+	w.want("shop", "1:ready 1:ready")
+	if got := w.view("shop").Generation; got != 1 {
+		t.Errorf("generation is %d: a limit needs no new processes", got)
+	}
+}
+
+// BenchmarkDecide is one report of a proxy and what is decided on it, with 200
+// apps of 5 processes.
+func BenchmarkDecide(b *testing.B) {
+	p := New(epoch, Limits{Processes: 2000, Starting: 2000}, Chance{
+		ID: func() string { return fmt.Sprint(time.Now().UnixNano()) }, Jitter: func() float64 { return 0 },
+	}, nil)
+	report := protocol.ProxyReport{Processes: map[string]protocol.ProcessReport{}, Apps: map[string]protocol.AppReport{}}
+	var list protocol.ProcessList
+	for i := range 200 {
+		c := settings(fmt.Sprintf("app%d", i), 0, 0)
+		p.Put(c)
+		report.Apps[c.Name] = protocol.AppReport{Requests: 1}
+		for j := range 5 {
+			id := fmt.Sprintf("p%dx%d", i, j)
+			list.Processes = append(list.Processes, protocol.Process{
+				ID: id, App: c.Name, Generation: 1, State: protocol.Ready, Address: "unix:/" + id, Concurrency: 1,
+			})
+			report.Processes[id] = protocol.ProcessReport{Processed: 1}
+		}
+	}
+	p.Listed(epoch, list)
+	p.Decide(epoch)
+	for b.Loop() {
+		p.Reported(epoch, "proxy", report)
+		p.Decide(epoch)
+	}
+}
