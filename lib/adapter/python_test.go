@@ -119,6 +119,10 @@ def echo(environ, start_response):
     start_response("200 OK", PLAIN)
     return [environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 1 << 30))]
 
+def length(environ, start_response):
+    start_response("200 OK", PLAIN)
+    return [environ["CONTENT_LENGTH"].encode() + b" " + environ["wsgi.input"].read(-1)]
+
 def lines(environ, start_response):
     start_response("200 OK", PLAIN)
     source = environ["wsgi.input"]
@@ -164,6 +168,7 @@ func startPython(t *testing.T, files map[string]string) *process {
 func TestWSGIAnswersAsPEP3333Says(t *testing.T) {
 	t.Parallel()
 	p := startPython(t, map[string]string{"passenger_wsgi.py": checked})
+	long := strings.Repeat("x", 200_000)
 	tests := []struct {
 		request
 		status   int
@@ -191,6 +196,8 @@ func TestWSGIAnswersAsPEP3333Says(t *testing.T) {
 		{request{uri: "/echo", method: "POST", body: "hello"}, 200, "", "chunked", "hello"},
 		{request{uri: "/echo", method: "POST", chunks: []string{"hel", "lo"}}, 200, "", "chunked", "hello"},
 		{request{uri: "/echo", method: "POST", chunks: []string{}}, 200, "0", "", ""},
+		{request{uri: "/length", method: "POST", chunks: []string{"hel", "lo"}}, 200, "", "chunked", "5 hello"},
+		{request{uri: "/length", method: "POST", chunks: []string{long, long}}, 200, "", "chunked", fmt.Sprint(2*len(long), " ", long, long)},
 		{request{uri: "/lines", method: "POST", body: "a\nbbbb\nc\nd"}, 200, "", "chunked", `[b'a\n', b'bbb', [b'b\n', b'c\n', b'd'], b'']`},
 		{request{uri: "/each", method: "POST", chunks: []string{"a\nb", "b\nc"}}, 200, "", "chunked", `[b'a\n', b'bb\n', b'c']`},
 		{request{uri: "/generator", method: "POST", body: "nobody reads it"}, 200, "", "chunked", "one\ntwo\n"},

@@ -137,7 +137,6 @@ class ChunkedBody(Body):
         data = self._connection.read(min(limit, self._left))
         self._left -= len(data)
         if not self._left and self._connection.read_line() != b"\r\n":
-            self._connection.closing = True
             raise ValueError("a chunk of the request body does not end where it says")
         return data
 
@@ -149,8 +148,14 @@ class ChunkedBody(Body):
                 pass  # trailer fields, for which WSGI has no place
             self._ended = True
 
-    def is_in_hand(self):
-        return self._ended
+    def spool(self):
+        """Read all of the body and return it as a file, and its size."""
+        from tempfile import SpooledTemporaryFile
 
-    def skip(self):
-        pass
+        file = SpooledTemporaryFile(_WHOLE)
+        size = 0
+        for data in iter(lambda: self.read(_CHUNK), b""):
+            file.write(data)
+            size += len(data)
+        file.seek(0)
+        return file, size

@@ -38,7 +38,6 @@ class Connection:
                 line, self.rest = self.rest[:end], self.rest[end:]
                 return line
             if len(self.rest) > _CHUNK:
-                self.closing = True
                 raise ValueError("a line of the chunked coding is too long")
             self.rest += self._receive(_CHUNK)
 

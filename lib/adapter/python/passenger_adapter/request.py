@@ -26,8 +26,8 @@ def template():
 
 
 def read(connection, common):
-    """Read a request's head and return its environ, or None if the connection
-    has ended. What came behind the head is in connection.rest.
+    """Read a request's head; return its environ and the body that is still in
+    the connection. Without an environ the connection has ended.
     """
     data = connection.rest or connection.socket.recv(65536)
 
@@ -42,7 +42,7 @@ def read(connection, common):
             raise ValueError("what came is not a request of the session protocol")
         more = connection.socket.recv(65536)
         if not more:
-            return None
+            return None, None
         data += more
 
     fields = iter(data[colon + 1:end].decode("latin-1").split("\0"))
@@ -50,22 +50,25 @@ def read(connection, common):
     environ = common.copy()
     environ.update(zip(fields, fields))
 
+    rest = _NO_BODY
     length = environ["CONTENT_LENGTH"]
     if length != "0":
-        _expect_body(environ, connection, length)
+        rest = _body(environ, connection, length)
     path = environ["PATH_INFO"]
     if "%" in path:
         environ["PATH_INFO"] = unquote(path, "latin-1")
     if "HTTPS" in environ:
         environ["wsgi.url_scheme"] = "https"
-    return environ
+    return environ, rest
 
 
-def _expect_body(environ, connection, length):
+def _body(environ, connection, length):
     if length:
-        environ["wsgi.input"] = body.SizedBody(connection, int(length))
-        return
-    # The length is not known. Frameworks look for the coding where servers
-    # that speak HTTP with them have it.
-    environ["HTTP_TRANSFER_ENCODING"] = environ.pop("TRANSFER_ENCODING")
-    environ["wsgi.input"] = body.ChunkedBody(connection)
+        environ["wsgi.input"] = sized = body.SizedBody(connection, int(length))
+        return sized
+    # WSGI has no body of unknown length: Django, for one, takes it for empty.
+    # So its length is found out before the application sees the request.
+    del environ["TRANSFER_ENCODING"]
+    environ["wsgi.input"], size = body.ChunkedBody(connection).spool()
+    environ["CONTENT_LENGTH"] = str(size)
+    return _NO_BODY

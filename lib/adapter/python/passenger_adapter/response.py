@@ -66,12 +66,12 @@ class Response:
     that can be known, else by the chunked coding.
     """
 
-    __slots__ = ("_connection", "_input", "_is_head", "_status", "_headers", "_sent", "_silent", "_room")
+    __slots__ = ("_connection", "_body", "_is_head", "_status", "_headers", "_sent", "_silent", "_room")
 
-    def __init__(self, connection, environ):
+    def __init__(self, connection, body, is_head):
         self._connection = connection
-        self._input = environ["wsgi.input"]
-        self._is_head = environ["REQUEST_METHOD"] == "HEAD"
+        self._body = body  # of the request
+        self._is_head = is_head
         self._status = None
         self._headers = None
         self._sent = False  # the head is
@@ -190,7 +190,7 @@ class Response:
         else:
             self._room = known if given is None else given
             lines.append("Transfer-Encoding: chunked" if self._room is None else "Content-Length: %d" % self._room)
-        if self._connection.closing or not self._input.is_in_hand():
+        if self._connection.closing or not self._body.is_in_hand():
             self._connection.closing = True
             lines.append("Connection: close")
 
@@ -201,10 +201,6 @@ class Response:
         head = (text + "\r\n\r\n").encode("latin-1")
         self._sent = True
         return head
-
-    def skip_input(self):
-        """Leave the connection at the end of the request."""
-        self._input.skip()
 
     def fail(self, error):
         """Answer for an error that the application raised."""

@@ -76,18 +76,18 @@ class Server:
             self._drop(connection)
 
     def _serve_one(self, connection):
+        environ = None
         try:
-            environ = request.read(connection, self._common)
-        except OSError:
-            environ = None
-        except (ValueError, KeyError) as error:
+            environ, body = request.read(connection, self._common)
+        except ConnectionError:
+            pass  # the client is gone
+        except (OSError, ValueError, KeyError) as error:
             sys.stderr.write("passenger: a request could not be read: %r\n" % error)
-            environ = None
         connection.closing = environ is None or self._stopped_by is not None
         if environ is None:
             return
 
-        answer = response.Response(connection, environ)
+        answer = response.Response(connection, body, environ["REQUEST_METHOD"] == "HEAD")
         result = None
         try:
             result = self._application(environ, answer.start)
@@ -100,7 +100,7 @@ class Server:
                 result.close()
             except BaseException as error:
                 load.print_backtrace(error)
-        answer.skip_input()
+        body.skip()
 
     def _drop(self, connection):
         descriptor = connection.socket.fileno()
