@@ -63,12 +63,6 @@ func readOutput(path, prefix string, sink io.Writer) (*output, error) {
 	return o, nil
 }
 
-// writer opens the FIFO for the process to write to: read-write, so that it
-// never breaks for want of a reader.
-func (o *output) writer() (*os.File, error) {
-	return os.OpenFile(o.fifo.Name(), os.O_RDWR|unix.O_NOFOLLOW, 0)
-}
-
 func (o *output) run() {
 	defer close(o.done)
 	defer o.fifo.Close()
