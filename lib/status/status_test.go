@@ -200,7 +200,7 @@ func TestUnits(t *testing.T) {
 		"0s": span(0), "0.3s": span(0.26), "59s": span(59.99), "1m": span(60), "3h 12m": span(11520), "2d 1h": span(49*3600 + 1),
 		"-": size(-1), "0.0 MiB": size(0), "9.9 MiB": size(10_420_000), "10 MiB": size(10_450_000), "12.0 GiB": size(12 << 30),
 		"0": count(0), "999": count(999), "1,000": count(1000), "1,234,567": count(1234567),
-		"never": ago(now, time.Time{}), "now": ago(now, now.Add(-time.Millisecond)), "4s ago": ago(now, now.Add(-4500*time.Millisecond)),
+		"never": ago(now, time.Time{}), "just now": ago(now, now.Add(-time.Millisecond)), "4s ago": ago(now, now.Add(-4500*time.Millisecond)),
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -40,7 +40,7 @@ func ago(now, t time.Time) string {
 	if d := now.Sub(t); d >= time.Second {
 		return span(d.Truncate(time.Second).Seconds()) + " ago"
 	}
-	return "now"
+	return "just now"
 }
 
 // size writes bytes in MiB, with a digit after the point below ten.
