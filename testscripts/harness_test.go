@@ -86,6 +86,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"load-start":  cmdLoadStart,
 	"load-stop":   cmdLoadStop,
 	"check-app":   cmdCheckApp,
+	"exits":       cmdExits,
+	"port":        cmdPort,
 }
 
 // setup gives each script a state directory of its own, with a path short
@@ -105,8 +107,10 @@ func setup(env *testscript.Env) error {
 	env.Setenv("PASSENGER_STATE_DIR", w.state)
 	env.Setenv("APPS", apps)
 	env.Setenv("STATE", w.state)
+	env.Setenv("TMPDIR", state) // programs make state directories in it
 	env.Setenv("WEB", w.web())
 	env.Setenv("BIN", bin)
+	env.Setenv("TMPDIR", state) // that of testscript is too long for sockets
 	w.env = env
 	env.Defer(func() {
 		w.stopAll()
