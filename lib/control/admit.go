@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -33,10 +34,28 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			replyError(w, err)
 			return
 		}
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // unix sockets have deadlines
-		r.Body = http.MaxBytesReader(w, r.Body, protocol.MaxBody)
+		if r.Body != http.NoBody {
+			rc := http.NewResponseController(w)
+			_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // unix sockets have deadlines
+			r.Body = &timedBody{http.MaxBytesReader(w, r.Body, protocol.MaxBody), rc}
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// A timedBody lifts the read deadline at its end. If that stayed, it would end
+// the call: the server reads on to see whether the caller is still there.
+type timedBody struct {
+	io.ReadCloser
+	rc *http.ResponseController
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = b.rc.SetReadDeadline(time.Time{}) // as above
+	}
+	return n, err
 }
 
 func (s *Server) admit(r *http.Request) error {

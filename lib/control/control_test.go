@@ -7,10 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"passenger/lib/protocol"
 	"passenger/lib/unixsock"
@@ -171,6 +173,40 @@ func TestWatchSeesTheNewestAndNoBacklog(t *testing.T) {
 	}
 	if len(seen) > 100 {
 		t.Errorf("got %d values, want the first, the last and few between", len(seen))
+	}
+}
+
+// deadlines records the last read deadline.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	last time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.last = t
+	return nil
+}
+
+// A deadline that outlived the body would end a long call, such as a spawn.
+func TestBodyDeadlineEndsWithTheBody(t *testing.T) {
+	t.Parallel()
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	s := &Server{Program: "passenger-test", Release: "1"}
+	reached := false
+	h := s.guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		reached = true
+		if w.last.IsZero() {
+			t.Error("no deadline for the body")
+		}
+		var in struct{ Text string }
+		if err := Decode(r, &in); err != nil || !w.last.IsZero() {
+			t.Errorf("after the body: error %v, deadline %v", err, w.last)
+		}
+	}))
+	r := httptest.NewRequest("POST", "/v1/echo", strings.NewReader(`{"text": "x"}`+"\n"))
+	h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, unixsock.Peer{UID: os.Geteuid()})))
+	if !reached {
+		t.Errorf("refused: %s", w.Body)
 	}
 }
 

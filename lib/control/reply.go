@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -21,6 +22,9 @@ func Decode(r *http.Request, v any) error {
 		}
 		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("the body is not the JSON expected: %v", err)}
 	}
+	// Its end is what lifts its deadline. What comes behind is not ours to
+	// judge.
+	_, _ = io.Copy(io.Discard, r.Body)
 	return nil
 }
 
