@@ -34,5 +34,5 @@ func ExitOf(status unix.WaitStatus, at time.Time) protocol.Exit {
 
 // UnknownExit is that of a process whose status nobody could read.
 func UnknownExit(at time.Time) protocol.Exit {
-	return protocol.Exit{At: at, Status: -1, Unknown: true, Cause: "ended; unknown how (adopted)"}
+	return protocol.Exit{At: at, Status: -1, Unknown: true, Cause: "unknown (adopted)"}
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"os/user"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -83,6 +84,24 @@ func redact(env map[string]string) map[string]string {
 			value = Redacted
 		}
 		safe[name] = value
+	}
+	return safe
+}
+
+// secretOption is NAME=VALUE or --name=VALUE in a command line.
+var secretOption = regexp.MustCompile(`([A-Za-z][A-Za-z0-9_-]*)=("[^"]*"|'[^']*'|[^\s"']+)`)
+
+// redactCommand returns a command line with the values of secrets replaced.
+func redactCommand(args []string) []string {
+	safe := make([]string, len(args))
+	for i, arg := range args {
+		safe[i] = secretOption.ReplaceAllStringFunc(arg, func(s string) string {
+			name, value, _ := strings.Cut(s, "=")
+			if isSecret(strings.ReplaceAll(name, "-", "_")) || hasPasswordInURL(value) {
+				return name + "=" + Redacted
+			}
+			return s
+		})
 	}
 	return safe
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -43,7 +44,7 @@ func (a *attempt) explain(cause error) error {
 		cause: cause, kind: kindOf(a.plan), output: e.Output, exit: e.Exit, left: left, port: a.port,
 		report: reportOf(failed), interpreter: interpreterOf(a.plan),
 	})
-	e.Category, e.Summary, e.Advice = d.category, fmt.Sprintf("cannot spawn app %q: %s", a.req.App, d.summary), d.advice
+	e.Category, e.Summary, e.Advice = d.category, d.summary, d.advice
 	return e
 }
 
@@ -192,13 +193,16 @@ func (s symptoms) exited() diagnosis {
 	return diagnosis{protocol.CategoryExit, s.exit.Cause + " before it was ready", last}
 }
 
+// names are words that keep their capital in the middle of a sentence.
+var names = []string{"Ruby", "Python", "Node.js", "Bundler", "Rack", "Django"}
+
 // clause makes of an adapter's sentence what follows a colon: without a full
-// stop, and its first letter small unless the word is a name.
+// stop, and its first letter small unless the word is a name or a class.
 func clause(s string) string {
 	s = strings.TrimSuffix(s, ".")
-	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'a' && s[1] <= 'z' && !strings.HasPrefix(s, "Ruby") &&
-		!strings.HasPrefix(s, "Python") && !strings.HasPrefix(s, "Node") && !strings.HasPrefix(s, "Bundler") {
-		s = string(s[0]+'a'-'A') + s[1:]
+	word, rest, _ := strings.Cut(s, " ")
+	if rest == "" || slices.Contains(names, word) || len(word) > 1 && strings.ToLower(word[1:]) != word[1:] {
+		return s
 	}
-	return s
+	return strings.ToLower(word[:1]) + s[1:]
 }

@@ -1,13 +1,16 @@
 package spawn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -40,14 +43,23 @@ func newGate() (*gate, *os.File, error) {
 	return &gate{ours: os.NewFile(uintptr(fds[0]), "gate")}, os.NewFile(uintptr(fds[1]), "gate"), nil
 }
 
-// open lets the process go on and returns once it became the command, or with
-// what it says kept it from that.
-func (g *gate) open() error {
-	if _, err := g.ours.Write([]byte{'g'}); err != nil {
+// open lets the process go on and returns once it became the command or was
+// killed, with what it says kept it from the command, or with ctx's cause. The
+// process may hang before the command, at a directory on a file system that
+// does not answer.
+func (g *gate) open(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = g.ours.SetDeadline(time.Unix(1, 0)) }) // a socket has deadlines
+	defer stop()
+	if _, err := g.ours.Write([]byte{'g'}); errors.Is(err, syscall.EPIPE) {
+		return nil // it is gone already
+	} else if err != nil {
 		return fmt.Errorf("open gate: %w", err)
 	}
 	said, err := io.ReadAll(io.LimitReader(g.ours, 4096))
-	if err != nil {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) {
 		return fmt.Errorf("open gate: %w", err)
 	}
 	if len(said) > 0 {
@@ -73,10 +85,13 @@ type gateError struct {
 func (e *gateError) Error() string { return e.message }
 
 // PassGate is the other side: it waits for the word, makes the change, sets
-// LISTEN_PID and becomes the command. It returns only if it cannot, and has
-// told so through the gate then.
+// LISTEN_PID and becomes the command, which inherits the descriptors below the
+// gate's and none else. It returns only if it cannot, and has told so through
+// the gate then.
 func PassGate(change proc.Change, args []string) error {
-	unix.CloseOnExec(gateFD)
+	if err := unix.CloseRange(gateFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		unix.CloseOnExec(gateFD) // Linux before 5.11
+	}
 	g := os.NewFile(gateFD, "gate")
 	if _, err := io.ReadFull(g, make([]byte, 1)); err != nil {
 		return errors.New("the spawner is gone")

@@ -27,7 +27,8 @@ const errorKey = "X_PASSENGER_ERROR="
 // app's user need not write to any path of ours.
 type notifier struct {
 	conn *net.UnixConn
-	name string // with a leading "@"
+	name string        // with a leading "@"
+	done chan struct{} // closed when listen has returned
 }
 
 // listenNotify listens under a name that nobody can guess, or under the given
@@ -44,7 +45,7 @@ func listenNotify(name string) (*notifier, error) {
 		conn.Close()
 		return nil, fmt.Errorf("notify socket: %w", err)
 	}
-	return &notifier{conn: conn, name: name}, nil
+	return &notifier{conn: conn, name: name, done: make(chan struct{})}, nil
 }
 
 // passCredentials asks the kernel to say with each message who sent it
@@ -91,6 +92,7 @@ type report struct {
 // listen passes on, until the notifier is closed, what processes of the group
 // say. What others send, and what is no notice, is dropped.
 func (n *notifier) listen(group int, got func(notice)) {
+	defer close(n.done)
 	buf := make([]byte, maxNotice)
 	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+64)
 	for {
@@ -98,7 +100,11 @@ func (n *notifier) listen(group int, got func(notice)) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil || !proc.InGroup(sender(oob[:oobSize]), group) {
+		from := sender(oob[:oobSize])
+		if from == os.Getpid() {
+			return // the word of close
+		}
+		if err != nil || !proc.InGroup(from, group) {
 			continue
 		}
 		if v, ok := parseNotice(buf[:size]); ok {
@@ -144,4 +150,20 @@ func parseNotice(b []byte) (notice, bool) {
 	return v, v.ready || v.report != nil
 }
 
+// finish returns when all that was said so far is passed on, and stops to
+// listen. Call it while the group's processes can still be told by the kernel:
+// before their leader is reaped.
+func (n *notifier) finish() {
+	defer n.conn.Close()
+	own, err := n.client()
+	if err != nil {
+		return
+	}
+	defer own.Close()
+	if _, err := own.Write([]byte{'.'}); err == nil { // an empty datagram looks like an end
+		<-n.done
+	}
+}
+
+// close gives up a notifier that nobody listens on.
 func (n *notifier) close() { n.conn.Close() }

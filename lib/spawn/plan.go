@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"passenger/lib/adapter"
 	"passenger/lib/app"
@@ -34,6 +33,8 @@ func planFor(c protocol.AppConfig, adapters adapter.Set) (*plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)
 	}
+	logical := c.AppRoot
+	c.AppRoot = root // a symlink that changes meanwhile changes nothing for this process
 	found, err := app.Detect(c)
 	if err != nil {
 		return nil, err
@@ -42,7 +43,6 @@ func planFor(c protocol.AppConfig, adapters adapter.Set) (*plan, error) {
 	var needs []string
 	if found.Type == protocol.TypeGeneric {
 		p.args = []string{"/bin/sh", "-c", "exec " + found.StartCommand}
-		p.shown = p.args
 	} else {
 		inv, err := adapters.Invocation(adapter.Spec{
 			Type: found.Type, AppRoot: root, StartupFile: found.StartupFile, Interpreter: Interpreter(c, found.Type),
@@ -50,13 +50,14 @@ func planFor(c protocol.AppConfig, adapters adapter.Set) (*plan, error) {
 		if err != nil {
 			return nil, fmt.Errorf("app %q: %w", c.Name, err)
 		}
-		p.args, p.shown = inv.Args, inv.Args
+		p.args = inv.Args
 		p.protocol, p.concurrency, needs = inv.Protocol, inv.Concurrency, inv.Env
 	}
 	if c.MaxConcurrency != nil {
 		p.concurrency = *c.MaxConcurrency
 	}
-	p.env = environment(c, c.AppRoot, needs)
+	p.shown = redactCommand(p.args)
+	p.env = environment(c, logical, needs)
 	return p, nil
 }
 
@@ -80,6 +81,3 @@ func Interpreter(c protocol.AppConfig, kind string) string {
 	}
 	return ""
 }
-
-// Command renders how the process was started, for people.
-func (p *plan) Command() string { return strings.Join(p.shown, " ") }

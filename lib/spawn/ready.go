@@ -39,7 +39,7 @@ func awaitListener(ctx context.Context, group, port int, path string, inode uint
 	defer probe.close()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	tcp := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	tcp := loopback(port)
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,6 +54,8 @@ func awaitListener(ctx context.Context, group, port int, path string, inode uint
 		}
 	}
 }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 func accepts(ctx context.Context, tcp string) bool {
 	d := net.Dialer{Timeout: time.Second}

@@ -3,6 +3,7 @@ package spawn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -50,7 +51,7 @@ func asReply(err error) error {
 	var se *protocol.SpawnError
 	switch {
 	case errors.As(err, &se):
-		return &protocol.Error{Code: protocol.CodeSpawnFailed, Message: se.Summary, Hint: se.Advice, Details: se}
+		return &protocol.Error{Code: protocol.CodeSpawnFailed, Message: fmt.Sprintf("cannot spawn app %q: %s", se.App, se.Summary), Hint: se.Advice, Details: se}
 	case errors.Is(err, ErrUnknown):
 		return &protocol.Error{Code: protocol.CodeUnknownProcess, Message: err.Error()}
 	}

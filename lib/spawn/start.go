@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
 	"passenger/lib/unixsock"
@@ -35,6 +36,9 @@ type attempt struct {
 // run makes the attempt. An error is always a *protocol.SpawnError, and
 // nothing is left of the process then.
 func (a *attempt) run(ctx context.Context) error {
+	limit := seconds(a.plan.config.StartTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
+	defer cancel()
 	for _, phase := range []struct {
 		name string
 		do   func(context.Context) error
@@ -61,18 +65,36 @@ func (a *attempt) prepare(context.Context) error {
 			return err
 		}
 		a.port = port
-		a.plan.env["PORT"] = strconv.Itoa(port)
 	}
 	if err := makeOutput(a.p.dir.Output()); err != nil {
 		return err
 	}
 	var err error
 	a.p.notify, err = listenNotify("")
-	return err
+	if err != nil {
+		return err
+	}
+	a.contract()
+	return nil
+}
+
+// contract puts the variables of the process contract into the environment,
+// whatever the app's settings say of them. LISTEN_PID is for the process
+// itself to set.
+func (a *attempt) contract() {
+	env := a.plan.env
+	delete(env, "LISTEN_PID")
+	delete(env, "LISTEN_FDNAMES")
+	env["LISTEN_FDS"] = "1"
+	env["NOTIFY_SOCKET"] = a.p.notify.name
+	env["PASSENGER_NOTIFY_FD"] = strconv.Itoa(notifyFD)
+	if a.port != 0 {
+		env["PORT"] = strconv.Itoa(a.port)
+	}
 }
 
 // exec starts the process, writes its record, and lets it become the command.
-func (a *attempt) exec(context.Context) error {
+func (a *attempt) exec(ctx context.Context) error {
 	socket, err := a.listen()
 	if err != nil {
 		return err
@@ -104,7 +126,7 @@ func (a *attempt) exec(context.Context) error {
 	}
 	gateEnd.Close() // the process's copy must be the last, or we never see its end
 	a.publish()
-	return g.open()
+	return g.open(ctx)
 }
 
 // listen makes the listening socket that the process inherits. We keep none:
@@ -130,11 +152,9 @@ func (a *attempt) listen() (*os.File, error) {
 
 // fork starts the process at its gate, reads its output and writes its record.
 func (a *attempt) fork(files []*os.File) error {
-	env := list(a.plan.env)
-	env = append(env, "LISTEN_FDS=1", "NOTIFY_SOCKET="+a.p.notify.name, "PASSENGER_NOTIFY_FD="+strconv.Itoa(notifyFD))
 	args := append([]string{"passenger-spawn", "exec", "--gate", "--chdir", a.plan.root, "--"}, a.plan.args...)
 	handle, err := a.startProcess("/proc/self/exe", args, &os.ProcAttr{
-		Env: env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
+		Env: list(a.plan.env), Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return err
@@ -162,10 +182,6 @@ func (a *attempt) said(n notice) {
 
 // load waits until the process is ready.
 func (a *attempt) load(ctx context.Context) error {
-	limit := seconds(a.plan.config.StartTimeout)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
-	defer cancel()
-	address := "unix:" + a.p.dir.Socket()
 	var failed *report
 	listening := a.watchListener(ctx)
 	for {
@@ -175,7 +191,7 @@ func (a *attempt) load(ctx context.Context) error {
 				failed = n.report // it exits next, and its output comes first
 				continue
 			}
-			return a.ready(address)
+			return a.ready(a.address(ctx))
 		case l := <-listening:
 			if l.err == nil {
 				return a.ready(l.address)
@@ -187,6 +203,15 @@ func (a *attempt) load(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// address is where a process that says READY=1 accepts. A generic command may
+// do so and serve on its port all the same: Puma does.
+func (a *attempt) address(ctx context.Context) string {
+	if a.port != 0 && proc.ListensOn(a.p.handle.Identity().PID, a.port) && accepts(ctx, loopback(a.port)) {
+		return "tcp:" + loopback(a.port)
+	}
+	return "unix:" + a.p.dir.Socket()
 }
 
 type listening struct {
