@@ -115,7 +115,7 @@ func notReady(err error) error {
 	}
 	shown := *se
 	shown.Output = nil
-	return &cli.Error{Err: se, Status: cli.NotReady, Hint: se.Advice, Body: spawn.Report(&shown)}
+	return &cli.Error{Err: fmt.Errorf("cannot spawn app %q: %w", se.App, se), Status: cli.NotReady, Hint: se.Advice, Body: spawn.Report(&shown)}
 }
 
 type detect struct{ appArgs }
