@@ -151,7 +151,11 @@ func jsonError(b []byte, err error) error {
 			return fmt.Errorf("the settings are a JSON %s, not an object", wrong.Value)
 		}
 		key, _, _ := strings.Cut(wrong.Field, ".")
-		return fmt.Errorf("line %d: key %q takes %s; found %s", lineAt(b, wrong.Offset), key, kindName(known[key]), valueName(wrong.Value))
+		found := "not " + valueName(wrong.Value)
+		if kindName(wrong.Type) != kindName(known[key]) {
+			found += " in it"
+		}
+		return fmt.Errorf("line %d: key %q takes %s, %s", lineAt(b, wrong.Offset), key, kindName(known[key]), found)
 	}
 	return err
 }

@@ -140,7 +140,7 @@ func checkRoot(c protocol.AppConfig) error {
 func checkType(c protocol.AppConfig) error {
 	if c.Type != "" {
 		if !slices.Contains(Types, c.Type) {
-			return fmt.Errorf("unknown app_type %q (there are %s)%s", c.Type, strings.Join(Types, ", "), spelling.DidYouMean(c.Type, Types))
+			return fmt.Errorf("unknown app_type %q%s (known: %s)", c.Type, spelling.DidYouMean(c.Type, Types), strings.Join(Types, ", "))
 		}
 	}
 	if c.Type == protocol.TypeGeneric && c.StartCommand == "" {

@@ -26,7 +26,7 @@ func ParseLimit(s string) (Limit, error) {
 	resource, known := resources[name]
 	if !known {
 		names := slices.Sorted(maps.Keys(resources))
-		return Limit{}, fmt.Errorf("unknown limit %q (there are %s)%s", name, strings.Join(names, ", "), spelling.DidYouMean(name, names))
+		return Limit{}, fmt.Errorf("unknown limit %q%s (known: %s)", name, spelling.DidYouMean(name, names), strings.Join(names, ", "))
 	}
 	if value == "unlimited" {
 		return Limit{Resource: resource, Name: name, Value: unix.RLIM_INFINITY}, nil
