@@ -43,10 +43,10 @@ func rows() []row {
 		},
 		{
 			name: "rails", title: "Rails page, 4 processes",
-			unit: "requests/s", format: "%.0f", want: "Hello from rails", processes: 4, value: requestsPerSecond,
+			unit: "requests/s", format: "%.0f", want: "Hello from Rails", processes: 4, value: requestsPerSecond,
 			contestants: []contestant{
-				{name: "Passenger 6, builtin engine", start: passenger6("../apps/rails", 4), target: 1},
-				{name: "ours", start: ours("../apps/rails", 4)},
+				{name: "Passenger 6, builtin engine", start: passenger6("rails", 4), target: 1},
+				{name: "ours", start: ours("rails", 4)},
 			},
 		},
 		{
