@@ -106,16 +106,13 @@ func privateDir() (statedir.Dir, error) {
 	return dir, err
 }
 
-// notReady gives a spawn error its exit status, hint and report. What the app
-// wrote stands above it on stderr already.
+// notReady gives a spawn error its exit status, hint and report.
 func notReady(err error) error {
 	var se *protocol.SpawnError
 	if !errors.As(err, &se) {
 		return err
 	}
-	shown := *se
-	shown.Output = nil
-	return &cli.Error{Err: fmt.Errorf("cannot spawn app %q: %w", se.App, se), Status: cli.NotReady, Hint: se.Advice, Body: spawn.Report(&shown)}
+	return &cli.Error{Err: fmt.Errorf("cannot spawn app %q: %w", se.App, se), Status: cli.NotReady, Hint: se.Advice, Body: spawn.Report(se)}
 }
 
 type detect struct{ appArgs }
