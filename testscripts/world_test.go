@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -245,12 +246,16 @@ func cmdAwaitReady(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
-// cmdAwaitGone waits until there is no process of the pid.
+// cmdAwaitGone waits until there is no process of the pid, which may stand in
+// a file: await-gone PID|FILE
 func cmdAwaitGone(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: await-gone PID")
+		ts.Fatalf("usage: await-gone PID|FILE")
 	}
 	pid, err := strconv.Atoi(args[0])
+	if err != nil {
+		pid, err = strconv.Atoi(strings.TrimSpace(ts.ReadFile(args[0])))
+	}
 	ts.Check(err)
 	ts.Check(eventually("the end of process "+args[0], func() error {
 		if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
