@@ -4,6 +4,7 @@
 
 exports.watch = function watch(spawner) {
   process.on('uncaughtExceptionMonitor', (error) => {
+    if (!spawner.isWaiting()) return;
     // An application that catches everything goes on after this.
     if (process.listenerCount('uncaughtException') > 0) return;
     spawner.failed(explain(error instanceof Error ? error : new Error(String(error))));

@@ -20,6 +20,9 @@ exports.takeUp = function takeUp() {
   return true;
 };
 
+// isWaiting says whether the spawner still waits to be told.
+exports.isWaiting = () => notifyFD >= 0;
+
 // ready says that requests are served from now on.
 exports.ready = () => tell('READY=1');
 
@@ -33,7 +36,7 @@ exports.failed = function failed({ category, summary, advice }) {
 
 // Only the first message counts: what was ready did not fail to load.
 function tell(message) {
-  if (notifyFD < 0) return;
+  if (!exports.isWaiting()) return;
   try {
     fs.writeSync(notifyFD, message);
     fs.closeSync(notifyFD);

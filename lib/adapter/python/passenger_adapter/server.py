@@ -1,9 +1,11 @@
 """Accepting connections and answering requests, one at a time."""
+import errno
 import os
 import select
 import signal
 import socket
 import sys
+import time
 
 from . import load, request, response
 from .connection import Connection
@@ -63,8 +65,12 @@ class Server:
     def _accept(self):
         try:
             accepted, _ = self._listener.accept()
-        except OSError:
-            return  # whoever it was is gone, or we are out of descriptors
+        except OSError as error:
+            # Whoever it was is gone; or the application has used up all
+            # descriptors, and those who are connected come first.
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                time.sleep(0.05)
+            return
         self._connections[accepted.fileno()] = Connection(accepted)
         self._poll.register(accepted.fileno(), select.POLLIN)
 
