@@ -16,6 +16,7 @@ import (
 	"passenger/lib/control"
 	"passenger/lib/pool"
 	"passenger/lib/pool/owner"
+	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
 	"passenger/lib/unixsock"
@@ -32,19 +33,9 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if c.MaxPoolSize < 1 {
 		return &cli.Error{Err: fmt.Errorf("--max-pool-size is %d; it must be at least 1", c.MaxPoolSize), Status: cli.Usage}
 	}
-	path := cmd.StateDir
-	if path == "" {
-		path = statedir.Default()
-	}
-	dir, err := statedir.Open(path)
+	dir, lock, err := cmd.TakeStateDir(statedir.Pool)
 	if err != nil {
-		return fmt.Errorf("cannot start pool: %w", err)
-	}
-	lock, err := dir.Lock(statedir.Pool)
-	if errors.Is(err, statedir.ErrLocked) {
-		return cli.Hint(fmt.Errorf("cannot start pool: %w", err), `run "passenger-status" to see that pool, or pass another --state-dir`)
-	} else if err != nil {
-		return fmt.Errorf("cannot start pool: %w", err)
+		return err
 	}
 	defer lock.Unlock()
 	o, err := c.owner(dir)
@@ -53,7 +44,7 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	}
 	sock, err := unixsock.Listen(dir.Socket(statedir.Pool), 0o600)
 	if err != nil {
-		return fmt.Errorf("cannot start pool: %w", err)
+		return fmt.Errorf("cannot start: %w", err)
 	}
 	slog.Info("pool started", "state_dir", dir.Path(), "max_pool_size", c.MaxPoolSize)
 	if err := serve(ctx, o, sock); err != nil {
@@ -73,9 +64,9 @@ func (c *serveCommand) owner(dir statedir.Dir) (*owner.Owner, error) {
 func refused(err error) error {
 	var pe *protocol.Error
 	if errors.As(err, &pe) && pe.Hint != "" {
-		return cli.Hint(fmt.Errorf("cannot start pool: %w", err), "%s", pe.Hint)
+		return cli.Hint(fmt.Errorf("cannot start: %w", err), "%s", pe.Hint)
 	}
-	return fmt.Errorf("cannot start pool: %w", err)
+	return fmt.Errorf("cannot start: %w", err)
 }
 
 // serve runs the pool and its control socket until ctx ends.
@@ -91,6 +82,7 @@ func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener) error {
 		o.Run(ctx)
 	})
 	wg.Go(func() { reload(ctx, o) })
+	wg.Go(func() { proc.KeepSettled(ctx) })
 	if err := server.Serve(ctx, sock); err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}

@@ -14,12 +14,16 @@ import (
 
 	"passenger/lib/cli"
 	"passenger/lib/control"
+	"passenger/lib/proc"
 	"passenger/lib/proxy"
 	"passenger/lib/statedir"
 	"passenger/lib/unixsock"
 )
 
 const program = "passenger-proxy"
+
+// settleAfter is when the start of a proxy is over.
+const settleAfter = 3 * time.Second
 
 type serveCommand struct {
 	Listen        []string      `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N. May be repeated. Default: the sockets that systemd passed, else :3000."`
@@ -36,15 +40,9 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if err != nil {
 		return err
 	}
-	dir, err := statedir.Open(stateDir(cmd))
+	dir, lock, err := cmd.TakeStateDir(statedir.Proxy)
 	if err != nil {
 		return err
-	}
-	lock, err := dir.Lock(statedir.Proxy)
-	if errors.Is(err, statedir.ErrLocked) {
-		return cli.Hint(fmt.Errorf("cannot start proxy: %w", err), `run "passenger-status" to see that proxy, or pass another --state-dir`)
-	} else if err != nil {
-		return fmt.Errorf("cannot start proxy: %w", err)
 	}
 	defer lock.Unlock()
 	listeners, err := c.listen()
@@ -57,7 +55,7 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	}
 	sock, err := unixsock.Listen(dir.Socket(statedir.Proxy), 0o600)
 	if err != nil {
-		return fmt.Errorf("cannot start proxy: %w", err)
+		return fmt.Errorf("cannot start: %w", err)
 	}
 	slog.Info("proxy started", "listen", strings.Join(c.Listen, " "), "state_dir", dir.Path())
 	c.serve(ctx, p, listeners, sock, dir)
@@ -87,6 +85,9 @@ func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []ne
 	})
 	wg.Go(func() { p.Follow(rest, pool) })
 	wg.Go(func() { p.Report(rest, pool, id) })
+	// Once only: later it would cost those who are served.
+	settle := time.AfterFunc(settleAfter, proc.Settle)
+	defer settle.Stop()
 	p.Serve(ctx, listeners)
 }
 
@@ -100,7 +101,7 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if err != nil {
 		return proxy.Config{}, &cli.Error{Err: fmt.Errorf("--trusted-proxy: %w", err), Status: cli.Usage}
 	}
-	return proxy.Config{Trusted: networks, Timeouts: proxy.Timeouts{
+	return proxy.Config{Release: cli.Release, Trusted: networks, Timeouts: proxy.Timeouts{
 		Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout,
 	}}, nil
 }
@@ -135,11 +136,4 @@ func listenError(address string, err error) error {
 		return cli.Hint(err, "another program listens there; stop it or pass another --listen")
 	}
 	return err
-}
-
-func stateDir(cmd *command) string {
-	if cmd.StateDir != "" {
-		return cmd.StateDir
-	}
-	return statedir.Default()
 }

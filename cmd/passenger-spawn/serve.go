@@ -20,26 +20,22 @@ type serve struct {
 }
 
 func (s *serve) Run(ctx context.Context, c *command) error {
-	dir, err := c.OpenStateDir()
+	dir, lock, err := c.TakeStateDir(statedir.Spawn)
 	if err != nil {
 		return err
-	}
-	lock, err := dir.Lock(statedir.Spawn)
-	if err != nil {
-		return cli.Hint(fmt.Errorf("cannot start spawner: %w", err), "run \"passenger-status\" to see what runs, or pass another --state-dir")
 	}
 	defer lock.Unlock()
 	socket, err := unixsock.Listen(dir.Socket(statedir.Spawn), 0o600)
 	if err != nil {
-		return fmt.Errorf("cannot start spawner: %w", err)
+		return fmt.Errorf("cannot start: %w", err)
 	}
 	defer os.Remove(dir.Socket(statedir.Spawn))
 	if err := proc.BecomeSubreaper(); err != nil {
-		return fmt.Errorf("cannot start spawner: %w", err)
+		return fmt.Errorf("cannot start: %w", err)
 	}
 	spawner, err := spawn.New(dir, os.Stderr)
 	if err != nil {
-		return fmt.Errorf("cannot start spawner: %w", err)
+		return fmt.Errorf("cannot start: %w", err)
 	}
 	server := &control.Server{Program: "passenger-spawn", Release: cli.Release}
 	spawner.Register(ctx, server)

@@ -40,13 +40,22 @@ type Common struct {
 	Version  kong.VersionFlag `help:"Print the version."`
 }
 
-// OpenStateDir opens the state directory for a daemon.
-func (c *Common) OpenStateDir() (statedir.Dir, error) {
+// TakeStateDir opens the state directory and takes the lock of the daemon, one
+// of statedir's names. Where another daemon of the kind holds it, the error
+// names that one.
+func (c *Common) TakeStateDir(daemon string) (statedir.Dir, *statedir.Lock, error) {
 	dir, err := statedir.Open(c.StatePath())
 	if err != nil {
-		return dir, Hint(err, "pass another --state-dir, or set $PASSENGER_STATE_DIR")
+		return dir, nil, Hint(fmt.Errorf("cannot start: %w", err), "pass another --state-dir, or set $PASSENGER_STATE_DIR")
 	}
-	return dir, nil
+	lock, err := dir.Lock(daemon)
+	if errors.Is(err, statedir.ErrLocked) {
+		return dir, nil, Hint(fmt.Errorf("cannot start: %w", err), "run \"passenger-status\" to see what runs there, or pass another --state-dir")
+	}
+	if err != nil {
+		return dir, nil, fmt.Errorf("cannot start: %w", err)
+	}
+	return dir, lock, nil
 }
 
 // StatePath is the state directory asked for, else the default one.
