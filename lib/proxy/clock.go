@@ -18,6 +18,9 @@ type clock struct {
 	now   atomic.Int64
 	start time.Time
 
+	// ending says that waits that were interrupted stay so.
+	ending atomic.Bool
+
 	// also is called at each tick, after the connections.
 	also func(now int64)
 

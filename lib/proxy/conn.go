@@ -131,8 +131,10 @@ func (c *conn) extendRead() {
 func (c *conn) rearm() {
 	c.expiry.Lock()
 	defer c.expiry.Unlock()
-	_ = c.nc.SetReadDeadline(time.Time{}) // a closed one fails when it is read
 	c.readBy.Store(0)
+	if !c.clock.ending.Load() {
+		_ = c.nc.SetReadDeadline(time.Time{}) // a closed one fails when it is read
+	}
 }
 
 // settle ends a wait, and says if it had already ended by itself.

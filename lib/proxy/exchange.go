@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -283,7 +284,7 @@ func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 
 // noResponse handles a connection that ended before a response began.
 func (x *exchange) noResponse(err error, n int) (retry, again bool) {
-	ended := isEnd(err) || errors.Is(err, syscall.ECONNRESET)
+	ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
 	if ended && x.up.reused && !x.begun && x.repeatable() && n < maxAttempts {
 		x.dropSession()
 		return true, false

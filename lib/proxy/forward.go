@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"errors"
+	"io"
+
 	"passenger/lib/http1"
 )
 
@@ -69,7 +72,7 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 		}
 		head, from = nil, 0
 		if b, n, err = x.readUpstream(large); err != nil {
-			if d.kind == http1.UntilClose && isEnd(err) {
+			if d.kind == http1.UntilClose && errors.Is(err, io.EOF) {
 				x.endExchange(false)
 				return true
 			}

@@ -38,6 +38,9 @@ type Timeouts struct {
 
 // A Config is what a proxy is told at start.
 type Config struct {
+	// Release is our version; apps see it in SERVER_SOFTWARE.
+	Release string
+
 	Timeouts Timeouts
 
 	// Trusted are the networks whose X-Forwarded-* headers are believed.
@@ -52,7 +55,6 @@ type Proxy struct {
 
 	index    atomic.Pointer[index]
 	draining atomic.Bool // no new clients
-	stopping atomic.Bool // the drain has lasted too long
 	clock    *clock
 	dates    dates
 	report   chan struct{} // has room for one: a report is due
@@ -210,7 +212,7 @@ const lastWords = time.Second
 
 // cutOff ends what outlasted the drain.
 func (p *Proxy) cutOff() {
-	p.stopping.Store(true)
+	p.clock.ending.Store(true)
 	for _, a := range p.allApps() {
 		a.stop()
 	}

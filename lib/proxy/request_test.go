@@ -25,7 +25,7 @@ func TestSessionSaysWhatTheRequestIs(t *testing.T) {
 	calls := make(chan *call, 1)
 	r := route(start(t, protocol.ProtocolSession, 1, record(calls)))
 	r.BaseURI = "/sub"
-	s := serve(t, Config{}, r)
+	s := serve(t, Config{Release: "1.2"}, r)
 	p := s.dial()
 	p.send("POST /sub/%2e%2e//x;y?q=%00&r HTTP/1.1\r\nHost: A.test:8080\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nCookie: a=b\r\n" +
 		"X-One: 1\r\ncookie: c=d\r\nx-one: 2\r\n\r\nhello")
@@ -37,7 +37,7 @@ func TestSessionSaysWhatTheRequestIs(t *testing.T) {
 	want := map[string]string{
 		"CONTENT_LENGTH": "5", "SCGI": "1", "REQUEST_METHOD": "POST", "REQUEST_URI": "/sub/%2e%2e//x;y?q=%00&r",
 		"SCRIPT_NAME": "/sub", "PATH_INFO": "/%2e%2e//x;y", "QUERY_STRING": "q=%00&r", "SERVER_NAME": "A.test", "SERVER_PORT": "8080",
-		"SERVER_PROTOCOL": "HTTP/1.1", "SERVER_SOFTWARE": serverSoftware, "REMOTE_ADDR": addr, "REMOTE_PORT": port,
+		"SERVER_PROTOCOL": "HTTP/1.1", "SERVER_SOFTWARE": "passenger/1.2", "REMOTE_ADDR": addr, "REMOTE_PORT": port,
 		"CONTENT_TYPE": "text/plain", "HTTP_HOST": "A.test:8080", "HTTP_COOKIE": "a=b; c=d", "HTTP_X_ONE": "1, 2",
 		"HTTP_X_FORWARDED_FOR": addr, "HTTP_X_FORWARDED_PROTO": "http", "HTTP_X_FORWARDED_HOST": "A.test:8080", "HTTP_X_FORWARDED_PORT": "8080",
 	}

@@ -8,35 +8,6 @@ import (
 	"passenger/lib/http1"
 )
 
-// send sends the request to x.up: all of it, or its head, when the body
-// follows by itself. sent is how many bytes of it got away.
-func (x *exchange) send() (sent int, err error) {
-	out := takeBuffer(x.req.Len + 1<<10)
-	defer out.free()
-	var head []byte
-	if x.process.session {
-		head = x.appendSession(out.b[:0])
-	} else {
-		head = x.appendHTTP(out.b[:0])
-	}
-	switch x.body {
-	case heldBody:
-		sent, err = x.up.write(head, x.in.b[x.req.Len:x.start])
-	case sentBody:
-		if sent, err = x.up.write(head, nil); err != nil {
-			return sent, err
-		}
-		if err = x.sendContinue(); err != nil {
-			x.upload.fail(err, x.up)
-			return sent, err
-		}
-		x.upload.begin(x, x.up)
-	default:
-		sent, err = x.up.write(head, nil)
-	}
-	return sent, err
-}
-
 // readResponse reads the head of the final response. The buffer returned
 // begins with it; n bytes of it are filled. The caller frees it.
 func (x *exchange) readResponse() (b *buffer, n int, err error) {
@@ -92,10 +63,10 @@ func (x *exchange) readUpstream(size int) (*buffer, int, error) {
 		if err := x.look(); err != nil {
 			return nil, 0, err
 		}
-		up.rearm()
-		if x.client.proxy.stopping.Load() {
+		if clock.ending.Load() {
 			return nil, 0, errStopping
 		}
+		up.rearm()
 		b, n, err = up.readLazily(size)
 	}
 	return b, n, err

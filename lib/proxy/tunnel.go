@@ -1,6 +1,11 @@
 package proxy
 
-import "passenger/lib/http1"
+import (
+	"errors"
+	"io"
+
+	"passenger/lib/http1"
+)
 
 // switchProtocols passes a 101 on and then bytes both ways.
 func (x *exchange) switchProtocols(b *buffer, n int) bool {
@@ -81,7 +86,7 @@ func pass(to, from *conn) {
 		}
 		switch {
 		case err == nil:
-		case isEnd(err):
+		case errors.Is(err, io.EOF):
 			to.closeWrite()
 			return
 		default:

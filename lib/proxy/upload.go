@@ -1,15 +1,22 @@
 package proxy
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 )
+
+// errStopped says that nobody wants the rest of a body.
+var errStopped = errors.New("the upload was stopped")
 
 // An upload passes a request's body on while the answer may already come. It
 // runs in a goroutine of its own.
 type upload struct {
 	running bool
 	done    chan struct{} // closed at its end
+
+	// stopped asks it to end.
+	stopped atomic.Bool
 
 	// read says that the body was read from the client to its end; what is
 	// left is to write the last of it.
@@ -25,6 +32,7 @@ type upload struct {
 
 func (u *upload) reset() {
 	u.running, u.done, u.err, u.byClient = false, nil, nil, false
+	u.stopped.Store(false)
 	u.read.Store(false)
 	u.moved.Store(0)
 }
@@ -96,6 +104,7 @@ func (x *exchange) stopUpload() {
 	select {
 	case <-u.done:
 	default:
+		u.stopped.Store(true)
 		_ = x.client.nc.SetReadDeadline(past) // closed is as good
 		_ = x.up.nc.SetWriteDeadline(past)
 		<-u.done
@@ -154,6 +163,9 @@ func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
 			return err, false
 		}
 		x.upload.moved.Store(c.clock.now.Load())
+		if x.upload.stopped.Load() {
+			return errStopped, false
+		}
 		n := 0
 		if b, n, err = c.readLazily(large); err != nil {
 			return err, true

@@ -21,8 +21,9 @@ const (
 	sessionIdle = time.Minute
 )
 
-// errFull says that the backlog of a process's unix socket is full.
-var errFull = errors.New("backlog full")
+// errFull says that there is no room for a connection right now: in the
+// backlog of a process's unix socket, or among our own descriptors.
+var errFull = errors.New("no room for a connection")
 
 // An upstream is a connection to a process.
 type upstream struct {
@@ -43,7 +44,7 @@ func (p *Proxy) dial(t *process) (*upstream, error) {
 	d := net.Dialer{Timeout: connectTimeout, KeepAlive: -1}
 	nc, err := d.DialContext(context.Background(), network, address)
 	if err != nil {
-		if errors.Is(err, syscall.EAGAIN) {
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 			return nil, errFull
 		}
 		return nil, err

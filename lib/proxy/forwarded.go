@@ -1,0 +1,125 @@
+package proxy
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"passenger/lib/http1"
+)
+
+const maxID = 64 // bytes of a request ID
+
+// makeID takes the request ID of a trusted client, else makes one.
+func (x *exchange) makeID() {
+	if x.client.trusted {
+		if v := x.req.Find(http1.XRequestID); validID(v) {
+			x.idLen = copy(x.id[:], v)
+			return
+		}
+	}
+	const hex = "0123456789abcdef"
+	for i := 0; i < 32; i += 16 {
+		n := rand.Uint64()
+		for j := range 16 {
+			x.id[i+j] = hex[n&15]
+			n >>= 4
+		}
+	}
+	x.idLen = 32
+}
+
+func validID(v []byte) bool {
+	for _, c := range v {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' && c != ':' && c != '=' && c != '/' && c != '+' {
+			return false
+		}
+	}
+	return len(v) > 0 && len(v) <= maxID
+}
+
+// forwarded is what the proxy tells the app of the client.
+type forwarded struct {
+	proto, host, port []byte
+	name, namePort    []byte // of the server: the Host's parts
+	https             bool
+}
+
+var (
+	schemeHTTP  = []byte("http")
+	schemeHTTPS = []byte("https")
+	port80      = []byte("80")
+	port443     = []byte("443")
+	localhost   = []byte("localhost")
+)
+
+func (x *exchange) forwarded() (f forwarded) {
+	f.proto, f.host = schemeHTTP, x.req.Host
+	if f.host == nil {
+		f.host = localhost
+	}
+	f.name, f.namePort = http1.SplitHost(f.host)
+	if x.client.trusted {
+		f.override(&x.req)
+	}
+	if len(f.namePort) == 0 {
+		f.namePort = port80
+		if f.https {
+			f.namePort = port443
+		}
+	}
+	if f.port == nil {
+		f.port = f.namePort
+	}
+	return f
+}
+
+// override takes over what a trusted client says.
+func (f *forwarded) override(r *http1.Request) {
+	if v := r.Find(http1.XForwardedProto); v != nil {
+		f.proto = v
+		first, _ := http1.NextToken(v)
+		f.https = http1.EqualFold(first, "https")
+	}
+	if v := r.Find(http1.XForwardedHost); v != nil {
+		f.host = v
+	}
+	f.port = r.Find(http1.XForwardedPort)
+}
+
+// appendChain appends the value of X-Forwarded-For: whom a trusted client
+// names, and the client itself. It is empty for a unix socket that names none.
+func (x *exchange) appendChain(b []byte) []byte {
+	start := len(b)
+	if x.client.trusted {
+		for i := range x.req.Count() {
+			if x.req.Kind(i) == http1.XForwardedFor && len(x.req.Value(i)) > 0 {
+				if len(b) > start {
+					b = append(b, ", "...)
+				}
+				b = append(b, x.req.Value(i)...)
+			}
+		}
+	}
+	if x.client.addr != "" {
+		if len(b) > start {
+			b = append(b, ", "...)
+		}
+		b = append(b, x.client.addr...)
+	}
+	return b
+}
+
+// appendStart appends the value of X-Request-Start, as nginx's t=${msec}.
+func (x *exchange) appendStart(b []byte) []byte {
+	if x.client.trusted {
+		if v := x.req.Find(http1.XRequestStart); v != nil {
+			return append(b, v...)
+		}
+	}
+	b = append(b, "t="...)
+	b = strconv.AppendInt(b, x.began.Unix(), 10)
+	ms := x.began.Nanosecond() / int(time.Millisecond)
+	return append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+}
