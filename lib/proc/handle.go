@@ -111,8 +111,8 @@ func (h *Handle) control(f func(fd int) error) error {
 		return err
 	}
 	var ferr error
-	if err := raw.Control(func(fd uintptr) { ferr = f(int(fd)) }); err != nil {
-		return err
+	if raw.Control(func(fd uintptr) { ferr = f(int(fd)) }) != nil {
+		return os.ErrClosed // the only way to fail, and os does not name it here
 	}
 	return ferr
 }

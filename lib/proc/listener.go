@@ -2,8 +2,8 @@ package proc
 
 import (
 	"bufio"
-	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,10 +11,16 @@ import (
 // ListensOn says whether a process of the group has a TCP socket that listens
 // on the port, on any address.
 func ListensOn(pgid, port int) bool {
-	inodes := listening(port)
-	if len(inodes) == 0 {
-		return false
+	return slices.Contains(Listening(pgid), port)
+}
+
+// Listening returns the TCP ports that processes of the group listen on.
+func Listening(pgid int) []int {
+	sockets := listening()
+	if len(sockets) == 0 {
+		return nil
 	}
+	var ports []int
 	for _, pid := range Group(pgid) {
 		dir := "/proc/" + strconv.Itoa(pid) + "/fd"
 		fds, err := os.ReadDir(dir)
@@ -22,19 +28,19 @@ func ListensOn(pgid, port int) bool {
 			continue // it ended meanwhile
 		}
 		for _, fd := range fds {
-			if link, err := os.Readlink(dir + "/" + fd.Name()); err == nil && inodes[link] {
-				return true
+			link, err := os.Readlink(dir + "/" + fd.Name())
+			if port := sockets[link]; err == nil && port != 0 && !slices.Contains(ports, port) {
+				ports = append(ports, port)
 			}
 		}
 	}
-	return false
+	return ports
 }
 
-// listening returns the sockets that listen on the port, in the form of the
-// links in /proc/PID/fd.
-func listening(port int) map[string]bool {
-	inodes := map[string]bool{}
-	suffix := fmt.Sprintf(":%04X", port)
+// listening returns the ports of the sockets that listen, by the sockets in
+// the form of the links in /proc/PID/fd.
+func listening() map[string]int {
+	sockets := map[string]int{}
 	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		f, err := os.Open(path)
 		if err != nil {
@@ -43,11 +49,15 @@ func listening(port int) map[string]bool {
 		for lines := bufio.NewScanner(f); lines.Scan(); {
 			c := strings.Fields(lines.Text())
 			const listen = "0A" // TCP_LISTEN
-			if len(c) > 9 && c[3] == listen && strings.HasSuffix(c[1], suffix) {
-				inodes["socket:["+c[9]+"]"] = true
+			if len(c) < 10 || c[3] != listen {
+				continue
+			}
+			_, hex, _ := strings.Cut(c[1], ":") // ADDRESS:PORT
+			if port, err := strconv.ParseUint(hex, 16, 16); err == nil {
+				sockets["socket:["+c[9]+"]"] = int(port)
 			}
 		}
 		f.Close()
 	}
-	return inodes
+	return sockets
 }

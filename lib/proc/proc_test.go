@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -215,5 +216,63 @@ func TestParseLimit(t *testing.T) {
 	}
 	if _, err := ParseLimit("nofiles=3"); err == nil || !strings.Contains(err.Error(), `did you mean "nofile"?`) {
 		t.Errorf("got %v, want the nearest name", err)
+	}
+}
+
+func TestSignalAfterCloseIsGone(t *testing.T) {
+	t.Parallel()
+	h, err := Open(child(t, "exec sleep 60"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Close()
+	if err := h.Signal(unix.SIGTERM); !errors.Is(err, ErrGone) {
+		t.Errorf("got %v, want ErrGone", err)
+	}
+}
+
+func TestKillCarriersFindsWhatLeftItsGroup(t *testing.T) {
+	t.Parallel()
+	const variable = "PROC_TEST_CARRIER=1"
+	start := func(env ...string) *exec.Cmd {
+		c := exec.Command("sleep", "60")
+		c.Env = append(os.Environ(), env...)
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = c.Process.Kill() // gone is fine
+			_ = c.Wait()
+		})
+		return c
+	}
+	a, b, other := start(variable), start(variable), start("PROC_TEST_CARRIER=10")
+	if got := KillCarriers(variable, a.Process.Pid); got != 1 {
+		t.Errorf("killed in the group: got %d, want 1", got)
+	}
+	if err := a.Wait(); err == nil {
+		t.Error("the carrier in the group was not killed")
+	}
+	if got := KillCarriers(variable, 0); got != 1 {
+		t.Errorf("killed: got %d, want 1", got)
+	}
+	if err := b.Wait(); err == nil {
+		t.Error("the other carrier was not killed")
+	}
+	if id, err := IdentityOf(other.Process.Pid); err != nil || !id.Alive() {
+		t.Error("a process with another value was killed")
+	}
+}
+
+func TestListeningNamesThePorts(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "[::]:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if got, port := Listening(syscall.Getpgrp()), l.Addr().(*net.TCPAddr).Port; !slices.Contains(got, port) {
+		t.Errorf("got %v, want %d among them", got, port)
 	}
 }

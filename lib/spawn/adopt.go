@@ -81,6 +81,6 @@ func (s *Spawner) takeOver(p *process) {
 		go p.stop(seconds(r.StopGrace), s.publish)
 	default:
 		// Whether it said READY=1 while nobody listened cannot be known.
-		go p.kill("killed by us, its spawner died while it started")
+		go p.kill("killed by us: its spawner died while it started")
 	}
 }

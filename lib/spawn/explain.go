@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"passenger/lib/app"
+	"passenger/lib/proc"
 	"passenger/lib/protocol"
 )
 
@@ -31,17 +33,19 @@ func (a *attempt) explain(cause error) error {
 	var failed *exitError
 	own := errors.As(cause, &failed) // the process ended by itself
 	left := 0
+	var listens []int
 	if a.p != nil {
-		a.end(cause)
+		listens = a.listens()
+		strays := a.end(cause)
 		if a.p.out != nil {
 			e.Output = a.p.out.last()
 		}
 		if own {
-			e.Exit, left = a.p.snapshot().Exit, a.p.leftBehind()
+			e.Exit, left = a.p.snapshot().Exit, a.p.leftBehind()+strays
 		}
 	}
 	d := diagnose(symptoms{
-		cause: cause, kind: kindOf(a.plan), output: e.Output, exit: e.Exit, left: left, port: a.port,
+		cause: cause, kind: kindOf(a.plan), output: e.Output, exit: e.Exit, left: left, port: a.port, listens: listens,
 		report: reportOf(failed), interpreter: interpreterOf(a.plan),
 	})
 	e.Category, e.Summary, e.Advice = d.category, d.summary, d.advice
@@ -49,15 +53,34 @@ func (a *attempt) explain(cause error) error {
 }
 
 // end leaves nothing of the attempt's process.
-func (a *attempt) end(cause error) {
+//
+// A process that left the group is found by its notify socket, whose name
+// nobody else has; strays says how many did.
+func (a *attempt) end(cause error) (strays int) {
 	if a.p.handle != nil {
-		a.p.kill("killed by us, " + cause.Error())
-		return
+		a.p.kill("killed by us: " + cause.Error())
+		for range 3 { // one may start another while we look
+			n := proc.KillCarriers("NOTIFY_SOCKET="+a.p.notify.name, 0)
+			if n == 0 {
+				break
+			}
+			strays += n
+		}
+		return strays
 	}
 	if a.p.notify != nil {
 		a.p.notify.close()
 	}
 	a.forget(a.p)
+	return 0
+}
+
+// listens returns the ports that a generic app listens on.
+func (a *attempt) listens() []int {
+	if a.port == 0 || a.p.handle == nil {
+		return nil
+	}
+	return proc.Listening(a.p.handle.Identity().PID)
 }
 
 func kindOf(p *plan) string {
@@ -91,6 +114,7 @@ type symptoms struct {
 	left        int     // how many processes outlived it
 	report      *report // what the adapter says, nil if nothing
 	port        int     // that a generic app was given
+	listens     []int   // the ports that a generic app listens on instead
 }
 
 // A diagnosis is what to say of it.
@@ -155,6 +179,11 @@ func (s symptoms) timedOut(e *timeoutError) diagnosis {
 	case s.kind == protocol.TypeNode:
 		d.summary = fmt.Sprintf("the app did not call listen() within %v", e.limit)
 		d.advice = "a Node.js app becomes ready when an http.Server or net.Server of it listens; "
+	case s.kind == protocol.TypeGeneric && len(s.listens) > 0:
+		d.category = protocol.CategoryPort
+		d.summary = fmt.Sprintf("the app listens on port %s and not on $PORT (%d); not ready within %v", numbers(s.listens), s.port, e.limit)
+		d.advice = "take the port from the environment variable PORT, and the address 127.0.0.1"
+		return d
 	case s.kind == protocol.TypeGeneric:
 		d.summary = fmt.Sprintf("the app did not listen on $PORT (%d) or on its inherited socket within %v", s.port, e.limit)
 		d.advice = "make the command listen on 127.0.0.1:$PORT, or on the socket that it inherits as descriptor 3 (LISTEN_FDS); "
@@ -170,6 +199,9 @@ func (s symptoms) timedOut(e *timeoutError) diagnosis {
 
 // exited is for a process that ended by itself before it was ready.
 func (s symptoms) exited() diagnosis {
+	if s.exit != nil && s.exit.ByUs {
+		return diagnosis{protocol.CategoryKilled, "it was stopped by us before it was ready", ""}
+	}
 	if d, ok := readOutputFor(s); ok {
 		return d
 	}
@@ -191,6 +223,14 @@ func (s symptoms) exited() diagnosis {
 			"the app ended without serving; it has to stay in the foreground and listen"}
 	}
 	return diagnosis{protocol.CategoryExit, s.exit.Cause + " before it was ready", last}
+}
+
+func numbers(ns []int) string {
+	var s []string
+	for _, n := range ns {
+		s = append(s, strconv.Itoa(n))
+	}
+	return strings.Join(s, ", ")
 }
 
 // names are words that keep their capital in the middle of a sentence.

@@ -25,7 +25,8 @@ type process struct {
 
 	mu      sync.Mutex // guards the fields below
 	record  protocol.Process
-	stopped string // why we made it go, empty if we did not
+	stopped bool   // we asked it to go
+	killed  string // why we killed it, empty if we did not
 	left    int    // how many processes of its group outlived it
 }
 
@@ -65,6 +66,9 @@ func (p *process) wait() {
 		slog.Error("process cannot be waited for", "pid", p.handle.Identity().PID, "err", err)
 	}
 	at := time.Now()
+	if p.notify != nil {
+		p.notify.finish()
+	}
 	left := p.killGroup()
 	exit := proc.UnknownExit(at)
 	if status, err := p.handle.Reap(); err == nil {
@@ -76,14 +80,15 @@ func (p *process) wait() {
 	if p.out != nil {
 		p.out.finish()
 	}
-	if p.notify != nil {
-		p.notify.close()
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stopped != "" {
+	switch {
+	case p.killed != "":
 		exit.ByUs = true
-		exit.Cause = p.stopped + ": " + exit.Cause
+		exit.Cause = p.killed
+	case p.stopped:
+		exit.ByUs = true
+		exit.Cause = "stopped by us: " + exit.Cause
 	}
 	p.left = left
 	was := p.record.State
@@ -119,10 +124,9 @@ func (p *process) killGroup() (left int) {
 func (p *process) stop(grace time.Duration, told func()) {
 	asked := false
 	p.change(func(r *protocol.Process) {
-		if p.stopped == "" {
-			asked = true
+		if !p.stopped {
+			asked, p.stopped = true, true
 			r.State = protocol.Stopping
-			p.stopped = "stopped by us"
 		}
 	})
 	if !asked {
@@ -136,7 +140,7 @@ func (p *process) stop(grace time.Duration, told func()) {
 	select {
 	case <-p.exited:
 	case <-time.After(grace):
-		p.kill(fmt.Sprintf("killed by us, did not stop within %v", grace))
+		p.kill(fmt.Sprintf("killed by us: did not stop within %v", grace))
 	}
 }
 
@@ -144,7 +148,7 @@ func (p *process) stop(grace time.Duration, told func()) {
 // returns when they are gone.
 func (p *process) kill(why string) {
 	p.mu.Lock()
-	p.stopped = why
+	p.killed = why
 	p.mu.Unlock()
 	if err := p.handle.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
 		slog.Error("process not killed", "pid", p.handle.Identity().PID, "err", err)

@@ -198,9 +198,24 @@ func (a *attempt) load(ctx context.Context) error {
 			}
 			listening = nil // READY=1 or the timeout decides
 		case <-a.p.exited:
-			return &exitError{report: failed}
+			return &exitError{report: a.lastReport(failed)}
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		}
+	}
+}
+
+// lastReport is the reason that the process gave before it ended: the one
+// known, or one that was not looked at yet.
+func (a *attempt) lastReport(known *report) *report {
+	for {
+		select {
+		case n := <-a.noticed:
+			if n.report != nil {
+				known = n.report
+			}
+		default:
+			return known
 		}
 	}
 }
@@ -242,7 +257,7 @@ func (a *attempt) ready(address string) error {
 	r := a.p.snapshot()
 	if r.State != protocol.Ready {
 		<-a.p.exited
-		return &exitError{}
+		return &exitError{report: a.lastReport(nil)}
 	}
 	return nil
 }

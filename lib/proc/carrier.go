@@ -1,0 +1,49 @@
+package proc
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// KillCarriers kills the processes that were started with the variable
+// NAME=VALUE in their environment, and says how many they were. It finds those
+// that left their process group and their parent; for that the value must be
+// one that nobody else can have. group narrows it to a process group, 0 is
+// any.
+func KillCarriers(variable string, group int) int {
+	killed := 0
+	for _, pid := range all() {
+		if pid == os.Getpid() || (group != 0 && !InGroup(pid, group)) || !carries(pid, variable) {
+			continue
+		}
+		id, err := IdentityOf(pid)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		h, err := Open(id)
+		if err != nil {
+			continue
+		}
+		if carries(pid, variable) && h.Signal(unix.SIGKILL) == nil {
+			killed++
+		}
+		h.Close()
+	}
+	return killed
+}
+
+func carries(pid int, variable string) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return false // it is another user's, or gone
+	}
+	for kv := range bytes.SplitSeq(b, []byte{0}) {
+		if string(kv) == variable {
+			return true
+		}
+	}
+	return false
+}
