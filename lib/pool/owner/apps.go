@@ -201,10 +201,12 @@ func (o *Owner) restart(ctx context.Context, name string, blocking bool, outcome
 		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: err.Error(), Hint: "nothing was restarted"}
 	}
 	var refused error
+	var before uint64
 	err = o.ask(ctx, func(time.Time) {
 		if refused = o.pool.Check(c); refused != nil {
 			return
 		}
+		before = o.pool.Version()
 		if generation, ok = o.pool.Restart(c, blocking); !ok {
 			refused = unknownApp(name, o.pool.Names())
 			return
@@ -214,7 +216,11 @@ func (o *Owner) restart(ctx context.Context, name string, blocking bool, outcome
 	if err == nil {
 		err = refused
 	}
-	return generation, err
+	if err != nil {
+		return 0, err
+	}
+	// Once it is accepted, the death of the pool does not end it.
+	return generation, o.awaitWritten(ctx, before+1)
 }
 
 // failure is what the caller of a restart is told of its end, nil if it went

@@ -21,7 +21,8 @@ type Owner struct {
 	files   Files
 	pool    *pool.Pool // of the goroutine in Run
 	routes  control.Feed[*protocol.Routes]
-	written *protocol.Routes // of the goroutine in persist
+	written *protocol.Routes     // of the goroutine in persist
+	onDisk  control.Feed[uint64] // version of the table in the file
 
 	// events are done in turn by the goroutine in Run. The buffer only spares
 	// senders a switch.
@@ -66,6 +67,7 @@ func New(spawner Spawner, files Files, limits pool.Limits) (*Owner, error) {
 		o.written = &protocol.Routes{Apps: []protocol.Route{}}
 	}
 	o.routes.Set(o.written)
+	o.onDisk.Set(o.written.Version)
 	chance := pool.Chance{ID: newID, Jitter: mathrand.Float64}
 	o.pool = pool.New(time.Now(), limits, chance, last)
 	return o, o.load()

@@ -49,5 +49,25 @@ func (o *Owner) write() {
 	o.written = newest
 	if err := statedir.WriteJSON(o.files.Routes, newest); err != nil {
 		slog.Error("could not write the route table", "err", err)
+		return
+	}
+	o.onDisk.Set(newest.Version)
+}
+
+// awaitWritten waits until the table of a version, or a later one, is in the
+// file, and with it the generations of the apps.
+func (o *Owner) awaitWritten(ctx context.Context, version uint64) error {
+	for {
+		written, changed := o.onDisk.Wait()
+		if written >= version {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-o.ended:
+			return errStopping
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 }
