@@ -88,6 +88,11 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"check-app":   cmdCheckApp,
 	"exits":       cmdExits,
 	"port":        cmdPort,
+	"ctrl-c":      cmdCtrlC,
+	"upgrade":     cmdUpgrade,
+
+	"await-log":      cmdAwaitLog,
+	"await-requests": cmdAwaitRequests,
 }
 
 // setup gives each script a state directory of its own, with a path short
@@ -109,6 +114,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("STATE", w.state)
 	env.Setenv("TMPDIR", state) // programs make state directories in it
 	env.Setenv("WEB", w.web())
+	env.Setenv("REPO", filepath.Dir(filepath.Dir(apps)))
 	env.Setenv("BIN", bin)
 	env.Setenv("TMPDIR", state) // that of testscript is too long for sockets
 	w.env = env

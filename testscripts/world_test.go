@@ -90,6 +90,19 @@ func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(worldOf(ts).signal(args[0], args[1]))
 }
 
+// cmdCtrlC does what a terminal does: SIGINT to all of the daemon's process
+// group: ctrl-c NAME
+func cmdCtrlC(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ctrl-c NAME")
+	}
+	d := worldOf(ts).daemons[args[0]]
+	if d == nil {
+		ts.Fatalf("no daemon %q", args[0])
+	}
+	ts.Check(syscall.Kill(-d.cmd.Process.Pid, syscall.SIGINT))
+}
+
 var signals = map[string]syscall.Signal{
 	"TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP,
 	"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT,
