@@ -36,8 +36,12 @@ func TestMain(m *testing.M) {
 
 // fake plays a daemon that says in $EVENTS what it does.
 func fake(daemon string, args []string) int {
-	if args[0] == "detect" {
+	switch args[0] {
+	case "detect":
 		fmt.Println("{\n  \"app_type\": \"generic\"\n}")
+		return 0
+	case "--version":
+		fmt.Println("passenger-" + daemon + " 1.2.3")
 		return 0
 	}
 	event(daemon + " " + strings.Join(args, " "))
@@ -116,14 +120,9 @@ func programs(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []string{"spawn", "pool", "proxy"} {
+	for _, p := range []string{"spawn", "pool", "proxy", "status"} {
 		if err := os.Symlink(self, filepath.Join(bin, "passenger-"+p)); err != nil {
 			t.Fatal(err)
-		}
-	}
-	for name, pkg := range map[string]string{"passenger-status": "../../cmd/passenger-status"} {
-		if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, name), pkg).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
 		}
 	}
 	text, err := os.ReadFile("passenger")
@@ -409,6 +408,9 @@ func TestUsage(t *testing.T) {
 	}
 	for _, args := range []string{"", "help", "--help", "start --help", "version"} {
 		r.wrapper(0, strings.Fields(args)...)
+	}
+	if out := r.wrapper(0, "--version"); out != "passenger 1.2.3\n" {
+		t.Errorf("got version %q", out)
 	}
 	if out := r.wrapper(1, "start", "missing"); !strings.Contains(out, `cannot serve "missing": no such directory`) {
 		t.Errorf("got %q", out)
