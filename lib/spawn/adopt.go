@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
@@ -19,12 +20,13 @@ func (s *Spawner) adoptAll() error {
 	if err != nil {
 		return fmt.Errorf("adopt processes: %w", err)
 	}
+	var adopted []*process
 	for _, e := range entries {
 		dir := s.dir.Process(e.Name())
 		p, err := s.adopt(dir)
 		switch {
 		case err == nil:
-			s.takeOver(p)
+			adopted = append(adopted, p)
 		case errors.Is(err, proc.ErrGone), errors.Is(err, fs.ErrNotExist):
 			// It is gone, or its spawner died before it was let through its
 			// gate. RemoveAll follows no symlink.
@@ -34,6 +36,10 @@ func (s *Spawner) adoptAll() error {
 		default:
 			slog.Error("process not adopted", "dir", string(dir), "err", err)
 		}
+	}
+	slices.SortFunc(adopted, func(p, q *process) int { return p.record.StartedAt.Compare(q.record.StartedAt) })
+	for _, p := range adopted {
+		s.takeOver(p)
 	}
 	return nil
 }
@@ -45,10 +51,17 @@ func (s *Spawner) adopt(dir statedir.ProcessDir) (*process, error) {
 	if err := statedir.ReadJSON(dir.Record(), &r); err != nil {
 		return nil, err
 	}
+	if dir != s.dir.Process(r.ID) {
+		return nil, fmt.Errorf("record is of process %q, not of its directory", r.ID)
+	}
 	if r.Version > protocol.Version {
 		return nil, fmt.Errorf("record is of version %d, this spawner knows %d: upgrade it", r.Version, protocol.Version)
 	}
 	handle, err := proc.Open(proc.Identity{PID: r.PID, StartTime: r.StartTime, BootID: r.BootID})
+	if errors.Is(err, proc.ErrGone) && r.NotifySocket != "" {
+		// It ended while there was no spawner to end the rest of its group.
+		proc.KillCarriers("NOTIFY_SOCKET="+r.NotifySocket, r.PID)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,9 @@ const (
 	tailLines = 200
 	tailLine  = 4 << 10
 
+	// keepBuffer is the largest buffer that is kept for the next line.
+	keepBuffer = 64 << 10
+
 	// pipeSize is how much an app can write while nobody reads.
 	pipeSize = 1 << 20
 )
@@ -32,6 +35,8 @@ type output struct {
 	prefix string
 	sink   io.Writer
 	done   chan struct{} // closed when the last line was passed on
+
+	batch []byte // lines to pass on in one Write
 
 	mu   sync.Mutex // guards tail
 	tail []string
@@ -46,7 +51,7 @@ func makeOutput(path string) error {
 }
 
 // readOutput starts to read the FIFO at path. Each line goes to sink with
-// prefix before it, in one Write.
+// prefix before it, and a Write holds whole lines.
 func readOutput(path, prefix string, sink io.Writer) (*output, error) {
 	fifo, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	if err != nil {
@@ -78,12 +83,13 @@ func (o *output) run() {
 		if err != nil {
 			break
 		}
-		if len(part) == 0 && cap(part) > 64<<10 {
+		if len(part) == 0 && cap(part) > keepBuffer {
 			part = nil
 		}
 	}
 	if len(part) > 0 {
 		o.line(part)
+		o.flush()
 	}
 }
 
@@ -119,18 +125,29 @@ func (o *output) lines(b []byte) []byte {
 		o.line(b[:i])
 		b = b[i+1:]
 	}
-	if len(b) >= maxLine {
-		o.line(b)
-		b = nil
+	for len(b) >= maxLine {
+		o.line(b[:maxLine])
+		b = b[maxLine:]
 	}
+	o.flush()
 	return b
+}
+
+// flush passes the batch on.
+func (o *output) flush() {
+	if len(o.batch) == 0 {
+		return
+	}
+	_, _ = o.sink.Write(o.batch) // our own stderr is gone; nobody is left to tell
+	o.batch = o.batch[:0]
+	if cap(o.batch) > keepBuffer {
+		o.batch = nil
+	}
 }
 
 func (o *output) line(b []byte) {
 	b = bytes.TrimSuffix(b, []byte("\r"))
-	whole := make([]byte, 0, len(o.prefix)+len(b)+1)
-	whole = append(append(append(whole, o.prefix...), b...), '\n')
-	_, _ = o.sink.Write(whole) // our own stderr is gone; nobody is left to tell
+	o.batch = append(append(append(o.batch, o.prefix...), b...), '\n')
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.tail) == tailLines {

@@ -150,6 +150,9 @@ func (a *attempt) listen() (*os.File, error) {
 	return f, nil
 }
 
+// testOnlyForked is called while the process has no record yet.
+var testOnlyForked func(pid int)
+
 // fork starts the process at its gate, reads its output and writes its record.
 func (a *attempt) fork(files []*os.File) error {
 	args := append([]string{"passenger-spawn", "exec", "--gate", "--chdir", a.plan.root, "--"}, a.plan.args...)
@@ -160,6 +163,9 @@ func (a *attempt) fork(files []*os.File) error {
 		return err
 	}
 	id := handle.Identity()
+	if testOnlyForked != nil {
+		testOnlyForked(id.PID)
+	}
 	a.p.handle = handle
 	a.p.out, err = readOutput(a.p.dir.Output(), fmt.Sprintf("[%s %d] ", a.req.App, id.PID), a.Output)
 	a.p.change(func(r *protocol.Process) {

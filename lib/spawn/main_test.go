@@ -1,0 +1,377 @@
+package spawn
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"passenger/lib/proc"
+	"passenger/lib/protocol"
+	"passenger/lib/statedir"
+)
+
+// The test binary is run again as the helper that passes the gate, as an app
+// (roleVariable says which), and as a spawner that is to be killed.
+const (
+	roleVariable    = "SPAWN_TEST_ROLE"
+	spawnerVariable = "SPAWN_TEST_SPAWNER"
+)
+
+func TestMain(m *testing.M) {
+	switch {
+	case len(os.Args) > 6 && os.Args[1] == "exec": // exec --gate --chdir DIR -- CMD
+		fmt.Fprintln(os.Stderr, PassGate(proc.Change{Dir: os.Args[4]}, os.Args[6:]))
+		os.Exit(1)
+	case os.Getenv(spawnerVariable) != "":
+		beSpawner(os.Getenv(spawnerVariable), os.Args[1])
+	case os.Getenv(roleVariable) != "":
+		beApp(os.Getenv(roleVariable))
+	}
+	os.Exit(m.Run())
+}
+
+// A world is what an app of these tests says of itself to who connects.
+type world struct {
+	PID, Group, Parent int
+	Env                map[string]string
+	Dir                string
+	Descriptors        map[string]string // number to what it is of
+	Ignored            string // SigIgn of proc(5)
+}
+
+func look() world {
+	w := world{PID: os.Getpid(), Group: syscall.Getpgrp(), Parent: os.Getppid(), Env: map[string]string{}, Descriptors: map[string]string{}}
+	for _, kv := range os.Environ() {
+		name, value, _ := strings.Cut(kv, "=")
+		if _, ok := w.Env[name]; ok {
+			value += " AND ANOTHER"
+		}
+		w.Env[name] = value
+	}
+	w.Dir, _ = os.Readlink("/proc/self/cwd") // os.Getwd would say what PWD says
+	fds, _ := os.ReadDir("/proc/self/fd")
+	for _, fd := range fds {
+		what, _ := os.Readlink("/proc/self/fd/" + fd.Name())
+		w.Descriptors[fd.Name()] = what
+	}
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if v, ok := strings.CutPrefix(line, "SigIgn:"); ok {
+			w.Ignored = strings.TrimSpace(v)
+		}
+	}
+	return w
+}
+
+// notifyByFD writes to the inherited notify socket.
+func notifyByFD(message string) {
+	if _, err := syscall.Write(notifyFD, []byte(message)); err != nil {
+		fmt.Println("notify:", err)
+	}
+}
+
+// notifyByName sends as sd_notify(3) does.
+func notifyByName(name, message string) error {
+	c, err := net.Dial("unixgram", name)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.Write([]byte(message))
+	return err
+}
+
+func inherited3() net.Listener {
+	l, err := net.FileListener(os.NewFile(listenFD, "listener"))
+	if err != nil {
+		fmt.Println("listen:", err)
+		os.Exit(9)
+	}
+	return l
+}
+
+// beApp is an app. It must not return.
+func beApp(role string) {
+	w := look()
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	fmt.Println("role", role)
+	role, argument, _ := strings.Cut(role, " ")
+	serve := func(l net.Listener) {
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_ = json.NewEncoder(c).Encode(w) // a probe is gone already
+				c.Close()
+			}
+		}()
+	}
+	onPort := func(port string) {
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(9)
+		}
+		serve(l)
+	}
+	switch role {
+	case "ready":
+		serve(inherited3())
+		notifyByFD("STATUS=fine\nREADY=1")
+	case "ready-by-name":
+		serve(inherited3())
+		if err := notifyByName(os.Getenv("NOTIFY_SOCKET"), "READY=1"); err != nil {
+			fmt.Println(err)
+		}
+	case "accept":
+		serve(inherited3())
+	case "port":
+		onPort(os.Getenv("PORT"))
+	case "other-port":
+		onPort("0")
+	case "port-ready":
+		onPort(os.Getenv("PORT"))
+		notifyByFD("READY=1")
+	case "silent":
+	case "failing":
+		notifyByFD(errorKey + argument)
+		fmt.Fprintln(os.Stderr, "  backtrace")
+		os.Exit(1)
+	case "exit":
+		fmt.Println("last words")
+		var status int
+		fmt.Sscan(argument, &status)
+		os.Exit(status)
+	case "kill":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "background":
+		c := exec.Command(os.Args[0])
+		c.Env = append(os.Environ(), roleVariable+"=silent")
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: argument == "setsid"}
+		if err := c.Start(); err != nil {
+			fmt.Println(err)
+		}
+		os.Exit(0)
+	case "stubborn":
+		c := exec.Command("sleep", "600") // a grandchild in the group
+		if err := c.Start(); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Println("grandchild", c.Process.Pid)
+		serve(inherited3())
+		notifyByFD("READY=1")
+		for {
+			<-term
+			fmt.Println("I will not")
+		}
+	case "chatty":
+		serve(inherited3())
+		notifyByFD("READY=1")
+		for i := 0; ; i++ {
+			fmt.Println("line", i)
+			select {
+			case <-term:
+				os.Exit(0)
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}
+	<-term
+	fmt.Print("bye, without a newline")
+	os.Exit(0)
+}
+
+// beSpawner starts one app with the given role, prints its record, and waits
+// to be killed.
+func beSpawner(dir, role string) {
+	d, err := statedir.Open(dir)
+	if err != nil {
+		panic(err)
+	}
+	if role == "die-in-between" {
+		testOnlyForked = func(pid int) {
+			fmt.Println(pid)
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+		role = "ready"
+	}
+	s, err := New(d, os.Stderr)
+	if err != nil {
+		panic(err)
+	}
+	if role == "silent" {
+		go func() {
+			for {
+				list, changed := s.Processes().Wait()
+				if len(list.Processes) > 0 && list.Processes[0].NotifySocket != "" {
+					_ = json.NewEncoder(os.Stdout).Encode(list.Processes[0])
+					return
+				}
+				<-changed
+			}
+		}()
+	}
+	config := appConfig(role)
+	r, err := s.Spawn(context.Background(), protocol.SpawnRequest{ID: "made", App: "app", Generation: 3, Config: &config})
+	if err != nil {
+		panic(err)
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(r)
+	select {}
+}
+
+// appConfig is a generic app that plays a role.
+func appConfig(role string) protocol.AppConfig {
+	exe, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return protocol.AppConfig{
+		Name: "app", AppRoot: os.TempDir(), StartCommand: "'" + exe + "'",
+		EnvVars: map[string]string{roleVariable: role}, StartTimeout: 20, StopGrace: 20,
+	}
+}
+
+// lines collects what processes write.
+type lines struct{ ch chan string }
+
+func (l lines) Write(b []byte) (int, error) {
+	for line := range strings.Lines(string(b)) {
+		select {
+		case l.ch <- line:
+		default:
+		}
+	}
+	return len(b), nil
+}
+
+// await returns the next line that holds text.
+func (l lines) await(t *testing.T, text string) string {
+	t.Helper()
+	for {
+		select {
+		case line := <-l.ch:
+			if strings.Contains(line, text) {
+				return line
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("no line with %q within 10 s", text)
+		}
+	}
+}
+
+// shortDir makes a state directory with a path short enough for sockets.
+func shortDir(t *testing.T) statedir.Dir {
+	t.Helper()
+	path, err := os.MkdirTemp("", "sp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(path) })
+	d, err := statedir.Open(filepath.Join(path, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// newSpawner makes a spawner whose processes end with the test.
+func newSpawner(t *testing.T, dir statedir.Dir) (*Spawner, lines) {
+	t.Helper()
+	out := lines{make(chan string, 4096)}
+	s, err := New(dir, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, p := range s.Processes().Get().Processes {
+			if p.State != protocol.Exited {
+				s.find(p.ID).kill("end of the test")
+			}
+		}
+	})
+	return s, out
+}
+
+func request(id string, config protocol.AppConfig) protocol.SpawnRequest {
+	return protocol.SpawnRequest{ID: id, App: "app", Generation: 1, Config: &config}
+}
+
+// mustSpawn starts an app with the role.
+func mustSpawn(t *testing.T, s *Spawner, id, role string) protocol.Process {
+	t.Helper()
+	r, err := s.Spawn(t.Context(), request(id, appConfig(role)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// awaitState returns the record of a process once it is in the state.
+func awaitState(t *testing.T, s *Spawner, id string, state protocol.State) protocol.Process {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		list, changed := s.Processes().Wait()
+		i := slices.IndexFunc(list.Processes, func(p protocol.Process) bool { return p.ID == id })
+		if i >= 0 && list.Processes[i].State == state {
+			return list.Processes[i]
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("process %s is not %s within 10 s; there are %+v", id, state, list.Processes)
+		}
+	}
+}
+
+// ask connects to a process of these tests.
+func ask(t *testing.T, r protocol.Process) world {
+	t.Helper()
+	network, address, _ := strings.Cut(r.Address, ":")
+	c, err := net.Dial(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var w world
+	if err := json.NewDecoder(c).Decode(&w); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// awaitGone waits until a process that is not ours to reap has ended.
+func awaitGone(t *testing.T, pid int) {
+	t.Helper()
+	id, err := proc.IdentityOf(pid)
+	if err != nil {
+		return
+	}
+	h, err := proc.Open(id)
+	if err != nil {
+		return
+	}
+	gone := make(chan error, 1)
+	go func() { gone <- h.Wait() }()
+	select {
+	case <-gone:
+		h.Close()
+	case <-time.After(10 * time.Second):
+		t.Fatalf("process %d still runs after 10 s", pid)
+	}
+}
