@@ -38,6 +38,9 @@ func (app rackApp) check(t *testing.T, p *process) {
 	if page.StatusCode != 200 || !strings.Contains(page.body, "Hello from "+app.name) {
 		t.Errorf("/: got %d %q", page.StatusCode, page.body)
 	}
+	if page.ContentLength < 0 {
+		t.Errorf("/: comes in chunks, want one piece of known length")
+	}
 	if resp := s.do(t, request{method: "HEAD", uri: "/"}); resp.StatusCode != 200 || resp.body != "" {
 		t.Errorf("HEAD /: got %d %q", resp.StatusCode, resp.body)
 	}

@@ -73,6 +73,7 @@ func TestRackResponses(t *testing.T) {
 		{"not modified", request{uri: "/304"}, 304, "", 0},
 		{"not found", request{uri: "/none"}, 404, "not found", 9},
 		{"parts", request{uri: "/parts"}, 200, "hell\u00f6\xff", 7},
+		{"many long parts", request{uri: "/many"}, 200, strings.Repeat("0123456789", 100000), 1000000},
 		{"encodings that do not mix", request{uri: "/latin"}, 200, "\xe9", 1},
 		{"each", request{uri: "/stream"}, 200, "piece 0\npiece 1\npiece 2\npiece 3\npiece 4\n", -1},
 		{"coded by the app", request{uri: "/raw/coded"}, 200, "four", -1},
@@ -389,6 +390,27 @@ func TestRackStopsAfterTheRequest(t *testing.T) {
 	idle.closed(t)
 	if out := p.output.String(); !strings.Contains(out, "stopping\nat exit\n") {
 		t.Errorf("output lacks the event and the exit handler:\n%s", out)
+	}
+}
+
+func TestRackAnswersWhatHasArrivedBeforeItStops(t *testing.T) {
+	t.Parallel()
+	p := startCases(t)
+	other := p.dial(t)
+	other.do(t, request{})
+	s := p.dial(t)
+	s.send(request{uri: "/slow"})
+	p.awaitOutput(t, "slow begins")
+	other.send(request{})
+	p.signal(t, syscall.SIGTERM)
+	if resp := s.receive(t, "GET"); resp.body != "slow ends" {
+		t.Errorf("got %q, want slow ends", resp.body)
+	}
+	if resp := other.receive(t, "GET"); resp.body != "hello" || !resp.Close {
+		t.Errorf("got %q, close %v on the other connection; want hello and close", resp.body, resp.Close)
+	}
+	if status := p.wait(t); status != 0 {
+		t.Errorf("got status %d, want 0", status)
 	}
 }
 

@@ -190,9 +190,14 @@ module PhusionPassenger
       warn "the app says Content-Length: #{@length} and sends #{length} bytes" if @length && @length != length
       head << "Content-Length: #{length}\r\n"
       close_head(head)
-      return write_all(head, *parts) unless part
+      return write_parts(head, parts) unless part
 
       length <= JOINED ? write_joined(head, part) : write_all(head, part)
+    end
+
+    def write_parts(head, parts)
+      write(head)
+      parts.each_slice(256) { |some| write_all(*some) }
     end
 
     def deliver_body(env, head, body)

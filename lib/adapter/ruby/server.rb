@@ -35,7 +35,7 @@ module PhusionPassenger
         @stopping = true
         raise Stop if @waiting
       end
-      trap("QUIT") { $stderr.syswrite(backtraces) }
+      trap("QUIT") { STDERR.syswrite(backtraces) }
     end
 
     # Serves until SIGTERM. What has arrived on an open connection by then is
@@ -83,6 +83,9 @@ module PhusionPassenger
       @watched << io
     rescue Errno::ECONNABORTED, Errno::EINTR
       nil
+    rescue SystemCallError => e # out of descriptors or memory; the connection waits on
+      warn "cannot accept a connection: #{e.message}"
+      sleep 0.1
     end
 
     def serve(io, buffered)

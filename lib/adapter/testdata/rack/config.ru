@@ -58,6 +58,7 @@ module Cases
     when "/304" then [304, { "ETag" => '"x"' }, []]
     when "/cookies" then text("two", "Set-Cookie" => "a=1\nb=2")
     when "/parts" then [200, TEXT, ["hel", "", "l\u00f6", "\xff".b]]
+    when "/many" then [200, TEXT, ["0123456789"] * 100_000]
     when "/latin" then text("\xe9".b, "X-Name" => "\u00e9")
     when "/number" then text("no string", "Content-Length" => "9")
     when "/stream"
