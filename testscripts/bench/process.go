@@ -16,11 +16,12 @@ type cost struct {
 	pss, rss int64 // bytes
 }
 
-// costOf adds up what the processes cost that have one of the names.
+// costOf adds up what the processes cost that have one of the names, or all if
+// there is no name.
 func costOf(pids []int, names ...string) cost {
 	var sum cost
 	for _, pid := range pids {
-		if !hasName(pid, names) {
+		if len(names) > 0 && !hasName(pid, names) {
 			continue
 		}
 		const tick = time.Second / 100 // USER_HZ

@@ -46,7 +46,8 @@ type contestant struct {
 	// SIGTERM, with dir for its files. It may write there.
 	start func(l *lab, s site) (command, error)
 
-	// programs are names of the processes whose cost counts.
+	// programs are names of the processes whose cost counts; without any, all
+	// that belong to the server count.
 	programs []string
 
 	// target is the ratio of our number to this one that is to be reached, 0
@@ -74,11 +75,12 @@ type sample struct {
 type result struct {
 	contestant
 	values []float64
+	cpu    []float64 // µs per request of the processes that count, if there was a load
 }
 
 // median is 0 if there is nothing.
-func (r result) median() float64 {
-	v := slices.Sorted(slices.Values(r.values))
+func median(values []float64) float64 {
+	v := slices.Sorted(slices.Values(values))
 	if len(v) == 0 {
 		return 0
 	}
@@ -129,6 +131,9 @@ func (r row) measure(ctx context.Context, l *lab) ([]result, error) {
 				value = results[i].value
 			}
 			results[i].values = append(results[i].values, value(m))
+			if !r.idle {
+				results[i].cpu = append(results[i].cpu, microsecondsPerRequest(m))
+			}
 		}
 	}
 	return results, nil
@@ -201,7 +206,7 @@ func (r row) sample(ctx context.Context, l *lab, s *server, programs []string) (
 	}
 	m.cost = costOf(s.pids(), programs...)
 	m.cpu -= before.cpu
-	if len(programs) > 0 && m.cpu <= 0 {
+	if m.cpu <= 0 {
 		return m, fmt.Errorf("%s: no process of it was found", s.name)
 	}
 	return m, s.check(ctx, r.want)

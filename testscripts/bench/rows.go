@@ -6,7 +6,7 @@ const hello = "hello world\n"
 func rows() []row {
 	return []row{
 		{
-			name: "proxy", title: "CPU of the proxy per proxied request, unix socket upstream",
+			name: "proxy", title: "CPU of the proxy per request, unix socket upstream",
 			unit: "µs", format: "%.1f", less: true, want: hello, value: microsecondsPerRequest, upstream: nginxHello,
 			contestants: []contestant{
 				{name: "nginx, 1 worker, keep-alive upstream", start: nginxProxy, programs: []string{"nginx"}, target: 1.3},

@@ -8,25 +8,28 @@ import (
 
 // printRow prints a row's servers, each with how ours compares to it.
 func printRow(w io.Writer, r row, results []result, err error) {
-	fmt.Fprintf(w, "\n%-52s %14s   %-19s %8s   %s\n", r.title+" ["+r.name+"]", r.unit, "least – most", "ours", "to reach")
+	fmt.Fprintf(w, "\n%-60s %10s  %-17s %10s %8s  %s\n", r.title+" ["+r.name+"]", r.unit, "least – most", "CPU/req.", "ours", "to reach")
 	var ours float64
 	if err == nil {
-		ours = results[len(results)-1].median()
+		ours = median(results[len(results)-1].values)
 	}
 	for _, c := range results {
 		if len(c.values) == 0 {
 			continue
 		}
-		median := fmt.Sprintf(r.format, c.median())
+		value, cpu := median(c.values), ""
+		if len(c.cpu) > 0 {
+			cpu = fmt.Sprintf("%.1f µs", median(c.cpu))
+		}
 		spread := fmt.Sprintf(r.format+" – "+r.format, slices.Min(c.values), slices.Max(c.values))
 		ratio, verdict := "", ""
 		if err == nil && c.name != results[len(results)-1].name {
-			ratio = fmt.Sprintf("%.2f ×", ours/c.median())
-			verdict = r.verdict(ours/c.median(), c.target, " ×")
+			ratio = fmt.Sprintf("%.2f ×", ours/value)
+			verdict = r.verdict(ours/value, c.target, " ×")
 		} else if err == nil {
 			verdict = r.verdict(ours, r.limit, " "+r.unit)
 		}
-		fmt.Fprintf(w, "  %-50s %14s   %-19s %8s   %s\n", c.name, median, spread, ratio, verdict)
+		fmt.Fprintf(w, "  %-58s %10s  %-17s %10s %8s  %s\n", c.name, fmt.Sprintf(r.format, value), spread, cpu, ratio, verdict)
 	}
 	if err != nil {
 		fmt.Fprintf(w, "  NOT MEASURED: %v\n", err)
