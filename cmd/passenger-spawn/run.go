@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,19 +43,18 @@ func (a appArgs) config() (protocol.AppConfig, error) {
 	return c, app.Validate(c)
 }
 
-// run ignores --state-dir: it has one of its own, for as long as it runs.
 type run struct{ appArgs }
 
-func (r *run) Run(ctx context.Context) error {
+func (r *run) Run(ctx context.Context, c *command) error {
 	config, err := r.config()
 	if err != nil {
 		return cli.Hint(fmt.Errorf("cannot spawn: %w", err), "see Passengerfile(5) for what an app's directory may hold")
 	}
-	dir, err := privateDir()
+	dir, release, err := runDir(c)
 	if err != nil {
-		return fmt.Errorf("cannot spawn: %w", err)
+		return err
 	}
-	defer os.RemoveAll(dir.Path())
+	defer release()
 	if err := proc.BecomeSubreaper(); err != nil {
 		return fmt.Errorf("cannot spawn: %w", err)
 	}
@@ -62,10 +62,11 @@ func (r *run) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot spawn: %w", err)
 	}
+	killOnSecondSignal(ctx, spawner)
 	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	go proc.ReapStrangers(reaper, spawner.Ours)
-	record, err := spawner.Spawn(ctx, protocol.SpawnRequest{ID: "run0", App: config.Name, Generation: 1, Config: &config})
+	record, err := spawner.Spawn(ctx, protocol.SpawnRequest{ID: strings.ToLower(rand.Text()[:8]), App: config.Name, Generation: 1, Config: &config})
 	if err != nil {
 		return notReady(err)
 	}
@@ -91,6 +92,24 @@ func untilExit(ctx context.Context, spawner *spawn.Spawner, id string) error {
 			return err
 		}
 	}
+}
+
+// runDir is the state directory named by --state-dir, which this run then
+// holds like a daemon, else one of its own. $PASSENGER_STATE_DIR is where the
+// daemons are, and a run beside them is none of their business.
+func runDir(c *command) (dir statedir.Dir, release func(), err error) {
+	if c.StateDir != "" && c.StateDir != os.Getenv("PASSENGER_STATE_DIR") {
+		dir, lock, err := c.TakeStateDir(statedir.Spawn)
+		if err != nil {
+			return dir, nil, err
+		}
+		return dir, func() { lock.Unlock() }, nil
+	}
+	dir, err = privateDir()
+	if err != nil {
+		return dir, nil, fmt.Errorf("cannot spawn: %w", err)
+	}
+	return dir, func() { os.RemoveAll(dir.Path()) }, nil
 }
 
 // privateDir makes a state directory for this one process.
@@ -124,7 +143,7 @@ type detection struct {
 	Command []string `json:"command"`
 }
 
-func (d *detect) Run() error {
+func (d *detect) Run(c *command) error {
 	config, err := d.config()
 	if err != nil {
 		return fmt.Errorf("cannot detect: %w", err)
@@ -133,7 +152,7 @@ func (d *detect) Run() error {
 	if err != nil {
 		return cli.Hint(fmt.Errorf("cannot detect: %w", err), "add one of these files, or set app_start_command in %s", filepath.Join(config.AppRoot, app.File))
 	}
-	command, err := spawn.Command(config)
+	command, err := spawn.Command(config, c.StatePath())
 	if err != nil {
 		return fmt.Errorf("cannot detect: %w", err)
 	}

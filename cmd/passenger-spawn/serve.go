@@ -37,6 +37,9 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	if err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
+	if s.StopOnExit {
+		killOnSecondSignal(ctx, spawner)
+	}
 	server := &control.Server{Program: "passenger-spawn", Release: cli.Release}
 	spawner.Register(ctx, server)
 	var wg sync.WaitGroup

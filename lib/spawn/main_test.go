@@ -46,7 +46,7 @@ type world struct {
 	Env                map[string]string
 	Dir                string
 	Descriptors        map[string]string // number to what it is of
-	Ignored            string // SigIgn of proc(5)
+	Ignored            string            // SigIgn of proc(5)
 }
 
 func look() world {

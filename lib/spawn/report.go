@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -41,12 +42,24 @@ func Report(e *protocol.SpawnError) string {
 	return b.String()
 }
 
-// Command is the command line that would start the app, with the adapter's
-// place below the state directory left as a name.
-func Command(c protocol.AppConfig) ([]string, error) {
-	p, err := planFor(c, adapter.Set{})
+// Command is the command line by which a spawner on the state directory would
+// start the app.
+func Command(c protocol.AppConfig, stateDir string) ([]string, error) {
+	elsewhere, err := os.MkdirTemp("", "passenger-")
 	if err != nil {
 		return nil, err
+	}
+	defer os.RemoveAll(elsewhere)
+	adapters, err := adapter.Install(elsewhere)
+	if err != nil {
+		return nil, err
+	}
+	p, err := planFor(c, adapters)
+	if err != nil {
+		return nil, err
+	}
+	for i, arg := range p.shown {
+		p.shown[i] = strings.Replace(arg, elsewhere, stateDir, 1)
 	}
 	return p.shown, nil
 }

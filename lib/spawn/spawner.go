@@ -202,6 +202,20 @@ func (s *Spawner) StopAll() {
 	wg.Wait()
 }
 
+// KillAll ends every process at once, for the reason given.
+func (s *Spawner) KillAll(why string) {
+	s.mu.Lock()
+	processes := slices.Clone(s.processes)
+	s.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, p := range processes {
+		if r := p.snapshot(); r.PID != 0 && r.State != protocol.Exited {
+			wg.Go(func() { p.kill(why) })
+		}
+	}
+	wg.Wait()
+}
+
 // Ours says whether a child of this program is one that the spawner waits for.
 func (s *Spawner) Ours(pid int) bool {
 	s.mu.Lock()

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"passenger/lib/spawn"
+)
+
+// sameWish is how long after the first signal another one means the same:
+// timeout(1) sends two, and so does a terminal with a parent that forwards.
+const sameWish = time.Second
+
+// killOnSecondSignal kills the processes when, while they are being stopped, a
+// second SIGTERM or SIGINT says that it takes too long. Left to its default
+// effect that signal would end this program and leave them running.
+func killOnSecondSignal(ctx context.Context, spawner *spawn.Spawner) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGINT) { // see cli.Main
+		signal.Notify(signals, syscall.SIGINT)
+	}
+	go func() {
+		<-ctx.Done()
+		first := time.Now()
+		for range signals {
+			if time.Since(first) > sameWish {
+				spawner.KillAll("killed by us: told to stop a second time")
+			}
+		}
+	}()
+}
