@@ -173,19 +173,22 @@ func (c contestant) run(l *lab, upstream string) (*server, error) {
 	return s, nil
 }
 
-// warmUp loads every server shortly. Without load it waits until what the
-// start left to do is done.
+const (
+	warmUpTime = 2 * time.Second
+	idleTime   = 10 * time.Second // what the start left to do is done by then
+)
+
+// warmUp loads every server shortly, or leaves them alone for longer.
 func (r row) warmUp(ctx context.Context, l *lab, servers []*server) error {
-	const warmUp = 2 * time.Second
 	if r.idle {
 		select {
-		case <-time.After(warmUp):
+		case <-time.After(idleTime):
 		case <-ctx.Done():
 		}
 		return ctx.Err()
 	}
 	for _, s := range servers {
-		if _, err := l.load.run(ctx, s.url+"/", warmUp); err != nil {
+		if _, err := l.load.run(ctx, s.url+"/", warmUpTime); err != nil {
 			return fmt.Errorf("%s, while warming up: %w", s.name, err)
 		}
 	}
