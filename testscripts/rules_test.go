@@ -1,0 +1,132 @@
+package testscripts
+
+import (
+	"bytes"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// topLevel is all that the repository's top level may hold.
+var topLevel = []string{
+	".ci", "LICENSE", "Makefile", "README.md", "cmd", "go.mod", "go.sum", "lib", "man", "testscripts",
+}
+
+func TestTopLevelHoldsOnlyWhatBelongsThere(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, path := range lines(t, "git", "-C", "..", "ls-files") {
+		top, _, _ := strings.Cut(path, "/")
+		if !slices.Contains(topLevel, top) && !seen[top] {
+			t.Errorf("%s is at the top level; only %s may be", top, strings.Join(topLevel, ", "))
+		}
+		seen[top] = true
+	}
+}
+
+// A pkg is one of ours, with the packages that it imports itself or through
+// others.
+type pkg struct {
+	path string
+	main bool
+	deps []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	var list []pkg
+	for _, line := range lines(t, "go", "list", "-f", `{{.ImportPath}} {{.Name}} {{join .Deps " "}}`, "passenger/...") {
+		f := strings.Fields(line)
+		list = append(list, pkg{path: f[0], main: f[1] == "main", deps: f[2:]})
+	}
+	if len(list) == 0 {
+		t.Fatal("go list named no package")
+	}
+	return list
+}
+
+func lines(t *testing.T, name string, args ...string) []string {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+// within says whether path is the package root or below it.
+func within(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
+
+// TestPartsMeetOnlyInTheProtocol: spawner, pool and proxy can each be replaced
+// by another program only as long as none knows another's code.
+func TestPartsMeetOnlyInTheProtocol(t *testing.T) {
+	t.Parallel()
+	parts := []string{"passenger/lib/spawn", "passenger/lib/pool", "passenger/lib/proxy"}
+	for _, p := range packages(t) {
+		var of string // the part that p belongs to
+		for _, part := range parts {
+			if within(p.path, part) || p.path == "passenger/cmd/passenger-"+filepath.Base(part) {
+				of = part
+			}
+		}
+		for _, dep := range p.deps {
+			for _, other := range parts {
+				if of != "" && other != of && within(dep, other) {
+					t.Errorf("%s imports %s; they meet in passenger/lib/protocol", p.path, dep)
+				}
+			}
+		}
+	}
+}
+
+// leaves import nothing of ours but what is named.
+var leaves = map[string][]string{
+	"passenger/lib/protocol": {},
+	"passenger/lib/unixsock": {},
+	"passenger/lib/spelling": {},
+	"passenger/lib/http1":    {},
+	"passenger/lib/statedir": {"passenger/lib/unixsock"},
+	"passenger/lib/control":  {"passenger/lib/protocol", "passenger/lib/unixsock"},
+	"passenger/lib/adapter":  {"passenger/lib/protocol"},
+}
+
+func TestLeavesImportNothingAboveThem(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, p := range packages(t) {
+		may, ok := leaves[p.path]
+		if !ok {
+			continue
+		}
+		found++
+		for _, dep := range p.deps {
+			if within(dep, "passenger") && !slices.Contains(may, dep) {
+				t.Errorf("%s imports %s; of ours it may import %q", p.path, dep, may)
+			}
+		}
+	}
+	if found != len(leaves) {
+		t.Errorf("got %d of the %d packages named here", found, len(leaves))
+	}
+}
+
+// TestProgramsCarryNoTestCode: a test's tools belong in _test.go files.
+func TestProgramsCarryNoTestCode(t *testing.T) {
+	t.Parallel()
+	banned := []string{"testing", "net/http/httptest", "github.com/google/go-cmp/cmp", "github.com/rogpeppe/go-internal/testscript"}
+	for _, p := range packages(t) {
+		if !p.main {
+			continue
+		}
+		for _, dep := range banned {
+			if slices.Contains(p.deps, dep) {
+				t.Errorf("%s imports %s", p.path, dep)
+			}
+		}
+	}
+}
