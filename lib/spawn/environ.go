@@ -108,6 +108,9 @@ func redactCommand(args []string) []string {
 
 func isSecret(name string) bool {
 	name = strings.ToUpper(name)
+	if strings.HasSuffix(name, "_PASS") || strings.HasSuffix(name, "_PWD") {
+		return true
+	}
 	for _, word := range secretWords {
 		if strings.Contains(name, word) {
 			return true

@@ -162,11 +162,16 @@ func (s symptoms) notStarted() diagnosis {
 	return diagnosis{protocol.CategoryConfig, s.cause.Error(), "correct the settings; Passengerfile(5) describes them"}
 }
 
+// interpreterKey are the keys of Passengerfile.json that name interpreters.
+var interpreterKey = map[string]string{
+	protocol.TypeRack: "ruby", protocol.TypeWSGI: "python", protocol.TypeNode: "nodejs",
+}
+
 func (s symptoms) notExecuted(e *gateError) diagnosis {
 	switch e.category {
 	case gateCommand:
 		return diagnosis{protocol.CategoryInterpreter, e.message,
-			fmt.Sprintf("install %s, or name another with the keys ruby, python or nodejs in Passengerfile.json", s.interpreter)}
+			fmt.Sprintf("install %s, or set %s in Passengerfile.json to another", s.interpreter, interpreterKey[s.kind])}
 	case gatePermission:
 		return diagnosis{protocol.CategoryPermission, e.message, "check the owner and mode of that path and of its parents"}
 	}
@@ -202,7 +207,7 @@ func (s symptoms) exited() diagnosis {
 	if s.exit != nil && s.exit.ByUs {
 		return diagnosis{protocol.CategoryKilled, "it was stopped by us before it was ready", ""}
 	}
-	if d, ok := readOutputFor(s); ok {
+	if d, ok := readOutputFor(s); ok && (s.exit == nil || s.exit.Signal == "") {
 		return d
 	}
 	if s.exit == nil {
@@ -218,6 +223,9 @@ func (s symptoms) exited() diagnosis {
 	case s.exit.Status == 0 && s.left > 0:
 		return diagnosis{protocol.CategoryExit, "it went into the background: the process that was started exited with status 0 and left others behind",
 			"tell the app to stay in the foreground; the spawner is what puts it in the background"}
+	case s.exit.Status == 0 && s.kind == protocol.TypeNode:
+		return diagnosis{protocol.CategoryExit, "exited with status 0 before it was ready",
+			"the app ended without serving: nothing called listen(), and nothing was left to wait for"}
 	case s.exit.Status == 0:
 		return diagnosis{protocol.CategoryExit, "exited with status 0 before it was ready",
 			"the app ended without serving; it has to stay in the foreground and listen"}

@@ -131,6 +131,15 @@ func beApp(role string) {
 	case "ready":
 		serve(inherited3())
 		notifyByFD("STATUS=fine\nREADY=1")
+	case "ready-when":
+		serve(inherited3())
+		for {
+			if _, err := os.Stat(argument); err == nil {
+				break
+			}
+			time.Sleep(5 * time.Millisecond) // there is nothing else to wait on
+		}
+		notifyByFD("READY=1")
 	case "ready-by-name":
 		serve(inherited3())
 		if err := notifyByName(os.Getenv("NOTIFY_SOCKET"), "READY=1"); err != nil {

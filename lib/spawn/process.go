@@ -59,9 +59,8 @@ func (p *process) change(f func(*protocol.Process)) {
 }
 
 // wait sees the process end, ends what is left of its group, and records the
-// exit. It returns when all of that is done and exited is closed.
+// exit. Who calls it closes exited when it has returned.
 func (p *process) wait() {
-	defer close(p.exited)
 	if err := p.handle.Wait(); err != nil {
 		slog.Error("process cannot be waited for", "pid", p.handle.Identity().PID, "err", err)
 	}

@@ -149,6 +149,7 @@ func (s *Spawner) wait(p *process) {
 	delete(s.children, p.handle.Identity().PID)
 	s.mu.Unlock()
 	s.publish()
+	close(p.exited) // who waits for it finds the end in the list
 	time.AfterFunc(keepExited, s.publish)
 }
 

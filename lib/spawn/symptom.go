@@ -9,65 +9,92 @@ import (
 )
 
 // A sign is something that an app writes before it exits, and what it means.
-// Submatches of the pattern fill the verbs of summary and advice.
+// Submatches of the pattern fill the verbs of the summary.
 type sign struct {
 	pattern  *regexp.Regexp
 	category protocol.Category
-	summary  string // one %s a submatch
-	advice   string // may use the first submatch
+	summary  string
+	advice   string
 }
 
-// signs in the order in which they are looked for; the first that any line
-// shows decides. Adapters name their apps' errors themselves; these are for
-// what happens before an adapter runs, and for generic commands.
+// see makes a sign. In the pattern ^ and $ are the ends of a line.
+func see(pattern string, category protocol.Category, summary, advice string) sign {
+	return sign{regexp.MustCompile("(?m)" + pattern), category, summary, advice}
+}
+
+const (
+	bundleInstall = "run \"bundle install\" in the app's directory, as the app's user"
+	npmInstall    = "run \"npm ci\" (or \"npm install\") in the app's directory"
+	pipInstall    = "install it into the app's virtualenv, and start the app with that one's interpreter"
+	correctIt     = "correct it; what the app wrote last is below"
+	usePort       = "let the app listen on $PORT instead of a port of its own"
+	lookAtMode    = "check the owner and mode of that path and of its parents"
+)
+
+// signs in the order in which they are looked for; the first that is found
+// decides. Adapters name their apps' errors themselves; these are for what
+// happens before an adapter runs, and for generic commands.
 var signs = []sign{
-	{regexp.MustCompile(`Could not find gem '([^']+)'`), protocol.CategoryDependency,
-		"gem %s is missing", "run \"bundle install\" in the app's directory, as the app's user"},
-	{regexp.MustCompile(`Could not find (\S+-\d\S*) in (?:any of the sources|locally installed gems)`), protocol.CategoryDependency,
-		"gem %s is missing", "run \"bundle install\" in the app's directory, as the app's user"},
-	{regexp.MustCompile(`cannot load such file -- (\S+)`), protocol.CategoryDependency,
-		"Ruby cannot load %q", "add the gem to the Gemfile and run \"bundle install\", or correct the require"},
-	{regexp.MustCompile(`ModuleNotFoundError: No module named '([^']+)'`), protocol.CategoryDependency,
-		"Python module %q is missing", "install it into the app's virtualenv"},
-	{regexp.MustCompile(`Error: Cannot find module '([^']+)'`), protocol.CategoryDependency,
-		"Node.js module %q is missing", "run \"npm install\" in the app's directory"},
-	{regexp.MustCompile(`Error \[ERR_MODULE_NOT_FOUND\]: Cannot find package '([^']+)'`), protocol.CategoryDependency,
-		"Node.js package %q is missing", "run \"npm install\" in the app's directory"},
-	{regexp.MustCompile(`listen EADDRINUSE.*?:(\d+)|(?i:address already in use).*?(\d+)`), protocol.CategoryPort,
-		"its port %s is taken", "let the app listen on $PORT instead of a port of its own"},
-	{regexp.MustCompile(`^(?:/bin/)?sh: \d+: exec: (\S+): not found`), protocol.CategoryInterpreter,
-		"the command %q does not exist", "install it, or correct app_start_command"},
-	{regexp.MustCompile(`^(?:/bin/)?sh: \d+: exec: (\S+): Permission denied`), protocol.CategoryPermission,
-		"the command %q may not be executed", "make it executable (chmod +x)"},
-	{regexp.MustCompile(`^(?:/bin/)?sh: \d+: Syntax error: (.*)`), protocol.CategoryConfig,
-		"app_start_command is not shell: %s", "correct app_start_command"},
-	{regexp.MustCompile(`^(\S+\.rb:\d+|\S+\.ru:\d+): syntax error`), protocol.CategorySyntax,
-		"syntax error at %s", "correct it and start again"},
-	{regexp.MustCompile(`^SyntaxError: (.*)`), protocol.CategorySyntax,
-		"syntax error: %s", "correct it and start again; the place is in the lines below"},
-	{regexp.MustCompile(`(?:Errno::EACCES|PermissionError|EACCES|Permission denied)[^'"/]*['"]?(/[^'"\s]+)`), protocol.CategoryPermission,
-		"it may not use %s", "check the owner and mode of that path and of its parents"},
+	// Shells: app_start_command itself, and what npm runs.
+	see(`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: exec: (\S+): not found`, protocol.CategoryInterpreter,
+		"the command %q does not exist", "install it, or correct app_start_command"),
+	see(`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (?:exec: )?(\S+): (?:c|C)annot execute|^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: exec: (\S+): Permission denied`, protocol.CategoryPermission,
+		"the command %q may not be executed", "make it executable (chmod +x), and look at its first line"),
+	see(`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (?:Syntax error: |syntax error:? )(.*)`, protocol.CategoryConfig,
+		"app_start_command is not shell: %s", "correct app_start_command"),
+	see(`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (\S+): (?:command )?not found`, protocol.CategoryInterpreter,
+		"the command %q does not exist", "install it; one of a package needs that package's installation (npm ci, bundle install, a virtualenv)"),
+
+	// Dependencies.
+	see(`Could not find gem '([^']+)'`, protocol.CategoryDependency, "gem %s is missing", bundleInstall),
+	see(`Could not find (\S+-\d\S*?),? (?:.*,)? ?in (?:any of the sources|locally installed gems)`, protocol.CategoryDependency, "gem %s is missing", bundleInstall),
+	see(`^bundler: command not found: (\S+)`, protocol.CategoryDependency, "gem for the command %q is missing", "add it to the Gemfile and "+bundleInstall),
+	see(`cannot load such file -- (\S+)`, protocol.CategoryDependency,
+		"Ruby cannot load %q", "add the gem to the Gemfile and run \"bundle install\", or correct the require"),
+	see(`(?:ModuleNotFoundError|ImportError): No module named '?([\w.]+)'?|: No module named ([\w.]+)$`, protocol.CategoryDependency,
+		"Python module %q is missing", pipInstall),
+	see(`Error: Cannot find module '([^']+)'`, protocol.CategoryDependency, "Node.js module %q is missing", npmInstall),
+	see(`Error \[ERR_MODULE_NOT_FOUND\]: Cannot find package '([^']+)'`, protocol.CategoryDependency, "Node.js package %q is missing", npmInstall),
+
+	// Ports, before permissions: both may say EACCES.
+	see(`listen EADDRINUSE.*?:(\d+)$|EADDRINUSE.*?:(\d+)\b|listen tcp \S*:(\d+): bind: address already in use|(?i:address already in use).* port (\d+)`,
+		protocol.CategoryPort, "its port %s is taken", usePort),
+	see(`(?i:address already in use)`, protocol.CategoryPort, "a port that it wants is taken", usePort),
+	see(`listen EACCES: permission denied \S*?:?(\d+)$|listen tcp \S*:(\d+): bind: permission denied`, protocol.CategoryPermission,
+		"it may not listen on port %s", usePort),
+
+	// Code that does not parse: Ruby, Python, Node.js.
+	see(`^(\S+\.(?:rb|ru):\d+): syntax errors? `, protocol.CategorySyntax, "syntax error at %s", correctIt),
+	see(`^(\S+\.(?:rb|ru):\d+): syntax error, `, protocol.CategorySyntax, "syntax error at %s", correctIt),
+	see(`^  File "([^"]+)", line (\d+)\n(?:.*\n){0,4}?(?:SyntaxError|IndentationError|TabError): (.*)`, protocol.CategorySyntax,
+		"syntax error in %s, line %s: %s", correctIt),
+	see(`^(?:file://)?(/\S+?):(\d+)\n(?:.*\n){0,6}?SyntaxError: (.*)`, protocol.CategorySyntax,
+		"syntax error in %s, line %s: %s", correctIt),
+	see(`^SyntaxError: (.*)`, protocol.CategorySyntax, "syntax error: %s", correctIt),
+
+	see(`(?:Errno::EACCES|PermissionError|EACCES|Permission denied)[^\n'"/]*['"]?(/[^'"\s]+)`, protocol.CategoryPermission,
+		"it may not use %s", lookAtMode),
 }
 
 // readOutputFor looks for a sign in what the app wrote.
 func readOutputFor(s symptoms) (diagnosis, bool) {
+	text := strings.Join(s.output, "\n")
 	for _, sign := range signs {
-		for _, line := range s.output {
-			m := sign.pattern.FindStringSubmatch(strings.TrimSpace(line))
-			if m == nil {
-				continue
-			}
-			return diagnosis{sign.category, fmt.Sprintf(sign.summary, firstOf(m[1:])), sign.advice}, true
+		if m := sign.pattern.FindStringSubmatch(text); m != nil {
+			return diagnosis{sign.category, fmt.Sprintf(sign.summary, matched(m[1:])...), sign.advice}, true
 		}
 	}
 	return diagnosis{}, false
 }
 
-func firstOf(matches []string) string {
+// matched returns the submatches that are not empty: those of the alternative
+// that matched.
+func matched(matches []string) []any {
+	var found []any
 	for _, m := range matches {
 		if m != "" {
-			return m
+			found = append(found, m)
 		}
 	}
-	return ""
+	return found
 }
