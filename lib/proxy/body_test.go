@@ -278,7 +278,7 @@ func TestResponsesWithoutBody(t *testing.T) {
 		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
 			switch c.Target {
 			case "/204":
-				c.reply("HTTP/1.1 204 No Content\r\n\r\n")
+				c.reply("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")
 			case "/304":
 				c.reply("HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\nETag: x\r\n\r\n")
 			case "/empty":

@@ -132,8 +132,9 @@ func start(t testing.TB, proto string, concurrency int, answer answer) *fake {
 
 // kill closes everything, as the death of the process would.
 func (f *fake) kill() {
-	f.once.Do(func() { close(f.killed) })
+	// As the kernel does it: descriptor 3 goes first.
 	f.listener.Close()
+	f.once.Do(func() { close(f.killed) })
 	f.conns.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
 }
 

@@ -47,11 +47,10 @@ type forwarded struct {
 }
 
 var (
-	schemeHTTP  = []byte("http")
-	schemeHTTPS = []byte("https")
-	port80      = []byte("80")
-	port443     = []byte("443")
-	localhost   = []byte("localhost")
+	schemeHTTP = []byte("http")
+	port80     = []byte("80")
+	port443    = []byte("443")
+	localhost  = []byte("localhost")
 )
 
 func (x *exchange) forwarded() (f forwarded) {

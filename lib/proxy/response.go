@@ -120,8 +120,10 @@ var hopByHop = http1.Names{
 
 func (x *exchange) appendFields(b []byte) []byte {
 	r := &x.resp
+	bare := r.Status < 200 || r.Status == 204 // RFC 9110, 8.6: no length
 	for i := range r.Count() {
-		if !hopByHop[r.Kind(i)] && !r.Hop(i) {
+		kind := r.Kind(i)
+		if !hopByHop[kind] && !r.Hop(i) && !(bare && kind == http1.ContentLength) {
 			b = append(b, r.Line(i)...)
 			b = append(b, crlf...)
 		}
