@@ -91,6 +91,9 @@ func run(name, description string, command any, args []string) int {
 	if err != nil {
 		return report(name, &usageError{err})
 	}
+	if err := emptyFlag(parsed); err != nil {
+		return report(name, &usageError{err})
+	}
 	setLog(parsed)
 	ctx, stop := signalContext()
 	defer stop()
@@ -139,6 +142,17 @@ func emptyEnv(groups [][]*kong.Flag) error {
 					return fmt.Errorf("$%s is set but empty; unset it or give it a value", env)
 				}
 			}
+		}
+	}
+	return nil
+}
+
+// emptyFlag refuses such a flag that is given with an empty value: a shell's
+// unset variable.
+func emptyFlag(parsed *kong.Context) error {
+	for _, p := range parsed.Path {
+		if p.Flag != nil && len(p.Flag.Envs) > 0 && p.Flag.Target.IsZero() {
+			return fmt.Errorf("--%s is empty; leave it out or give it a value", p.Flag.Name)
 		}
 	}
 	return nil

@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// command is a program for the tests: this test binary, run with $CLI_TEST.
+type command struct {
+	Common
+	Plain  plain    `cmd:"" help:"End well or with an error."`
+	Signal untilEnd `cmd:"" help:"Wait for the end."`
+}
+
+type plain struct {
+	Fail string `help:"Fail with this."`
+}
+
+func (p *plain) Run(c *command) error {
+	switch p.Fail {
+	case "":
+		fmt.Println(c.StatePath())
+		return nil
+	case "plain":
+		return errors.New("it rains")
+	case "hint":
+		return Hint(fmt.Errorf("cannot go: %w", errors.New("it rains")), "take an %s", "umbrella")
+	case "status":
+		return &Error{Err: errors.New("not ready"), Status: NotReady, Hint: "wait", Body: "  last line\n"}
+	case "wrapped":
+		return fmt.Errorf("cannot go: %w", &Error{Err: errors.New("nobody there"), Status: NotThere})
+	}
+	return errors.New("internal error")
+}
+
+type untilEnd struct{}
+
+func (untilEnd) Run(ctx context.Context) error {
+	fmt.Println("waiting")
+	<-ctx.Done()
+	fmt.Println("cause:", context.Cause(ctx))
+	time.Sleep(time.Minute) // a second signal ends it
+	return nil
+}
+
+func TestMain(m *testing.M) {
+	if os.Getenv("CLI_TEST") == "" {
+		os.Exit(m.Run())
+	}
+	if os.Getenv("CLI_TEST") == "background" {
+		signal.Ignore(syscall.SIGINT)
+	}
+	Main("passenger-test", "Tests.", &command{})
+}
+
+// program is the command to run with the given arguments, no state directory
+// in its environment.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, args...)
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "PASSENGER_") {
+			cmd.Env = append(cmd.Env, kv)
+		}
+	}
+	cmd.Env = append(cmd.Env, "CLI_TEST=1")
+	return cmd
+}
+
+func TestStatusAndMessages(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name           string
+		args           []string
+		env            string
+		status         int
+		stdout, stderr string // beginnings
+	}{
+		{name: "done", args: []string{"plain", "--state-dir=/x"}, stdout: "/x\n"},
+		{name: "by the environment", args: []string{"plain"}, env: "PASSENGER_STATE_DIR=/y", stdout: "/y\n"},
+		{name: "a flag over the environment", args: []string{"plain", "--state-dir=/x"}, env: "PASSENGER_STATE_DIR=/y", stdout: "/x\n"},
+		{name: "failed", args: []string{"plain", "--fail=plain"}, status: Failed, stderr: "passenger-test: error: it rains\n"},
+		{name: "with a hint", args: []string{"plain", "--fail=hint"}, status: Failed,
+			stderr: "passenger-test: error: cannot go: it rains\npassenger-test: hint: take an umbrella\n"},
+		{name: "with a status", args: []string{"plain", "--fail=status"}, status: NotReady,
+			stderr: "passenger-test: error: not ready\npassenger-test: hint: wait\n  last line\n"},
+		{name: "wrapped", args: []string{"plain", "--fail=wrapped"}, status: NotThere, stderr: "passenger-test: error: cannot go: nobody there\n"},
+		{name: "an unknown flag", args: []string{"plain", "--colour"}, status: Usage, stderr: "passenger-test: error: unknown flag --colour"},
+		{name: "an unknown command", args: []string{"nonsense"}, status: Usage, stderr: "passenger-test: error: unexpected argument nonsense"},
+		{name: "no command", status: Usage, stderr: "passenger-test: error: expected one of"},
+		{name: "an empty variable", args: []string{"plain"}, env: "PASSENGER_STATE_DIR=", status: Usage,
+			stderr: "passenger-test: error: $PASSENGER_STATE_DIR is set but empty"},
+		{name: "an empty flag", args: []string{"plain", "--state-dir="}, status: Usage,
+			stderr: "passenger-test: error: --state-dir is empty"},
+		{name: "help", args: []string{"--help"}, stdout: "Usage: passenger-test <command>"},
+		{name: "version", args: []string{"--version"}, stdout: "passenger-test " + Release + "\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cmd := program(t, tt.args...)
+			if tt.env != "" {
+				cmd.Env = append(cmd.Env, tt.env)
+			}
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			err := cmd.Run()
+			var exit *exec.ExitError
+			if err != nil && !errors.As(err, &exit) {
+				t.Fatal(err)
+			}
+			if got := cmd.ProcessState.ExitCode(); got != tt.status {
+				t.Errorf("status: got %d, want %d", got, tt.status)
+			}
+			for _, out := range []struct{ name, got, want string }{{"stdout", stdout.String(), tt.stdout}, {"stderr", stderr.String(), tt.stderr}} {
+				if !strings.HasPrefix(out.got, out.want) || (out.want == "") != (out.got == "") {
+					t.Errorf("%s: got %q, want it to begin with %q", out.name, out.got, out.want)
+				}
+			}
+			if tt.status == Usage && !strings.HasSuffix(stderr.String(), "passenger-test: hint: run \"passenger-test --help\"\n") {
+				t.Errorf("stderr: got %q, want a hint at its end", stderr.String())
+			}
+		})
+	}
+}
+
+// waiting starts the command that waits for its end.
+func waiting(t *testing.T, mode string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	cmd := program(t, "signal")
+	cmd.Env = append(cmd.Env, "CLI_TEST="+mode)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it may have gone
+	lines := bufio.NewScanner(stdout)
+	if !lines.Scan() || lines.Text() != "waiting" {
+		t.Fatalf("got %q, want waiting", lines.Text())
+	}
+	return cmd, lines
+}
+
+func TestSignalIsTheCauseAndTheSecondOneKills(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		cmd, lines := waiting(t, "1")
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		if want := "cause: " + sig.String() + " signal received"; !lines.Scan() || lines.Text() != want {
+			t.Errorf("got %q, want %q", lines.Text(), want)
+		}
+		// The program takes its handler back at about the same time as it
+		// prints the cause, so the signal may need repeating.
+		gone := make(chan struct{})
+		go func() {
+			_ = cmd.Wait() // the state tells
+			close(gone)
+		}()
+		for tick, bound := time.NewTicker(10*time.Millisecond), time.After(20*time.Second); ; {
+			select {
+			case <-tick.C:
+				_ = cmd.Process.Signal(sig) // it may have gone
+				continue
+			case <-bound:
+				t.Fatal("a second signal does not end it")
+			case <-gone:
+			}
+			break
+		}
+		if got := cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(); got != sig {
+			t.Errorf("got the end %v, want signal %v", cmd.ProcessState, sig)
+		}
+	}
+}
+
+func TestIgnoredInterruptStaysIgnored(t *testing.T) {
+	t.Parallel()
+	cmd, lines := waiting(t, "background")
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "cause: terminated signal received"; !lines.Scan() || lines.Text() != want {
+		t.Errorf("got %q, want %q", lines.Text(), want)
+	}
+}
+
+func TestTakeStateDirNamesTheHolder(t *testing.T) {
+	t.Parallel()
+	base, err := os.MkdirTemp("", "cli") // short enough for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(base) })
+	c := Common{StateDir: filepath.Join(base, "s")}
+	_, lock, err := c.TakeStateDir("pool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	_, _, err = c.TakeStateDir("pool")
+	var e *Error
+	if !errors.As(err, &e) || e.Hint == "" || !strings.Contains(err.Error(), "pid "+strconv.Itoa(os.Getpid())) {
+		t.Errorf("got %v, want an error with a hint that names pid %d", err, os.Getpid())
+	}
+	if _, other, err := c.TakeStateDir("proxy"); err != nil {
+		t.Errorf("another daemon: %v", err)
+	} else {
+		other.Unlock()
+	}
+	if err := os.WriteFile(filepath.Join(base, "f"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.StateDir = filepath.Join(base, "f")
+	if _, _, err := c.TakeStateDir("pool"); !errors.As(err, &e) || !strings.HasPrefix(err.Error(), "cannot start: state directory ") {
+		t.Errorf("got %v, want a refusal with a hint", err)
+	}
+}
