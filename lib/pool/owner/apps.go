@@ -88,10 +88,17 @@ func (o *Owner) Put(ctx context.Context, name string, over protocol.AppConfig) (
 // ours to change.
 func (o *Owner) unchanged(ctx context.Context, c protocol.AppConfig, from origin) (protocol.App, error) {
 	a, err := o.App(ctx, c.Name)
-	if err == nil && !reflect.DeepEqual(a.Config, c) {
-		err = notOurs(c.Name, from)
+	switch {
+	case err != nil || reflect.DeepEqual(a.Config, c):
+		return a, err
+	case a.Config.AppRoot != c.AppRoot:
+		return a, &protocol.Error{
+			Code:    protocol.CodeConflict,
+			Message: fmt.Sprintf("app %q is %s, %s, and %s claims the same name", c.Name, a.Config.AppRoot, from.kind, c.AppRoot),
+			Hint:    "give it another name",
+		}
 	}
-	return a, err
+	return a, notOurs(c.Name, from)
 }
 
 func notOurs(name string, from origin) error {

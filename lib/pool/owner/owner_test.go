@@ -303,7 +303,7 @@ func TestRefusals(t *testing.T) {
 			text []string
 		}{
 			{"a place that is taken", func() error { return s.put("other", other) }, protocol.CodeConflict, []string{"shop", "other", `"/shop"`}},
-			{"a name that is taken", func() error { return s.put("shop", other) }, protocol.CodeConflict, []string{"shop", "named on the command line"}},
+			{"a name that is taken", func() error { return s.put("shop", other) }, protocol.CodeConflict, []string{"/shop, named on the command line", "/other claims"}},
 			{"a directory that is missing", func() error { return s.put("new", empty) }, protocol.CodeInvalidApp, []string{"nowhere"}},
 			{"a relative directory", func() error { return s.put("new", "shop") }, protocol.CodeInvalidApp, []string{"absolute"}},
 			{"removal of a named app", func() error { return s.owner.Remove(t.Context(), "shop") }, protocol.CodeConflict, []string{"command line"}},
