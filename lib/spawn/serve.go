@@ -72,21 +72,29 @@ func withCosts(processes []protocol.Process) []protocol.Process {
 }
 
 func (s *Spawner) metrics(m *control.Metrics) {
-	states := map[[2]string]int{}
-	for _, r := range s.feed.Get().Processes {
-		states[[2]string{r.App, string(r.State)}]++
+	type key struct {
+		app   string
+		state protocol.State
 	}
-	for key, n := range states {
-		m.Gauge("passenger_processes", "Application processes by state.", float64(n), "app", key[0], "state", key[1])
+	counts := map[key]int{}
+	var order []key // as in the list, so that two scrapes look alike
+	processes := withCosts(s.feed.Get().Processes)
+	for _, r := range processes {
+		k := key{r.App, r.State}
+		if counts[k]++; counts[k] == 1 {
+			order = append(order, k)
+		}
 	}
-	if len(states) == 0 {
-		return
+	for _, k := range order {
+		m.Gauge("passenger_processes", "Application processes by state.", float64(counts[k]), "app", k.app, "state", string(k.state))
 	}
-	for _, r := range withCosts(s.feed.Get().Processes) {
+	for _, r := range processes {
 		if r.Usage == nil {
 			continue
 		}
-		m.Gauge("passenger_process_pss_bytes", "Proportional set size of a process group.", float64(r.Usage.PSS), "app", r.App, "process", r.ID)
+		if r.Usage.PSS >= 0 {
+			m.Gauge("passenger_process_pss_bytes", "Proportional set size of a process group.", float64(r.Usage.PSS), "app", r.App, "process", r.ID)
+		}
 		m.Counter("passenger_process_cpu_seconds_total", "User and system time of a process group.", r.Usage.CPU, "app", r.App, "process", r.ID)
 	}
 }
