@@ -301,7 +301,8 @@ func (w *world) stopAll() {
 		select {
 		case <-d.exited:
 		default:
-			_ = d.cmd.Process.Kill() // it may have gone meanwhile
+			// The group: the wrapper has children. It may have gone meanwhile.
+			_ = syscall.Kill(-d.cmd.Process.Pid, syscall.SIGKILL)
 			<-d.exited
 		}
 	}
