@@ -29,8 +29,8 @@ type app struct {
 	queue     queue
 	size      int // how many may wait
 	wait      time.Duration
-	failed    bool // nothing runs and the last start failed
-	removed   bool // not in the route table
+	failure   *protocol.SpawnError // nothing runs and the last start failed, else nil
+	removed   bool                 // not in the route table
 	requests  uint64
 	rejected  uint64
 	uses      uint64 // orders the processes by last use
@@ -205,7 +205,7 @@ func (a *app) grant() {
 func (a *app) apply(r *protocol.Route) {
 	a.mu.Lock()
 	a.size, a.wait = r.QueueSize, orElse(r.QueueTime, defaultQueueTime)
-	a.failed, a.removed = r.Error != nil, false
+	a.failure, a.removed = r.Error, false
 	var closed []*upstream
 	for _, p := range a.processes {
 		if !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id && !rp.Draining }) {
@@ -269,7 +269,14 @@ func (p *process) drain() (idle []*upstream) {
 // hopeless says that waiting for a process is in vain: the last start failed
 // and no process is left.
 func (a *app) hopeless() bool {
-	return a.failed && !slices.ContainsFunc(a.processes, func(p *process) bool { return !p.draining })
+	return a.failure != nil && !slices.ContainsFunc(a.processes, func(p *process) bool { return !p.draining })
+}
+
+// spawnError returns why the last start failed, nil if it did not.
+func (a *app) spawnError() *protocol.SpawnError {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failure
 }
 
 // fail sends everybody in the queue away.

@@ -52,7 +52,7 @@ func (x *exchange) noProcess(err error) bool {
 	case errors.Is(err, errNoProcess):
 		p := page{Status: 503, Message: "The application could not be started.", retry: 5}
 		if x.mount.route.FriendlyErrors {
-			p.Error = x.client.proxy.spawnError(x.mount.app.name)
+			p.Error = x.mount.app.spawnError()
 		}
 		return x.page(p)
 	case errors.Is(err, errRemoved):

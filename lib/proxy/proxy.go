@@ -132,16 +132,6 @@ func (p *Proxy) changed() {
 	}
 }
 
-// spawnError returns why the last start of an app failed.
-func (p *Proxy) spawnError(name string) *protocol.SpawnError {
-	for _, m := range p.index.Load().mounts {
-		if m.app.name == name {
-			return m.route.Error
-		}
-	}
-	return nil
-}
-
 func (p *Proxy) sweep(now int64) {
 	for _, a := range p.allApps() {
 		a.sweep(now)
