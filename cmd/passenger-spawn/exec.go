@@ -8,9 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"passenger/lib/cli"
 	"passenger/lib/proc"
-	"passenger/lib/spawn"
 )
 
 type execChange struct {
@@ -22,9 +20,6 @@ type execChange struct {
 	ClearEnv bool     `name:"clear-env" help:"Start from an empty environment."`
 	EnvFile  []string `name:"env-file" sep:"none" placeholder:"FILE" help:"Add the NAME=VALUE lines of a file to the environment. May be repeated."`
 	Env      []string `name:"env" sep:"none" placeholder:"NAME=VALUE" help:"Add to the environment. May be repeated; wins over files."`
-
-	// Gate is how the spawner starts processes; see spawn.PassGate.
-	Gate bool `hidden:""`
 
 	Command []string `arg:"" passthrough:"partial" name:"command" help:"The command to become, after --."`
 }
@@ -40,12 +35,6 @@ func (e *execChange) Run() error {
 	change, err := e.change()
 	if err != nil {
 		return err
-	}
-	if e.Gate {
-		if err := spawn.PassGate(change, args); err != nil {
-			os.Exit(cli.Failed) // the spawner was told why
-		}
-		return nil
 	}
 	env, err := e.environment()
 	if err != nil {

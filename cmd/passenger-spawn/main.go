@@ -1,7 +1,12 @@
 // Command passenger-spawn starts application processes.
 package main
 
-import "passenger/lib/cli"
+import (
+	"os"
+
+	"passenger/lib/cli"
+	"passenger/lib/spawn"
+)
 
 type command struct {
 	cli.Common
@@ -12,4 +17,10 @@ type command struct {
 	Exec   execChange `cmd:"" help:"Change user, limits and environment, then become a command."`
 }
 
-func main() { cli.Main("passenger-spawn", "Starts application processes.", &command{}) }
+func main() {
+	if spawn.AtGate(os.Args) {
+		_ = spawn.PassGate(os.Args) // the spawner was told why
+		os.Exit(cli.Failed)
+	}
+	cli.Main("passenger-spawn", "Starts application processes.", &command{})
+}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 
 	"passenger/lib/protocol"
 )
@@ -147,6 +149,12 @@ func startupFile(c protocol.AppConfig) (Detection, error) {
 	}
 	d.Looked = []Look{{For: "startup_file", Found: true, Result: c.StartupFile}}
 	return d, nil
+}
+
+// pattern compiles an expression when it is first used: most programs that
+// import this package never look into a file.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
 
 func fileNamed(names ...string) func(string, bool) (*Detection, string) {

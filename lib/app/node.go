@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"passenger/lib/protocol"
@@ -21,7 +20,7 @@ type manifest struct {
 
 // plainNode is a start script that does nothing but run node on a file: we
 // run that ourselves, so that the process is node and not npm.
-var plainNode = regexp.MustCompile(`^node\s+(?:\./)?([A-Za-z0-9_./-]+)$`)
+var plainNode = pattern(`^node\s+(?:\./)?([A-Za-z0-9_./-]+)$`)
 
 // findPackage reads package.json: the start script, as npm does, else main.
 func findPackage(root string, pinned bool) (*Detection, string) {
@@ -37,7 +36,7 @@ func findPackage(root string, pinned bool) (*Detection, string) {
 		return nil, fmt.Sprintf("not as npm knows it: %v", jsonError(b, err))
 	}
 	start := strings.TrimSpace(p.Scripts.Start)
-	if m := plainNode.FindStringSubmatch(start); m != nil {
+	if m := plainNode().FindStringSubmatch(start); m != nil {
 		if file, ok := nodeFile(root, m[1]); ok {
 			return &Detection{StartupFile: file}, fmt.Sprintf("its start script is %q", start)
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -12,10 +11,10 @@ import (
 var (
 	// settingsModule is how manage.py names the settings: by setdefault or by
 	// assignment.
-	settingsModule = regexp.MustCompile(`DJANGO_SETTINGS_MODULE['"]\s*\]?\s*[,=]\s*['"]([A-Za-z0-9_.]+)['"]`)
+	settingsModule = pattern(`DJANGO_SETTINGS_MODULE['"]\s*\]?\s*[,=]\s*['"]([A-Za-z0-9_.]+)['"]`)
 
 	// wsgiSetting is the setting that names the callable, as a dotted path.
-	wsgiSetting = regexp.MustCompile(`(?m)^\s*WSGI_APPLICATION\s*=\s*['"]([A-Za-z0-9_.]+)\.([A-Za-z0-9_]+)['"]`)
+	wsgiSetting = pattern(`(?m)^\s*WSGI_APPLICATION\s*=\s*['"]([A-Za-z0-9_.]+)\.([A-Za-z0-9_]+)['"]`)
 )
 
 // findDjango finds the WSGI module of a Django project: what its settings say,
@@ -25,7 +24,7 @@ func findDjango(root string, _ bool) (*Detection, string) {
 	if err != nil {
 		return nil, notThere
 	}
-	m := settingsModule.FindSubmatch(b)
+	m := settingsModule().FindSubmatch(b)
 	if m == nil {
 		return nil, "it names no DJANGO_SETTINGS_MODULE"
 	}
@@ -35,7 +34,7 @@ func findDjango(root string, _ bool) (*Detection, string) {
 		if err != nil {
 			continue
 		}
-		if m := wsgiSetting.FindSubmatch(b); m != nil {
+		if m := wsgiSetting().FindSubmatch(b); m != nil {
 			module := moduleFile(strings.Split(string(m[1]), "."))
 			if exists(root, module) {
 				return &Detection{StartupFile: module + ":" + string(m[2])},
@@ -67,7 +66,7 @@ func moduleFile(module []string) string { return filepath.Join(module...) + ".py
 
 // callable is a name bound at a module's top level by assignment, def, class
 // or import.
-var callable = regexp.MustCompile(`(?m)^(?:(application|app)\s*(?::[^=\n]+)?=[^=]|(?:def|class)\s+(application|app)\b|from\s+\S+\s+import\s+[^#\n]*\b(application|app)\b)`)
+var callable = pattern(`(?m)^(?:(application|app)\s*(?::[^=\n]+)?=[^=]|(?:def|class)\s+(application|app)\b|from\s+\S+\s+import\s+[^#\n]*\b(application|app)\b)`)
 
 // findCallable finds a WSGI callable in a file of the usual name: Flask's.
 func findCallable(root string, _ bool) (*Detection, string) {
@@ -78,7 +77,7 @@ func findCallable(root string, _ bool) (*Detection, string) {
 			continue
 		}
 		var names []string
-		for _, m := range callable.FindAllStringSubmatch(string(b), -1) {
+		for _, m := range callable().FindAllStringSubmatch(string(b), -1) {
 			names = append(names, m[1]+m[2]+m[3])
 		}
 		for _, name := range []string{"application", "app"} {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"passenger/lib/protocol"
 )
@@ -89,13 +90,15 @@ func redact(env map[string]string) map[string]string {
 }
 
 // secretOption is NAME=VALUE or --name=VALUE in a command line.
-var secretOption = regexp.MustCompile(`([A-Za-z][A-Za-z0-9_-]*)=("[^"]*"|'[^']*'|[^\s"']+)`)
+var secretOption = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`([A-Za-z][A-Za-z0-9_-]*)=("[^"]*"|'[^']*'|[^\s"']+)`)
+})
 
 // redactCommand returns a command line with the values of secrets replaced.
 func redactCommand(args []string) []string {
 	safe := make([]string, len(args))
 	for i, arg := range args {
-		safe[i] = secretOption.ReplaceAllStringFunc(arg, func(s string) string {
+		safe[i] = secretOption().ReplaceAllStringFunc(arg, func(s string) string {
 			name, value, _ := strings.Cut(s, "=")
 			if isSecret(strings.ReplaceAll(name, "-", "_")) || hasPasswordInURL(value) {
 				return name + "=" + Redacted

@@ -84,11 +84,24 @@ type gateError struct {
 
 func (e *gateError) Error() string { return e.message }
 
-// PassGate is the other side: it waits for the word, makes the change, sets
-// LISTEN_PID and becomes the command, which inherits the descriptors below the
-// gate's and none else. It returns only if it cannot, and has told so through
-// the gate then.
-func PassGate(change proc.Change, args []string) error {
+// gateArgs is the command line of a process at its gate.
+func gateArgs(dir string, command []string) []string {
+	return append([]string{"passenger-spawn", "exec", "--gate", dir, "--"}, command...)
+}
+
+// AtGate says whether args, with the program's name first, are the command line
+// of a process at its gate. The program then calls PassGate before anything
+// else: what it does besides, every start of a process waits for.
+func AtGate(args []string) bool {
+	return len(args) > 5 && args[1] == "exec" && args[2] == "--gate"
+}
+
+// PassGate is the other side: it waits for the word, changes the directory,
+// sets LISTEN_PID and becomes the command, which inherits the descriptors below
+// the gate's and none else. It returns only if it cannot, and has told so
+// through the gate then.
+func PassGate(args []string) error {
+	change, command := proc.Change{Dir: args[3]}, args[5:]
 	if err := unix.CloseRange(gateFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		unix.CloseOnExec(gateFD) // Linux before 5.11
 	}
@@ -100,7 +113,7 @@ func PassGate(change proc.Change, args []string) error {
 	if err == nil {
 		proc.UnignoreSignals()
 		env := append(os.Environ(), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
-		err = proc.Exec(args, env)
+		err = proc.Exec(command, env)
 	}
 	category := byte(gateOther)
 	switch {

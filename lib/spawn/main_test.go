@@ -29,8 +29,8 @@ const (
 
 func TestMain(m *testing.M) {
 	switch {
-	case len(os.Args) > 6 && os.Args[1] == "exec": // exec --gate --chdir DIR -- CMD
-		fmt.Fprintln(os.Stderr, PassGate(proc.Change{Dir: os.Args[4]}, os.Args[6:]))
+	case AtGate(os.Args):
+		fmt.Fprintln(os.Stderr, PassGate(os.Args))
 		os.Exit(1)
 	case os.Getenv(spawnerVariable) != "":
 		beSpawner(os.Getenv(spawnerVariable), os.Args[1])

@@ -155,8 +155,7 @@ var testOnlyForked func(pid int)
 
 // fork starts the process at its gate, reads its output and writes its record.
 func (a *attempt) fork(files []*os.File) error {
-	args := append([]string{"passenger-spawn", "exec", "--gate", "--chdir", a.plan.root, "--"}, a.plan.args...)
-	handle, err := a.startProcess("/proc/self/exe", args, &os.ProcAttr{
+	handle, err := a.startProcess("/proc/self/exe", gateArgs(a.plan.root, a.plan.args), &os.ProcAttr{
 		Env: list(a.plan.env), Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {

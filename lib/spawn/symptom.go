@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"passenger/lib/protocol"
 )
@@ -17,9 +18,13 @@ type sign struct {
 	advice   string
 }
 
-// see makes a sign. In the pattern ^ and $ are the ends of a line.
-func see(pattern string, category protocol.Category, summary, advice string) sign {
-	return sign{regexp.MustCompile("(?m)" + pattern), category, summary, advice}
+// A knownSign is a sign as it is written down. In the pattern ^ and $ are the
+// ends of a line.
+type knownSign struct {
+	pattern  string
+	category protocol.Category
+	summary  string
+	advice   string
 }
 
 const (
@@ -31,55 +36,65 @@ const (
 	lookAtMode    = "check the owner and mode of that path and of its parents"
 )
 
-// signs in the order in which they are looked for; the first that is found
+// signs are compiled when first asked for: this program is also the helper
+// between a fork and a command, which has no use for them.
+var signs = sync.OnceValue(func() []sign {
+	all := make([]sign, len(known))
+	for i, k := range known {
+		all[i] = sign{regexp.MustCompile("(?m)" + k.pattern), k.category, k.summary, k.advice}
+	}
+	return all
+})
+
+// known are the signs in the order in which they are looked for; the first that is found
 // decides. Adapters name their apps' errors themselves; these are for what
 // happens before an adapter runs, and for generic commands.
-var signs = []sign{
+var known = []knownSign{
 	// Shells: app_start_command itself, and what npm runs.
-	see(`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: exec: (\S+): not found`, protocol.CategoryInterpreter,
-		"the command %q does not exist", "install it, or correct app_start_command"),
-	see(`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (?:exec: )?(\S+): (?:c|C)annot execute|^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: exec: (\S+): Permission denied`, protocol.CategoryPermission,
-		"the command %q may not be executed", "make it executable (chmod +x), and look at its first line"),
-	see(`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (?:Syntax error: |syntax error:? )(.*)`, protocol.CategoryConfig,
-		"app_start_command is not shell: %s", "correct app_start_command"),
-	see(`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (\S+): (?:command )?not found`, protocol.CategoryInterpreter,
-		"the command %q does not exist", "install it; one of a package needs that package's installation (npm ci, bundle install, a virtualenv)"),
+	{`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: exec: (\S+): not found`, protocol.CategoryInterpreter,
+		"the command %q does not exist", "install it, or correct app_start_command"},
+	{`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (?:exec: )?(\S+): (?:c|C)annot execute|^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: exec: (\S+): Permission denied`, protocol.CategoryPermission,
+		"the command %q may not be executed", "make it executable (chmod +x), and look at its first line"},
+	{`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (?:Syntax error: |syntax error:? )(.*)`, protocol.CategoryConfig,
+		"app_start_command is not shell: %s", "correct app_start_command"},
+	{`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (\S+): (?:command )?not found`, protocol.CategoryInterpreter,
+		"the command %q does not exist", "install it; one of a package needs that package's installation (npm ci, bundle install, a virtualenv)"},
 
 	// Dependencies.
-	see(`Could not find gem '([^']+)'`, protocol.CategoryDependency, "gem %s is missing", bundleInstall),
-	see(`Could not find (\S+-\d\S*?),? (?:.*,)? ?in (?:any of the sources|locally installed gems)`, protocol.CategoryDependency, "gem %s is missing", bundleInstall),
-	see(`^bundler: command not found: (\S+)`, protocol.CategoryDependency, "gem for the command %q is missing", "add it to the Gemfile and "+bundleInstall),
-	see(`cannot load such file -- (\S+)`, protocol.CategoryDependency,
-		"Ruby cannot load %q", "add the gem to the Gemfile and run \"bundle install\", or correct the require"),
-	see(`(?:ModuleNotFoundError|ImportError): No module named '?([\w.]+)'?|: No module named ([\w.]+)$`, protocol.CategoryDependency,
-		"Python module %q is missing", pipInstall),
-	see(`Error: Cannot find module '([^']+)'`, protocol.CategoryDependency, "Node.js module %q is missing", npmInstall),
-	see(`Error \[ERR_MODULE_NOT_FOUND\]: Cannot find package '([^']+)'`, protocol.CategoryDependency, "Node.js package %q is missing", npmInstall),
+	{`Could not find gem '([^']+)'`, protocol.CategoryDependency, "gem %s is missing", bundleInstall},
+	{`Could not find (\S+-\d\S*?),? (?:.*,)? ?in (?:any of the sources|locally installed gems)`, protocol.CategoryDependency, "gem %s is missing", bundleInstall},
+	{`^bundler: command not found: (\S+)`, protocol.CategoryDependency, "gem for the command %q is missing", "add it to the Gemfile and " + bundleInstall},
+	{`cannot load such file -- (\S+)`, protocol.CategoryDependency,
+		"Ruby cannot load %q", "add the gem to the Gemfile and run \"bundle install\", or correct the require"},
+	{`(?:ModuleNotFoundError|ImportError): No module named '?([\w.]+)'?|: No module named ([\w.]+)$`, protocol.CategoryDependency,
+		"Python module %q is missing", pipInstall},
+	{`Error: Cannot find module '([^']+)'`, protocol.CategoryDependency, "Node.js module %q is missing", npmInstall},
+	{`Error \[ERR_MODULE_NOT_FOUND\]: Cannot find package '([^']+)'`, protocol.CategoryDependency, "Node.js package %q is missing", npmInstall},
 
 	// Ports, before permissions: both may say EACCES.
-	see(`listen EADDRINUSE.*?:(\d+)$|EADDRINUSE.*?:(\d+)\b|listen tcp \S*:(\d+): bind: address already in use|(?i:address already in use).* port (\d+)`,
-		protocol.CategoryPort, "its port %s is taken", usePort),
-	see(`(?i:address already in use)`, protocol.CategoryPort, "a port that it wants is taken", usePort),
-	see(`listen EACCES: permission denied \S*?:?(\d+)$|listen tcp \S*:(\d+): bind: permission denied`, protocol.CategoryPermission,
-		"it may not listen on port %s", usePort),
+	{`listen EADDRINUSE.*?:(\d+)$|EADDRINUSE.*?:(\d+)\b|listen tcp \S*:(\d+): bind: address already in use|(?i:address already in use).* port (\d+)`,
+		protocol.CategoryPort, "its port %s is taken", usePort},
+	{`(?i:address already in use)`, protocol.CategoryPort, "a port that it wants is taken", usePort},
+	{`listen EACCES: permission denied \S*?:?(\d+)$|listen tcp \S*:(\d+): bind: permission denied`, protocol.CategoryPermission,
+		"it may not listen on port %s", usePort},
 
 	// Code that does not parse: Ruby, Python, Node.js.
-	see(`^(\S+\.(?:rb|ru):\d+): syntax errors? `, protocol.CategorySyntax, "syntax error at %s", correctIt),
-	see(`^(\S+\.(?:rb|ru):\d+): syntax error, `, protocol.CategorySyntax, "syntax error at %s", correctIt),
-	see(`^  File "([^"]+)", line (\d+)\n(?:.*\n){0,4}?(?:SyntaxError|IndentationError|TabError): (.*)`, protocol.CategorySyntax,
-		"syntax error in %s, line %s: %s", correctIt),
-	see(`^(?:file://)?(/\S+?):(\d+)\n(?:.*\n){0,6}?SyntaxError: (.*)`, protocol.CategorySyntax,
-		"syntax error in %s, line %s: %s", correctIt),
-	see(`^SyntaxError: (.*)`, protocol.CategorySyntax, "syntax error: %s", correctIt),
+	{`^(\S+\.(?:rb|ru):\d+): syntax errors? `, protocol.CategorySyntax, "syntax error at %s", correctIt},
+	{`^(\S+\.(?:rb|ru):\d+): syntax error, `, protocol.CategorySyntax, "syntax error at %s", correctIt},
+	{`^  File "([^"]+)", line (\d+)\n(?:.*\n){0,4}?(?:SyntaxError|IndentationError|TabError): (.*)`, protocol.CategorySyntax,
+		"syntax error in %s, line %s: %s", correctIt},
+	{`^(?:file://)?(/\S+?):(\d+)\n(?:.*\n){0,6}?SyntaxError: (.*)`, protocol.CategorySyntax,
+		"syntax error in %s, line %s: %s", correctIt},
+	{`^SyntaxError: (.*)`, protocol.CategorySyntax, "syntax error: %s", correctIt},
 
-	see(`(?:Errno::EACCES|PermissionError|EACCES|Permission denied)[^\n'"/]*['"]?(/[^'"\s]+)`, protocol.CategoryPermission,
-		"it may not use %s", lookAtMode),
+	{`(?:Errno::EACCES|PermissionError|EACCES|Permission denied)[^\n'"/]*['"]?(/[^'"\s]+)`, protocol.CategoryPermission,
+		"it may not use %s", lookAtMode},
 }
 
 // readOutputFor looks for a sign in what the app wrote.
 func readOutputFor(s symptoms) (diagnosis, bool) {
 	text := strings.Join(s.output, "\n")
-	for _, sign := range signs {
+	for _, sign := range signs() {
 		if m := sign.pattern.FindStringSubmatch(text); m != nil {
 			return diagnosis{sign.category, fmt.Sprintf(sign.summary, matched(m[1:])...), sign.advice}, true
 		}
