@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"passenger/lib/protocol"
 )
@@ -481,31 +483,31 @@ func benchmarkSessions(b *testing.B, p *process, n int) {
 	head := []byte(request{env: map[string]string{
 		"HTTP_USER_AGENT": "wrk", "HTTP_X_FORWARDED_FOR": "127.0.0.1", "HTTP_X_FORWARDED_PROTO": "http",
 	}}.head())
-	work, failed := make(chan struct{}, 1024), make(chan error, n) // one error of each connection
-	for range n {
-		s := p.dial(b)
-		go func() {
-			buf := make([]byte, 4096)
-			for range work {
-				s.Write(head)
-				got, err := s.Read(buf)
-				if err == nil && !bytes.HasSuffix(buf[:got], []byte("\r\n\r\nhello")) {
-					err = fmt.Errorf("got %q", buf[:got])
-				}
-				if err != nil {
-					failed <- err
-					return
-				}
+	failed := make(chan error, n) // one of each connection
+	var sent atomic.Int64
+	ask := func(s *session) error {
+		buf := make([]byte, 4096)
+		for sent.Add(1) <= int64(b.N) {
+			s.SetDeadline(time.Now().Add(bound))
+			if _, err := s.Write(head); err != nil {
+				return err
 			}
-			failed <- nil
-		}()
+			got, err := s.Read(buf)
+			if err != nil {
+				return err
+			}
+			if !bytes.HasSuffix(buf[:got], []byte("\r\n\r\nhello")) {
+				return fmt.Errorf("got %q", buf[:got])
+			}
+		}
+		return nil
 	}
 	b.ResetTimer()
 	before := cpuTime(b, p.cmd.Process.Pid)
-	for range b.N {
-		work <- struct{}{}
+	for range n {
+		s := p.dial(b)
+		go func() { failed <- ask(s) }()
 	}
-	close(work)
 	for range n {
 		if err := <-failed; err != nil {
 			b.Fatal(err)
