@@ -129,21 +129,24 @@ func (o *Owner) Remove(ctx context.Context, name string) error {
 func (o *Owner) remove(ctx context.Context, name string, gone chan<- error) error {
 	o.configuring.Lock()
 	defer o.configuring.Unlock()
-	if from, ok := o.catalog[name]; ok {
-		if from.kind != added {
-			return notOurs(name, from)
-		}
-		if err := removeFile(from.path); err != nil {
-			return err
-		}
+	if from, ok := o.catalog[name]; ok && from.kind != added {
+		return notOurs(name, from)
+	}
+	// An app whose file is wrong is in no catalog.
+	forgotten, err := removeFile(filepath.Join(o.files.Added, name+".json"))
+	if err != nil {
+		return err
 	}
 	var unknown error
-	err := o.ask(ctx, func(time.Time) {
-		if !o.pool.Remove(name) {
+	err = o.ask(ctx, func(time.Time) {
+		switch {
+		case o.pool.Remove(name):
+			o.removing[name] = append(o.removing[name], gone)
+		case forgotten:
+			gone <- nil
+		default:
 			unknown = unknownApp(name, o.pool.Names())
-			return
 		}
-		o.removing[name] = append(o.removing[name], gone)
 	})
 	if err != nil {
 		return err

@@ -415,6 +415,35 @@ func TestBrokenSettingsAtStartLeaveTheProcessesAlone(t *testing.T) {
 	})
 }
 
+func TestAppWhoseDirectoryIsGoneCanBeRemoved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.start(t.Context())
+		root := s.app("shop", nil)
+		if err := s.put("shop", root); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		s.stop()
+		if err := os.RemoveAll(root); err != nil {
+			t.Fatal(err)
+		}
+		s.start(t.Context())
+		defer func() { s.stop() }()
+		time.Sleep(10 * time.Second)
+		if err := s.owner.Remove(t.Context(), "shop"); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.spawner.living("shop"); got != 0 {
+			t.Errorf("%d live after removal", got)
+		}
+		if err := s.owner.Remove(t.Context(), "shop"); !has(err, protocol.CodeUnknownApp) {
+			t.Errorf("removed again: %v", err)
+		}
+	})
+}
+
 func TestAppAddedDuringItsRemoval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
