@@ -284,7 +284,7 @@ func (l lines) await(t *testing.T, text string) string {
 }
 
 // shortDir makes a state directory with a path short enough for sockets.
-func shortDir(t *testing.T) statedir.Dir {
+func shortDir(t testing.TB) statedir.Dir {
 	t.Helper()
 	path, err := os.MkdirTemp("", "sp")
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"net"
 	"strconv"
 	"time"
@@ -34,9 +35,10 @@ func freePort() (int, error) {
 func awaitListener(ctx context.Context, group, port int, path string, inode uint32) (string, error) {
 	probe, err := newAcceptProbe(path, inode)
 	if err != nil {
-		return "", err
+		slog.Debug("inherited socket not watched", "err", err) // the port is, and READY=1
+	} else {
+		defer probe.close()
 	}
-	defer probe.close()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	tcp := loopback(port)
@@ -49,7 +51,7 @@ func awaitListener(ctx context.Context, group, port int, path string, inode uint
 		if accepts(ctx, tcp) && proc.ListensOn(group, port) {
 			return "tcp:" + tcp, nil
 		}
-		if probe.accepted() {
+		if probe != nil && probe.accepted() {
 			return "unix:" + path, nil
 		}
 	}

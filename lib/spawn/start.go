@@ -228,7 +228,7 @@ func (a *attempt) lastReport(known *report) *report {
 // address is where a process that says READY=1 accepts. A generic command may
 // do so and serve on its port all the same: Puma does.
 func (a *attempt) address(ctx context.Context) string {
-	if a.port != 0 && proc.ListensOn(a.p.handle.Identity().PID, a.port) && accepts(ctx, loopback(a.port)) {
+	if a.port != 0 && accepts(ctx, loopback(a.port)) && proc.ListensOn(a.p.handle.Identity().PID, a.port) {
 		return "tcp:" + loopback(a.port)
 	}
 	return "unix:" + a.p.dir.Socket()
