@@ -59,20 +59,32 @@ func (a *attempt) explain(cause error) error {
 func (a *attempt) end(cause error) (strays int) {
 	if a.p.handle != nil {
 		a.p.kill("killed by us: " + cause.Error())
-		for range 3 { // one may start another while we look
-			n := proc.KillCarriers("NOTIFY_SOCKET="+a.p.notify.name, 0)
-			if n == 0 {
-				break
-			}
-			strays += n
-		}
-		return strays
+		return killStrays(a.p.notify.name)
 	}
 	if a.p.notify != nil {
 		a.p.notify.close()
 	}
 	a.forget(a.p)
 	return 0
+}
+
+// killStrays kills what was started with the notify socket's name, until a
+// while after nothing is found: one may start another while we look, and in
+// the middle of execve(2) a process shows no environment.
+func killStrays(notify string) (killed int) {
+	const rounds, pause = 10, 5 * time.Millisecond
+	quiet := 0
+	for i := 0; i < rounds && quiet < 3; i++ {
+		n := proc.KillCarriers("NOTIFY_SOCKET="+notify, 0)
+		killed += n
+		if n > 0 {
+			quiet = 0
+			continue
+		}
+		quiet++
+		time.Sleep(pause)
+	}
+	return killed
 }
 
 // listens returns the ports that a generic app listens on.
