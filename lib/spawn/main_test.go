@@ -159,6 +159,8 @@ func beApp(role string) {
 		notifyByFD(errorKey + argument)
 		fmt.Fprintln(os.Stderr, "  backtrace")
 		os.Exit(1)
+	case "failing-on": // a thread keeps it
+		notifyByFD(errorKey + argument)
 	case "exit":
 		fmt.Println("last words")
 		var status int

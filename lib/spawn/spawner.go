@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"passenger/lib/adapter"
@@ -136,10 +137,18 @@ func (s *Spawner) startProcess(path string, args []string, attr *os.ProcAttr) (*
 	_ = child.Release()
 	s.children[pid] = true
 	id, err := proc.IdentityOf(pid)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		var handle *proc.Handle
+		if handle, err = proc.Open(id); err == nil {
+			return handle, nil
+		}
 	}
-	return proc.Open(id)
+	// Without descriptors left there is no handle, and nobody else would reap
+	// it. The number is its own until we do.
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+	_, _ = syscall.Wait4(pid, nil, 0, nil)
+	delete(s.children, pid)
+	return nil, err
 }
 
 // wait sees the process end and tells.

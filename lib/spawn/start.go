@@ -185,15 +185,21 @@ func (a *attempt) said(n notice) {
 	}
 }
 
+// exitPatience is how long a process may take to exit after it has said why
+// the app did not load.
+const exitPatience = 3 * time.Second
+
 // load waits until the process is ready.
 func (a *attempt) load(ctx context.Context) error {
 	var failed *report
+	var patience <-chan time.Time // nil until it failed
 	listening := a.watchListener(ctx)
 	for {
 		select {
 		case n := <-a.noticed:
 			if n.report != nil {
 				failed = n.report // it exits next, and its output comes first
+				patience = time.After(exitPatience)
 				continue
 			}
 			return a.ready(a.address(ctx))
@@ -204,6 +210,8 @@ func (a *attempt) load(ctx context.Context) error {
 			listening = nil // READY=1 or the timeout decides
 		case <-a.p.exited:
 			return &exitError{report: a.lastReport(failed)}
+		case <-patience:
+			return &exitError{report: failed} // something in it keeps it from its exit
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

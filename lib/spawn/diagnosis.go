@@ -1,0 +1,166 @@
+package spawn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"passenger/lib/app"
+	"passenger/lib/protocol"
+)
+
+// symptoms are what is known of a spawn that failed.
+type symptoms struct {
+	cause       error
+	kind        string
+	interpreter string   // empty for a generic app
+	output      []string // the last lines
+	exit        *protocol.Exit
+	left        int     // how many processes outlived it
+	report      *report // what the adapter says, nil if nothing
+	port        int     // that a generic app was given
+	listens     []int   // the ports that a generic app listens on instead
+}
+
+// A diagnosis is what to say of it.
+type diagnosis struct {
+	category protocol.Category
+	summary  string
+	advice   string
+}
+
+// diagnose finds the cause behind the symptoms. An adapter knows best; then
+// what we saw ourselves; then what the app wrote.
+func diagnose(s symptoms) diagnosis {
+	if s.report != nil {
+		return diagnosis{s.report.Category, clause(s.report.Summary), clause(s.report.Advice)}
+	}
+	var timeout *timeoutError
+	var gate *gateError
+	var exit *exitError
+	switch {
+	case errors.As(s.cause, &timeout):
+		return s.timedOut(timeout)
+	case errors.As(s.cause, &gate):
+		return s.notExecuted(gate)
+	case errors.As(s.cause, &exit):
+		return s.exited()
+	case errors.Is(s.cause, context.Canceled):
+		return diagnosis{protocol.CategoryKilled, "the spawner was told to stop meanwhile", ""}
+	}
+	return s.notStarted()
+}
+
+// notStarted is for what went wrong before there was a process.
+func (s symptoms) notStarted() diagnosis {
+	var unknown *app.UnknownError
+	switch {
+	case errors.As(s.cause, &unknown):
+		return diagnosis{protocol.CategoryConfig, s.cause.Error(),
+			"add one of these files, or set app_start_command in Passengerfile.json; \"passenger-spawn detect\" shows what is looked for"}
+	case errors.Is(s.cause, fs.ErrPermission):
+		return diagnosis{protocol.CategoryPermission, s.cause.Error(), "check the owner and mode of that path and of its parents"}
+	case errors.Is(s.cause, syscall.ENOSPC), errors.Is(s.cause, syscall.EMFILE), errors.Is(s.cause, syscall.ENFILE),
+		errors.Is(s.cause, syscall.EAGAIN), errors.Is(s.cause, syscall.ENOMEM):
+		return diagnosis{protocol.CategorySystem, s.cause.Error(), "the system is out of something; free it or raise the limit"}
+	}
+	return diagnosis{protocol.CategoryConfig, s.cause.Error(), "correct the settings; Passengerfile(5) describes them"}
+}
+
+// interpreterKey are the keys of Passengerfile.json that name interpreters.
+var interpreterKey = map[string]string{
+	protocol.TypeRack: "ruby", protocol.TypeWSGI: "python", protocol.TypeNode: "nodejs",
+}
+
+func (s symptoms) notExecuted(e *gateError) diagnosis {
+	switch e.category {
+	case gateCommand:
+		return diagnosis{protocol.CategoryInterpreter, e.message,
+			fmt.Sprintf("install %s, or set %s in Passengerfile.json to another", s.interpreter, interpreterKey[s.kind])}
+	case gatePermission:
+		return diagnosis{protocol.CategoryPermission, e.message, "check the owner and mode of that path and of its parents"}
+	}
+	return diagnosis{protocol.CategorySystem, e.message, ""}
+}
+
+func (s symptoms) timedOut(e *timeoutError) diagnosis {
+	d := diagnosis{category: protocol.CategoryTimeout}
+	switch {
+	case s.kind == protocol.TypeNode:
+		d.summary = fmt.Sprintf("the app did not call listen() within %v", e.limit)
+		d.advice = "a Node.js app becomes ready when an http.Server or net.Server of it listens; "
+	case s.kind == protocol.TypeGeneric && len(s.listens) > 0:
+		d.category = protocol.CategoryPort
+		d.summary = fmt.Sprintf("the app listens on port %s and not on $PORT (%d); not ready within %v", numbers(s.listens), s.port, e.limit)
+		d.advice = "take the port from the environment variable PORT, and the address 127.0.0.1"
+		return d
+	case s.kind == protocol.TypeGeneric:
+		d.summary = fmt.Sprintf("the app did not listen on $PORT (%d) or on its inherited socket within %v", s.port, e.limit)
+		d.advice = "make the command listen on 127.0.0.1:$PORT, or on the socket that it inherits as descriptor 3 (LISTEN_FDS); "
+	default:
+		d.summary = fmt.Sprintf("the app was still loading after %v", e.limit)
+	}
+	d.advice += "raise start_timeout if it only needs longer; what it wrote last is below"
+	if len(s.output) == 0 {
+		d.advice = d.advice[:len(d.advice)-len("what it wrote last is below")] + "it wrote nothing"
+	}
+	return d
+}
+
+// exited is for a process that ended by itself before it was ready.
+func (s symptoms) exited() diagnosis {
+	if s.exit != nil && s.exit.ByUs {
+		return diagnosis{protocol.CategoryKilled, "it was stopped by us before it was ready", ""}
+	}
+	if d, ok := readOutputFor(s); ok && (s.exit == nil || s.exit.Signal == "") {
+		return d
+	}
+	if s.exit == nil {
+		return diagnosis{protocol.CategoryExit, "it was gone before it was ready", ""}
+	}
+	const last = "what it wrote last is below"
+	switch {
+	case s.exit.Signal == "SIGKILL" && !s.exit.ByUs:
+		return diagnosis{protocol.CategoryKilled, "killed by SIGKILL before it was ready",
+			"perhaps the kernel was out of memory (see its log), or somebody killed it"}
+	case s.exit.Signal != "":
+		return diagnosis{protocol.CategoryKilled, s.exit.Cause + " before it was ready", last}
+	case s.exit.Status == 0 && s.left > 0:
+		return diagnosis{protocol.CategoryExit, "it went into the background: the process that was started exited with status 0 and left others behind",
+			"tell the app to stay in the foreground; the spawner is what puts it in the background"}
+	case s.exit.Status == 0 && s.kind == protocol.TypeNode:
+		return diagnosis{protocol.CategoryExit, "exited with status 0 before it was ready",
+			"the app ended without serving: nothing called listen(), and nothing was left to wait for"}
+	case s.exit.Status == 0:
+		return diagnosis{protocol.CategoryExit, "exited with status 0 before it was ready",
+			"the app ended without serving; it has to stay in the foreground and listen"}
+	}
+	return diagnosis{protocol.CategoryExit, s.exit.Cause + " before it was ready", last}
+}
+
+func numbers(ns []int) string {
+	var s []string
+	for _, n := range ns {
+		s = append(s, strconv.Itoa(n))
+	}
+	return strings.Join(s, ", ")
+}
+
+// names are words that keep their capital in the middle of a sentence.
+var names = []string{"Ruby", "Python", "Node.js", "Bundler", "Rack", "Django"}
+
+// clause makes of an adapter's sentence what follows a colon: without a full
+// stop, and its first letter small unless the word is a name or a class.
+func clause(s string) string {
+	s = strings.TrimSuffix(s, ".")
+	word, rest, _ := strings.Cut(s, " ")
+	if rest == "" || slices.Contains(names, word) || len(word) > 1 && strings.ToLower(word[1:]) != word[1:] {
+		return s
+	}
+	return strings.ToLower(word[:1]) + s[1:]
+}
