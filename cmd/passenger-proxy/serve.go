@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,6 +50,7 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if err != nil {
 		return err
 	}
+	shareProcessors()
 	p := proxy.New(config)
 	if err := p.LoadRoutes(dir.Routes()); err != nil {
 		slog.Warn("could not read the last route table; waiting for the pool", "err", err)
@@ -61,6 +63,16 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	c.serve(ctx, p, listeners, sock, dir)
 	slog.Info("proxy stopped")
 	return os.Remove(dir.Socket(statedir.Proxy))
+}
+
+// shareProcessors leaves half of the processors to the apps, unless
+// $GOMAXPROCS says otherwise. A request is a chain of short steps in proxy and
+// process; threads that look for work between them cost a third of the proxy's
+// time on two processors (18 instead of 26 µs a request to Rack).
+func shareProcessors() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
+	}
 }
 
 // serve runs the parts until ctx ends or the control socket is told to drain.
