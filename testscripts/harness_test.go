@@ -120,6 +120,7 @@ func setup(env *testscript.Env) error {
 	w.env = env
 	env.Defer(func() {
 		w.stopAll()
+		w.tellIfFailed(env.T())
 		os.RemoveAll(state)
 	})
 	return nil

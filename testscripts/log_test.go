@@ -2,6 +2,8 @@ package testscripts
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,4 +23,21 @@ func cmdAwaitLog(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return nil
 	}))
+}
+
+// tellIfFailed logs what the daemons of a failed script wrote last: a script's
+// own log only has what its commands printed.
+func (w *world) tellIfFailed(t testscript.T) {
+	const most = 16 << 10
+	if f, ok := t.(interface{ Failed() bool }); !ok || !f.Failed() {
+		return
+	}
+	for name := range w.daemons {
+		b, err := os.ReadFile(filepath.Join(w.work, name+".log"))
+		if err != nil {
+			t.Log(name, err)
+			continue
+		}
+		t.Log(fmt.Sprintf("%s.log:\n%s", name, b[max(0, len(b)-most):]))
+	}
 }
