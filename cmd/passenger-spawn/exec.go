@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"passenger/lib/cli"
 	"passenger/lib/proc"
 )
 
@@ -41,6 +42,9 @@ func (e *execChange) Run() error {
 		return err
 	}
 	if err := change.Apply(); err != nil {
+		if change.Switch != nil && os.Geteuid() != 0 {
+			return cli.Hint(err, "--user and --group need root")
+		}
 		return err
 	}
 	return proc.Exec(args, env)

@@ -105,10 +105,7 @@ func (s symptoms) timedOut(e *timeoutError) diagnosis {
 	default:
 		d.summary = fmt.Sprintf("the app was still loading after %v", e.limit)
 	}
-	d.advice += "raise start_timeout if it only needs longer; what it wrote last is below"
-	if len(s.output) == 0 {
-		d.advice = d.advice[:len(d.advice)-len("what it wrote last is below")] + "it wrote nothing"
-	}
+	d.advice += "raise start_timeout if it only needs longer; " + s.last()
 	return d
 }
 
@@ -123,13 +120,15 @@ func (s symptoms) exited() diagnosis {
 	if s.exit == nil {
 		return diagnosis{protocol.CategoryExit, "it was gone before it was ready", ""}
 	}
-	const last = "what it wrote last is below"
 	switch {
 	case s.exit.Signal == "SIGKILL" && !s.exit.ByUs:
 		return diagnosis{protocol.CategoryKilled, "killed by SIGKILL before it was ready",
 			"perhaps the kernel was out of memory (see its log), or somebody killed it"}
+	case slices.Contains(crashes, s.exit.Signal):
+		return diagnosis{protocol.CategoryKilled, s.exit.Cause + " before it was ready",
+			"native code crashed: an extension that the app loads, or the interpreter itself; " + s.last()}
 	case s.exit.Signal != "":
-		return diagnosis{protocol.CategoryKilled, s.exit.Cause + " before it was ready", last}
+		return diagnosis{protocol.CategoryKilled, s.exit.Cause + " before it was ready", s.last()}
 	case s.exit.Status == 0 && s.left > 0:
 		return diagnosis{protocol.CategoryExit, "it went into the background: the process that was started exited with status 0 and left others behind",
 			"tell the app to stay in the foreground; the spawner is what puts it in the background"}
@@ -140,7 +139,18 @@ func (s symptoms) exited() diagnosis {
 		return diagnosis{protocol.CategoryExit, "exited with status 0 before it was ready",
 			"the app ended without serving; it has to stay in the foreground and listen"}
 	}
-	return diagnosis{protocol.CategoryExit, s.exit.Cause + " before it was ready", last}
+	return diagnosis{protocol.CategoryExit, s.exit.Cause + " before it was ready", s.last()}
+}
+
+// crashes are the signals that a process gets for an error of its own.
+var crashes = []string{"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"}
+
+// last says where the app's own words are.
+func (s symptoms) last() string {
+	if len(s.output) == 0 {
+		return "it wrote nothing"
+	}
+	return "what it wrote last is below"
 }
 
 func numbers(ns []int) string {

@@ -72,6 +72,16 @@ func TestOrdinaryOutputIsNoSign(t *testing.T) {
 	}
 }
 
+func TestSignalsAreNamed(t *testing.T) {
+	t.Parallel()
+	for signal, want := range map[string]string{"SIGKILL": "out of memory", "SIGSEGV": "native code crashed", "SIGTERM": "it wrote nothing"} {
+		got := diagnose(symptoms{cause: &exitError{}, exit: &protocol.Exit{Status: -1, Signal: signal, Cause: "killed by " + signal}})
+		if got.category != protocol.CategoryKilled || got.summary != "killed by "+signal+" before it was ready" || !strings.Contains(got.advice, want) {
+			t.Errorf("%s: got %+v, want advice with %q", signal, got, want)
+		}
+	}
+}
+
 func TestAdapterKnowsBest(t *testing.T) {
 	t.Parallel()
 	got := diagnose(symptoms{
