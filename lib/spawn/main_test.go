@@ -133,11 +133,8 @@ func beApp(role string) {
 		notifyByFD("STATUS=fine\nREADY=1")
 	case "ready-when":
 		serve(inherited3())
-		for {
-			if _, err := os.Stat(argument); err == nil {
-				break
-			}
-			time.Sleep(5 * time.Millisecond) // there is nothing else to wait on
+		if _, err := os.ReadFile(argument); err != nil { // a FIFO: until somebody wrote
+			fmt.Println(err)
 		}
 		notifyByFD("READY=1")
 	case "ready-by-name":

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"passenger/lib/control"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
@@ -129,6 +131,9 @@ func TestCallerGoneProcessStays(t *testing.T) {
 	t.Parallel()
 	s, client := served(t)
 	gate := t.TempDir() + "/go"
+	if err := unix.Mkfifo(gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	config := appConfig("ready-when " + gate)
 	ctx, cancel := context.WithCancel(t.Context())
 	called := make(chan error, 1)
