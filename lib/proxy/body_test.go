@@ -416,14 +416,16 @@ func TestBadResponsesAreRefused(t *testing.T) {
 func TestAppSeesCutOffUploads(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
-		ended := make(chan error, 1)
+		began, ended := make(chan bool, 1), make(chan error, 1)
 		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			began <- true
 			_, err := io.Copy(io.Discard, c.Body)
 			ended <- err
 			return false
 		})))
 		for _, head := range []string{"Content-Length: 100000", "Transfer-Encoding: chunked"} {
 			p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\n" + head + "\r\n\r\n5\r\nhello\r\n")
+			within(t, began, "the request is with the app")
 			p.Conn.(*net.TCPConn).CloseWrite()
 			if err := within(t, ended, "the app's read ends"); err == nil {
 				t.Errorf("%s: the app saw a whole body", head)
@@ -431,7 +433,7 @@ func TestAppSeesCutOffUploads(t *testing.T) {
 		}
 		// A bad chunk after good ones is the client's fault and told so.
 		p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
-		eventually(t, "the request is with the app", func() bool { return len(s.requests()) == 1 && s.requests()[0].Phase == "waiting" })
+		within(t, began, "the request is with the app")
 		p.send("0x5\r\nhello\r\n")
 		if r := p.receive("POST"); r.Status != 400 || !r.Close {
 			t.Errorf("got %+v, want 400", r)
