@@ -103,7 +103,7 @@ func (p *Pool) adopt(now time.Time, r protocol.Process) {
 		phase = protocol.Ready
 	}
 	p.add(now, a, r, phase)
-	slog.Info("process adopted", "app", r.App, "pid", r.PID, "generation", r.Generation, "state", phase)
+	slog.Debug("process adopted", "app", r.App, "pid", r.PID, "generation", r.Generation, "state", phase)
 }
 
 // update takes in what the spawner says of a process that lives.
@@ -142,11 +142,11 @@ func (p *Pool) exited(now time.Time, q *process, r protocol.Process) {
 			Command: r.Command, AppRoot: r.AppRoot, User: r.User,
 		})
 	case protocol.Ready, protocol.Draining:
-		slog.Warn("process exited", "app", a.config.Name, "pid", r.PID, "cause", cause)
+		slog.Debug("process exited", "app", a.config.Name, "pid", r.PID, "cause", cause)
 		if was == protocol.Ready {
 			p.died(now, q, r, cause)
 		}
 	default:
-		slog.Info("process stopped", "app", a.config.Name, "pid", r.PID, "cause", cause)
+		slog.Debug("process stopped", "app", a.config.Name, "pid", r.PID, "cause", cause)
 	}
 }

@@ -34,7 +34,7 @@ func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) {
 		p.leave(id)
 	default:
 		if p.proxies[id] == nil {
-			slog.Info("proxy reports", "proxy", id)
+			slog.Debug("proxy reports", "proxy", id)
 		}
 		p.proxies[id] = &proxy{report: r, at: now}
 	}
