@@ -42,7 +42,8 @@ type server struct {
 	exited chan struct{}
 }
 
-// start executes the command, in a process group of its own.
+// start executes the command in a session of its own: the kernel shares the CPU
+// out by sessions (autogroup), and wrk is in ours.
 func (l *lab) start(name, dir string, c command) (*server, error) {
 	s := &server{name: name, log: filepath.Join(dir, "log"), mark: "BENCH_SERVER=" + dir, exited: make(chan struct{})}
 	log, err := os.Create(s.log)
@@ -57,7 +58,7 @@ func (l *lab) start(name, dir string, c command) (*server, error) {
 		"PATH=" + l.bin + ":" + debianPath, "HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8", s.mark,
 		"RACK_ENV=production", "RAILS_ENV=production", "NODE_ENV=production",
 	}, c.env...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
