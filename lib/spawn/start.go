@@ -191,6 +191,11 @@ const exitPatience = 3 * time.Second
 
 // load waits until the process is ready.
 func (a *attempt) load(ctx context.Context) error {
+	// A SIGTERM that came while the process was still at its gate may be lost:
+	// execve(2) ends the thread that had just taken it.
+	if a.p.snapshot().State == protocol.Stopping {
+		_ = a.p.handle.Signal(syscall.SIGTERM) // gone is fine
+	}
 	var failed *report
 	var patience <-chan time.Time // nil until it failed
 	listening := a.watchListener(ctx)
