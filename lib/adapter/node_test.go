@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -109,6 +111,9 @@ probe.listen(0, '127.0.0.1', () => {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			if test.name == "http2 over TLS" && nodeMajor(t) < 20 {
+				t.Skip("before Node.js 20 an http2 server does not let go of kept-alive connections")
+			}
 			p := startReady(t, nodeSpec(t, test.file, test.program))
 			if got, want := p.get(t, "/"), "hello from 127.0.0.1"; got != want {
 				t.Errorf("got %q, want %q", got, want)
@@ -291,6 +296,7 @@ func TestNodeSaysWhyItCannotLoad(t *testing.T) {
 		}
 		// The words about JSON differ between versions of Node.
 		got.Summary = strings.ReplaceAll(got.Summary, " (line 1 column 2)", "")
+		got.Summary = strings.ReplaceAll(got.Summary, "Unexpected end of JSON input", "Expected property name or '}' in JSON at position 1")
 		if diff := cmp.Diff(test.want, got.report); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", test.content, diff)
 		}
@@ -406,4 +412,18 @@ func checkUpgrade(t *testing.T, p *process) {
 	if _, err := io.ReadFull(r, got); err != nil || string(got) != "hello" {
 		t.Errorf("got %q, %v; want hello", got, err)
 	}
+}
+
+// nodeMajor is the first number of Node.js's version.
+func nodeMajor(t *testing.T) int {
+	t.Helper()
+	out, err := exec.Command("node", "-p", "process.versions.node.split('.')[0]").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	major, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return major
 }

@@ -70,7 +70,7 @@ function explainMissing(error) {
 // that the application parsed.
 function isSyntax(error) {
   if (!(error instanceof SyntaxError)) return false;
-  return placeLine(error.stack) !== null || /compileSourceTextModule/.test(error.stack) || /^\/.*\.json: /.test(error.message);
+  return placeLine(error.stack) !== null || /compileSourceTextModule|moduleStrategy/.test(error.stack) || /^\/.*\.json: /.test(error.message);
 }
 
 function explainSyntax(error) {
@@ -89,7 +89,7 @@ function explainSyntax(error) {
 // hold it; then Node is asked to check the file that it was started with.
 function placeOfSyntax(error) {
   let found = placeLine(error.stack);
-  if (!found && /compileSourceTextModule/.test(error.stack)) {
+  if (!found && /compileSourceTextModule|moduleStrategy/.test(error.stack)) {
     const { spawnSync } = require('child_process');
     found = placeLine(spawnSync(process.execPath, ['--check', process.argv[1]], { encoding: 'utf8', timeout: 5000 }).stderr);
   }
