@@ -23,7 +23,7 @@ const (
 )
 
 // Types are the types of apps that can be run.
-var Types = []string{protocol.TypeRack, protocol.TypeWSGI, protocol.TypeNode, protocol.TypeGeneric}
+var Types = []string{protocol.TypeRack, protocol.TypeWSGI, protocol.TypeASGI, protocol.TypeNode, protocol.TypeGeneric}
 
 // aliases are other names of types, as Passenger knows them.
 var aliases = map[string]string{"ruby": protocol.TypeRack, "python": protocol.TypeWSGI, "nodejs": protocol.TypeNode}
@@ -55,6 +55,11 @@ func WithDefaults(c protocol.AppConfig) protocol.AppConfig {
 		c.QueueSize = new(int)
 		*c.QueueSize = 100
 	}
+	if c.PreloaderIdleTime == nil {
+		c.PreloaderIdleTime = new(float64)
+		*c.PreloaderIdleTime = 300
+	}
+	setDefault(&c.Threads, 1)
 	if c.FriendlyErrors == nil {
 		c.FriendlyErrors = new(bool)
 		*c.FriendlyErrors = c.Environment == "development"
@@ -106,7 +111,7 @@ func NameOf(dir string) string {
 // looks at the app's directory, but not into it.
 func Validate(c protocol.AppConfig) error {
 	for _, check := range []func(protocol.AppConfig) error{
-		checkName, checkRoot, checkType, checkNumbers, checkTimes, checkRoutes, checkEnv,
+		checkName, checkRoot, checkType, checkNumbers, checkTimes, checkRoutes, checkEnv, checkPrivileges, checkSpawning,
 	} {
 		if err := check(c); err != nil {
 			return fmt.Errorf("app %q: %w", c.Name, err)
@@ -160,17 +165,11 @@ func checkNumbers(c protocol.AppConfig) error {
 	if c.MaxConcurrency != nil {
 		concurrency = *c.MaxConcurrency
 	}
-	for _, n := range []struct {
-		key   string
-		value int
-		most  int
-	}{
-		{"min_instances", *c.MinInstances, maxInstances}, {"max_instances", c.MaxInstances, maxInstances},
-		{"max_request_queue_size", *c.QueueSize, maxCount}, {"force_max_concurrent_requests_per_process", concurrency, maxCount},
-	} {
-		if n.value < 0 || n.value > n.most {
-			return fmt.Errorf("%s is %d; it must be 0 to %d", n.key, n.value, n.most)
-		}
+	if err := inRange([]limited{
+		{"min_instances", *c.MinInstances, 0, maxInstances}, {"max_instances", c.MaxInstances, 0, maxInstances},
+		{"max_request_queue_size", *c.QueueSize, 0, maxCount}, {"force_max_concurrent_requests_per_process", concurrency, 0, maxCount},
+	}); err != nil {
+		return err
 	}
 	if c.MaxInstances > 0 && *c.MinInstances > c.MaxInstances {
 		return fmt.Errorf("min_instances is %d and max_instances %d; the minimum is over the maximum", *c.MinInstances, c.MaxInstances)
@@ -202,18 +201,6 @@ func checkRoutes(c protocol.AppConfig) error {
 	}
 	if path.Clean(c.BaseURI) != c.BaseURI || strings.ContainsAny(c.BaseURI, "?#%\x00 ") {
 		return fmt.Errorf("base_uri %q is not a plain path", c.BaseURI)
-	}
-	return nil
-}
-
-func checkEnv(c protocol.AppConfig) error {
-	for name, value := range c.EnvVars {
-		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
-			return fmt.Errorf("envvars: %q cannot be the name of an environment variable, or its value has a NUL", name)
-		}
-	}
-	if strings.ContainsRune(c.StartCommand, 0) || strings.ContainsRune(c.Environment, 0) {
-		return fmt.Errorf("a setting has a NUL in it")
 	}
 	return nil
 }

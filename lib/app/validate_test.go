@@ -69,7 +69,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{protocol.AppConfig{AppRoot: "relative"}, `app_root "relative" is not an absolute path`},
 		{protocol.AppConfig{AppRoot: filepath.Join(root, "missing")}, "no such file or directory"},
 		{protocol.AppConfig{AppRoot: filepath.Join(root, "file")}, "is not a directory"},
-		{protocol.AppConfig{Type: "rak"}, `unknown app_type "rak"; did you mean "rack"? (known: rack, wsgi, node, generic)`},
+		{protocol.AppConfig{Type: "rak"}, `unknown app_type "rak"; did you mean "rack"? (known: rack, wsgi, asgi, node, generic)`},
 		{protocol.AppConfig{Type: "generic"}, `app_type "generic" needs app_start_command`},
 		{protocol.AppConfig{Type: "rack", StartCommand: "x"}, `app_start_command goes with app_type "generic", not "rack"`},
 		{protocol.AppConfig{StartupFile: "../config.ru"}, "is not below the app root"},

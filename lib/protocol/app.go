@@ -6,6 +6,7 @@ import "time"
 const (
 	TypeRack    = "rack"
 	TypeWSGI    = "wsgi"
+	TypeASGI    = "asgi"
 	TypeNode    = "node"
 	TypeGeneric = "generic"
 )
@@ -45,6 +46,63 @@ type AppConfig struct {
 	Ruby   string `json:"ruby,omitempty"`
 	Python string `json:"python,omitempty"`
 	Nodejs string `json:"nodejs,omitempty"`
+
+	// EnvFiles are files of NAME=VALUE lines, relative to AppRoot or absolute,
+	// read anew for each generation as the app's user. EnvVars win over them.
+	EnvFiles []string `json:"env_files,omitempty"`
+
+	// LoadShellEnvVars takes over what the user's login shell exports.
+	LoadShellEnvVars bool `json:"load_shell_envvars,omitempty"`
+
+	// SpawnMethod is "smart" (fork from a process that has loaded the app) or
+	// "direct" (load it in each). Default: smart where the type can.
+	SpawnMethod string `json:"spawn_method,omitempty"`
+
+	// PreloaderIdleTime is how long a preloader may have nothing to fork, in
+	// seconds. Default: 300; 0 is a value of its own: it stays.
+	PreloaderIdleTime *float64 `json:"max_preloader_idle_time,omitempty"`
+
+	// ReforkAfter is after how many requests a process is promoted to be the
+	// preloader of its generation. 0 means never.
+	ReforkAfter int `json:"refork_after,omitempty"`
+
+	// Threads is how many requests a Rack or WSGI process answers at once.
+	// Default: 1.
+	Threads int `json:"threads,omitempty"`
+
+	// User and Group are whom the app runs as, if the spawner switches users.
+	// Default: the owner of the startup file, and that user's own group. The
+	// group "!STARTUP_FILE!" is that of the startup file.
+	User  string `json:"user,omitempty"`
+	Group string `json:"group,omitempty"`
+
+	// Umask in octal, as "0027". Default: the spawner's.
+	Umask string `json:"umask,omitempty"`
+
+	// RLimits are resource limits of setrlimit(2), each as NAME=VALUE:
+	// "nofile=4096", "core=unlimited".
+	RLimits []string `json:"rlimits,omitempty"`
+
+	// Nice is added to the spawner's own nice value.
+	Nice int `json:"nice,omitempty"`
+
+	// OOMScoreAdj is that of proc(5), -1000 to 1000. Default: 0.
+	OOMScoreAdj int `json:"oom_score_adj,omitempty"`
+
+	// NoNewPrivileges keeps set-user-ID programs from giving the app other
+	// privileges (PR_SET_NO_NEW_PRIVS). Default: whether users are switched.
+	NoNewPrivileges *bool `json:"no_new_privileges,omitempty"`
+
+	// MemoryMax (MB), PIDsMax and CPUWeight (1 to 10000) are limits of each
+	// process's cgroup, where cgroups are delegated. 0 means none.
+	MemoryMax int `json:"memory_max,omitempty"`
+	PIDsMax   int `json:"pids_max,omitempty"`
+	CPUWeight int `json:"cpu_weight,omitempty"`
+
+	// LogFile is a file that takes what the processes write, instead of the
+	// spawner's own output. Relative to AppRoot or absolute, opened as the
+	// app's user.
+	LogFile string `json:"app_log_file,omitempty"`
 
 	// MinInstances is how many processes are kept at least. Default: 1; 0 is
 	// a value of its own, so it is a pointer.

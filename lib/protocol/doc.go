@@ -55,10 +55,10 @@ const (
 	PathHealth     = "/v1/health"
 	PathMetrics    = "/metrics"
 	PathProcesses  = "/v1/processes"  // spawner
+	PathPreloaders = "/v1/preloaders" // spawner
 	PathApps       = "/v1/apps"       // pool, proxy
 	PathRoutes     = "/v1/routes"     // pool
 	PathProxies    = "/v1/proxies"    // pool
 	PathRequests   = "/v1/requests"   // proxy
 	PathDrain      = "/v1/drain"      // proxy
-	PathPreloaders = "/v1/preloaders" // spawner
 )

@@ -66,6 +66,10 @@ type Process struct {
 	// User is the name of the user it runs as.
 	User string `json:"user"`
 
+	// Preloader is the ID of the preloader that it was forked from, empty if it
+	// was started directly.
+	Preloader string `json:"preloader,omitempty"`
+
 	// NotifySocket is the name that the process reports READY=1 to, so that
 	// whoever adopts the process can listen there again.
 	NotifySocket string `json:"notify_socket,omitempty"`
@@ -146,4 +150,41 @@ type ProcessList struct {
 	// Processes holds those that run, and for a minute at least those that
 	// exited, in order of start.
 	Processes []Process `json:"processes"`
+}
+
+// A Preloader is a process that has loaded an app and forks its processes.
+type Preloader struct {
+	ID         string `json:"id"`
+	App        string `json:"app"`
+	Generation int    `json:"generation"`
+
+	// State is Starting, Ready or Stopping.
+	State State `json:"state"`
+
+	PID       int       `json:"pid"`
+	StartedAt time.Time `json:"started_at"`
+
+	// ReadyAt is the zero time until it can fork.
+	ReadyAt time.Time `json:"ready_at,omitzero"`
+
+	// Forked is how many processes it has made; LastFork when the last one,
+	// the zero time if none.
+	Forked   int       `json:"forked"`
+	LastFork time.Time `json:"last_fork,omitzero"`
+
+	// Warnings are what makes it unsafe to fork, as threads and connections
+	// that were there before, a sentence each.
+	Warnings []string `json:"warnings,omitempty"`
+
+	// ReforkedFrom is the ID of the process that was promoted, empty if the
+	// preloader loaded the app itself.
+	ReforkedFrom string `json:"reforked_from,omitempty"`
+
+	// Usage is set in replies to ?usage=1 only.
+	Usage *Usage `json:"usage,omitempty"`
+}
+
+// A PreloaderList is the reply to GET /v1/preloaders.
+type PreloaderList struct {
+	Preloaders []Preloader `json:"preloaders"`
 }

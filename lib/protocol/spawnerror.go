@@ -61,7 +61,9 @@ func (e *SpawnError) Error() string { return e.Summary }
 // Names of the phases of a spawn.
 const (
 	PhasePrepare = "prepare" // check the app, make directory, sockets and FIFO
+	PhasePreload = "preload" // start the preloader and let it load the app, if there is none yet
 	PhaseExec    = "exec"    // start the process and become the interpreter or command
+	PhaseFork    = "fork"    // let the preloader fork the process
 	PhaseLoad    = "load"    // the app loads, until it is ready
 )
 
