@@ -62,10 +62,14 @@ func (r *run) Run(ctx context.Context, c *command) error {
 	if err != nil {
 		return fmt.Errorf("cannot spawn: %w", err)
 	}
+	defer spawner.Close()
 	killOnSecondSignal(ctx, spawner)
 	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	go proc.ReapStrangers(reaper, spawner.Ours)
+	if config.SpawnMethod == "" {
+		config.SpawnMethod = "direct" // a preloader pays with the second process
+	}
 	record, err := spawner.Spawn(ctx, protocol.SpawnRequest{ID: strings.ToLower(rand.Text()[:8]), App: config.Name, Generation: 1, Config: &config})
 	if err != nil {
 		return notReady(err)

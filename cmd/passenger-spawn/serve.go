@@ -48,6 +48,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", dir.Path())
 	err = server.Serve(ctx, socket)
 	wg.Wait()
+	spawner.Close()
 	if s.StopOnExit {
 		spawner.StopAll()
 	}

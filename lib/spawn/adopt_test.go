@@ -18,11 +18,16 @@ import (
 )
 
 // killedSpawner runs a spawner on dir that starts an app with the role, reads
-// the first line that it prints, and kills it.
+// the first line that it prints, and kills it. What it leaves falls to
+// somebody else, as it does to init(8), until the test ends.
 func killedSpawner(t *testing.T, dir statedir.Dir, role string) []byte {
 	t.Helper()
 	c := exec.Command(os.Args[0], role)
-	c.Env = append(os.Environ(), spawnerVariable+"="+dir.Path())
+	c.Env = append(os.Environ(), initVariable+"="+dir.Path())
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -31,12 +36,21 @@ func killedSpawner(t *testing.T, dir statedir.Dir, role string) []byte {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
+	t.Cleanup(func() {
+		in.Close() // it sees that, and ends
+		_ = c.Wait()
+	})
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadBytes('\n')
 	if err != nil {
 		t.Errorf("the spawner said %q: %v", line, err)
 	}
-	_ = c.Process.Kill() // it may have done so itself
-	_ = c.Wait()
+	if _, err := in.Write([]byte("kill it\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lines.ReadBytes('\n'); err != nil {
+		t.Fatalf("the spawner was not killed: %v", err)
+	}
 	return line
 }
 

@@ -43,7 +43,10 @@ func diagnose(s symptoms) diagnosis {
 	var timeout *timeoutError
 	var gate *gateError
 	var exit *exitError
+	var fork *forkError
 	switch {
+	case errors.As(s.cause, &fork):
+		return diagnosis{protocol.CategorySystem, fork.message, "the system is out of processes or memory; free it or raise the limit"}
 	case errors.As(s.cause, &timeout):
 		return s.timedOut(timeout)
 	case errors.As(s.cause, &gate):

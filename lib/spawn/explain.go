@@ -15,6 +15,13 @@ func (a *attempt) explain(cause error) error {
 	if errors.As(cause, &pe) {
 		return pe
 	}
+	var preloaders *protocol.SpawnError
+	if errors.As(cause, &preloaders) { // it says all there is to say
+		a.end(cause)
+		e := *preloaders
+		e.ProcessID, e.Phases = a.req.ID, a.phases
+		return &e
+	}
 	e := &protocol.SpawnError{
 		App: a.req.App, ProcessID: a.req.ID, Generation: a.req.Generation, At: time.Now(),
 		Phases: a.phases, Output: []string{}, AppRoot: a.req.Config.AppRoot,

@@ -40,6 +40,9 @@ func newGate() (*gate, *os.File, error) {
 	if err := unix.SetNonblock(fds[0], true); err != nil {
 		return nil, nil, fmt.Errorf("make gate: %w", err)
 	}
+	if err := unix.SetsockoptInt(fds[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		return nil, nil, fmt.Errorf("make gate: %w", err)
+	}
 	return &gate{ours: os.NewFile(uintptr(fds[0]), "gate")}, os.NewFile(uintptr(fds[1]), "gate"), nil
 }
 
@@ -66,6 +69,45 @@ func (g *gate) open(ctx context.Context) error {
 		return &gateError{category: said[0], message: string(said[1:])}
 	}
 	return nil
+}
+
+// hello waits for the word of a process that a preloader forked, and returns
+// its number, which the kernel adds (SCM_CREDENTIALS in unix(7)).
+func (g *gate) hello(ctx context.Context) (pid int, err error) {
+	stop := context.AfterFunc(ctx, func() { _ = g.ours.SetDeadline(time.Unix(1, 0)) }) // a socket has deadlines
+	defer stop()
+	raw, err := g.ours.SyscallConn()
+	if err != nil {
+		return 0, fmt.Errorf("gate: %w", err)
+	}
+	var n int
+	var received error
+	err = raw.Read(func(fd uintptr) bool {
+		buf, oob := make([]byte, 1), make([]byte, unix.CmsgSpace(unix.SizeofUcred))
+		var size int
+		n, size, _, _, received = unix.Recvmsg(int(fd), buf, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+		if received == nil {
+			pid = sender(oob[:size])
+		}
+		return !errors.Is(received, unix.EAGAIN)
+	})
+	switch {
+	case ctx.Err() != nil:
+		return 0, context.Cause(ctx)
+	case err != nil:
+		return 0, fmt.Errorf("gate: %w", err)
+	case received != nil || n == 0 || pid == 0:
+		return 0, fmt.Errorf("%w: its process ended before it said a word", errPreloaderLost)
+	}
+	return pid, nil
+}
+
+// pass lets a forked process go on.
+func (g *gate) pass() error {
+	if _, err := g.ours.Write([]byte{'g'}); err != nil && !errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("open gate: %w", err)
+	}
+	return nil // if it is gone, whoever waits for it sees that
 }
 
 func (g *gate) close() { g.ours.Close() }

@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 const (
 	roleVariable    = "SPAWN_TEST_ROLE"
 	spawnerVariable = "SPAWN_TEST_SPAWNER"
+	initVariable    = "SPAWN_TEST_INIT" // the parent of a spawner, and of what it leaves
 )
 
 func TestMain(m *testing.M) {
@@ -32,10 +34,17 @@ func TestMain(m *testing.M) {
 	case AtGate(os.Args):
 		fmt.Fprintln(os.Stderr, PassGate(os.Args))
 		os.Exit(1)
+	case os.Getenv(initVariable) != "":
+		beInit(os.Getenv(initVariable), os.Args[1])
+		return
 	case os.Getenv(spawnerVariable) != "":
 		beSpawner(os.Getenv(spawnerVariable), os.Args[1])
 	case os.Getenv(roleVariable) != "":
 		beApp(os.Getenv(roleVariable))
+	}
+	if err := proc.BecomeSubreaper(); err != nil { // as the commands do
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -204,6 +213,27 @@ func beApp(role string) {
 
 // beSpawner starts one app with the given role, prints its record, and waits
 // to be killed.
+// beInit runs a spawner and kills it when told so, with a line in and another
+// out, and reaps what falls to it until its input ends.
+func beInit(dir, role string) {
+	if err := proc.BecomeSubreaper(); err != nil {
+		panic(err)
+	}
+	c := exec.Command(os.Args[0], role)
+	c.Env = append(os.Environ(), spawnerVariable+"="+dir, initVariable+"=")
+	c.Stdout = os.Stdout
+	if err := c.Start(); err != nil {
+		panic(err)
+	}
+	go proc.ReapStrangers(context.Background(), func(pid int) bool { return pid == c.Process.Pid })
+	told := bufio.NewReader(os.Stdin)
+	_, _ = told.ReadBytes('\n')
+	_ = c.Process.Kill() // it may have done so itself
+	_ = c.Wait()
+	fmt.Println("killed")
+	_, _ = told.ReadBytes('\n')
+}
+
 func beSpawner(dir, role string) {
 	d, err := statedir.Open(dir)
 	if err != nil {
@@ -306,6 +336,7 @@ func newSpawner(t *testing.T, dir statedir.Dir) (*Spawner, lines) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		s.Close()
 		for _, p := range s.Processes().Get().Processes {
 			if p.State != protocol.Exited {
 				s.find(p.ID).kill("end of the test")

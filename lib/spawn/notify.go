@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +22,13 @@ const maxNotice = 8 << 10
 // errorKey introduces an adapter's reason why the app did not load: the JSON
 // of a [report].
 const errorKey = "X_PASSENGER_ERROR="
+
+// Keys of what an adapter says besides READY=1: what is amiss, as a sentence,
+// and how many sessions the process can take at once.
+const (
+	warningKey     = "X_PASSENGER_WARNING="
+	concurrencyKey = "X_PASSENGER_CONCURRENCY="
+)
 
 // A notifier is the socket on which one process reports READY=1, as in
 // sd_notify(3): a datagram socket with an abstract name (unix(7)), so that the
@@ -78,8 +86,10 @@ func (n *notifier) client() (*os.File, error) {
 
 // A notice is what a process said.
 type notice struct {
-	ready  bool
-	report *report // why the app did not load, else nil
+	ready       bool
+	report      *report  // why the app did not load, else nil
+	warnings    []string // what is amiss though it loads
+	concurrency int      // how many sessions it can take at once, 0 if it did not say
 }
 
 // A report is an adapter's word on why the app did not load.
@@ -146,8 +156,16 @@ func parseNotice(b []byte) (notice, bool) {
 				v.report = &r
 			}
 		}
+		if text, ok := bytes.CutPrefix(line, []byte(warningKey)); ok {
+			v.warnings = append(v.warnings, string(text))
+		}
+		if text, ok := bytes.CutPrefix(line, []byte(concurrencyKey)); ok {
+			if n, err := strconv.Atoi(string(text)); err == nil && n > 0 {
+				v.concurrency = n
+			}
+		}
 	}
-	return v, v.ready || v.report != nil
+	return v, v.ready || v.report != nil || v.warnings != nil
 }
 
 // finish returns when all that was said so far is passed on, and stops to

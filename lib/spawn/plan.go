@@ -2,8 +2,10 @@ package spawn
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"passenger/lib/adapter"
 	"passenger/lib/app"
@@ -16,6 +18,7 @@ type plan struct {
 	kind        string   // the app's type
 	root        string   // the app root with symlinks resolved: the working directory
 	args        []string // the command line
+	preload     []string // the command line of a preloader, nil if the app cannot or shall not have one
 	shown       []string // the command line for people
 	env         map[string]string
 	protocol    string
@@ -23,13 +26,13 @@ type plan struct {
 }
 
 // planFor decides how to run the app. Everything that can be wrong before a
-// process exists is found here.
-func planFor(c protocol.AppConfig, adapters adapter.Set) (*plan, error) {
+// process exists is found here. resolve finds the app root without symlinks.
+func planFor(c protocol.AppConfig, resolve func(string) (string, error), adapters adapter.Set) (*plan, error) {
 	c = app.WithDefaults(c)
 	if err := app.Validate(c); err != nil {
 		return nil, err
 	}
-	root, err := filepath.EvalSymlinks(c.AppRoot)
+	root, err := resolve(c.AppRoot)
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)
 	}
@@ -56,9 +59,29 @@ func planFor(c protocol.AppConfig, adapters adapter.Set) (*plan, error) {
 	if c.MaxConcurrency != nil {
 		p.concurrency = *c.MaxConcurrency
 	}
+	if c.SpawnMethod != "direct" && (found.Type == protocol.TypeRack || found.Type == protocol.TypeWSGI) {
+		last := len(p.args) - 1
+		p.preload = append(slices.Clone(p.args[:last]), "--preload", p.args[last])
+	}
 	p.shown = redactCommand(p.args)
 	p.env = environment(c, logical, needs)
 	return p, nil
+}
+
+// preloading is the plan for the preloader of the processes that p is for.
+func (p *plan) preloading() *plan {
+	l := *p
+	l.args, l.preload = p.preload, nil
+	l.shown = redactCommand(l.args)
+	l.env = maps.Clone(p.env)
+	return &l
+}
+
+// forkable says whether processes may be forked in spite of what the preloader
+// warns of. For Ruby it is common and hooks deal with it, and whoever asks for
+// the smart method knows; Python apps were written for a process of their own.
+func (p *plan) forkable(warnings []string) bool {
+	return len(warnings) == 0 || p.kind == protocol.TypeRack || p.config.SpawnMethod == "smart"
 }
 
 // Interpreter is the program that runs apps of the type: the one set, else for

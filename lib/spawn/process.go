@@ -23,6 +23,8 @@ type process struct {
 	notify *notifier
 	exited chan struct{}
 
+	preloads bool // it is a preloader, and serves nobody
+
 	mu      sync.Mutex // guards the fields below
 	record  protocol.Process
 	stopped bool   // we asked it to go
@@ -92,10 +94,18 @@ func (p *process) wait() {
 	p.left = left
 	was := p.record.State
 	p.record.State, p.record.Exit = protocol.Exited, &exit
-	slog.Info("process exited", "app", p.record.App, "pid", p.record.PID, "was", was, "cause", exit.Cause)
+	slog.Info(p.noun()+" exited", "app", p.record.App, "pid", p.record.PID, "was", was, "cause", exit.Cause)
 	if err := os.RemoveAll(string(p.dir)); err != nil {
 		slog.Error("process directory not removed", "err", err)
 	}
+}
+
+// noun is what the log calls it.
+func (p *process) noun() string {
+	if p.preloads {
+		return "preloader"
+	}
+	return "process"
 }
 
 // killGroup ends what the process left behind in its group, and says how many

@@ -3,6 +3,7 @@ package spawn
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ func Command(c protocol.AppConfig, stateDir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := planFor(c, adapters)
+	p, err := planFor(c, filepath.EvalSymlinks, adapters)
 	if err != nil {
 		return nil, err
 	}

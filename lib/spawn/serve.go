@@ -43,6 +43,24 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 		record, err := s.Stop(id)
 		return record, asReply(err)
 	})
+	server.Handle("GET "+protocol.PathPreloaders, func(r *http.Request) (any, error) {
+		list := protocol.PreloaderList{Preloaders: s.Preloaders()}
+		if r.URL.Query().Get("usage") == "1" {
+			for i := range list.Preloaders {
+				usage := proc.UsageOf(list.Preloaders[i].PID)
+				list.Preloaders[i].Usage = &usage
+			}
+		}
+		return list, nil
+	})
+	server.Handle("DELETE "+protocol.PathPreloaders+"/{id}", func(r *http.Request) (any, error) {
+		id, err := control.ID(r, "id")
+		if err != nil {
+			return nil, err
+		}
+		preloader, err := s.StopPreloader(id)
+		return preloader, asReply(err)
+	})
 	server.Metrics = s.metrics
 }
 

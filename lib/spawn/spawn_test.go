@@ -124,7 +124,7 @@ func TestSpawnErrors(t *testing.T) {
 		{role: "shell", change: command("'unclosed"), category: protocol.CategoryConfig, summary: "app_start_command is not shell", phase: "load"},
 		{role: "no app", change: func(c *protocol.AppConfig) { c.StartCommand = "" }, category: protocol.CategoryConfig, summary: "holds no app of a known type", phase: "prepare"},
 		{role: "no directory", change: func(c *protocol.AppConfig) { c.AppRoot = "/no/such/directory" }, category: protocol.CategoryConfig, summary: "no such file or directory", phase: "prepare"},
-		{role: "no interpreter", change: rackWith("/no/such/ruby"), category: protocol.CategoryInterpreter, summary: `"/no/such/ruby"`, phase: "exec"},
+		{role: "no interpreter", change: rackWith("/no/such/ruby"), category: protocol.CategoryInterpreter, summary: `"/no/such/ruby"`, phase: "preload"},
 	} {
 		t.Run(tt.role, func(t *testing.T) {
 			t.Parallel()

@@ -32,21 +32,29 @@ type Spawner struct {
 	adapters adapter.Set
 	feed     control.Feed[protocol.ProcessList]
 
-	mu        sync.Mutex // guards the fields below
-	version   uint64
-	processes []*process   // in order of start
-	children  map[int]bool // those that wait reaps
+	forkTimeout time.Duration
+
+	mu          sync.Mutex // guards the fields below
+	version     uint64
+	processes   []*process   // in order of start
+	preloaders  []*preloader // in order of start
+	generations []*generation
+	children    map[int]bool // those that wait reaps
 }
 
 // New makes the spawner of a state directory. The caller holds that
-// directory's lock. It adopts the processes that run there, and clears away
+// directory's lock, and is a child subreaper, so that forked processes fall to
+// it. It adopts the processes that run there, and clears away
 // what dead ones left.
 func New(dir statedir.Dir, output io.Writer) (*Spawner, error) {
 	adapters, err := adapter.Install(dir.Path())
 	if err != nil {
 		return nil, err
 	}
-	s := &Spawner{Output: &serialWriter{w: output}, dir: dir, adapters: adapters, children: map[int]bool{}}
+	s := &Spawner{Output: &serialWriter{w: output}, dir: dir, adapters: adapters, forkTimeout: forkTimeout, children: map[int]bool{}}
+	if err := s.clearPreloaders(); err != nil {
+		return nil, err
+	}
 	if err := s.adoptAll(); err != nil {
 		return nil, err
 	}
@@ -62,13 +70,15 @@ func (s *Spawner) Processes() *control.Feed[protocol.ProcessList] { return &s.fe
 // *protocol.SpawnError, and nothing is left of the process then. When ctx ends
 // the process is killed.
 func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protocol.Process, error) {
-	a := &attempt{Spawner: s, req: req, noticed: make(chan notice, 4)}
 	if err := checkRequest(req); err != nil {
 		return protocol.Process{}, err
 	}
+	g, leave := s.generationOf(req.App, req.Generation)
+	defer leave()
+	a := &attempt{Spawner: s, req: req, gen: g, noticed: make(chan notice, 4)}
 	began := time.Now()
 	var err error
-	a.plan, err = planFor(*req.Config, s.adapters)
+	a.plan, err = planFor(*req.Config, g.resolve, s.adapters)
 	if err != nil {
 		a.phases = []protocol.Phase{{Name: protocol.PhasePrepare, Took: time.Since(began).Seconds(), Failed: true}}
 		return protocol.Process{}, a.explain(err)
@@ -76,11 +86,11 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 	if err := s.register(a); err != nil {
 		return protocol.Process{}, err
 	}
-	if err := a.run(ctx); err != nil {
-		s.publish()
+	err = a.run(ctx)
+	s.publish()
+	if err != nil {
 		return protocol.Process{}, err
 	}
-	s.publish()
 	r := a.p.snapshot()
 	slog.Info("process ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", r.ReadyAt.Sub(r.StartedAt).Round(time.Millisecond))
 	return r, nil
@@ -112,14 +122,19 @@ func (s *Spawner) register(a *attempt) error {
 	if err := makeDirectory(dir); err != nil {
 		return err
 	}
-	a.p = &process{dir: dir, exited: make(chan struct{}), record: protocol.Process{
+	a.p = &process{dir: dir, exited: make(chan struct{}), record: a.newRecord()}
+	s.processes = append(s.processes, a.p)
+	return nil
+}
+
+// newRecord is the record of the process that is to be.
+func (a *attempt) newRecord() protocol.Process {
+	return protocol.Process{
 		Version: protocol.Version, ID: a.req.ID, App: a.req.App, Generation: a.req.Generation,
 		State: protocol.Starting, DataProtocol: a.plan.protocol, Concurrency: a.plan.concurrency, Type: a.plan.kind,
 		AppRoot: a.plan.root, Command: a.plan.shown, User: userName(),
 		StopGrace: a.plan.config.StopGrace, StartedAt: time.Now(),
-	}}
-	s.processes = append(s.processes, a.p)
-	return nil
+	}
 }
 
 // startProcess starts a child of ours and opens a handle of it. It is our
@@ -159,6 +174,7 @@ func (s *Spawner) wait(p *process) {
 	s.mu.Unlock()
 	s.publish()
 	close(p.exited) // who waits for it finds the end in the list
+	s.retire()
 	time.AfterFunc(keepExited, s.publish)
 }
 
@@ -197,6 +213,10 @@ func (s *Spawner) Stop(id string) (protocol.Process, error) {
 	}
 	return p.snapshot(), nil
 }
+
+// Close ends what is of no use without this spawner: the preloaders. The
+// processes run on.
+func (s *Spawner) Close() { s.stopPreloaders() }
 
 // StopAll stops every process and returns when they are gone.
 func (s *Spawner) StopAll() {

@@ -23,12 +23,18 @@ import (
 type attempt struct {
 	*Spawner
 	req   protocol.SpawnRequest
+	gen   *generation // nil for a preloader's own start
 	plan  *plan
 	p     *process
 	port  int    // for a generic app, else 0
 	inode uint32 // of the listening socket
 
-	phases []protocol.Phase
+	preloader *preloader // that is to be, if the process is one
+	endpoint  *os.File   // what a preloader has in the place of a listening socket
+
+	phases   []protocol.Phase
+	cause    error    // what failed, before it was explained
+	warnings []string // of the process, until it was ready
 
 	noticed chan notice // what the process says, at most one of each kind
 }
@@ -36,25 +42,63 @@ type attempt struct {
 // run makes the attempt. An error is always a *protocol.SpawnError, and
 // nothing is left of the process then.
 func (a *attempt) run(ctx context.Context) error {
+	err := a.phase(ctx, protocol.PhasePrepare, a.prepare)
+	if err == nil {
+		err = a.start(ctx)
+	}
+	if err != nil {
+		a.cause = err
+		return a.explain(err)
+	}
+	return nil
+}
+
+// phase does one step and notes how long it took.
+func (a *attempt) phase(ctx context.Context, name string, do func(context.Context) error) error {
+	began := time.Now()
+	err := do(ctx)
+	a.phases = append(a.phases, protocol.Phase{Name: name, Took: time.Since(began).Seconds(), Failed: err != nil})
+	return err
+}
+
+// start brings the process into being and waits until it is ready: as a fork
+// of its generation's preloader where that can be.
+func (a *attempt) start(ctx context.Context) error {
+	for a.plan.preload != nil && a.gen != nil {
+		var l *preloader
+		err := a.phase(ctx, protocol.PhasePreload, func(ctx context.Context) (err error) {
+			l, err = a.gen.preloaderFor(ctx, a)
+			return err
+		})
+		if errors.Is(err, errDirect) {
+			a.phases = a.phases[:len(a.phases)-1]
+			break
+		}
+		if err != nil {
+			return err
+		}
+		err = a.limited(ctx, protocol.PhaseFork, func(ctx context.Context) error { return a.fork(ctx, l) })
+		if err == nil {
+			a.gen.proven()
+		}
+		if !errors.Is(err, errPreloaderLost) {
+			return err
+		}
+		a.gen.lost(l, err)
+	}
+	return a.limited(ctx, protocol.PhaseExec, a.exec)
+}
+
+// limited does the step that makes the process, and then waits until it is
+// ready, both within the start timeout. A preloader's start has its own.
+func (a *attempt) limited(ctx context.Context, name string, do func(context.Context) error) error {
 	limit := seconds(a.plan.config.StartTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
 	defer cancel()
-	for _, phase := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{protocol.PhasePrepare, a.prepare},
-		{protocol.PhaseExec, a.exec},
-		{protocol.PhaseLoad, a.load},
-	} {
-		began := time.Now()
-		err := phase.do(ctx)
-		a.phases = append(a.phases, protocol.Phase{Name: phase.name, Took: time.Since(began).Seconds(), Failed: err != nil})
-		if err != nil {
-			return a.explain(err)
-		}
+	if err := a.phase(ctx, name, do); err != nil {
+		return err
 	}
-	return nil
+	return a.phase(ctx, protocol.PhaseLoad, a.load)
 }
 
 // prepare makes what the process will inherit.
@@ -85,7 +129,12 @@ func (a *attempt) contract() {
 	env := a.plan.env
 	delete(env, "LISTEN_PID")
 	delete(env, "LISTEN_FDNAMES")
-	env["LISTEN_FDS"] = "1"
+	delete(env, "LISTEN_FDS")
+	if a.endpoint != nil {
+		env["PASSENGER_PRELOADER_FD"] = strconv.Itoa(listenFD)
+	} else {
+		env["LISTEN_FDS"] = "1"
+	}
 	env["NOTIFY_SOCKET"] = a.p.notify.name
 	env["PASSENGER_NOTIFY_FD"] = strconv.Itoa(notifyFD)
 	if a.port != 0 {
@@ -95,33 +144,24 @@ func (a *attempt) contract() {
 
 // exec starts the process, writes its record, and lets it become the command.
 func (a *attempt) exec(ctx context.Context) error {
-	socket, err := a.listen()
+	given, err := a.belongings()
 	if err != nil {
 		return err
 	}
-	defer socket.Close()
-	notify, err := a.p.notify.client()
-	if err != nil {
-		return err
-	}
-	defer notify.Close()
+	defer closeAll(given)
 	g, gateEnd, err := newGate()
 	if err != nil {
 		return err
 	}
 	defer g.close()
 	defer gateEnd.Close()
-	null, err := os.Open(os.DevNull)
+	handle, err := a.startProcess("/proc/self/exe", gateArgs(a.plan.root, a.plan.args), &os.ProcAttr{
+		Env: list(a.plan.env), Files: append(given, gateEnd), Sys: &syscall.SysProcAttr{Setsid: true},
+	})
 	if err != nil {
 		return err
 	}
-	defer null.Close()
-	out, err := os.OpenFile(a.p.dir.Output(), os.O_RDWR|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	if err := a.fork([]*os.File{null, out, out, socket, notify, gateEnd}); err != nil {
+	if err := a.begin(handle); err != nil {
 		return err
 	}
 	gateEnd.Close() // the process's copy must be the last, or we never see its end
@@ -129,9 +169,33 @@ func (a *attempt) exec(ctx context.Context) error {
 	return g.open(ctx)
 }
 
+// belongings are the descriptors that a process starts with: standard input,
+// output and error, its listening socket, and the socket to notify us.
+func (a *attempt) belongings() (files []*os.File, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(files)
+		}
+	}()
+	output := func() (*os.File, error) { return os.OpenFile(a.p.dir.Output(), os.O_RDWR|unix.O_NOFOLLOW, 0) }
+	for _, open := range []func() (*os.File, error){
+		func() (*os.File, error) { return os.Open(os.DevNull) }, output, output, a.listen, a.p.notify.client,
+	} {
+		f, err := open()
+		if err != nil {
+			return files, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
 // listen makes the listening socket that the process inherits. We keep none:
 // when the process is gone, connections are refused.
 func (a *attempt) listen() (*os.File, error) {
+	if a.endpoint != nil {
+		return duplicate(a.endpoint)
+	}
 	l, err := unixsock.Listen(a.p.dir.Socket(), 0o660)
 	if err != nil {
 		return nil, err
@@ -153,19 +217,14 @@ func (a *attempt) listen() (*os.File, error) {
 // testOnlyForked is called while the process has no record yet.
 var testOnlyForked func(pid int)
 
-// fork starts the process at its gate, reads its output and writes its record.
-func (a *attempt) fork(files []*os.File) error {
-	handle, err := a.startProcess("/proc/self/exe", gateArgs(a.plan.root, a.plan.args), &os.ProcAttr{
-		Env: list(a.plan.env), Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
-	})
-	if err != nil {
-		return err
-	}
+// begin reads the output of the process at its gate and writes its record.
+func (a *attempt) begin(handle *proc.Handle) error {
 	id := handle.Identity()
 	if testOnlyForked != nil {
 		testOnlyForked(id.PID)
 	}
 	a.p.handle = handle
+	var err error
 	a.p.out, err = readOutput(a.p.dir.Output(), fmt.Sprintf("[%s %d] ", a.req.App, id.PID), a.Output)
 	a.p.change(func(r *protocol.Process) {
 		r.PID, r.StartTime, r.BootID, r.StartedAt = id.PID, id.StartTime, id.BootID, time.Now()
@@ -202,10 +261,17 @@ func (a *attempt) load(ctx context.Context) error {
 	for {
 		select {
 		case n := <-a.noticed:
+			a.warnings = append(a.warnings, n.warnings...)
 			if n.report != nil {
 				failed = n.report // it exits next, and its output comes first
 				patience = time.After(exitPatience)
 				continue
+			}
+			if !n.ready {
+				continue
+			}
+			if n.concurrency > 0 && a.plan.config.MaxConcurrency == nil {
+				a.p.change(func(r *protocol.Process) { r.Concurrency = n.concurrency })
 			}
 			return a.ready(a.address(ctx))
 		case l := <-listening:
@@ -229,6 +295,7 @@ func (a *attempt) lastReport(known *report) *report {
 	for {
 		select {
 		case n := <-a.noticed:
+			a.warnings = append(a.warnings, n.warnings...)
 			if n.report != nil {
 				known = n.report
 			}
@@ -241,6 +308,9 @@ func (a *attempt) lastReport(known *report) *report {
 // address is where a process that says READY=1 accepts. A generic command may
 // do so and serve on its port all the same: Puma does.
 func (a *attempt) address(ctx context.Context) string {
+	if a.endpoint != nil {
+		return "" // a preloader serves nobody
+	}
 	if a.port != 0 && accepts(ctx, loopback(a.port)) && proc.ListensOn(a.p.handle.Identity().PID, a.port) {
 		return "tcp:" + loopback(a.port)
 	}
@@ -297,6 +367,14 @@ func makeDirectory(dir statedir.ProcessDir) error {
 		return &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("process directory %s exists", dir)}
 	}
 	return err
+}
+
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("duplicate %s: %w", f.Name(), err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

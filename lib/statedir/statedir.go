@@ -70,7 +70,7 @@ func Open(path string) (Dir, error) {
 		return Dir{}, err
 	}
 	d := Dir{path: path}
-	for _, sub := range []string{"apps", "processes"} {
+	for _, sub := range []string{"apps", "processes", "preloaders"} {
 		if err := os.Mkdir(filepath.Join(path, sub), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return Dir{}, fmt.Errorf("make state directory: %w", err)
 		}
@@ -133,6 +133,15 @@ func (d Dir) Processes() string { return filepath.Join(d.path, "processes") }
 // Process is the directory of one process.
 func (d Dir) Process(id string) ProcessDir {
 	return ProcessDir(filepath.Join(d.path, "processes", id))
+}
+
+// Preloaders is the directory of preloaders' directories.
+func (d Dir) Preloaders() string { return filepath.Join(d.path, "preloaders") }
+
+// Preloader is the directory of one preloader, which has what that of a process
+// has but no socket.
+func (d Dir) Preloader(id string) ProcessDir {
+	return ProcessDir(filepath.Join(d.path, "preloaders", id))
 }
 
 // A ProcessDir is the directory of one application process.

@@ -1,0 +1,243 @@
+package spawn
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"passenger/lib/proc"
+	"passenger/lib/protocol"
+	"passenger/lib/statedir"
+)
+
+// A preloader has loaded an app and forks processes of one generation. It
+// loaded the app once, so a fork takes milliseconds, and what both only read is
+// one memory. Its processes fall to us and do not need it.
+type preloader struct {
+	*process
+	control *net.UnixConn // SOCK_SEQPACKET: a request and a reply for each fork
+	turn    chan struct{} // holds one token; taken for a fork
+	idle    *time.Timer   // ends it when it had nothing to fork for long; nil if it stays
+
+	warnings []string // what makes a fork of it unsafe
+
+	used sync.Mutex // guards the fields below
+	made int
+	last time.Time // of a fork, the zero time if there was none
+}
+
+// preloaderGrace is how long a preloader may take to exit. It has nothing to
+// finish.
+const preloaderGrace = 2 * time.Second
+
+// startPreloader starts a preloader for the attempt's generation and returns
+// it when the app is loaded. died says that the preloader ended without a word
+// on why. The error is a *protocol.SpawnError or a *protocol.Error.
+func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preloader, died bool, err error) {
+	ours, theirs, err := controlPair()
+	if err != nil {
+		return nil, false, a.explain(err)
+	}
+	defer theirs.Close()
+	b := &attempt{Spawner: a.Spawner, req: a.req, plan: a.plan.preloading(), endpoint: theirs, noticed: make(chan notice, 4)}
+	b.req.ID = strings.ToLower(rand.Text()[:12])
+	if err := a.registerPreloader(b, ours); err != nil {
+		ours.Close()
+		return nil, false, a.explain(err)
+	}
+	l = b.preloader
+	if err := b.run(ctx); err != nil {
+		l.control.Close()
+		a.forgetPreloader(l)
+		var exit *exitError
+		return nil, errors.As(b.cause, &exit) && exit.report == nil, err
+	}
+	l.warnings = b.warnings
+	for _, w := range l.warnings {
+		slog.Warn("preloader", "app", g.app, "generation", g.number, "warning", w)
+	}
+	l.startIdling(seconds(*a.plan.config.PreloaderIdleTime))
+	r := l.snapshot()
+	slog.Info("preloader ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", r.ReadyAt.Sub(r.StartedAt).Round(time.Millisecond))
+	go func() {
+		<-l.exited
+		l.control.Close()
+		a.forgetPreloader(l)
+		a.publish()
+	}()
+	return l, false, nil
+}
+
+// controlPair makes the two ends of a preloader's control socket. A packet is
+// a message, and its end is seen when the other side is gone.
+func controlPair() (ours *net.UnixConn, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make control socket: %w", err)
+	}
+	theirs = os.NewFile(uintptr(fds[1]), "control")
+	f := os.NewFile(uintptr(fds[0]), "control")
+	defer f.Close()
+	conn, err := net.FileConn(f)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, fmt.Errorf("make control socket: %w", err)
+	}
+	return conn.(*net.UnixConn), theirs, nil
+}
+
+// startIdling ends the preloader when it had nothing to fork for so long.
+// With 0 it stays.
+func (l *preloader) startIdling(limit time.Duration) {
+	if limit == 0 {
+		return
+	}
+	l.used.Lock()
+	defer l.used.Unlock()
+	l.idle = time.AfterFunc(limit, func() {
+		select {
+		case <-l.turn: // kept: there is no fork after this
+			slog.Info("preloader is idle", "app", l.snapshot().App, "idle", limit)
+			l.end()
+		default: // it forks
+		}
+	})
+}
+
+// forked counts a fork and starts the idle time anew.
+func (l *preloader) forked(idle time.Duration) {
+	l.used.Lock()
+	defer l.used.Unlock()
+	l.made++
+	l.last = time.Now()
+	if l.idle != nil {
+		l.idle.Reset(idle)
+	}
+}
+
+// gone says whether the preloader has ended or was told to.
+func (l *preloader) gone() bool { return l.snapshot().State != protocol.Ready }
+
+// end stops the preloader and returns when it is gone.
+func (l *preloader) end() { l.stop(preloaderGrace, func() { l.control.Close() }) }
+
+// describe is what GET /v1/preloaders says of it.
+func (l *preloader) describe() protocol.Preloader {
+	r := l.snapshot()
+	l.used.Lock()
+	defer l.used.Unlock()
+	return protocol.Preloader{
+		ID: r.ID, App: r.App, Generation: r.Generation, State: r.State, PID: r.PID, StartedAt: r.StartedAt, ReadyAt: r.ReadyAt,
+		Forked: l.made, LastFork: l.last, Warnings: l.warnings,
+	}
+}
+
+// registerPreloader makes the preloader's directory and puts it into the list.
+func (s *Spawner) registerPreloader(b *attempt, control *net.UnixConn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dir := s.dir.Preloader(b.req.ID)
+	if err := makeDirectory(dir); err != nil {
+		return err
+	}
+	b.p = &process{dir: dir, exited: make(chan struct{}), preloads: true, record: b.newRecord()}
+	b.preloader = &preloader{process: b.p, control: control, turn: make(chan struct{}, 1)}
+	b.preloader.turn <- struct{}{}
+	s.preloaders = append(s.preloaders, b.preloader)
+	return nil
+}
+
+func (s *Spawner) forgetPreloader(l *preloader) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.preloaders = slices.DeleteFunc(s.preloaders, func(m *preloader) bool { return m == l })
+}
+
+// Preloaders lists those that were started and are not gone, in order of start.
+func (s *Spawner) Preloaders() []protocol.Preloader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := []protocol.Preloader{}
+	for _, l := range s.preloaders {
+		if d := l.describe(); d.PID != 0 && d.State != protocol.Exited {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// StopPreloader stops a preloader, or returns [ErrUnknown].
+func (s *Spawner) StopPreloader(id string) (protocol.Preloader, error) {
+	s.mu.Lock()
+	var found *preloader
+	for _, l := range s.preloaders {
+		if r := l.snapshot(); r.ID == id && r.PID != 0 {
+			found = l
+		}
+	}
+	s.mu.Unlock()
+	if found == nil {
+		return protocol.Preloader{}, fmt.Errorf("preloader %q: %w", id, ErrUnknown)
+	}
+	found.end()
+	return found.describe(), nil
+}
+
+// stopPreloaders stops all.
+func (s *Spawner) stopPreloaders() {
+	s.mu.Lock()
+	preloaders := slices.Clone(s.preloaders)
+	s.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, l := range preloaders {
+		if l.snapshot().PID != 0 {
+			wg.Go(l.end)
+		}
+	}
+	wg.Wait()
+}
+
+// clearPreloaders ends the preloaders of an earlier spawner. They exit by
+// themselves when it is gone, unless they hang: nobody else can use them.
+func (s *Spawner) clearPreloaders() error {
+	entries, err := os.ReadDir(s.dir.Preloaders())
+	if err != nil {
+		return fmt.Errorf("clear preloaders: %w", err)
+	}
+	for _, e := range entries {
+		dir := s.dir.Preloader(e.Name())
+		if err := s.clearPreloader(dir); err != nil && !errors.Is(err, proc.ErrGone) && !errors.Is(err, os.ErrNotExist) {
+			slog.Error("preloader not stopped", "dir", string(dir), "err", err)
+			continue
+		}
+		if err := os.RemoveAll(string(dir)); err != nil {
+			slog.Error("preloader directory not removed", "err", err)
+		}
+	}
+	return nil
+}
+
+// clearPreloader kills the preloader whose directory this is, if it still
+// runs.
+func (s *Spawner) clearPreloader(dir statedir.ProcessDir) error {
+	var r protocol.Process
+	if err := statedir.ReadJSON(dir.Record(), &r); err != nil {
+		return err
+	}
+	handle, err := proc.Open(proc.Identity{PID: r.PID, StartTime: r.StartTime, BootID: r.BootID})
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	return handle.SignalGroup(unix.SIGKILL)
+}
