@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	adaptersPreload = true
 	os.Exit(m.Run())
 }
 

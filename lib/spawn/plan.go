@@ -59,7 +59,7 @@ func planFor(c protocol.AppConfig, resolve func(string) (string, error), adapter
 	if c.MaxConcurrency != nil {
 		p.concurrency = *c.MaxConcurrency
 	}
-	if c.SpawnMethod != "direct" && (found.Type == protocol.TypeRack || found.Type == protocol.TypeWSGI) {
+	if adaptersPreload && c.SpawnMethod != "direct" && (found.Type == protocol.TypeRack || found.Type == protocol.TypeWSGI) {
 		last := len(p.args) - 1
 		p.preload = append(slices.Clone(p.args[:last]), "--preload", p.args[last])
 	}
@@ -67,6 +67,9 @@ func planFor(c protocol.AppConfig, resolve func(string) (string, error), adapter
 	p.env = environment(c, logical, needs)
 	return p, nil
 }
+
+// adaptersPreload goes when lib/adapter's programs know --preload.
+var adaptersPreload = false
 
 // preloading is the plan for the preloader of the processes that p is for.
 func (p *plan) preloading() *plan {
