@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,8 +12,6 @@ import (
 	"passenger/lib/control"
 	"passenger/lib/proc"
 	"passenger/lib/spawn"
-	"passenger/lib/statedir"
-	"passenger/lib/unixsock"
 )
 
 type serve struct {
@@ -20,20 +19,15 @@ type serve struct {
 }
 
 func (s *serve) Run(ctx context.Context, c *command) error {
-	dir, lock, err := c.TakeStateDir(statedir.Spawn)
+	st, err := takeStation(c)
 	if err != nil {
 		return err
 	}
-	defer lock.Unlock()
-	socket, err := unixsock.Listen(dir.Socket(statedir.Spawn), 0o600)
-	if err != nil {
-		return fmt.Errorf("cannot start: %w", err)
-	}
-	defer os.Remove(dir.Socket(statedir.Spawn))
+	defer st.leave()
 	if err := proc.BecomeSubreaper(); err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
-	spawner, err := spawn.New(dir, os.Stderr)
+	spawner, err := spawn.New(st.dir, os.Stderr)
 	if err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
@@ -42,16 +36,41 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	}
 	server := &control.Server{Program: "passenger-spawn", Release: cli.Release}
 	spawner.Register(ctx, server)
-	var wg sync.WaitGroup
-	wg.Go(func() { proc.ReapStrangers(ctx, spawner.Ours) })
-	wg.Go(func() { proc.KeepSettled(ctx) })
-	slog.Info("spawner started", "pid", os.Getpid(), "dir", dir.Path())
-	err = server.Serve(ctx, socket)
-	wg.Wait()
+	slog.Info("spawner started", "pid", os.Getpid(), "dir", st.dir.Path(), "version", cli.Release)
+	for {
+		err = serveUntil(ctx, st, spawner, server)
+		if !errors.Is(err, errUpgrade) {
+			break
+		}
+		spawner.Flush()
+		slog.Error("upgrade failed; this spawner goes on", "err", st.succeed())
+		spawner.Resume()
+	}
 	spawner.Close()
 	if s.StopOnExit {
 		spawner.StopAll()
 	}
 	slog.Info("spawner stopped", "reason", context.Cause(ctx))
+	return err
+}
+
+// serveUntil answers calls until ctx ends, or returns errUpgrade when the
+// spawner is to replace itself.
+func serveUntil(ctx context.Context, st *station, spawner *spawn.Spawner, server *control.Server) error {
+	serving, stop := upgradeOnSignal(ctx, spawner)
+	defer stop()
+	socket, err := st.listener()
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { proc.ReapStrangers(serving, spawner.Ours) })
+	wg.Go(func() { proc.KeepSettled(serving) })
+	err = server.Serve(serving, socket)
+	stop()
+	wg.Wait()
+	if err == nil && errors.Is(context.Cause(serving), errUpgrade) {
+		return errUpgrade
+	}
 	return err
 }

@@ -65,7 +65,7 @@ func (s *Spawner) adopt(dir statedir.ProcessDir) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Adopted = true
+	r.Adopted = r.Adopted || !proc.IsChild(r.PID) // it is ours still if we replaced ourselves
 	p := &process{dir: dir, handle: handle, exited: make(chan struct{}), record: r}
 	p.out, err = readOutput(dir.Output(), fmt.Sprintf("[%s %d] ", r.App, r.PID), s.Output)
 	if err != nil {

@@ -174,10 +174,13 @@ func (g *generation) preloader() *preloader {
 }
 
 // generationOf returns the generation, which stays until leave. The caller
-// calls that when its attempt is over.
+// calls that when its attempt is over. It returns nil while starts are held.
 func (s *Spawner) generationOf(app string, number int) (g *generation, leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.held {
+		return nil, nil
+	}
 	g = s.generationLocked(app, number)
 	g.attempts++
 	return g, func() {
@@ -185,6 +188,7 @@ func (s *Spawner) generationOf(app string, number int) (g *generation, leave fun
 		g.attempts--
 		s.mu.Unlock()
 		s.retire()
+		s.publish()
 	}
 }
 

@@ -40,6 +40,7 @@ type Spawner struct {
 	preloaders  []*preloader // in order of start
 	generations []*generation
 	children    map[int]bool // those that wait reaps
+	held        bool         // no new starts
 }
 
 // New makes the spawner of a state directory. The caller holds that
@@ -74,6 +75,9 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 		return protocol.Process{}, err
 	}
 	g, leave := s.generationOf(req.App, req.Generation)
+	if g == nil {
+		return protocol.Process{}, errHeld
+	}
 	defer leave()
 	a := &attempt{Spawner: s, req: req, gen: g, noticed: make(chan notice, 4)}
 	began := time.Now()
@@ -86,9 +90,7 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 	if err := s.register(a); err != nil {
 		return protocol.Process{}, err
 	}
-	err = a.run(ctx)
-	s.publish()
-	if err != nil {
+	if err := a.run(ctx); err != nil {
 		return protocol.Process{}, err
 	}
 	r := a.p.snapshot()

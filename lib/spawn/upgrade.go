@@ -1,0 +1,107 @@
+package spawn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"passenger/lib/protocol"
+)
+
+// errHeld answers a start while the spawner is about to be replaced.
+var errHeld = &protocol.Error{Code: protocol.CodeStopping, Message: "the spawner is being replaced by a new one", Hint: "ask again in a moment"}
+
+// Hold refuses new starts from now on, waits until those under way are over,
+// at most for patience or until ctx ends, and says how many are not.
+func (s *Spawner) Hold(ctx context.Context, patience time.Duration) int {
+	s.mu.Lock()
+	s.held = true
+	s.mu.Unlock()
+	over := time.NewTimer(patience)
+	defer over.Stop()
+	for {
+		_, changed := s.feed.Wait() // a start's end is published
+		n := s.underWay()
+		if n == 0 {
+			return 0
+		}
+		select {
+		case <-changed:
+		case <-over.C:
+			return n
+		case <-ctx.Done():
+			return n
+		}
+	}
+}
+
+// Resume ends a Hold.
+func (s *Spawner) Resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = false
+}
+
+// underWay is how many starts are.
+func (s *Spawner) underWay() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, g := range s.generations {
+		n += g.attempts
+	}
+	return n
+}
+
+// Flush passes on what was read of the processes' output. What they write from
+// now on waits for whoever reads next.
+func (s *Spawner) Flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.processes {
+		if r := p.snapshot(); p.out != nil && r.State != protocol.Exited {
+			p.out.finish()
+		}
+	}
+}
+
+// Version runs the program at path with --version and returns what it prints.
+// It is a child that nobody else reaps.
+func (s *Spawner) Version(ctx context.Context, path string) (string, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	child, err := s.startProcess(path, []string{path, "--version"}, &os.ProcAttr{Env: os.Environ(), Files: []*os.File{nil, w, w}})
+	w.Close()
+	if err != nil {
+		return "", err
+	}
+	defer child.Close()
+	stop := context.AfterFunc(ctx, func() {
+		_ = child.Signal(unix.SIGKILL) // gone is fine
+		_ = r.SetReadDeadline(time.Unix(1, 0))
+	})
+	defer stop()
+	out, readErr := io.ReadAll(io.LimitReader(r, 4096))
+	status, err := child.Reap()
+	s.mu.Lock()
+	delete(s.children, child.Identity().PID)
+	s.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("%q --version: %w", path, context.Cause(ctx))
+	case errors.Join(readErr, err) != nil:
+		return "", fmt.Errorf("%q --version: %w", path, errors.Join(readErr, err))
+	case status.Exited() && status.ExitStatus() != 0:
+		return "", fmt.Errorf("%q --version: exit status %d: %s", path, status.ExitStatus(), strings.TrimSpace(string(out)))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
