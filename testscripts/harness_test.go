@@ -78,6 +78,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"await-exit":  cmdAwaitExit,
 	"serve":       cmdServe,
 	"await-ready": cmdAwaitReady,
+	"await-app":   cmdAwaitApp,
 	"await-up":    cmdAwaitUp,
 	"await-gone":  cmdAwaitGone,
 	"kill-app":    cmdKillApp,

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"passenger/lib/app"
 	"passenger/lib/cli"
@@ -119,30 +118,4 @@ func (c *listCommand) Run(ctx context.Context, cmd *command) error {
 		}
 	}
 	return nil
-}
-
-type restartCommand struct {
-	App      string        `arg:"" name:"app" help:"The app's name, or its directory."`
-	Blocking bool          `help:"Stop the old processes first, for an app that cannot run twice. Requests wait meanwhile."`
-	Wait     bool          `help:"Wait for the outcome: exit with status 5 if the old version serves on, 4 if nothing serves."`
-	Timeout  time.Duration `default:"10m" placeholder:"DURATION" help:"Longest time to wait (${default})."`
-}
-
-func (c *restartCommand) Run(ctx context.Context, cmd *command) error {
-	if c.Timeout <= 0 {
-		return &cli.Error{Err: fmt.Errorf("a timeout of %v makes no sense", c.Timeout), Status: cli.Usage}
-	}
-	pool, err := cmd.dial()
-	if err != nil {
-		return err
-	}
-	a, err := pool.find(ctx, c.App)
-	if err != nil {
-		return err
-	}
-	request := protocol.RestartRequest{Mode: "rolling", Wait: c.Wait, Timeout: c.Timeout.Seconds()}
-	if c.Blocking {
-		request.Mode = "blocking"
-	}
-	return pool.call(ctx, "POST", protocol.PathApps+"/"+a.Name+"/restart", request, nil)
 }

@@ -60,6 +60,8 @@ func WithDefaults(c protocol.AppConfig) protocol.AppConfig {
 		*c.PreloaderIdleTime = 300
 	}
 	setDefault(&c.Threads, 1)
+	setDefault(&c.HealthTimeout, 10)
+	setDefault(&c.RestartDir, "tmp")
 	if c.FriendlyErrors == nil {
 		c.FriendlyErrors = new(bool)
 		*c.FriendlyErrors = c.Environment == "development"
@@ -112,6 +114,7 @@ func NameOf(dir string) string {
 func Validate(c protocol.AppConfig) error {
 	for _, check := range []func(protocol.AppConfig) error{
 		checkName, checkRoot, checkType, checkNumbers, checkTimes, checkRoutes, checkEnv, checkPrivileges, checkSpawning,
+		checkDeploys,
 	} {
 		if err := check(c); err != nil {
 			return fmt.Errorf("app %q: %w", c.Name, err)
@@ -184,6 +187,7 @@ func checkTimes(c protocol.AppConfig) error {
 	}{
 		{"start_timeout", c.StartTimeout}, {"stop_grace", c.StopGrace}, {"drain_timeout", c.DrainTimeout},
 		{"pool_idle_time", c.IdleTime}, {"max_request_queue_time", c.QueueTime}, {"read_timeout", c.ReadTimeout},
+		{"health_check_timeout", c.HealthTimeout},
 	} {
 		if !(t.value > 0 && t.value <= maxSeconds) {
 			return fmt.Errorf("%s is %v seconds; it must be over 0 and at most %d", t.key, t.value, maxSeconds)

@@ -23,11 +23,13 @@ type app struct {
 
 	processes []*process // in order of start
 	restart   *restart   // nil unless one is under way
+	last      *protocol.Restart
 	backoff   backoff
 	demand    demand
 
 	removed bool // goes when its last process is gone
 	held    bool // its settings are unknown: nothing is changed
+	always  bool // see [Pool.AlwaysRestart]
 
 	// recalled says that the last table told the generation.
 	recalled bool
@@ -43,7 +45,7 @@ type census struct {
 	starting int // of the present generation
 	ready    int // of the present generation
 	old      int // ready, of another generation
-	leaving  int // draining or stopping
+	leaving  int // draining or stopping, but for those kept
 }
 
 // serving is how many processes take requests.
@@ -53,8 +55,9 @@ func (a *app) census() census {
 	var c census
 	for _, q := range a.processes {
 		switch {
-		case q.phase == protocol.Starting:
+		case q.starting():
 			c.starting++
+		case q.kept:
 		case q.phase != protocol.Ready:
 			c.leaving++
 		case q.record.Generation == a.generation:
@@ -86,7 +89,7 @@ func (p *Pool) Put(c protocol.AppConfig) {
 		a.config = c
 		slog.Info("app changed", "app", c.Name)
 		if stale {
-			p.begin(a, false)
+			p.begin(a, How{WatchErrors: c.WatchErrors, Cause: "settings"})
 		} else {
 			a.running = c
 		}
@@ -115,6 +118,7 @@ func (p *Pool) Remove(name string) bool {
 	}
 	if !a.removed {
 		a.removed, a.restart = true, nil
+		a.release()
 		p.table.stale = true
 	}
 	return true
@@ -150,7 +154,13 @@ func (p *Pool) most(a *app) int {
 	return p.limits.Processes
 }
 
-func (a *app) least() int { return *a.config.MinInstances }
+// least is how many processes of the app there are to be.
+func (a *app) least() int {
+	if a.always {
+		return 0
+	}
+	return *a.config.MinInstances
+}
 
 // remove takes a process that is gone off the books.
 func (p *Pool) remove(now time.Time, q *process) {
@@ -158,6 +168,10 @@ func (p *Pool) remove(now time.Time, q *process) {
 	q.app.processes = slices.DeleteFunc(q.app.processes, func(r *process) bool { return r == q })
 	if q.record.Address != "" {
 		p.table.stale = true
+	}
+	if r := q.app.restart; r != nil && q.record.Generation == q.app.generation {
+		r.watch.gone.processed += q.traffic.processed
+		r.watch.gone.errors += q.traffic.errors
 	}
 	p.gone[q.record.ID] = now
 }

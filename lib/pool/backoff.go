@@ -120,7 +120,7 @@ func (p *Pool) failed(now time.Time, q *process, err *protocol.SpawnError) {
 	slog.Error("process did not become ready", "app", a.config.Name, "generation", q.record.Generation,
 		"failures", a.backoff.failures, "err", err.Summary)
 	if a.restart != nil {
-		p.setback(a, err)
+		p.setback(now, a, err)
 	}
 }
 
@@ -153,6 +153,6 @@ func (p *Pool) died(now time.Time, q *process, r protocol.Process, cause string)
 	slog.Error("process dies soon after it is ready", "app", a.config.Name, "times", b.strikes,
 		"pause", b.until.Sub(now).Round(time.Millisecond))
 	if a.restart != nil {
-		p.setback(a, b.err)
+		p.setback(now, a, b.err)
 	}
 }

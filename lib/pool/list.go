@@ -102,7 +102,14 @@ func (p *Pool) adopt(now time.Time, r protocol.Process) {
 	if phase != protocol.Starting && phase != protocol.Stopping {
 		phase = protocol.Ready
 	}
-	p.add(now, a, r, phase)
+	unseen := phase == protocol.Ready && a.checks() && (p.spawner.heard || a.recalled)
+	if unseen {
+		phase = protocol.Starting // no table had it: its check did not end
+	}
+	q := p.add(now, a, r, phase)
+	if unseen {
+		p.arrive(now, q)
+	}
 	slog.Debug("process adopted", "app", r.App, "pid", r.PID, "generation", r.Generation, "state", phase)
 }
 
@@ -117,7 +124,7 @@ func (p *Pool) update(now time.Time, q *process, r protocol.Process) {
 	case r.State == protocol.Stopping:
 		p.enter(now, q, protocol.Stopping)
 	case r.State == protocol.Ready && q.phase == protocol.Starting:
-		p.ready(now, q)
+		p.arrive(now, q)
 	}
 }
 

@@ -45,7 +45,9 @@ type Pool struct {
 	gone      map[string]time.Time // IDs that a late list may still name
 	proxies   map[string]*proxy
 	spawner   spawner
+	host      Host
 	table     table
+	checks    []Check // since the last decision
 	outcomes  outcomes
 }
 
@@ -86,11 +88,12 @@ type Outcome struct {
 	Serving bool
 }
 
-// A Decision is what is to be done. The results of Start and Stop come back as
-// events: [Pool.Spawned] and [Pool.Stopped].
+// A Decision is what is to be done. The results of Start, Stop and Check come
+// back as events: [Pool.Spawned], [Pool.Stopped] and [Pool.Checked].
 type Decision struct {
 	Start []protocol.SpawnRequest
 	Stop  []string // process IDs
+	Check []Check
 
 	// Routes is the new route table, nil if it did not change. It is published
 	// before anything is stopped.
@@ -135,7 +138,7 @@ func (p *Pool) Decide(now time.Time) Decision {
 	p.publish(&d)
 	p.finish(now, &d)
 	d.Restarts, d.Removed = p.outcomes.restarts, p.outcomes.removed
-	p.outcomes = outcomes{}
+	d.Check, p.checks, p.outcomes = p.checks, nil, outcomes{}
 	return d
 }
 
@@ -152,7 +155,8 @@ func (p *Pool) settle(now time.Time, a *app, d *Decision) {
 		}
 	case a.held || !p.spawner.heard:
 	default:
-		p.roll(now, a)
+		p.roll(now, a, d)
+		p.refresh(now, a, d)
 		p.shrink(now, a, d)
 		p.ease(now, a, d)
 	}

@@ -18,11 +18,16 @@ type process struct {
 
 	since    time.Time // when the phase began
 	spawning bool      // its spawn is under way: the outcome comes as an event
+	checking bool      // its check is under way, likewise
 	exit     *protocol.Exit
 
 	// inTable is the version of the first table in which it drains, 0 if there
 	// is none yet.
 	inTable uint64
+
+	// kept says that it drains, but is not to be stopped: it is what a restart
+	// that turns out bad goes back to.
+	kept bool
 
 	stopping  bool      // its stop is under way
 	stopAgain time.Time // a stop that came to nothing is tried again then
@@ -75,7 +80,7 @@ const proxyGrace = protocol.ReportExpiry
 // finish stops the processes that are drained.
 func (p *Pool) finish(now time.Time, d *Decision) {
 	for _, q := range p.processes {
-		if q.phase == protocol.Draining && p.drained(now, q, d) {
+		if q.phase == protocol.Draining && !q.kept && p.drained(now, q, d) {
 			p.enter(now, q, protocol.Stopping)
 		}
 		if q.phase != protocol.Stopping || q.stopping || !p.spawner.up {
@@ -90,16 +95,24 @@ func (p *Pool) finish(now time.Time, d *Decision) {
 	}
 }
 
-// drained says that no proxy has a session on q or will begin one, or that it
-// took too long.
+// drained says that q is unused, or has been used for too long.
 func (p *Pool) drained(now time.Time, q *process, d *Decision) bool {
-	deadline := q.since.Add(seconds(q.app.config.DrainTimeout))
-	if !now.Before(deadline) {
-		slog.Warn("process has requests still after its drain timeout", "app", q.app.config.Name, "pid", q.record.PID,
-			"in_flight", q.traffic.inFlight)
+	if p.unused(now, q, d) {
 		return true
 	}
-	d.wake(deadline)
+	deadline := q.since.Add(seconds(q.app.config.DrainTimeout))
+	if now.Before(deadline) {
+		d.wake(deadline)
+		return false
+	}
+	slog.Warn("process has requests still after its drain timeout", "app", q.app.config.Name, "pid", q.record.PID,
+		"in_flight", q.traffic.inFlight)
+	return true
+}
+
+// unused says that no proxy has a session on q, which drains, or will begin
+// one.
+func (p *Pool) unused(now time.Time, q *process, d *Decision) bool {
 	if len(p.proxies) == 0 {
 		heard := p.begun.Add(proxyGrace)
 		if now.Before(heard) {
@@ -135,3 +148,5 @@ func (p *Pool) Stopped(now time.Time, id string, gone bool) {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func (q *process) starting() bool { return q.phase == protocol.Starting }

@@ -13,14 +13,38 @@ import (
 // one that is ready takes the place of an old one; where there is no room for
 // both, the old one goes first.
 type restart struct {
+	record protocol.Restart
+
 	// want is how many processes the new generation is to have.
 	want int
 
-	// blocking stops the old ones before the first new one starts.
-	blocking bool
-
 	// before is what the old generation was started with.
 	before protocol.AppConfig
+
+	watch watch
+
+	// undoing says that it brings an old generation back, whose restart was
+	// recorded when it was done.
+	undoing bool
+}
+
+func (r *restart) blocking() bool { return r.record.Mode == modeBlocking }
+
+// Modes of a restart.
+const (
+	modeRolling  = "rolling"
+	modeBlocking = "blocking"
+)
+
+// How says how a restart is to go.
+type How struct {
+	// Blocking stops the old processes before the first new one starts.
+	Blocking bool
+
+	// WatchErrors is the app's setting of that name for this restart.
+	WatchErrors float64
+
+	Cause string // see [protocol.Restart]
 }
 
 // restartTries is how many starts may fail in a row after the new generation
@@ -31,31 +55,37 @@ const restartTries = 3
 // as for [Pool.Put], and returns their generation. A restart that is under way
 // goes on to the newer generation. The end is told in [Decision.Restarts]. It
 // reports whether there is such an app.
-func (p *Pool) Restart(c protocol.AppConfig, blocking bool) (generation int, ok bool) {
+func (p *Pool) Restart(c protocol.AppConfig, how How) (generation int, ok bool) {
 	a := p.apps[c.Name]
 	if a == nil || a.removed || a.held {
 		return 0, false
 	}
 	a.config = c
-	p.begin(a, blocking)
+	p.begin(a, how)
 	return a.generation, true
 }
 
-func (p *Pool) begin(a *app, blocking bool) {
+func (p *Pool) begin(a *app, how How) {
 	c := a.census()
-	r := &restart{want: c.serving() + c.starting, blocking: blocking, before: a.running}
+	a.newest++
+	r := &restart{want: c.serving() + c.starting, before: a.running, watch: watch{rate: how.WatchErrors}}
+	r.record = protocol.Restart{Generation: a.newest, State: protocol.RestartRunning, Mode: modeRolling, Cause: how.Cause}
+	if how.Blocking {
+		r.record.Mode = modeBlocking
+	}
 	if former := a.restart; former != nil {
 		r.want = former.want
 		if c.ready == 0 {
 			r.before = former.before
 		}
+		a.release()
 	}
 	r.want = min(max(r.want, a.least()), p.most(a))
-	a.newest++
 	a.generation, a.running, a.restart = a.newest, a.config, r
 	a.backoff.forgive()
 	p.table.stale = true
-	slog.Info("restart begins", "app", a.config.Name, "generation", a.generation, "processes", r.want, "blocking", blocking)
+	slog.Info("restart begins", "app", a.config.Name, "generation", a.generation, "processes", r.want,
+		"mode", r.record.Mode, "cause", how.Cause)
 }
 
 // lacks is how many processes are to be started for the restart.
@@ -67,11 +97,11 @@ func (r *restart) lacks(c census) int {
 }
 
 // blocked says that old processes have to be gone first.
-func (r *restart) blocked(c census) bool { return r.blocking && c.old+c.leaving > 0 }
+func (r *restart) blocked(c census) bool { return r.blocking() && c.old+c.leaving > 0 }
 
 // roll takes old processes out of service so far as new ones replace them, and
 // ends a restart that is done.
-func (p *Pool) roll(now time.Time, a *app) {
+func (p *Pool) roll(now time.Time, a *app, d *Decision) {
 	for _, q := range a.processes {
 		if q.phase == protocol.Starting && q.record.Generation != a.generation {
 			p.drain(now, q, "restart")
@@ -84,31 +114,57 @@ func (p *Pool) roll(now time.Time, a *app) {
 		}
 		// A former pool was in the midst of it.
 		a.restart = &restart{want: min(max(c.serving(), a.least()), p.most(a)), before: a.running}
+		a.restart.record = protocol.Restart{
+			Generation: a.generation, State: protocol.RestartRunning, Mode: modeRolling, Cause: "pool restarted",
+		}
 	}
 	r := a.restart
+	if r.record.BeganAt.IsZero() {
+		r.record.BeganAt = now
+	}
+	if p.judge(now, a) {
+		return
+	}
 	surplus := c.old - max(r.want-c.ready, 0)
 	switch {
-	case r.blocking:
+	case r.blocking():
 		surplus = c.old
 	case surplus <= 0 && p.inPlace(now, a, c):
 		surplus = 1
 	}
-	for _, q := range a.oldFirst() {
-		if surplus--; surplus < 0 {
-			break
-		}
+	for _, q := range a.oldFirst()[:max(0, min(surplus, c.old))] {
+		q.kept = r.watch.rate > 0 && c.ready >= r.want && a.census().old == 1
 		p.drain(now, q, "restart")
 	}
-	if c.ready >= r.want && c.old+c.leaving == 0 {
-		a.restart = nil
-		p.outcomes.restarts = append(p.outcomes.restarts, Outcome{App: a.config.Name, Generation: a.generation, Serving: c.ready > 0})
-		slog.Info("restart done", "app", a.config.Name, "generation", a.generation)
+	if c = a.census(); c.ready >= r.want && c.old+c.leaving == 0 && p.watched(now, a, d) {
+		p.end(now, a, protocol.RestartDone, nil)
+	}
+}
+
+// end ends a restart, with the new generation or the old one, and tells.
+func (p *Pool) end(now time.Time, a *app, state string, err *protocol.SpawnError) {
+	r := a.restart
+	a.restart = nil
+	if r.undoing {
+		slog.Info("old generation is back", "app", a.config.Name, "generation", a.generation)
+		return
+	}
+	r.record.State, r.record.EndedAt, r.record.Error = state, now, err
+	a.last = &r.record
+	c := a.census()
+	o := Outcome{App: a.config.Name, Generation: r.record.Generation, Err: err, Serving: c.serving() > 0}
+	p.outcomes.restarts = append(p.outcomes.restarts, o)
+	if err == nil {
+		slog.Info("restart done", "app", o.App, "generation", o.Generation)
+	} else {
+		slog.Error("restart failed", "app", o.App, "generation", o.Generation, "state", state, "err", err.Summary,
+			"serving", a.generation, "old_serves", o.Serving)
 	}
 }
 
 // inPlace says that an old process has to make room for a new one.
 func (p *Pool) inPlace(now time.Time, a *app, c census) bool {
-	full := len(p.processes) >= p.limits.Processes || len(a.processes) >= p.most(a)
+	full := len(p.processes) >= p.limits.Processes || len(a.processes) >= p.most(a) || !p.fits(a)
 	return full && a.restart.lacks(c) > 0 && c.starting+c.leaving == 0 && c.old > 0 && !now.Before(a.backoff.until)
 }
 
@@ -129,7 +185,7 @@ func (a *app) oldFirst() []*process {
 
 // setback decides what a start that failed means for the restart that it was
 // made for. A generation that never started leaves the old one serving.
-func (p *Pool) setback(a *app, err *protocol.SpawnError) {
+func (p *Pool) setback(now time.Time, a *app, err *protocol.SpawnError) {
 	c := a.census()
 	if c.ready > 0 {
 		if a.backoff.failures >= restartTries {
@@ -137,14 +193,10 @@ func (p *Pool) setback(a *app, err *protocol.SpawnError) {
 		}
 		return
 	}
-	o := Outcome{App: a.config.Name, Generation: a.generation, Err: err, Serving: c.old > 0}
-	if c.old > 0 {
-		old := a.oldFirst()
+	if old := a.oldFirst(); len(old) > 0 {
 		a.generation, a.running = old[len(old)-1].record.Generation, a.restart.before
 		a.backoff.refusing = false
 		p.table.stale = true
 	}
-	a.restart = nil
-	p.outcomes.restarts = append(p.outcomes.restarts, o)
-	slog.Error("restart failed", "app", o.App, "generation", o.Generation, "serving", a.generation, "old_serves", o.Serving)
+	p.end(now, a, protocol.RestartFailed, err)
 }

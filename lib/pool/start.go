@@ -15,6 +15,10 @@ type want struct {
 	starts int // processes to start
 	rank   int // the lower, the sooner
 	waited float64
+
+	// optional says that the app is served without: it has to do so while
+	// memory is short.
+	optional bool
 }
 
 // Ranks of wants.
@@ -50,7 +54,7 @@ func (p *Pool) start(now time.Time, d *Decision) {
 			return
 		case p.loading(now, d) >= p.limits.Starting:
 			return
-		case len(w.app.processes) >= p.most(w.app):
+		case len(w.app.processes) >= p.most(w.app), w.optional && !p.fits(w.app):
 			wants = wants[1:]
 			continue
 		}
@@ -72,12 +76,12 @@ func (p *Pool) wanted(a *app) want {
 	c := a.census()
 	switch {
 	case a.restart != nil:
-		w.starts, w.rank = a.restart.lacks(c), short
+		w.starts, w.rank, w.optional = a.restart.lacks(c), short, c.old > 0
 	case c.ready+c.starting < a.least():
 		w.starts, w.rank = a.least()-c.ready-c.starting, short
 	}
 	if n := a.demanded(c); n > w.starts {
-		w.starts, w.rank = n, busy
+		w.starts, w.rank, w.optional = n, busy, c.serving() > 0
 	}
 	if c.serving()+c.starting == 0 {
 		w.rank = unserved

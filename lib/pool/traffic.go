@@ -17,9 +17,13 @@ type proxy struct {
 type traffic struct {
 	inFlight  int
 	processed uint64
-	former    uint64    // processed, of proxies that left
+	errors    uint64    // of those processed
+	former    counts    // of proxies that left
 	used      time.Time // last time that it was known to be of use
 }
+
+// Counts are what ended at a process.
+type counts struct{ processed, errors uint64 }
 
 // A demand is the requests of one app that wait, over all proxies.
 type demand struct {
@@ -67,7 +71,8 @@ func (p *Pool) leave(id string) {
 	delete(p.proxies, id)
 	for id, r := range x.report.Processes {
 		if q := p.processes[id]; q != nil {
-			q.traffic.former += r.Processed
+			q.traffic.former.processed += r.Processed
+			q.traffic.former.errors += r.Errors
 		}
 	}
 }
@@ -75,7 +80,8 @@ func (p *Pool) leave(id string) {
 // count adds up what the proxies said.
 func (p *Pool) count(now time.Time) {
 	for _, q := range p.processes {
-		q.traffic.inFlight, q.traffic.processed = 0, q.traffic.former
+		t := &q.traffic
+		t.inFlight, t.processed, t.errors = 0, t.former.processed, t.former.errors
 	}
 	for _, a := range p.apps {
 		a.demand = demand{}
@@ -100,6 +106,7 @@ func (p *Pool) count(now time.Time) {
 func (t *traffic) add(now time.Time, r protocol.ProcessReport) {
 	t.inFlight += r.InFlight
 	t.processed += r.Processed
+	t.errors += r.Errors
 	if r.InFlight > 0 {
 		t.used = now
 	}

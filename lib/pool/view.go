@@ -42,6 +42,10 @@ func (p *Pool) view(now time.Time, a *app) protocol.App {
 		Processes: []protocol.AppProcess{}, Queued: a.demand.queued, OldestWait: a.demand.waited,
 		Failures: a.backoff.failures, LastError: a.backoff.err,
 	}
+	if v.Restart = a.last; a.restart != nil && !a.restart.undoing {
+		record := a.restart.record
+		v.Restart = &record
+	}
 	if now.Before(a.backoff.until) && p.wanted(a).starts > 0 {
 		v.NextTry = a.backoff.until
 	}
@@ -60,7 +64,7 @@ func (p *Pool) view(now time.Time, a *app) protocol.App {
 func (p *Pool) state(now time.Time, a *app) string {
 	c := a.census()
 	switch {
-	case a.restart != nil:
+	case a.restart != nil && a.restart.watch.until.IsZero():
 		return protocol.AppRestarting
 	case c.serving() > 0:
 		return protocol.AppReady

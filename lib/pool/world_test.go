@@ -31,6 +31,7 @@ type world struct {
 	order    []string                    // IDs in order of start
 	starts   []protocol.SpawnRequest     // not answered yet
 	stops    []string                    // not answered yet
+	checks   []Check                     // not answered yet
 	routes   *protocol.Routes
 	tables   int
 	restarts []Outcome
@@ -60,7 +61,7 @@ func (w *world) newPool(last *protocol.Routes) *Pool {
 
 // crash replaces the pool by one that knows no more than the file.
 func (w *world) crash(configs ...protocol.AppConfig) {
-	w.starts, w.stops = nil, nil
+	w.starts, w.stops, w.checks = nil, nil, nil
 	w.p = w.newPool(w.routes)
 	for _, c := range configs {
 		w.p.Put(c)
@@ -91,6 +92,7 @@ func (w *world) decide() Decision {
 	}
 	w.starts = append(w.starts, d.Start...)
 	w.stops = append(w.stops, d.Stop...)
+	w.checks = append(w.checks, d.Check...)
 	for _, r := range d.Start {
 		w.put(r.ID, protocol.Process{ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: w.now})
 	}
@@ -184,6 +186,23 @@ func (w *world) stopped() string {
 	return id
 }
 
+// answer has the oldest check pass, or fail for a reason.
+func (w *world) answer(summary string) {
+	w.t.Helper()
+	if len(w.checks) == 0 {
+		w.t.Fatal("nothing is checked")
+	}
+	var err *protocol.SpawnError
+	if summary != "" {
+		err = &protocol.SpawnError{Category: protocol.CategoryHealth, Summary: summary}
+	}
+	id := w.checks[0].Process.ID
+	w.checks = w.checks[1:]
+	w.p.Checked(w.now, id, err)
+	w.decide()
+	w.useTable()
+}
+
 // die has a process end.
 func (w *world) die(id string) {
 	r := w.list[id]
@@ -225,6 +244,12 @@ func (w *world) inFlight(id string, n int) {
 	w.reports()
 }
 
+// served has the proxy report what a process answered so far.
+func (w *world) served(id string, processed, errors uint64) {
+	w.report.Processes[id] = protocol.ProcessReport{Processed: processed, Errors: errors}
+	w.reports()
+}
+
 // pass lets time pass, with the proxy's reports every second if there is one.
 func (w *world) pass(d time.Duration) {
 	w.t.Helper()
@@ -256,6 +281,8 @@ func (w *world) run() {
 		switch {
 		case len(w.starts) > 0:
 			w.ready()
+		case len(w.checks) > 0:
+			w.answer("")
 		case len(w.stops) > 0:
 			w.stopped()
 		default:

@@ -140,6 +140,27 @@ type AppConfig struct {
 	// BaseURI is the path below which the app is mounted. Default: "/".
 	BaseURI string `json:"base_uri,omitempty"`
 
+	// HealthPath is what a new process is asked for, and has to answer with a
+	// status of 200 to 399, before it gets requests. Default: it is not asked.
+	HealthPath string `json:"health_check_path,omitempty"`
+
+	// HealthTimeout is how long a new process has for that, in seconds; it is
+	// asked again meanwhile. Default: 10.
+	HealthTimeout float64 `json:"health_check_timeout,omitempty"`
+
+	// WarmUp are paths that a new process is asked for, once each, before its
+	// health check. What it answers does not matter.
+	WarmUp []string `json:"warm_up_requests,omitempty"`
+
+	// RestartDir is where restart.txt and always_restart.txt are looked for,
+	// relative to AppRoot or absolute. Default: "tmp".
+	RestartDir string `json:"restart_dir,omitempty"`
+
+	// WatchErrors is the share of responses with a 5xx status, 0 to 1, over
+	// which a new generation is taken back in its first minute. 0 means that
+	// it is not watched.
+	WatchErrors float64 `json:"watch_errors,omitempty"`
+
 	// FriendlyErrors shows spawn errors with their details to every client.
 	// Default: only if Environment is "development".
 	FriendlyErrors *bool `json:"friendly_error_pages,omitempty"`
@@ -171,7 +192,46 @@ type App struct {
 	// LastError is why the last failed start failed. It is kept until a start
 	// succeeds.
 	LastError *SpawnError `json:"last_error,omitempty"`
+
+	// Restart is the one under way, else the last one, nil if there was none
+	// since the pool started.
+	Restart *Restart `json:"restart,omitempty"`
 }
+
+// A Restart is the replacement of an app's processes by a new generation.
+type Restart struct {
+	Generation int `json:"generation"`
+
+	// State is RestartRunning or RestartWatching while it is under way, else
+	// how it ended: RestartDone, RestartFailed or RestartRolledBack, which both
+	// leave the old generation serving where there is one. Nobody tries that
+	// generation again: the next restart makes another.
+	State string `json:"state"`
+
+	// Mode is "rolling" or "blocking". Cause is what asked for it: "command",
+	// "settings", "restart.txt", "new directory" or "pool restarted".
+	Mode  string `json:"mode"`
+	Cause string `json:"cause"`
+
+	BeganAt time.Time `json:"began_at"`
+
+	// EndedAt is the zero time while it is under way; WatchedUntil while it is
+	// not watched.
+	EndedAt      time.Time `json:"ended_at,omitzero"`
+	WatchedUntil time.Time `json:"watched_until,omitzero"`
+
+	// Error is why it failed or was taken back.
+	Error *SpawnError `json:"error,omitempty"`
+}
+
+// States of a restart.
+const (
+	RestartRunning    = "running"
+	RestartWatching   = "watching" // the new generation serves; too many errors bring the old one back
+	RestartDone       = "done"
+	RestartFailed     = "failed"
+	RestartRolledBack = "rolled-back"
+)
 
 // App states.
 const (
@@ -211,6 +271,9 @@ type AppList struct {
 type RestartRequest struct {
 	// Mode is "rolling" (default) or "blocking": stop the old processes first.
 	Mode string `json:"mode,omitempty"`
+
+	// WatchErrors takes the place of the app's watch_errors for this restart.
+	WatchErrors *float64 `json:"watch_errors,omitempty"`
 
 	// Wait asks for the outcome: the reply comes when the new generation
 	// serves and the old one is gone, or the restart failed.

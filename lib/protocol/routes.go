@@ -88,6 +88,10 @@ type ProcessReport struct {
 	Processed uint64    `json:"processed"`
 	LastUsed  time.Time `json:"last_used,omitzero"`
 
+	// Errors counts those of them that ended with a 5xx status, or without an
+	// answer.
+	Errors uint64 `json:"errors,omitempty"`
+
 	// ConnectFailed says that the last connection attempt was refused: the
 	// process is probably gone.
 	ConnectFailed bool `json:"connect_failed,omitempty"`

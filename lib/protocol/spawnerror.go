@@ -18,6 +18,8 @@ const (
 	CategoryTimeout     Category = "timeout"     // it was not ready in time
 	CategoryPort        Category = "port"        // its port is taken, or it listens elsewhere
 	CategorySystem      Category = "system"      // the system refused us: limits, memory, disk
+	CategoryHealth      Category = "health"      // it started, and did not pass its health check
+	CategoryErrors      Category = "errors"      // it served, with too many errors
 	CategoryInternal    Category = "internal"    // a bug of ours
 )
 
@@ -65,6 +67,7 @@ const (
 	PhaseExec    = "exec"    // start the process and become the interpreter or command
 	PhaseFork    = "fork"    // let the preloader fork the process
 	PhaseLoad    = "load"    // the app loads, until it is ready
+	PhaseCheck   = "check"   // it is warmed up and asked for health_check_path
 )
 
 // A Phase is one step of a spawn.

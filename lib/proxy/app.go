@@ -47,6 +47,7 @@ type process struct {
 	draining bool
 	inFlight int
 	counted  uint64 // sessions ended
+	errors   uint64 // of them, with a 5xx status or without an answer
 	lastUsed int64  // in the clock's time, 0 if never
 	used     uint64
 	idle     []*upstream
@@ -146,9 +147,12 @@ func (a *app) refusal(retried bool) error {
 }
 
 // release ends a session on p. u is its connection if another session may use
-// it, else nil.
-func (a *app) release(p *process, u *upstream, now int64) {
+// it, else nil; failed says that the answer was an error or none.
+func (a *app) release(p *process, u *upstream, now int64, failed bool) {
 	a.mu.Lock()
+	if failed {
+		p.errors++
+	}
 	p.inFlight--
 	p.counted++
 	p.lastUsed = max(now, 1)

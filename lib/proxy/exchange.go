@@ -45,6 +45,7 @@ type exchange struct {
 
 	continued bool // 100 was sent
 	garbled   bool // the request was not understood, or not whole
+	failed    bool // the process gave no answer
 	begun     bool // bytes of an answer came from the process
 	answered  bool // the answer to the client has begun
 	closing   bool // the connection ends after this answer
@@ -98,7 +99,7 @@ func (x *exchange) reset() {
 	x.mount, x.process, x.up = nil, nil, nil
 	x.target.Store(nil)
 	x.upload.reset()
-	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
+	x.body, x.continued, x.garbled, x.failed, x.begun, x.answered, x.closing = noBody, false, false, false, false, false, false
 	x.upgrade, x.halfClosed = false, false
 	x.phase.Store(queued)
 }
@@ -289,6 +290,7 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 		x.dropSession()
 		return true, false
 	}
+	x.failed = !errors.Is(err, errGone) && !errors.Is(err, errStopping)
 	x.endSession(false)
 	if failed := x.upload.clientError(); failed != nil {
 		return false, x.refuse(failed)
@@ -325,7 +327,7 @@ func (x *exchange) endSession(reusable bool) {
 	}
 	p, up := x.process, x.up
 	x.process, x.up = nil, nil
-	x.mount.app.release(p, up, x.client.proxy.clock.now.Load())
+	x.mount.app.release(p, up, x.client.proxy.clock.now.Load(), x.failed || x.resp.Status >= 500)
 }
 
 // describe tells those who ask about x. The client's mutex is held.

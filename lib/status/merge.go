@@ -127,6 +127,7 @@ func (a *App) describe(pa protocol.App) {
 	a.MinInstances, a.MaxInstances = pa.Config.MinInstances, pa.Config.MaxInstances
 	a.Queued, a.OldestWait = &pa.Queued, pa.OldestWait
 	a.Failures, a.NextTry, a.LastError = pa.Failures, pa.NextTry, pa.LastError
+	a.Restart = pa.Restart
 }
 
 func (s Snapshot) pooled(name string) int {

@@ -96,6 +96,9 @@ type App struct {
 	NextTry   time.Time            `json:"next_try,omitzero"`
 	LastError *protocol.SpawnError `json:"last_error,omitempty"`
 
+	// Restart is the one under way or the last one.
+	Restart *protocol.Restart `json:"restart,omitempty"`
+
 	Processes []Process `json:"processes"`
 
 	// Exited are processes that ended lately, the last one first.

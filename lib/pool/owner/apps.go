@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"time"
 
-	"passenger/lib/pool"
 	"passenger/lib/protocol"
 	"passenger/lib/spelling"
 	"passenger/lib/statedir"
@@ -155,108 +154,13 @@ func (o *Owner) remove(ctx context.Context, name string, gone chan<- error) erro
 	return unknown
 }
 
-// Restart replaces the app's processes by ones with the settings that its
-// files have now. If it is to wait, it returns when the outcome is known.
-func (o *Owner) Restart(ctx context.Context, name string, r protocol.RestartRequest) (protocol.RestartReply, error) {
-	if r.Mode != "" && r.Mode != "rolling" && r.Mode != "blocking" {
-		return protocol.RestartReply{}, &protocol.Error{
-			Code: protocol.CodeBadRequest, Message: fmt.Sprintf("unknown mode %q; there are rolling and blocking", r.Mode),
-		}
-	}
-	outcome := make(chan pool.Outcome, 1)
-	generation, err := o.restart(ctx, name, r.Mode == "blocking", outcome)
-	reply := protocol.RestartReply{App: name, Generation: generation}
-	if err != nil || !r.Wait {
-		return reply, err
-	}
-	limit := 10 * time.Minute
-	if r.Timeout > 0 {
-		limit = time.Duration(r.Timeout * float64(time.Second))
-	}
-	select {
-	case end, ok := <-outcome:
-		if !ok {
-			return reply, &protocol.Error{Code: protocol.CodeUnknownApp, Message: fmt.Sprintf("app %q was removed while it restarted", name)}
-		}
-		reply.Generation, reply.Done = end.Generation, true
-		return reply, failure(end)
-	case <-time.After(limit):
-		return reply, &protocol.Error{
-			Code: protocol.CodeTimeout, Message: fmt.Sprintf("app %q has not restarted after %v", name, limit),
-			Hint: "the restart goes on; passenger-status shows how",
-		}
-	case <-o.ended:
-		return reply, errStopping
-	case <-ctx.Done():
-		return reply, context.Cause(ctx)
-	}
-}
-
-func (o *Owner) restart(ctx context.Context, name string, blocking bool, outcome chan<- pool.Outcome) (generation int, err error) {
-	o.configuring.Lock()
-	defer o.configuring.Unlock()
-	from, ok := o.catalog[name]
-	if !ok {
-		if _, err := o.App(ctx, name); err != nil {
-			return 0, err
-		}
-		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: fmt.Sprintf("the settings of app %q cannot be read", name),
-			Hint: "the log of passenger-pool says why; then send it SIGHUP"}
-	}
-	c, err := o.files.read(from)
-	if err == nil && c.Name != name {
-		err = fmt.Errorf("%s now names an app %q", from.path, c.Name)
-	}
-	if err != nil {
-		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: err.Error(), Hint: "nothing was restarted"}
-	}
-	var refused error
-	var before uint64
-	err = o.ask(ctx, func(time.Time) {
-		if refused = o.pool.Check(c); refused != nil {
-			return
-		}
-		before = o.pool.Version()
-		if generation, ok = o.pool.Restart(c, blocking); !ok {
-			refused = unknownApp(name, o.pool.Names())
-			return
-		}
-		o.restarting[name] = append(o.restarting[name], outcome)
-	})
-	if err == nil {
-		err = refused
-	}
-	if err != nil {
-		return 0, err
-	}
-	// Once it is accepted, the death of the pool does not end it.
-	return generation, o.awaitWritten(ctx, before+1)
-}
-
-// failure is what the caller of a restart is told of its end, nil if it went
-// well.
-func failure(end pool.Outcome) error {
-	if end.Err == nil {
-		return nil
-	}
-	e := &protocol.Error{
-		Code:    protocol.CodeRestartFailed,
-		Message: fmt.Sprintf("app %q did not start: %s; the old version serves on", end.App, end.Err.Summary),
-		Hint:    end.Err.Advice, Details: end.Err,
-	}
-	if !end.Serving {
-		e.Code, e.Message = protocol.CodeSpawnFailed, fmt.Sprintf("app %q did not start: %s; nothing serves it", end.App, end.Err.Summary)
-	}
-	return e
-}
-
 // Reload reads the files of the administrator again. An app whose file is
 // wrong goes on as it is.
 func (o *Owner) Reload(ctx context.Context) error {
 	o.configuring.Lock()
 	defer o.configuring.Unlock()
 	list := o.files.entries()
-	return o.ask(ctx, func(time.Time) {
+	return o.ask(ctx, func(now time.Time) {
 		for _, name := range o.catalog.dropped(list) {
 			o.pool.Remove(name)
 			delete(o.catalog, name)
@@ -266,9 +170,27 @@ func (o *Owner) Reload(ctx context.Context) error {
 			if err := o.take(e); err != nil {
 				held = true
 				slog.Error("app refused; what runs goes on", "from", e.path, "err", err)
+			} else {
+				o.followLink(now, e.config)
 			}
 		}
 		o.pool.Hold(held)
 		slog.Info("settings read again", "apps", len(o.pool.Names()))
 	})
+}
+
+// followLink restarts the app if its directory is a symlink that leads to
+// another release than its processes run.
+func (o *Owner) followLink(now time.Time, c protocol.AppConfig) {
+	root, err := filepath.EvalSymlinks(c.AppRoot)
+	if err != nil {
+		return // who may not look there cannot tell
+	}
+	a, _ := o.pool.App(now, c.Name)
+	for _, p := range a.Processes {
+		if p.Generation == a.Generation && p.AppRoot != "" && p.AppRoot != root {
+			o.pool.Restart(c, wish{cause: "new directory"}.how(c))
+			return
+		}
+	}
 }

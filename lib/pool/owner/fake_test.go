@@ -111,6 +111,8 @@ func (f *fakeSpawner) List(context.Context) (protocol.ProcessList, error) {
 	return f.watch.Get(), nil
 }
 
+func (f *fakeSpawner) Usage(ctx context.Context) (protocol.ProcessList, error) { return f.List(ctx) }
+
 func (f *fakeSpawner) Spawn(ctx context.Context, r protocol.SpawnRequest) (protocol.Process, error) {
 	crash, err := f.up()
 	if err != nil {

@@ -78,6 +78,8 @@ func (o *Owner) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { o.follow(ctx) })
 	wg.Go(func() { o.persist(ctx) })
+	wg.Go(func() { o.measure(ctx) })
+	wg.Go(func() { o.watchFiles(ctx) })
 	o.loop(ctx)
 	close(o.ended)
 	wg.Wait()
@@ -146,6 +148,9 @@ func (o *Owner) do(ctx context.Context, d pool.Decision) {
 	}
 	for _, id := range d.Stop {
 		o.work.Go(func() { o.stop(ctx, id) })
+	}
+	for _, c := range d.Check {
+		o.work.Go(func() { o.check(ctx, c) })
 	}
 	for _, outcome := range d.Restarts {
 		for _, c := range o.restarting[outcome.App] {

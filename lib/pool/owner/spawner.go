@@ -21,6 +21,10 @@ type Spawner interface {
 	Watch(ctx context.Context, got func(protocol.ProcessList) error) error
 
 	List(ctx context.Context) (protocol.ProcessList, error)
+
+	// Usage is List with what each process costs.
+	Usage(ctx context.Context) (protocol.ProcessList, error)
+
 	Spawn(ctx context.Context, r protocol.SpawnRequest) (protocol.Process, error)
 	Stop(ctx context.Context, id string) error
 }
@@ -34,6 +38,11 @@ func (r Remote) Watch(ctx context.Context, got func(protocol.ProcessList) error)
 
 func (r Remote) List(ctx context.Context) (list protocol.ProcessList, err error) {
 	err = r.Client.Call(ctx, http.MethodGet, protocol.PathProcesses, nil, &list)
+	return list, err
+}
+
+func (r Remote) Usage(ctx context.Context) (list protocol.ProcessList, err error) {
+	err = r.Client.Call(ctx, http.MethodGet, protocol.PathProcesses+"?usage=1", nil, &list)
 	return list, err
 }
 

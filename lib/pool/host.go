@@ -1,0 +1,43 @@
+package pool
+
+// A Host is what the machine can spare. A zero field is not known.
+type Host struct {
+	// MemoryFree is how many bytes new processes may take.
+	MemoryFree int64
+
+	// Processes is the memory of each process in bytes, by ID.
+	Processes map[string]int64
+}
+
+// Measured tells how the machine is doing.
+func (p *Pool) Measured(h Host) {
+	if h.Processes == nil {
+		h.Processes = p.host.Processes // those are measured less often
+	}
+	p.host = h
+}
+
+// fits says that the machine has the memory for one more process of the app
+// beside those that start.
+func (p *Pool) fits(a *app) bool {
+	need := p.footprint(a)
+	if p.host.MemoryFree == 0 || need == 0 {
+		return true // nobody knows
+	}
+	for _, q := range p.processes {
+		if q.starting() {
+			need += p.footprint(q.app)
+		}
+	}
+	return need <= p.host.MemoryFree
+}
+
+// footprint is what a process of the app will take: as much as the largest
+// that it has.
+func (p *Pool) footprint(a *app) int64 {
+	var most int64
+	for _, q := range a.processes {
+		most = max(most, p.host.Processes[q.record.ID])
+	}
+	return most
+}

@@ -1,0 +1,139 @@
+package owner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"passenger/lib/pool"
+	"passenger/lib/protocol"
+)
+
+// Restart replaces the app's processes by ones with the settings that its
+// files have now. If it is to wait, it returns when the outcome is known.
+func (o *Owner) Restart(ctx context.Context, name string, r protocol.RestartRequest) (protocol.RestartReply, error) {
+	if r.Mode != "" && r.Mode != "rolling" && r.Mode != "blocking" {
+		return protocol.RestartReply{}, &protocol.Error{
+			Code: protocol.CodeBadRequest, Message: fmt.Sprintf("unknown mode %q; there are rolling and blocking", r.Mode),
+		}
+	}
+	if w := r.WatchErrors; w != nil && !(*w >= 0 && *w < 1) {
+		return protocol.RestartReply{}, &protocol.Error{
+			Code: protocol.CodeBadRequest, Message: fmt.Sprintf("watch_errors is %v; it is a share, 0 or more and under 1", *w),
+		}
+	}
+	outcome := make(chan pool.Outcome, 1)
+	generation, err := o.restart(ctx, name, wish{RestartRequest: r, cause: "command"}, outcome)
+	reply := protocol.RestartReply{App: name, Generation: generation}
+	if err != nil || !r.Wait {
+		return reply, err
+	}
+	limit := 10 * time.Minute
+	if r.Timeout > 0 {
+		limit = time.Duration(r.Timeout * float64(time.Second))
+	}
+	select {
+	case end, ok := <-outcome:
+		if !ok {
+			return reply, &protocol.Error{Code: protocol.CodeUnknownApp, Message: fmt.Sprintf("app %q was removed while it restarted", name)}
+		}
+		reply.Generation, reply.Done = end.Generation, true
+		return reply, failure(end)
+	case <-time.After(limit):
+		return reply, &protocol.Error{
+			Code: protocol.CodeTimeout, Message: fmt.Sprintf("app %q has not restarted after %v", name, limit),
+			Hint: "the restart goes on; passenger-status shows how",
+		}
+	case <-o.ended:
+		return reply, errStopping
+	case <-ctx.Done():
+		return reply, context.Cause(ctx)
+	}
+}
+
+// A wish is a restart that somebody asked for.
+type wish struct {
+	protocol.RestartRequest
+	cause string
+}
+
+// how is what the wish means for an app with these settings.
+func (w wish) how(c protocol.AppConfig) pool.How {
+	h := pool.How{Blocking: w.Mode == "blocking", WatchErrors: c.WatchErrors, Cause: w.cause}
+	if w.WatchErrors != nil {
+		h.WatchErrors = *w.WatchErrors
+	}
+	return h
+}
+
+// restart begins a restart. Its outcome is sent to outcome, unless that is nil.
+func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<- pool.Outcome) (generation int, err error) {
+	o.configuring.Lock()
+	defer o.configuring.Unlock()
+	from, ok := o.catalog[name]
+	if !ok {
+		if _, err := o.App(ctx, name); err != nil {
+			return 0, err
+		}
+		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: fmt.Sprintf("the settings of app %q cannot be read", name),
+			Hint: "the log of passenger-pool says why; then send it SIGHUP"}
+	}
+	c, err := o.files.read(from)
+	if err == nil && c.Name != name {
+		err = fmt.Errorf("%s now names an app %q", from.path, c.Name)
+	}
+	if err != nil {
+		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: err.Error(), Hint: "nothing was restarted"}
+	}
+	var refused error
+	var before uint64
+	err = o.ask(ctx, func(time.Time) {
+		if refused = o.pool.Check(c); refused != nil {
+			return
+		}
+		before = o.pool.Version()
+		if generation, ok = o.pool.Restart(c, w.how(c)); !ok {
+			refused = unknownApp(name, o.pool.Names())
+			return
+		}
+		if outcome != nil {
+			o.restarting[name] = append(o.restarting[name], outcome)
+		}
+	})
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
+		return 0, err
+	}
+	// Once it is accepted, the death of the pool does not end it.
+	return generation, o.awaitWritten(ctx, before+1)
+}
+
+// failure is what the caller of a restart is told of its end, nil if it went
+// well.
+func failure(end pool.Outcome) error {
+	if end.Err == nil {
+		return nil
+	}
+	e := &protocol.Error{
+		Code:    protocol.CodeRestartFailed,
+		Message: fmt.Sprintf("app %q %s: %s; the old version serves on", end.App, fault(end.Err), end.Err.Summary),
+		Hint:    end.Err.Advice, Details: end.Err,
+	}
+	if !end.Serving {
+		e.Code, e.Message = protocol.CodeSpawnFailed, fmt.Sprintf("app %q %s: %s; nothing serves it", end.App, fault(end.Err), end.Err.Summary)
+	}
+	return e
+}
+
+// fault says in a word what was wrong with a new generation.
+func fault(e *protocol.SpawnError) string {
+	switch e.Category {
+	case protocol.CategoryHealth:
+		return "did not pass its health check"
+	case protocol.CategoryErrors:
+		return "was taken back"
+	}
+	return "did not start"
+}

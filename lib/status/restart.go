@@ -1,0 +1,37 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// writeRestart tells of a restart that is under way or went wrong. One that
+// went well is not worth a line.
+func (a App) writeRestart(b *strings.Builder, st Style, now time.Time) {
+	r := a.Restart
+	if r == nil {
+		return
+	}
+	switch r.State {
+	case protocol.RestartRunning:
+		fmt.Fprintf(b, "  %s\n", st.yellow(fmt.Sprintf("%s restart to generation %d began %s (%s)",
+			r.Mode, r.Generation, ago(now, r.BeganAt), r.Cause)))
+	case protocol.RestartWatching:
+		fmt.Fprintf(b, "  %s\n", st.yellow(fmt.Sprintf("generation %d is watched for errors for another %s",
+			r.Generation, span(max(0, r.WatchedUntil.Sub(now).Seconds())))))
+	case protocol.RestartFailed, protocol.RestartRolledBack:
+		what := "failed"
+		if r.State == protocol.RestartRolledBack {
+			what = "was taken back"
+		}
+		why := "nobody knows why"
+		if r.Error != nil {
+			why = printable(r.Error.Summary)
+		}
+		fmt.Fprintf(b, "  %s %s\n", st.red(fmt.Sprintf("restart to generation %d %s %s:", r.Generation, what, ago(now, r.EndedAt))), why)
+		fmt.Fprintf(b, "    generation %d serves; next try: the next restart\n", a.Generation)
+	}
+}
