@@ -6,6 +6,19 @@
 // What an adapter is told and what it answers is the process contract of
 // passenger-protocol(7): LISTEN_FDS for the socket, PASSENGER_NOTIFY_FD for
 // READY=1 or the reason why not, SIGTERM to finish and exit.
+//
+// # Preloaders
+//
+// A preloader has one end of a SOCK_SEQPACKET pair as descriptor 3
+// (PASSENGER_PRELOADER_FD=3) and a notify socket as descriptor 4. It loads the
+// app, and says READY=1 with one line X_PASSENGER_WARNING=TEXT for everything
+// that forked processes will miss or share. Then each packet {"id":"ID"} with
+// the descriptors of stdout, stderr, listening socket, notify socket and gate
+// has it fork a process, and is answered by {"id":"ID"}, or by {"id":"ID",
+// "error":"cannot fork: …"}. The forked process is its parent's grandchild,
+// and its own session. It writes "h" to the gate, goes on at "g", and at the
+// gate's end is gone without a trace. The end of descriptor 3 ends the
+// preloader.
 package adapter
 
 import (
@@ -32,6 +45,14 @@ type Spec struct {
 	// Interpreter is a name or path. Empty means the type's usual one, looked
 	// up in PATH by whoever executes it.
 	Interpreter string
+
+	// Preload asks for a preloader: a process that loads the app, and then
+	// forks one that serves for each order that it gets on descriptor 3.
+	Preload bool
+
+	// Threads is how many requests a Rack or WSGI process answers at once.
+	// 0 means 1. It means nothing to the other types.
+	Threads int
 }
 
 // An Invocation is how to start one process.
@@ -49,6 +70,9 @@ type Invocation struct {
 	// Concurrency is how many sessions the process can take at once, 0 for no
 	// limit.
 	Concurrency int
+
+	// Preloads says whether the type has a preloader; see Spec.Preload.
+	Preloads bool
 }
 
 // Invocation returns how the adapter for spec is started. It looks at no file.
@@ -69,12 +93,24 @@ func (s Set) Invocation(spec Spec) (Invocation, error) {
 	}
 	program := filepath.Join(s.dir, filepath.FromSlash(k.program))
 	args := append([]string{interpreter}, k.options...)
-	return Invocation{
-		Args:        append(args, program, file),
-		Env:         k.env,
+	args = append(args, program)
+	if spec.Preload {
+		if !k.preloads {
+			return Invocation{}, fmt.Errorf("no preloader for apps of type %q", spec.Type)
+		}
+		args = append(args, "--preload")
+	}
+	inv := Invocation{
+		Args:        append(args, file),
 		Protocol:    k.protocol,
 		Concurrency: k.concurrency,
-	}, nil
+		Preloads:    k.preloads,
+	}
+	if k.threads && spec.Threads > 1 {
+		inv.Env = []string{fmt.Sprintf("PASSENGER_THREADS=%d", spec.Threads)}
+		inv.Concurrency = spec.Threads
+	}
+	return inv, nil
 }
 
 // A kind is what is particular to one type of app.
@@ -83,9 +119,10 @@ type kind struct {
 	options     []string
 	interpreter string
 	startupFile string
-	env         []string
 	protocol    string
 	concurrency int
+	preloads    bool
+	threads     bool // takes PASSENGER_THREADS
 }
 
 var kinds = map[string]kind{
@@ -95,6 +132,7 @@ var kinds = map[string]kind{
 		startupFile: "config.ru",
 		protocol:    protocol.ProtocolSession,
 		concurrency: 1,
+		preloads:    true,
 	},
 	protocol.TypeWSGI: {
 		program:     "python/wsgi.py",
@@ -102,6 +140,7 @@ var kinds = map[string]kind{
 		startupFile: "passenger_wsgi.py",
 		protocol:    protocol.ProtocolSession,
 		concurrency: 1,
+		preloads:    true,
 	},
 	// Node runs the app's own file as its main module, in whichever module
 	// system it is written; ours comes before it.

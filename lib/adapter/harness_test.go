@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -92,11 +91,7 @@ func writeApp(t testing.TB, files map[string]string) string {
 // the process with its group.
 func start(t testing.TB, spec Spec, env ...string) *process {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "adapter") // t.TempDir is too long for a socket's path
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := shortDir(t)
 	set, err := Install(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -128,29 +123,8 @@ func start(t testing.TB, spec Spec, env ...string) *process {
 		"PASSENGER_APP_ENV=production", "IN_PASSENGER=1",
 		"LISTEN_FDS=1", "PASSENGER_NOTIFY_FD=4", "NOTIFY_SOCKET=@none")
 	p.cmd.Env = append(append(p.cmd.Env, inv.Env...), env...)
-	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.ExtraFiles = []*os.File{socket, report}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	p.cmd.WaitDelay = time.Second // a grandchild may hold stdout
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		// Without a reaped leader the group's number is still ours.
-		select {
-		case <-p.exited:
-		default:
-			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-			<-p.exited
-		}
-		if t.Failed() {
-			t.Logf("output of %q:\n%s", inv.Args, p.output)
-		}
-	})
-	go func() {
-		p.cmd.Wait()
-		close(p.exited)
-	}()
+	p.run(t)
 	return p
 }
 

@@ -2,6 +2,10 @@
 
     python3 wsgi.py FILE.py[:ATTRIBUTE]
     python3 wsgi.py PACKAGE.MODULE[:ATTRIBUTE]
+    python3 wsgi.py --preload FILE.py[:ATTRIBUTE]
+
+The last loads the application, and serves it in the processes that it forks
+when passenger-spawn orders one.
 
 The working directory is the application's root. This file alone is written so
 that any Python can parse it, and old ones can be told that they are too old.
@@ -29,7 +33,7 @@ def main():
     sys.path[:] = [here] + [entry for entry in sys.path if entry != here]
     from passenger_adapter import run
     sys.path.remove(here)
-    run.run(sys.argv[1])
+    run.run(sys.argv[-1], sys.argv[1] == "--preload")
 
 
 # The guard is for multiprocessing, which imports this file again in a child.

@@ -1,34 +1,47 @@
 # frozen_string_literal: true
 
 module PhusionPassenger
-  # What the spawner hands to this process: a listening socket, and a datagram
-  # socket on which to report.
+  # What the spawner hands to this process: a socket, and a datagram socket on
+  # which to report.
   class Contract
     FIRST_LISTENER = 3 # as systemd's sd_listen_fds(3) has it
 
     # Takes what belongs to the contract out of env, so that neither the app
     # nor its children take it for theirs.
     def self.take(env)
-      fds = env.delete("LISTEN_FDS")
-      pid = env.delete("LISTEN_PID")
-      notify = env.delete("PASSENGER_NOTIFY_FD")
-      env.delete("LISTEN_FDNAMES")
-      env.delete("NOTIFY_SOCKET")
-      unless fds == "1" && pid == Process.pid.to_s
-        abort "rack.rb: no listening socket: start it through passenger-spawn"
-      end
-      new(FIRST_LISTENER, notify)
+      taken = %w[LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET PASSENGER_NOTIFY_FD PASSENGER_PRELOADER_FD]
+              .map { |name| [name, env.delete(name)] }.to_h
+      notify = taken["PASSENGER_NOTIFY_FD"]
+      channel = taken["PASSENGER_PRELOADER_FD"]
+      return new(Integer(channel), notify) if channel
+      return new(FIRST_LISTENER, notify) if taken["LISTEN_FDS"] == "1" && taken["LISTEN_PID"] == Process.pid.to_s
+
+      abort "rack.rb: no listening socket: start it through passenger-spawn"
     end
 
-    attr_reader :listener
+    # The descriptor of the listening socket; in a preloader, of the socket on
+    # which its orders come.
+    attr_reader :socket
 
-    def initialize(listener, notify)
-      @listener = listener
-      IO.for_fd(listener, autoclose: false).close_on_exec = true
+    def initialize(socket, notify)
+      @socket = socket
+      @holder = IO.for_fd(socket, autoclose: false)
+      @holder.close_on_exec = true
       return unless notify
 
       @notify = IO.for_fd(Integer(notify), "w")
       @notify.close_on_exec = true
+    end
+
+    # All descriptors that are ours.
+    def descriptors
+      [@socket, @notify && @notify.fileno].compact
+    end
+
+    # Puts other sockets on the descriptors: those of a forked process.
+    def replace(socket, notify)
+      @holder.reopen(socket)
+      @notify ? @notify.reopen(notify) : @notify = notify
     end
 
     # Sends one datagram. That nobody listens is no failure: the spawner may

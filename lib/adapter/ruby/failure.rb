@@ -4,7 +4,7 @@ module PhusionPassenger
   # Says in a sentence why an app did not load, of what kind that is, and what
   # to do about it. The words of passenger-protocol(7) for a spawn error.
   class Failure
-    MAX_TEXT = 600 # characters of one text, so that the report fits in a datagram of 8 KiB
+    include Text
 
     attr_reader :category, :summary, :advice
 
@@ -126,24 +126,6 @@ module PhusionPassenger
     # Without the app's directory, which everyone knows.
     def short(path)
       path.start_with?(@root + "/") ? path[(@root.size + 1)..-1] : path
-    end
-
-    def first_line(text)
-      text.to_s.strip.lines.first.to_s.chomp
-    end
-
-    def utf8(text)
-      text = text.to_s
-      text = text.encode("UTF-8", invalid: :replace, undef: :replace) unless text.encoding == Encoding::BINARY
-      text.dup.force_encoding("UTF-8").scrub
-    end
-
-    # text as JSON. Written out because the library that does it is a gem.
-    def quote(text)
-      escaped = utf8(text)[0, MAX_TEXT].gsub(/["\\\u0000-\u001f\u007f]/) do |c|
-        c == '"' || c == "\\" ? "\\" + c : format("\\u%04x", c.ord)
-      end
-      "\"#{escaped}\""
     end
   end
 end

@@ -4,16 +4,25 @@
 # passenger-protocol(7): it loads the app that the rackup FILE describes,
 # reports READY=1, and answers sessions on the listening socket.
 #
+# rack.rb --preload FILE loads the app, and serves it in the processes that it
+# forks when the spawner orders one.
+#
 # Until the app's bundle is set up this program loads core classes only, no
 # library and no gem: a default gem that we had activated could be another
 # version than the app's Gemfile.lock asks for. Everything of ours is below
 # PhusionPassenger, and nothing is defined at the top level, whose local
 # variables and methods config.ru can see.
 
+require_relative "backtraces"
 require_relative "events"
 require_relative "contract"
+require_relative "text"
 require_relative "failure"
 require_relative "loader"
+require_relative "databases"
+require_relative "preparation"
+require_relative "findings"
+require_relative "preloader"
 require_relative "body"
 require_relative "input"
 require_relative "stream"
@@ -22,36 +31,66 @@ require_relative "connection"
 require_relative "server"
 
 module PhusionPassenger
-  # Runs the adapter; returns when the process has been asked to stop.
-  def self.serve(args)
-    $stdout.sync = $stderr.sync = true
-    contract = Contract.take(ENV)
-    file = args.shift
-    app = load_or_exit(contract, file)
+  class << self
+    # Runs the adapter; returns when the process has been asked to stop.
+    def serve(args)
+      $stdout.sync = $stderr.sync = true
+      Backtraces.trap_signal
+      preload = args.first == "--preload" && args.shift
+      contract = Contract.take(ENV)
+      app = or_fail(contract) { Loader.new(Dir.pwd, args.shift).load }
+      require "socket"
+      fork_ready(contract) if preload
+      serve_app(contract, app, preload ? true : false)
+    end
 
-    require "socket"
-    server = Server.new(UNIXServer.for_fd(contract.listener), app, Rack.release.to_i)
-    server.trap_signals
-    call_event(:starting_worker_process, false)
-    contract.notify("READY=1")
-    begin
+    private
+
+    # Makes this process a preloader. Returns in each process that it forks.
+    def fork_ready(contract)
+      findings = or_fail(contract) do
+        Preparation.run
+        Findings.all(contract.descriptors)
+      end
+      name = ENV["PASSENGER_APP_NAME"] || File.basename(Dir.pwd)
+      Process.setproctitle("passenger: preloader of #{name}")
+      contract.notify(["READY=1", *findings.first(16).map { |text| "X_PASSENGER_WARNING=#{text[0, 400].tr("\n", " ")}" }].join("\n"))
+      Preloader.new(contract).run
+      Process.setproctitle("passenger: app #{name}")
+      Random.srand
+    end
+
+    def serve_app(contract, app, forked)
+      server = nil
+      or_fail(contract) do
+        Databases.reconnect if forked
+        call_event(:starting_worker_process, forked)
+        server = Server.new(UNIXServer.for_fd(contract.socket), app, Rack.release.to_i)
+        server.trap_signals
+        call_event(:after_installing_signal_handlers)
+      end
+      level = advertised_concurrency_level
+      contract.notify("READY=1#{"\nX_PASSENGER_CONCURRENCY=#{level}" if level}")
+      run(server, contract)
+    end
+
+    def run(server, contract)
       server.run
     ensure # also when the app calls exit
       contract.notify("STOPPING=1")
-      call_event(:stopping_worker_process)
+      call_event_quietly(:stopping_worker_process)
+    end
+
+    def or_fail(contract)
+      yield
+    rescue Exception => e # whatever it is, the process cannot serve
+      failure = Failure.new(e, Dir.pwd)
+      contract.notify("X_PASSENGER_ERROR=" + failure.to_json)
+      raise if e.is_a?(SystemExit) # the app's own words are out, and its status counts
+      warn failure.backtrace
+      exit 1
     end
   end
-
-  def self.load_or_exit(contract, file)
-    Loader.new(Dir.pwd, file).load
-  rescue Exception => e # whatever it is, the process cannot serve
-    failure = Failure.new(e, Dir.pwd)
-    contract.notify("X_PASSENGER_ERROR=" + failure.to_json)
-    raise if e.is_a?(SystemExit) # the app's own words are out, and its status counts
-    warn failure.backtrace
-    exit 1
-  end
-  private_class_method :load_or_exit
 end
 
 PhusionPassenger.serve(ARGV)

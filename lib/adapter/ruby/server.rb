@@ -29,13 +29,12 @@ module PhusionPassenger
       @stopping
     end
 
-    # SIGTERM stops run; SIGQUIT prints what every thread is doing.
+    # SIGTERM stops run.
     def trap_signals
       trap("TERM") do
         @stopping = true
         raise Stop if @waiting
       end
-      trap("QUIT") { STDERR.syswrite(backtraces) }
     end
 
     # Serves until SIGTERM. What has arrived on an open connection by then is
@@ -109,12 +108,6 @@ module PhusionPassenger
       @waiting = false
       ready, = IO.select(@connections.keys, nil, nil, 0)
       (@buffered | (ready || [])).each { |io| serve(io, @buffered.include?(io)) }
-    end
-
-    def backtraces
-      Thread.list.map do |thread|
-        "#{thread.inspect}\n" + (thread.backtrace || []).map { |line| "    #{line}\n" }.join
-      end.join("\n")
     end
   end
 end

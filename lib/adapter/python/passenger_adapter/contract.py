@@ -2,30 +2,52 @@
 import os
 import socket
 
-LISTEN_FD = 3
+FIRST_FD = 3
 
 
 class Spawner:
-    """The listening socket, and the way to say that it is served.
+    """A socket, which is the listening one, and the way to say that it is
+    served; in a preloader, the one on which its orders come.
 
     Taking it up removes every trace of the contract from the environment and
     keeps both descriptors from the programs that the application starts.
     """
 
-    def __init__(self):
-        if os.environ.pop("LISTEN_FDS", "") != "1":
+    def __init__(self, preload=False):
+        handed = os.environ.pop("PASSENGER_PRELOADER_FD" if preload else "LISTEN_FDS", "")
+        if handed != ("3" if preload else "1"):
             raise SystemExit("wsgi.py: no listening socket was handed down; start it through passenger-spawn")
         for name in ("LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"):
             os.environ.pop(name, None)
         self._notify = int(os.environ.pop("PASSENGER_NOTIFY_FD", "-1"))
+        self._take_up()
+
+    def _take_up(self):
         if self._notify >= 0:
             os.set_inheritable(self._notify, False)
-        os.set_inheritable(LISTEN_FD, False)
-        self.listener = socket.socket(fileno=LISTEN_FD)
+        os.set_inheritable(FIRST_FD, False)
+        self.socket = socket.socket(fileno=FIRST_FD)
+
+    def replace(self, listener, notify):
+        """Take up what a forked process has got instead."""
+        self.socket.detach()
+        os.dup2(listener, FIRST_FD)
+        if self._notify < 0:
+            self._notify = FIRST_FD + 1
+        os.dup2(notify, self._notify)
+        self._take_up()
+
+    def descriptors(self):
+        return [FIRST_FD, self._notify]
 
     def ready(self):
         """Say that requests are served from now on."""
         self._tell("READY=1")
+        self._end()
+
+    def preloaded(self, warnings):
+        """Say that orders are served from now on, and what may go wrong."""
+        self._tell("\n".join(["READY=1"] + ["X_PASSENGER_WARNING=" + " ".join(text[:400].split()) for text in warnings[:16]]))
 
     def failed(self, category, summary, advice):
         """Say why there will never be a request served."""
@@ -35,6 +57,7 @@ class Spawner:
         # an exception's message, which can be anything.
         report = {"category": category, "summary": summary[:1500], "advice": advice[:1500]}
         self._tell("X_PASSENGER_ERROR=" + json.dumps(report, ensure_ascii=False))
+        self._end()
 
     def _tell(self, message):
         if self._notify < 0:
@@ -43,5 +66,8 @@ class Spawner:
             os.write(self._notify, message.encode("utf-8", "replace"))
         except OSError:
             pass  # a spawner that went away learns it from its successor
-        os.close(self._notify)
-        self._notify = -1
+
+    def _end(self):
+        if self._notify >= 0:
+            os.close(self._notify)
+            self._notify = -1

@@ -1,0 +1,39 @@
+# frozen_string_literal: true
+
+module PhusionPassenger
+  # Makes a process that has loaded the app ready to be forked, once: what the
+  # forked processes would each load is loaded, what they must not share is
+  # closed, and the heap is laid out so that they share what they do not change.
+  module Preparation
+    class << self
+      def run
+        eager_load
+        Databases.disconnect
+        PhusionPassenger.call_event(:before_fork)
+        warm_up
+      end
+
+      private
+
+      # A Rails app whose settings leave it to the first request to load the
+      # code; but not where code is to be loaded again when it changes.
+      def eager_load
+        return unless defined?(Rails) && Rails.respond_to?(:application) && Rails.application.respond_to?(:eager_load!)
+
+        config = Rails.application.config
+        Rails.application.eager_load! if config.cache_classes && !config.eager_load
+      end
+
+      # Ruby before version 3.3 does not know how. Objects are moved to the old
+      # generation by three collections: later ones do not write to them.
+      def warm_up
+        return Process.warmup if Process.respond_to?(:warmup)
+
+        3.times { GC.start }
+        GC.compact if GC.respond_to?(:compact)
+      rescue NotImplementedError
+        nil # moving objects is not possible on this system
+      end
+    end
+  end
+end
