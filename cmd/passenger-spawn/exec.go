@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"os"
-	"os/user"
 	"strconv"
 	"strings"
 
+	"passenger/lib/account"
+	"passenger/lib/app"
 	"passenger/lib/cli"
 	"passenger/lib/proc"
 )
@@ -17,6 +17,9 @@ type execChange struct {
 	Group    string   `name:"group" placeholder:"NAME" help:"Run with this primary group. Default: the user's."`
 	Umask    string   `name:"umask" placeholder:"OCTAL" help:"Set the file mode creation mask."`
 	Limit    []string `name:"limit" sep:"none" placeholder:"NAME=VALUE" help:"Set a resource limit, such as nofile=1024 or core=unlimited. May be repeated."`
+	Nice     int      `name:"nice" placeholder:"N" help:"Add to the nice value."`
+	OOMScore *int     `name:"oom-score-adj" placeholder:"N" help:"Set the OOM score adjustment, -1000 to 1000."`
+	NoPrivs  bool     `name:"no-new-privs" help:"Let no program that is run later give privileges (PR_SET_NO_NEW_PRIVS)."`
 	Chdir    string   `name:"chdir" placeholder:"DIR" help:"Change to this directory, as the user."`
 	ClearEnv bool     `name:"clear-env" help:"Start from an empty environment."`
 	EnvFile  []string `name:"env-file" sep:"none" placeholder:"FILE" help:"Add the NAME=VALUE lines of a file to the environment. May be repeated."`
@@ -51,7 +54,7 @@ func (e *execChange) Run() error {
 }
 
 func (e *execChange) change() (proc.Change, error) {
-	c := proc.Change{Dir: e.Chdir}
+	c := proc.Change{Dir: e.Chdir, Nice: e.Nice, OOMScoreAdj: e.OOMScore, NoNewPrivileges: e.NoPrivs}
 	if e.Umask != "" {
 		mask, err := strconv.ParseUint(e.Umask, 8, 9)
 		if err != nil {
@@ -77,53 +80,26 @@ func (e *execChange) switchTo() (*proc.User, error) {
 	if e.User == "" && e.Group == "" {
 		return nil, nil
 	}
-	u, err := user.Current()
+	u := account.Current()
+	var err error
 	if e.User != "" {
-		u, err = lookUp(e.User, user.Lookup, user.LookupId)
+		if u, err = account.System.User(e.User); err != nil {
+			return nil, fmt.Errorf("--user: %w", err)
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("--user: %w", err)
-	}
-	gid := u.Gid
+	gid := u.GID
 	if e.Group != "" {
-		g, err := lookUp(e.Group, user.LookupGroup, user.LookupGroupId)
+		g, err := account.System.Group(e.Group)
 		if err != nil {
 			return nil, fmt.Errorf("--group: %w", err)
 		}
-		gid = g.Gid
+		gid = g.GID
 	}
-	ids, err := u.GroupIds()
-	if err != nil {
-		return nil, fmt.Errorf("groups of user %q: %w", u.Username, err)
-	}
-	groups, err := numbers(append([]string{u.Uid, gid}, ids...))
+	groups, err := account.System.GroupsOf(u, gid)
 	if err != nil {
 		return nil, err
 	}
-	return &proc.User{UID: groups[0], GID: groups[1], Groups: groups[2:]}, nil
-}
-
-// lookUp finds a user or group by name, else by number.
-func lookUp[T any](s string, byName, byID func(string) (T, error)) (T, error) {
-	v, err := byName(s)
-	if err != nil {
-		if v, e := byID(s); e == nil {
-			return v, nil
-		}
-	}
-	return v, err
-}
-
-func numbers(ids []string) ([]int, error) {
-	ns := make([]int, len(ids))
-	for i, id := range ids {
-		n, err := strconv.Atoi(id)
-		if err != nil {
-			return nil, fmt.Errorf("user database: %q is no number", id)
-		}
-		ns[i] = n
-	}
-	return ns, nil
+	return &proc.User{UID: u.UID, GID: gid, Groups: groups}, nil
 }
 
 func (e *execChange) environment() ([]string, error) {
@@ -132,7 +108,7 @@ func (e *execChange) environment() ([]string, error) {
 		env = os.Environ()
 	}
 	for _, path := range e.EnvFile {
-		kvs, err := readEnvFile(path)
+		kvs, err := app.ReadEnvFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("--env-file: %w", err)
 		}
@@ -145,33 +121,6 @@ func (e *execChange) environment() ([]string, error) {
 		env = append(env, kv)
 	}
 	return lastWins(env), nil
-}
-
-// readEnvFile reads NAME=VALUE lines; empty lines and those that begin with #
-// count for nothing, and a value may stand in single or double quotes.
-func readEnvFile(path string) ([]string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var env []string
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimPrefix(strings.TrimSpace(lines.Text()), "export ")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		name, value, ok := strings.Cut(line, "=")
-		if !ok || name == "" || strings.ContainsAny(name, " \t") {
-			return nil, fmt.Errorf("%s: line %d has not the form NAME=VALUE", path, n)
-		}
-		if len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0] {
-			value = value[1 : len(value)-1]
-		}
-		env = append(env, name+"="+value)
-	}
-	return env, lines.Err()
 }
 
 // lastWins drops all but the last value of each name: what getenv(3) does with

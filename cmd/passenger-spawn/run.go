@@ -152,7 +152,7 @@ func (d *detect) Run(c *command) error {
 	if err != nil {
 		return fmt.Errorf("cannot detect: %w", err)
 	}
-	found, err := app.Detect(config)
+	found, err := app.Detect(config, false)
 	if err != nil {
 		return cli.Hint(fmt.Errorf("cannot detect: %w", err), "add one of these files, or set app_start_command in %s", filepath.Join(config.AppRoot, app.File))
 	}

@@ -61,18 +61,23 @@ func Read(path string) (protocol.AppConfig, error) {
 		return protocol.AppConfig{}, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return protocol.AppConfig{}, err
-	}
-	if len(b) > maxFile {
-		return protocol.AppConfig{}, fmt.Errorf("%s: larger than %d bytes", path, maxFile)
-	}
-	c, err := Parse(b)
+	c, err := ReadFrom(f)
 	if err != nil {
 		return protocol.AppConfig{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
+}
+
+// ReadFrom reads settings as Read does.
+func ReadFrom(r io.Reader) (protocol.AppConfig, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return protocol.AppConfig{}, err
+	}
+	if len(b) > maxFile {
+		return protocol.AppConfig{}, fmt.Errorf("larger than %d bytes", maxFile)
+	}
+	return Parse(b)
 }
 
 // Parse reads settings from JSON.

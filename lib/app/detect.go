@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -70,7 +71,7 @@ type convention struct {
 
 	// find returns nil if there is no such app in root. pinned says that the
 	// settings name the type, so that find may not answer another.
-	find func(root string, pinned bool) (found *Detection, result string)
+	find func(root fs.FS, pinned bool) (found *Detection, result string)
 }
 
 // conventions in the order in which they are tried: Passenger's own first,
@@ -90,12 +91,22 @@ const notThere = "not there"
 
 // Detect finds out what the app is. Settings come first: app_start_command,
 // then app_type and startup_file; what they leave open is looked for in the
-// directory. It reads files but runs nothing. A directory without a known app
-// is an *UnknownError.
-func Detect(c protocol.AppConfig) (Detection, error) {
+// directory. It reads files but runs nothing; if it is confined, no symlink
+// leads it out of the directory. A directory without a known app is an
+// *UnknownError.
+func Detect(c protocol.AppConfig, confined bool) (Detection, error) {
 	entries, err := os.ReadDir(c.AppRoot)
 	if err != nil {
 		return Detection{}, fmt.Errorf("app directory %q: %w", c.AppRoot, unwrapPath(err))
+	}
+	root := os.DirFS(c.AppRoot)
+	if confined {
+		dir, err := os.OpenRoot(c.AppRoot)
+		if err != nil {
+			return Detection{}, fmt.Errorf("app directory %q: %w", c.AppRoot, unwrapPath(err))
+		}
+		defer dir.Close()
+		root = dir.FS()
 	}
 	if c.StartCommand != "" {
 		return Detection{
@@ -104,14 +115,14 @@ func Detect(c protocol.AppConfig) (Detection, error) {
 		}, nil
 	}
 	if c.StartupFile != "" {
-		return startupFile(c)
+		return startupFile(c, root)
 	}
 	var looked []Look
 	for _, convention := range conventions {
 		if c.Type != "" && c.Type != convention.is {
 			continue
 		}
-		d, result := convention.find(c.AppRoot, c.Type != "")
+		d, result := convention.find(root, c.Type != "")
 		looked = append(looked, Look{For: convention.looksFor, Found: d != nil, Result: result})
 		if d == nil {
 			continue
@@ -134,7 +145,7 @@ var typeOf = map[string]string{
 
 // startupFile is for settings that name the startup file, and perhaps the
 // type.
-func startupFile(c protocol.AppConfig) (Detection, error) {
+func startupFile(c protocol.AppConfig, root fs.FS) (Detection, error) {
 	d := Detection{Type: c.Type, StartupFile: c.StartupFile, Why: "app_type and startup_file are set"}
 	file, _, _ := strings.Cut(c.StartupFile, ":")
 	if d.Type == "" {
@@ -144,7 +155,7 @@ func startupFile(c protocol.AppConfig) (Detection, error) {
 		return Detection{}, fmt.Errorf("startup_file %q does not tell the type of the app; set app_type too", c.StartupFile)
 	}
 	dotted := filepath.Join(strings.Split(file, ".")...) + ".py" // a Python module's name
-	if !exists(c.AppRoot, file) && (d.Type != protocol.TypeWSGI || !exists(c.AppRoot, dotted)) {
+	if !exists(root, file) && (d.Type != protocol.TypeWSGI || !exists(root, dotted)) {
 		return Detection{}, fmt.Errorf("startup_file %q does not exist in %q", c.StartupFile, c.AppRoot)
 	}
 	d.Looked = []Look{{For: "startup_file", Found: true, Result: c.StartupFile}}
@@ -157,8 +168,8 @@ func pattern(expr string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
 
-func fileNamed(names ...string) func(string, bool) (*Detection, string) {
-	return func(root string, _ bool) (*Detection, string) {
+func fileNamed(names ...string) func(fs.FS, bool) (*Detection, string) {
+	return func(root fs.FS, _ bool) (*Detection, string) {
 		for _, name := range names {
 			if exists(root, name) {
 				return &Detection{StartupFile: name}, "found " + name
@@ -168,7 +179,7 @@ func fileNamed(names ...string) func(string, bool) (*Detection, string) {
 	}
 }
 
-func exists(root, name string) bool {
-	fi, err := os.Stat(filepath.Join(root, name))
+func exists(root fs.FS, name string) bool {
+	fi, err := fs.Stat(root, filepath.Clean(name))
 	return err == nil && fi.Mode().IsRegular()
 }

@@ -76,7 +76,7 @@ func TestDetect(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.set.AppRoot = tree(t, tt.files)
-			got, err := Detect(tt.set)
+			got, err := Detect(tt.set, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +111,7 @@ func TestDetectSaysWhatItLookedFor(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.set.AppRoot = tree(t, tt.files)
-			_, err := Detect(tt.set)
+			_, err := Detect(tt.set, false)
 			var unknown *UnknownError
 			if !errors.As(err, &unknown) || unknown.Empty != (tt.files == nil) {
 				t.Fatalf("got error %v, want an UnknownError", err)
@@ -128,10 +128,10 @@ func TestDetectSaysWhatItLookedFor(t *testing.T) {
 func TestDetectRefuses(t *testing.T) {
 	t.Parallel()
 	root := tree(t, map[string]string{"serve.sh": ""})
-	_, err := Detect(protocol.AppConfig{AppRoot: filepath.Join(root, "missing")})
+	_, err := Detect(protocol.AppConfig{AppRoot: filepath.Join(root, "missing")}, false)
 	wantError(t, err, "no such file or directory")
-	_, err = Detect(protocol.AppConfig{AppRoot: root, StartupFile: "server.js"})
+	_, err = Detect(protocol.AppConfig{AppRoot: root, StartupFile: "server.js"}, false)
 	wantError(t, err, `startup_file "server.js" does not exist`)
-	_, err = Detect(protocol.AppConfig{AppRoot: root, StartupFile: "serve.sh"})
+	_, err = Detect(protocol.AppConfig{AppRoot: root, StartupFile: "serve.sh"}, false)
 	wantError(t, err, "set app_type too")
 }

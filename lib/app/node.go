@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -23,8 +22,8 @@ type manifest struct {
 var plainNode = pattern(`^node\s+(?:\./)?([A-Za-z0-9_./-]+)$`)
 
 // findPackage reads package.json: the start script, as npm does, else main.
-func findPackage(root string, pinned bool) (*Detection, string) {
-	b, err := os.ReadFile(filepath.Join(root, "package.json"))
+func findPackage(root fs.FS, pinned bool) (*Detection, string) {
+	b, err := fs.ReadFile(root, "package.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, notThere
 	}
@@ -60,7 +59,7 @@ func findPackage(root string, pinned bool) (*Detection, string) {
 }
 
 // nodeFile finds the file that node would run for name.
-func nodeFile(root, name string) (string, bool) {
+func nodeFile(root fs.FS, name string) (string, bool) {
 	if !filepath.IsLocal(filepath.Clean(name)) {
 		return "", false
 	}

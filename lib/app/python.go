@@ -2,7 +2,7 @@ package app
 
 import (
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,8 +19,8 @@ var (
 
 // findDjango finds the WSGI module of a Django project: what its settings say,
 // else a wsgi.py in a package that the settings are in.
-func findDjango(root string, _ bool) (*Detection, string) {
-	b, err := os.ReadFile(filepath.Join(root, "manage.py"))
+func findDjango(root fs.FS, _ bool) (*Detection, string) {
+	b, err := fs.ReadFile(root, "manage.py")
 	if err != nil {
 		return nil, notThere
 	}
@@ -30,7 +30,7 @@ func findDjango(root string, _ bool) (*Detection, string) {
 	}
 	settings := strings.Split(string(m[1]), ".")
 	for _, file := range settingsFiles(settings) {
-		b, err := os.ReadFile(filepath.Join(root, file))
+		b, err := fs.ReadFile(root, file)
 		if err != nil {
 			continue
 		}
@@ -69,10 +69,10 @@ func moduleFile(module []string) string { return filepath.Join(module...) + ".py
 var callable = pattern(`(?m)^(?:(application|app)\s*(?::[^=\n]+)?=[^=]|(?:def|class)\s+(application|app)\b|from\s+\S+\s+import\s+[^#\n]*\b(application|app)\b)`)
 
 // findCallable finds a WSGI callable in a file of the usual name: Flask's.
-func findCallable(root string, _ bool) (*Detection, string) {
+func findCallable(root fs.FS, _ bool) (*Detection, string) {
 	var without []string
 	for _, file := range []string{"wsgi.py", "app.py"} {
-		b, err := os.ReadFile(filepath.Join(root, file))
+		b, err := fs.ReadFile(root, file)
 		if err != nil {
 			continue
 		}

@@ -123,9 +123,12 @@ func Validate(c protocol.AppConfig) error {
 	return nil
 }
 
-func checkName(c protocol.AppConfig) error {
-	if c.Name == "" || len(c.Name) > maxName || strings.Trim(c.Name, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" ||
-		strings.ContainsRune("._-", rune(c.Name[0])) {
+func checkName(c protocol.AppConfig) error { return CheckName(c.Name) }
+
+// CheckName says why an app cannot have the name.
+func CheckName(name string) error {
+	if name == "" || len(name) > maxName || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" ||
+		strings.ContainsRune("._-", rune(name[0])) {
 		return fmt.Errorf("a name has 1 to %d characters of a-z, 0-9, '.', '_' and '-', the first a letter or digit", maxName)
 	}
 	return nil

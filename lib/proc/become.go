@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,35 +17,70 @@ import (
 // A Change is what a process changes of itself before it becomes a command.
 // The zero Change changes nothing.
 type Change struct {
-	Dir    string
-	Umask  *int
-	Limits []Limit
+	Dir    string  `json:"dir,omitempty"`
+	Umask  *int    `json:"umask,omitempty"`
+	Limits []Limit `json:"limits,omitempty"`
+
+	// Nice is added to the nice value; see nice(2).
+	Nice int `json:"nice,omitempty"`
+
+	// OOMScoreAdj is what /proc/self/oom_score_adj is set to; see proc(5).
+	OOMScoreAdj *int `json:"oom_score_adj,omitempty"`
+
+	// NoNewPrivileges keeps every later execve(2) from giving privileges.
+	NoNewPrivileges bool `json:"no_new_privileges,omitempty"`
 
 	// Switch is the user to run as, nil to stay who we are. It needs root.
-	Switch *User
+	Switch *User `json:"switch,omitempty"`
 }
 
 // A User is whom to run as, with exactly these supplementary groups.
 type User struct {
-	UID, GID int
-	Groups   []int
+	UID    int   `json:"uid"`
+	GID    int   `json:"gid"`
+	Groups []int `json:"groups"`
 }
 
 // A Limit is a resource limit of setrlimit(2), soft and hard alike.
 type Limit struct {
-	Resource int
-	Name     string
-	Value    uint64 // unix.RLIM_INFINITY for none
+	Resource int    `json:"resource"`
+	Name     string `json:"name"`
+	Value    uint64 `json:"value"` // unix.RLIM_INFINITY for none
 }
 
-// Apply makes the changes, those that need privileges first. After an error
-// the process is in between and should exit.
+// A BlockedError says which directory keeps a user from a path.
+type BlockedError struct {
+	Path      string
+	Directory string      // the first one on the way that may not be entered
+	Mode      os.FileMode // its permissions
+	UID, GID  int         // its owner
+}
+
+func (e *BlockedError) Error() string {
+	return fmt.Sprintf("user %d may not enter %q (mode %04o, owner %d, group %d), which is on the way to %q",
+		os.Getuid(), e.Directory, e.Mode.Perm(), e.UID, e.GID, e.Path)
+}
+
+func (e *BlockedError) Unwrap() error { return syscall.EACCES }
+
+// Apply makes the changes, those that need privileges first, and reads back
+// what matters. What a thread has of its own is changed of this one, to which
+// the goroutine is locked: the caller goes on to [Exec] or exits.
 func (c Change) Apply() error {
+	runtime.LockOSThread()
 	for _, l := range c.Limits {
 		r := unix.Rlimit{Cur: l.Value, Max: l.Value}
 		if err := unix.Setrlimit(l.Resource, &r); err != nil {
 			return fmt.Errorf("set limit %s to %d: %w", l.Name, l.Value, err)
 		}
+	}
+	if c.OOMScoreAdj != nil {
+		if err := os.WriteFile("/proc/self/oom_score_adj", []byte(strconv.Itoa(*c.OOMScoreAdj)), 0); err != nil {
+			return fmt.Errorf("set OOM score adjustment %d: %w", *c.OOMScoreAdj, err)
+		}
+	}
+	if err := renice(c.Nice); err != nil {
+		return err
 	}
 	if c.Umask != nil {
 		unix.Umask(*c.Umask)
@@ -52,16 +90,56 @@ func (c Change) Apply() error {
 			return err
 		}
 	}
-	if c.Dir != "" {
-		if err := os.Chdir(c.Dir); err != nil {
-			return fmt.Errorf("change to directory %q: %w", c.Dir, errors.Unwrap(err))
+	if c.NoNewPrivileges {
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return fmt.Errorf("set no_new_privs: %w", err)
 		}
+	}
+	if c.Dir == "" {
+		return nil
+	}
+	if err := os.Chdir(c.Dir); err != nil {
+		if blocked := blockedOn(c.Dir); blocked != nil {
+			return blocked
+		}
+		return fmt.Errorf("change to directory %q: %w", c.Dir, errors.Unwrap(err))
 	}
 	return nil
 }
 
-// become drops to the user and reads back that nothing was kept.
+// OOMScoreAdj is this process's own; see proc(5). 0 if it cannot be read.
+func OOMScoreAdj() int {
+	b, err := os.ReadFile("/proc/self/oom_score_adj")
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(string(b))) // the kernel writes a number
+	return n
+}
+
+func renice(by int) error {
+	if by == 0 {
+		return nil
+	}
+	was, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		return fmt.Errorf("read nice value: %w", err)
+	}
+	nice := 20 - was + by // the system call answers 20 less the value, so that it is positive
+	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, nice); err != nil {
+		return fmt.Errorf("set nice value %d: %w", nice, err)
+	}
+	return nil
+}
+
+// become drops to the user, with no capability left, and reads back that
+// nothing was kept.
 func (u *User) become() error {
+	if u.UID != 0 {
+		if err := dropBounding(); err != nil {
+			return err
+		}
+	}
 	if err := syscall.Setgroups(u.Groups); err != nil {
 		return fmt.Errorf("set groups %v: %w", u.Groups, err)
 	}
@@ -71,6 +149,14 @@ func (u *User) become() error {
 	if err := syscall.Setresuid(u.UID, u.UID, u.UID); err != nil {
 		return fmt.Errorf("become user %d: %w", u.UID, err)
 	}
+	if err := u.verify(); err != nil {
+		return fmt.Errorf("internal error: %w", err)
+	}
+	return nil
+}
+
+// verify reads back who this thread is.
+func (u *User) verify() error {
 	ruid, euid, suid := unix.Getresuid()
 	rgid, egid, sgid := unix.Getresgid()
 	groups, err := unix.Getgroups()
@@ -81,11 +167,42 @@ func (u *User) become() error {
 	slices.Sort(want)
 	slices.Sort(groups)
 	if ruid != u.UID || euid != u.UID || suid != u.UID || rgid != u.GID || egid != u.GID || sgid != u.GID || !slices.Equal(groups, want) {
-		return fmt.Errorf("internal error: became user %d/%d/%d, group %d/%d/%d with groups %v instead of user %d, group %d with groups %v",
+		return fmt.Errorf("became user %d/%d/%d, group %d/%d/%d with groups %v instead of user %d, group %d with groups %v",
 			ruid, euid, suid, rgid, egid, sgid, groups, u.UID, u.GID, want)
 	}
-	if u.UID != 0 && unix.Setuid(0) == nil {
-		return errors.New("internal error: privileges could be taken back")
+	if u.UID == 0 {
+		return nil
+	}
+	caps, err := capabilities()
+	if err != nil {
+		return err
+	}
+	for name, value := range caps {
+		if value != 0 {
+			return fmt.Errorf("user %d kept %s %#x", u.UID, name, value)
+		}
+	}
+	if unix.Setuid(0) == nil {
+		return errors.New("privileges could be taken back")
+	}
+	return nil
+}
+
+// blockedOn finds the directory that keeps us from path, nil if none does.
+func blockedOn(path string) *BlockedError {
+	for end := 1; end <= len(path); end++ {
+		if end < len(path) && path[end] != '/' {
+			continue
+		}
+		dir := path[:end]
+		if !errors.Is(unix.Access(dir, unix.X_OK), unix.EACCES) {
+			continue
+		}
+		var st unix.Stat_t
+		if unix.Stat(dir, &st) != nil {
+			return nil
+		}
+		return &BlockedError{Path: path, Directory: dir, Mode: os.FileMode(st.Mode & 0o777), UID: int(st.Uid), GID: int(st.Gid)}
 	}
 	return nil
 }

@@ -81,12 +81,17 @@ var interpreterKey = map[string]string{
 }
 
 func (s symptoms) notExecuted(e *gateError) diagnosis {
+	if e.advice != "" {
+		return diagnosis{protocol.Category(e.category), e.message, e.advice}
+	}
 	switch e.category {
 	case gateCommand:
 		return diagnosis{protocol.CategoryInterpreter, e.message,
 			fmt.Sprintf("install %s, or set %s in Passengerfile.json to another", s.interpreter, interpreterKey[s.kind])}
 	case gatePermission:
 		return diagnosis{protocol.CategoryPermission, e.message, "check the owner and mode of that path and of its parents"}
+	case gateConfig:
+		return diagnosis{protocol.CategoryConfig, e.message, "correct the settings or that file; Passengerfile(5) describes them"}
 	}
 	return diagnosis{protocol.CategorySystem, e.message, ""}
 }

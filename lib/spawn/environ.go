@@ -3,12 +3,12 @@ package spawn
 import (
 	"maps"
 	"os"
-	"os/user"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
+	"passenger/lib/account"
 	"passenger/lib/protocol"
 )
 
@@ -21,9 +21,9 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // environment builds an app's environment from scratch. Later wins: what is
 // inherited, the user, the app's environment name, the adapter's needs, the
-// app's own envvars. The process contract's variables come last, from
-// whoever starts the process.
-func environment(c protocol.AppConfig, pwd string, adapter []string) map[string]string {
+// app's own envvars. What [EnvSources] add comes between the last two, and the
+// process contract's variables last, from whoever starts the process.
+func environment(c protocol.AppConfig, pwd string, adapter []string, u account.User) map[string]string {
 	env := map[string]string{"PATH": defaultPath}
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
@@ -31,7 +31,10 @@ func environment(c protocol.AppConfig, pwd string, adapter []string) map[string]
 			env[name] = value
 		}
 	}
-	maps.Copy(env, userVariables())
+	env["USER"], env["LOGNAME"], env["SHELL"] = u.Name, u.Name, u.Shell
+	if u.Home != "" {
+		env["HOME"] = u.Home
+	}
 	env["PWD"] = pwd
 	env["IN_PASSENGER"] = "1"
 	for _, name := range []string{"RAILS_ENV", "RACK_ENV", "WSGI_ENV", "NODE_ENV", "PASSENGER_APP_ENV"} {
@@ -49,18 +52,21 @@ func environment(c protocol.AppConfig, pwd string, adapter []string) map[string]
 	return env
 }
 
-func userVariables() map[string]string {
-	vars := map[string]string{"SHELL": "/bin/sh"}
-	u, err := user.Current()
-	if err != nil {
-		return vars // the user database is away; the app may not need it
-	}
-	vars["HOME"], vars["USER"], vars["LOGNAME"] = u.HomeDir, u.Username, u.Username
-	return vars
-}
+// contractNames are the variables of the process contract.
+var contractNames = []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "PASSENGER_NOTIFY_FD", "PASSENGER_PRELOADER_FD", "PASSENGER_THREADS"}
 
-// userName is the name of the user that we and so our apps run as.
-func userName() string { return userVariables()["USER"] }
+// sources are what a process adds itself.
+func sources(c protocol.AppConfig, u account.User) EnvSources {
+	e := EnvSources{Files: c.EnvFiles, Fixed: contractNames}
+	if c.LoadShellEnvVars {
+		e.LoginShell = u.Shell
+	}
+	if c.Type == protocol.TypeGeneric {
+		e.Fixed = append(slices.Clone(e.Fixed), "PORT")
+	}
+	e.Fixed = append(slices.Clone(e.Fixed), slices.Sorted(maps.Keys(c.EnvVars))...)
+	return e
+}
 
 // list renders an environment in a fixed order.
 func list(env map[string]string) []string {

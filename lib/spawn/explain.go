@@ -27,7 +27,7 @@ func (a *attempt) explain(cause error) error {
 		Phases: a.phases, Output: []string{}, AppRoot: a.req.Config.AppRoot,
 	}
 	if a.plan != nil {
-		e.Command, e.AppRoot, e.Environment, e.User = a.plan.shown, a.plan.root, redact(a.plan.env), userName()
+		e.Command, e.AppRoot, e.Environment, e.User = a.plan.shown, a.plan.root, redact(a.plan.env), a.plan.user.Name
 	}
 	var failed *exitError
 	own := errors.As(cause, &failed) // the process ended by itself

@@ -2,6 +2,8 @@ package spawn
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"passenger/lib/account"
 	"passenger/lib/proc"
 )
 
@@ -31,6 +34,26 @@ const (
 // side and exits.
 type gate struct{ ours *os.File }
 
+// An order is what the gate is told: what the process changes of itself, and
+// what it adds to its environment, before it becomes the command. It goes over
+// the gate and not over the command line, which everybody may read.
+type order struct {
+	Change proc.Change `json:"change"`
+	Env    EnvSources  `json:"env"`
+}
+
+// maxOrder is the longest order and the longest answer, in bytes.
+const maxOrder = 1 << 20
+
+// An answer is what the gate says: what it added to the environment, or what
+// kept it from the command.
+type answer struct {
+	Env      map[string]string `json:"env,omitempty"`
+	Category string            `json:"category,omitempty"`
+	Error    string            `json:"error,omitempty"`
+	Advice   string            `json:"advice,omitempty"`
+}
+
 // newGate returns the gate and the descriptor for the process.
 func newGate() (*gate, *os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -46,29 +69,51 @@ func newGate() (*gate, *os.File, error) {
 	return &gate{ours: os.NewFile(uintptr(fds[0]), "gate")}, os.NewFile(uintptr(fds[1]), "gate"), nil
 }
 
-// open lets the process go on and returns once it became the command or was
-// killed, with what it says kept it from the command, or with ctx's cause. The
-// process may hang before the command, at a directory on a file system that
-// does not answer.
-func (g *gate) open(ctx context.Context) error {
+// open tells the process to go on and returns once it became the command or was
+// killed, with what it added to its environment. The error is a *gateError or
+// ctx's cause. The process may hang before the command, at a directory on a
+// file system that does not answer.
+func (g *gate) open(ctx context.Context, o order) (env map[string]string, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = g.ours.SetDeadline(time.Unix(1, 0)) }) // a socket has deadlines
 	defer stop()
-	if _, err := g.ours.Write([]byte{'g'}); errors.Is(err, syscall.EPIPE) {
-		return nil // it is gone already
-	} else if err != nil {
-		return fmt.Errorf("open gate: %w", err)
+	text, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("open gate: %w", err)
 	}
-	said, err := io.ReadAll(io.LimitReader(g.ours, 4096))
+	said, err := g.exchange(text)
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	if err != nil && !errors.Is(err, syscall.ECONNRESET) {
-		return fmt.Errorf("open gate: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("open gate: %w", err)
 	}
-	if len(said) > 0 {
-		return &gateError{category: said[0], message: string(said[1:])}
+	if len(said) == 0 {
+		return nil, nil // it became the command, or is gone already
 	}
-	return nil
+	var a answer
+	if err := json.Unmarshal(said, &a); err != nil {
+		return nil, fmt.Errorf("open gate: its answer %q: %w", said[:min(len(said), 80)], err)
+	}
+	if a.Error != "" {
+		return nil, &gateError{category: a.Category, message: a.Error, advice: a.Advice}
+	}
+	return a.Env, nil
+}
+
+// exchange sends the order and reads what comes back until the process closes
+// its side, which it does when it becomes the command.
+func (g *gate) exchange(text []byte) ([]byte, error) {
+	length := binary.BigEndian.AppendUint32(nil, uint32(len(text)))
+	if _, err := g.ours.Write(append(length, text...)); errors.Is(err, syscall.EPIPE) {
+		return nil, nil // it is gone; whoever waits for it sees that
+	} else if err != nil {
+		return nil, err
+	}
+	said, err := io.ReadAll(io.LimitReader(g.ours, maxOrder))
+	if errors.Is(err, syscall.ECONNRESET) {
+		return nil, nil
+	}
+	return said, err
 }
 
 // hello waits for the word of a process that a preloader forked, and returns
@@ -114,56 +159,97 @@ func (g *gate) close() { g.ours.Close() }
 
 // What kind of error came through a gate.
 const (
-	gateCommand    = 'c' // the command does not exist
-	gatePermission = 'p'
-	gateOther      = 'o'
+	gateCommand    = "command" // the command does not exist
+	gatePermission = "permission"
+	gateConfig     = "config" // a file that the settings name
+	gateOther      = "other"
 )
 
 type gateError struct {
-	category byte
+	category string
 	message  string
+	advice   string // empty for the usual one
 }
 
 func (e *gateError) Error() string { return e.message }
 
 // gateArgs is the command line of a process at its gate.
-func gateArgs(dir string, command []string) []string {
-	return append([]string{"passenger-spawn", "exec", "--gate", dir, "--"}, command...)
+func gateArgs(command []string) []string {
+	return append([]string{"passenger-spawn", "exec", "--gate", "--"}, command...)
 }
 
 // AtGate says whether args, with the program's name first, are the command line
 // of a process at its gate. The program then calls PassGate before anything
 // else: what it does besides, every start of a process waits for.
 func AtGate(args []string) bool {
-	return len(args) > 5 && args[1] == "exec" && args[2] == "--gate"
+	return len(args) > 4 && args[1] == "exec" && args[2] == "--gate"
 }
 
-// PassGate is the other side: it waits for the word, changes the directory,
+// PassGate is the other side: it waits for the order, changes what that says,
 // sets LISTEN_PID and becomes the command, which inherits the descriptors below
 // the gate's and none else. It returns only if it cannot, and has told so
 // through the gate then.
 func PassGate(args []string) error {
-	change, command := proc.Change{Dir: args[3]}, args[5:]
 	if err := unix.CloseRange(gateFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		unix.CloseOnExec(gateFD) // Linux before 5.11
 	}
 	g := os.NewFile(gateFD, "gate")
-	if _, err := io.ReadFull(g, make([]byte, 1)); err != nil {
-		return errors.New("the spawner is gone")
+	o, err := readOrder(g)
+	if err != nil {
+		return err
 	}
-	err := change.Apply()
+	err = o.Change.Apply()
+	var added map[string]string
+	if err == nil {
+		added, err = o.Env.read(o.Change.Dir)
+	}
+	if err == nil && len(added) > 0 {
+		err = json.NewEncoder(g).Encode(answer{Env: added})
+	}
 	if err == nil {
 		proc.UnignoreSignals()
-		env := append(os.Environ(), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
-		err = proc.Exec(command, env)
+		env := append(o.Env.merge(os.Environ(), added), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
+		err = proc.Exec(args[4:], env)
 	}
-	category := byte(gateOther)
+	return errors.Join(err, json.NewEncoder(g).Encode(refusal(err)))
+}
+
+func readOrder(g io.Reader) (o order, err error) {
+	var length [4]byte
+	if _, err := io.ReadFull(g, length[:]); err != nil {
+		return o, errors.New("the spawner is gone")
+	}
+	n := binary.BigEndian.Uint32(length[:])
+	if n > maxOrder {
+		return o, fmt.Errorf("an order of %d bytes is too long", n)
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(g, text); err != nil {
+		return o, errors.New("the spawner is gone")
+	}
+	if err := json.Unmarshal(text, &o); err != nil {
+		return o, fmt.Errorf("order: %w", err)
+	}
+	return o, nil
+}
+
+// refusal puts an error into the words of an answer.
+func refusal(err error) answer {
+	a := answer{Category: gateOther, Error: err.Error()}
+	var blocked *proc.BlockedError
+	var file *envFileError
 	switch {
+	case errors.As(err, &blocked):
+		a.Category = gatePermission
+		a.Error = fmt.Sprintf("user %s may not enter %s (mode %04o, owner %s)",
+			account.NameOf(os.Getuid()), blocked.Directory, blocked.Mode.Perm(), account.NameOf(blocked.UID))
+		a.Advice = fmt.Sprintf("let the user in: chmod o+x %s, or give the directory to one of its groups", blocked.Directory)
+	case errors.As(err, &file):
+		a.Category = gateConfig
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		category = gatePermission
+		a.Category = gatePermission
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOEXEC), errors.Is(err, exec.ErrNotFound):
-		category = gateCommand
+		a.Category = gateCommand
 	}
-	_, werr := g.Write(append([]byte{category}, err.Error()...))
-	return errors.Join(err, werr)
+	return a
 }

@@ -6,9 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
+	"passenger/lib/account"
 	"passenger/lib/adapter"
 	"passenger/lib/app"
+	"passenger/lib/proc"
 	"passenger/lib/protocol"
 )
 
@@ -21,13 +24,15 @@ type plan struct {
 	preload     []string // the command line of a preloader, nil if the app cannot or shall not have one
 	shown       []string // the command line for people
 	env         map[string]string
+	order       order // for the gate
+	user        account.User
 	protocol    string
 	concurrency int
 }
 
 // planFor decides how to run the app. Everything that can be wrong before a
 // process exists is found here. resolve finds the app root without symlinks.
-func planFor(c protocol.AppConfig, resolve func(string) (string, error), adapters adapter.Set) (*plan, error) {
+func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (string, error)) (*plan, error) {
 	c = app.WithDefaults(c)
 	if err := app.Validate(c); err != nil {
 		return nil, err
@@ -38,34 +43,87 @@ func planFor(c protocol.AppConfig, resolve func(string) (string, error), adapter
 	}
 	logical := c.AppRoot
 	c.AppRoot = root // a symlink that changes meanwhile changes nothing for this process
-	found, err := app.Detect(c)
+	found, err := app.Detect(c, s.switching != nil)
 	if err != nil {
 		return nil, err
 	}
+	c.Type = found.Type
 	p := &plan{config: c, kind: found.Type, root: root, protocol: protocol.ProtocolHTTP}
-	var needs []string
-	if found.Type == protocol.TypeGeneric {
-		p.args = []string{"/bin/sh", "-c", "exec " + found.StartCommand}
-	} else {
-		inv, err := adapters.Invocation(adapter.Spec{
-			Type: found.Type, AppRoot: root, StartupFile: found.StartupFile, Interpreter: Interpreter(c, found.Type),
-		})
-		if err != nil {
-			return nil, fmt.Errorf("app %q: %w", c.Name, err)
-		}
-		p.args = inv.Args
-		p.protocol, p.concurrency, needs = inv.Protocol, inv.Concurrency, inv.Env
+	needs, err := p.invoke(found, s.adapters)
+	if err != nil {
+		return nil, fmt.Errorf("app %q: %w", c.Name, err)
 	}
 	if c.MaxConcurrency != nil {
 		p.concurrency = *c.MaxConcurrency
 	}
-	if adaptersPreload && c.SpawnMethod != "direct" && (found.Type == protocol.TypeRack || found.Type == protocol.TypeWSGI) {
+	if err := p.confine(s.switching, found.StartupFile); err != nil {
+		return nil, err
+	}
+	p.shown = redactCommand(p.args)
+	p.env = environment(c, logical, needs, p.user)
+	p.order.Env = sources(c, p.user)
+	return p, nil
+}
+
+// invoke finds the command line, and returns what it needs in the environment.
+func (p *plan) invoke(found app.Detection, adapters adapter.Set) (env []string, err error) {
+	if found.Type == protocol.TypeGeneric {
+		p.args = []string{"/bin/sh", "-c", "exec " + found.StartCommand}
+		return nil, nil
+	}
+	inv, err := adapters.Invocation(adapter.Spec{
+		Type: found.Type, AppRoot: p.root, StartupFile: found.StartupFile, Interpreter: Interpreter(p.config, found.Type),
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.args, p.protocol, p.concurrency = inv.Args, inv.Protocol, inv.Concurrency
+	if adaptersPreload && p.config.SpawnMethod != "direct" && (found.Type == protocol.TypeRack || found.Type == protocol.TypeWSGI) {
 		last := len(p.args) - 1
 		p.preload = append(slices.Clone(p.args[:last]), "--preload", p.args[last])
 	}
-	p.shown = redactCommand(p.args)
-	p.env = environment(c, logical, needs)
-	return p, nil
+	return inv.Env, nil
+}
+
+// confine decides as whom the process runs and within which limits.
+func (p *plan) confine(sw *Switching, startupFile string) error {
+	c := p.config
+	change := proc.Change{Dir: p.root, Nice: c.Nice}
+	if c.OOMScoreAdj != 0 || proc.OOMScoreAdj() < 0 { // what protects us is not for apps
+		change.OOMScoreAdj = &c.OOMScoreAdj
+	}
+	if c.Umask != "" {
+		mask, err := strconv.ParseUint(c.Umask, 8, 32) // app.Validate has
+		if err != nil {
+			return fmt.Errorf("app %q: umask: %w", c.Name, err)
+		}
+		umask := int(mask)
+		change.Umask = &umask
+	}
+	for _, s := range c.RLimits {
+		l, err := proc.ParseLimit(s)
+		if err != nil {
+			return fmt.Errorf("app %q: rlimits: %w", c.Name, err)
+		}
+		change.Limits = append(change.Limits, l)
+	}
+	p.user = account.Current()
+	if sw != nil {
+		who, err := sw.who(c, p.root, startupFile)
+		if err != nil {
+			return err
+		}
+		p.user = who.User
+		change.Switch = &proc.User{UID: who.UID, GID: who.GID, Groups: who.Groups}
+		change.NoNewPrivileges = true
+	} else if c.User != "" || c.Group != "" {
+		return fmt.Errorf("app %q: user and group are set, but this spawner runs every app as user %s; start it as root with --user-switching", c.Name, p.user.Name)
+	}
+	if c.NoNewPrivileges != nil {
+		change.NoNewPrivileges = *c.NoNewPrivileges
+	}
+	p.order.Change = change
+	return nil
 }
 
 // adaptersPreload goes when lib/adapter's programs know --preload.

@@ -55,7 +55,7 @@ func Command(c protocol.AppConfig, stateDir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := planFor(c, filepath.EvalSymlinks, adapters)
+	p, err := (&Spawner{adapters: adapters}).planFor(c, filepath.EvalSymlinks)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"passenger/lib/adapter"
+	"passenger/lib/app"
 	"passenger/lib/control"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
@@ -28,9 +29,10 @@ type Spawner struct {
 	// Output receives what the processes write, one whole line a Write.
 	Output io.Writer
 
-	dir      statedir.Dir
-	adapters adapter.Set
-	feed     control.Feed[protocol.ProcessList]
+	dir       statedir.Dir
+	switching *Switching // nil if all apps run as our own user
+	adapters  adapter.Set
+	feed      control.Feed[protocol.ProcessList]
 
 	forkTimeout time.Duration
 
@@ -71,7 +73,7 @@ func (s *Spawner) Processes() *control.Feed[protocol.ProcessList] { return &s.fe
 // *protocol.SpawnError, and nothing is left of the process then. When ctx ends
 // the process is killed.
 func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protocol.Process, error) {
-	if err := checkRequest(req); err != nil {
+	if err := s.checkRequest(&req); err != nil {
 		return protocol.Process{}, err
 	}
 	g, leave := s.generationOf(req.App, req.Generation)
@@ -82,7 +84,7 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 	a := &attempt{Spawner: s, req: req, gen: g, noticed: make(chan notice, 4)}
 	began := time.Now()
 	var err error
-	a.plan, err = planFor(*req.Config, g.resolve, s.adapters)
+	a.plan, err = s.planFor(*req.Config, g.resolve)
 	if err != nil {
 		a.phases = []protocol.Phase{{Name: protocol.PhasePrepare, Took: time.Since(began).Seconds(), Failed: true}}
 		return protocol.Process{}, a.explain(err)
@@ -98,16 +100,36 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 	return r, nil
 }
 
-func checkRequest(req protocol.SpawnRequest) error {
+// checkRequest says what is wrong with a request, and completes it with the
+// settings if those are for this spawner to read.
+func (s *Spawner) checkRequest(req *protocol.SpawnRequest) error {
 	if len(req.ID) < 4 || len(req.ID) > 16 || strings.Trim(req.ID, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
 		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is no process ID: 4 to 16 characters of a-z and 0-9", req.ID)}
-	}
-	if req.Config == nil {
-		return &protocol.Error{Code: protocol.CodeBadRequest, Message: "the request has no config"}
 	}
 	if req.App == "" || req.Generation < 0 {
 		return &protocol.Error{Code: protocol.CodeBadRequest, Message: "the request names no app, or a negative generation"}
 	}
+	if s.switching == nil {
+		if req.Config == nil {
+			return &protocol.Error{Code: protocol.CodeBadRequest, Message: "the request has no config"}
+		}
+		return nil
+	}
+	if req.Config != nil {
+		return &protocol.Error{
+			Code:    protocol.CodeNotAllowed,
+			Message: "the request has a config, and this spawner runs apps as other users only by settings that it reads itself",
+			Hint:    "put the settings into " + s.switching.AppsDir,
+		}
+	}
+	if err := app.CheckName(req.App); err != nil {
+		return &protocol.Error{Code: protocol.CodeBadRequest, Message: err.Error()}
+	}
+	c, err := s.switching.config(req.App)
+	if err != nil {
+		return &protocol.Error{Code: protocol.CodeNotAllowed, Message: err.Error(), Hint: "Passengerfile(5) describes the settings"}
+	}
+	req.Config = &c
 	return nil
 }
 
@@ -134,7 +156,7 @@ func (a *attempt) newRecord() protocol.Process {
 	return protocol.Process{
 		Version: protocol.Version, ID: a.req.ID, App: a.req.App, Generation: a.req.Generation,
 		State: protocol.Starting, DataProtocol: a.plan.protocol, Concurrency: a.plan.concurrency, Type: a.plan.kind,
-		AppRoot: a.plan.root, Command: a.plan.shown, User: userName(),
+		AppRoot: a.plan.root, Command: a.plan.shown, User: a.plan.user.Name,
 		StopGrace: a.plan.config.StopGrace, StartedAt: time.Now(),
 	}
 }

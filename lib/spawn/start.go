@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"strconv"
 	"syscall"
@@ -155,7 +156,7 @@ func (a *attempt) exec(ctx context.Context) error {
 	}
 	defer g.close()
 	defer gateEnd.Close()
-	handle, err := a.startProcess("/proc/self/exe", gateArgs(a.plan.root, a.plan.args), &os.ProcAttr{
+	handle, err := a.startProcess("/proc/self/exe", gateArgs(a.plan.args), &os.ProcAttr{
 		Env: list(a.plan.env), Files: append(given, gateEnd), Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
@@ -166,7 +167,9 @@ func (a *attempt) exec(ctx context.Context) error {
 	}
 	gateEnd.Close() // the process's copy must be the last, or we never see its end
 	a.publish()
-	return g.open(ctx)
+	added, err := g.open(ctx, a.plan.order)
+	maps.Copy(a.plan.env, added)
+	return err
 }
 
 // belongings are the descriptors that a process starts with: standard input,

@@ -1,0 +1,51 @@
+package app
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// maxEnvLine is the longest line of an environment file, in bytes.
+const maxEnvLine = 1 << 20
+
+// ReadEnvFile reads a file of NAME=VALUE lines; see ParseEnv.
+func ReadEnvFile(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	env, err := ParseEnv(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return env, nil
+}
+
+// ParseEnv reads NAME=VALUE lines. Empty lines and those that begin with #
+// count for nothing, "export " may stand before a name, and a value may stand
+// in single or double quotes, which mean nothing else. An error names the line
+// but not what stands there, which may be a secret.
+func ParseEnv(r io.Reader) ([]string, error) {
+	var env []string
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxEnvLine)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimPrefix(strings.TrimSpace(lines.Text()), "export ")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		if !ok || name == "" || strings.ContainsAny(name, " \t") || strings.ContainsRune(line, 0) {
+			return nil, fmt.Errorf("line %d has not the form NAME=VALUE", n)
+		}
+		if len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0] {
+			value = value[1 : len(value)-1]
+		}
+		env = append(env, name+"="+value)
+	}
+	return env, lines.Err()
+}

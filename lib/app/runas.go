@@ -1,0 +1,117 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"passenger/lib/account"
+	"passenger/lib/protocol"
+)
+
+// SameGroup is the value of the setting "group" that stands for the group of
+// the startup file. Passenger has the same word.
+const SameGroup = "!STARTUP_FILE!"
+
+// RunAs are the rules by which a spawner that is root finds whom an app runs
+// as. They are Passenger's, but that a user or group which the settings name
+// has to exist.
+type RunAs struct {
+	// DefaultUser and DefaultGroup are for apps whose startup file belongs to
+	// root, or to nobody that the system knows. An empty DefaultGroup is the
+	// default user's own.
+	DefaultUser, DefaultGroup string
+
+	Accounts account.Database
+}
+
+// An Owner is who a startup file belongs to.
+type Owner struct{ UID, GID int }
+
+// A Who is whom an app runs as.
+type Who struct {
+	account.User
+	Groups []int // all of them, the primary one first; GID is that one
+}
+
+// Of returns whom the app runs as. reference is the owner of its startup file,
+// or of its directory if it has none. It is root only if the settings say so.
+func (r RunAs) Of(c protocol.AppConfig, reference Owner) (Who, error) {
+	u, err := r.user(c, reference)
+	if err != nil {
+		return Who{}, fmt.Errorf("app %q: %w", c.Name, err)
+	}
+	gid, err := r.group(c, u, reference)
+	if err != nil {
+		return Who{}, fmt.Errorf("app %q: %w", c.Name, err)
+	}
+	u.GID = gid
+	groups, err := r.Accounts.GroupsOf(u, gid)
+	if err != nil {
+		return Who{}, fmt.Errorf("app %q: %w", c.Name, err)
+	}
+	return Who{User: u, Groups: groups}, nil
+}
+
+func (r RunAs) user(c protocol.AppConfig, reference Owner) (account.User, error) {
+	if c.User != "" {
+		u, err := r.Accounts.User(c.User)
+		if err != nil {
+			return u, fmt.Errorf("setting \"user\": %w", err)
+		}
+		return u, nil
+	}
+	if reference.UID != 0 {
+		u, err := r.Accounts.User(strconv.Itoa(reference.UID))
+		if !errors.Is(err, account.ErrUnknown) {
+			return u, err
+		}
+	}
+	u, err := r.Accounts.User(r.DefaultUser)
+	if err != nil {
+		return u, fmt.Errorf("default user: %w", err)
+	}
+	if u.UID == 0 {
+		return u, fmt.Errorf("default user %q is root; name another with --default-user, or set \"user\" for this app", r.DefaultUser)
+	}
+	return u, nil
+}
+
+func (r RunAs) group(c protocol.AppConfig, u account.User, reference Owner) (int, error) {
+	gid := u.GID
+	switch c.Group {
+	case "":
+	case SameGroup:
+		gid = reference.GID
+		if _, err := r.Accounts.Group(strconv.Itoa(gid)); errors.Is(err, account.ErrUnknown) {
+			gid = 0 // as for root's
+		} else if err != nil {
+			return 0, err
+		}
+	default:
+		g, err := r.Accounts.Group(c.Group)
+		if err != nil {
+			return 0, fmt.Errorf("setting \"group\": %w", err)
+		}
+		return g.GID, nil
+	}
+	if gid != 0 || u.UID == 0 {
+		return gid, nil
+	}
+	return r.defaultGroup()
+}
+
+func (r RunAs) defaultGroup() (int, error) {
+	if r.DefaultGroup != "" {
+		g, err := r.Accounts.Group(r.DefaultGroup)
+		if err != nil {
+			return 0, fmt.Errorf("default group: %w", err)
+		}
+		return g.GID, nil
+	}
+	u, err := r.Accounts.User(r.DefaultUser)
+	if err != nil {
+		return 0, fmt.Errorf("default user: %w", err)
+	}
+	return u.GID, nil
+}

@@ -1,0 +1,129 @@
+package spawn
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"passenger/lib/app"
+)
+
+// EnvSources are what a process adds to the environment that the spawner gives
+// it. It reads them itself, as the app's user: what that user may not read,
+// the app does not get to see through us.
+type EnvSources struct {
+	// LoginShell is the shell whose exports are taken over, empty for none.
+	LoginShell string `json:"login_shell,omitempty"`
+
+	// Files hold NAME=VALUE lines, relative to the process's directory. A later
+	// one wins, and all win over the shell.
+	Files []string `json:"files,omitempty"`
+
+	// Fixed are the names that neither changes: those that the app's settings
+	// set, and those of the process contract.
+	Fixed []string `json:"fixed,omitempty"`
+}
+
+// shellTimeout is how long a login shell may take to say what it exports.
+const shellTimeout = 20 * time.Second
+
+// shells are those that know -l and -c and descriptors by number.
+var shells = []string{"sh", "bash", "dash", "zsh", "ksh", "mksh"}
+
+// unshared are variables that belong to the shell that sets them.
+var unshared = []string{"_", "SHLVL", "PWD", "OLDPWD"}
+
+// An envFileError says that a source of the environment cannot be used.
+type envFileError struct{ err error }
+
+func (e *envFileError) Error() string { return e.err.Error() }
+func (e *envFileError) Unwrap() error { return e.err }
+
+// read returns what the sources add or change. dir is the process's directory.
+func (e EnvSources) read(dir string) (map[string]string, error) {
+	added := map[string]string{}
+	if e.LoginShell != "" {
+		exports, err := askShell(e.LoginShell)
+		if err != nil {
+			return nil, &envFileError{fmt.Errorf("load_shell_envvars: %w", err)}
+		}
+		maps.Copy(added, exports)
+	}
+	for _, path := range e.Files {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		env, err := app.ReadEnvFile(path)
+		if err != nil {
+			return nil, &envFileError{fmt.Errorf("env_files: %w", err)}
+		}
+		for _, kv := range env {
+			name, value, _ := strings.Cut(kv, "=")
+			added[name] = value
+		}
+	}
+	for _, name := range e.Fixed {
+		delete(added, name)
+	}
+	return added, nil
+}
+
+// askShell returns what the login shell exports beyond its own.
+func askShell(shell string) (map[string]string, error) {
+	if !slices.Contains(shells, filepath.Base(shell)) {
+		return nil, fmt.Errorf("login shell %q is none of %s; give the user another with chsh(1), or use env_files", shell, strings.Join(shells, ", "))
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), shellTimeout)
+	defer cancel()
+	// Not its standard output, to which profiles may say anything.
+	cmd := exec.CommandContext(ctx, shell, "-lc", "exec env -0 >&3")
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	cmd.ExtraFiles = []*os.File{w}
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = r.SetReadDeadline(time.Unix(1, 0)) }) // a pipe has deadlines
+	defer stop()
+	out, readErr := io.ReadAll(io.LimitReader(r, maxOrder))
+	if err := cmd.Wait(); ctx.Err() != nil {
+		return nil, fmt.Errorf("login shell %q said nothing within %v", shell, shellTimeout)
+	} else if err := errors.Join(err, readErr); err != nil {
+		return nil, fmt.Errorf("login shell %q: %w", shell, err)
+	}
+	exports := map[string]string{}
+	for kv := range bytes.SplitSeq(out, []byte{0}) {
+		name, value, ok := strings.Cut(string(kv), "=")
+		if ok && !slices.Contains(unshared, name) {
+			exports[name] = value
+		}
+	}
+	return exports, nil
+}
+
+// merge returns env with what was added, which wins.
+func (e EnvSources) merge(env []string, added map[string]string) []string {
+	merged := make([]string, 0, len(env)+len(added))
+	for _, kv := range env {
+		name, _, _ := strings.Cut(kv, "=")
+		if _, ok := added[name]; !ok {
+			merged = append(merged, kv)
+		}
+	}
+	return append(merged, list(added)...)
+}
