@@ -19,11 +19,11 @@ build:
 	@mkdir -p $(BIN)
 	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
 	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/passenger-demo ./lib/dist/demo
-	@install -m 755 lib/dist/passenger $(BIN)/passenger
+	@install -m 755 lib/dist/passenger lib/dist/passenger-config $(BIN)/
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(BIN)/passenger $(BIN)/passenger-spawn $(BIN)/passenger-pool $(BIN)/passenger-proxy $(BIN)/passenger-status $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BIN)/passenger $(BIN)/passenger-config $(BIN)/passenger-spawn $(BIN)/passenger-pool $(BIN)/passenger-proxy $(BIN)/passenger-status $(DESTDIR)$(PREFIX)/bin
 	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 test: prepare check
@@ -38,7 +38,7 @@ check:
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	mandoc -Tlint -Wwarning man/*.[1-8]
-	shellcheck lib/dist/passenger testscripts/*.sh testscripts/bench/*.sh
+	shellcheck lib/dist/passenger lib/dist/passenger-config testscripts/*.sh testscripts/bench/*.sh
 
 bench: build
 	@BIN=$(BIN) testscripts/bench/bench.sh

@@ -51,11 +51,16 @@ func build() error {
 			return fmt.Errorf("go %v: %w\n%s", args, err, out)
 		}
 	}
-	wrapper, err := os.ReadFile("../lib/dist/passenger")
-	if err != nil {
-		return err
+	for _, name := range []string{"passenger", "passenger-config"} {
+		script, err := os.ReadFile("../lib/dist/" + name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(bin, name), script, 0o755); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(filepath.Join(bin, "passenger"), wrapper, 0o755)
+	return nil
 }
 
 func TestScripts(t *testing.T) {

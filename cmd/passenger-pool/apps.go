@@ -95,7 +95,8 @@ func (c *removeCommand) Run(ctx context.Context, cmd *command) error {
 }
 
 type listCommand struct {
-	JSON bool `name:"json" help:"Print what the pool knows of the apps as JSON; see passenger-protocol(7)."`
+	JSON  bool   `name:"json" help:"Print what the pool knows of the apps as JSON; see passenger-protocol(7)."`
+	Under string `placeholder:"DIR" help:"Only the apps in this directory, in any depth."`
 }
 
 func (c *listCommand) Run(ctx context.Context, cmd *command) error {
@@ -106,6 +107,9 @@ func (c *listCommand) Run(ctx context.Context, cmd *command) error {
 	list, err := pool.apps(ctx)
 	if err != nil {
 		return err
+	}
+	if c.Under != "" {
+		list.Apps = inDirectory(c.Under, list.Apps)
 	}
 	if c.JSON {
 		enc := json.NewEncoder(os.Stdout)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"passenger/lib/cli"
@@ -112,7 +113,7 @@ func (c *caller) find(ctx context.Context, typed string) (protocol.App, error) {
 		}
 		names = append(names, a.Name)
 	}
-	if strings.ContainsRune(typed, '/') || typed == "." || typed == ".." {
+	if isDirectory(typed) {
 		return byDirectory(typed, list.Apps)
 	}
 	if len(names) == 0 {
@@ -122,6 +123,44 @@ func (c *caller) find(ctx context.Context, typed string) (protocol.App, error) {
 		return protocol.App{}, fmt.Errorf("unknown app %q%s", typed, near)
 	}
 	return protocol.App{}, cli.Hint(fmt.Errorf("unknown app %q", typed), "the apps are %s", strings.Join(names, ", "))
+}
+
+// findAll returns the apps that a person means: one as find does, or all in a
+// directory, in any depth.
+func (c *caller) findAll(ctx context.Context, typed string) ([]protocol.App, error) {
+	if isDirectory(typed) {
+		list, err := c.apps(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if below := inDirectory(typed, list.Apps); len(below) > 0 {
+			return below, nil
+		}
+	}
+	a, err := c.find(ctx, typed)
+	return []protocol.App{a}, err
+}
+
+// isDirectory says that what was typed is no name.
+func isDirectory(typed string) bool {
+	return strings.ContainsRune(typed, '/') || typed == "." || typed == ".."
+}
+
+// inDirectory returns the apps whose directories are dir or lie in it, be it by
+// their names or by where the symlinks in these lead.
+func inDirectory(dir string, apps []protocol.App) []protocol.App {
+	plain, err := filepath.Abs(dir)
+	if err != nil {
+		plain = dir
+	}
+	return slices.DeleteFunc(slices.Clone(apps), func(a protocol.App) bool {
+		return !below(plain, a.Config.AppRoot) && !below(resolved(dir), resolved(a.Config.AppRoot))
+	})
+}
+
+func below(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && path != "" && filepath.IsLocal(rel)
 }
 
 func byDirectory(typed string, apps []protocol.App) (protocol.App, error) {

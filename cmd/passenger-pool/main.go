@@ -13,6 +13,12 @@ type command struct {
 	Remove  removeCommand  `cmd:"" help:"Remove an app, and wait until its processes are gone."`
 	List    listCommand    `cmd:"" help:"Print the names of the apps, one a line."`
 	Restart restartCommand `cmd:"" help:"Replace the processes of an app by new ones."`
+	Set     setCommand     `cmd:"" help:"Change settings of an app that was added."`
+	Scale   scaleCommand   `cmd:"" help:"Run so many processes of an app, whatever the demand."`
+	Detach  detachCommand  `cmd:"" help:"Drain one process and stop it; it is replaced if it is needed."`
+	Pause   pauseCommand   `cmd:"" help:"Keep requests from an app: they wait, or get a maintenance page."`
+	Resume  resumeCommand  `cmd:"" help:"End a pause."`
+	Wait    waitCommand    `cmd:"" help:"Wait until an app serves; exit with status 4 if it does not."`
 }
 
 func main() {

@@ -2,42 +2,70 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/alecthomas/kong"
 
-	"passenger/lib/cli"
 	"passenger/lib/protocol"
 )
 
 type restartCommand struct {
-	App         string        `arg:"" name:"app" help:"The app's name, or its directory."`
+	App         string        `arg:"" name:"app" help:"The app's name, its directory, or one that apps are in."`
 	Rolling     bool          `xor:"mode" help:"Start new processes beside the old ones (default)."`
 	Blocking    bool          `xor:"mode" help:"Stop the old processes first, for an app that cannot run twice. Requests wait meanwhile."`
 	WatchErrors errorRate     `placeholder:"RATE" help:"Bring the old version back if more than this share of responses is 5xx in the first minute (0.05)."`
 	Wait        bool          `help:"Wait for the outcome: exit with status 5 if the old version serves on, 4 if nothing serves."`
 	Timeout     time.Duration `default:"10m" placeholder:"DURATION" help:"Longest time to wait (${default})."`
+	answer
 }
 
 func (c *restartCommand) Run(ctx context.Context, cmd *command) error {
-	if c.Timeout <= 0 {
-		return &cli.Error{Err: fmt.Errorf("a timeout of %v makes no sense", c.Timeout), Status: cli.Usage}
+	if err := sensible(c.Timeout); err != nil {
+		return err
 	}
 	pool, err := cmd.dial()
 	if err != nil {
 		return err
 	}
-	a, err := pool.find(ctx, c.App)
+	apps, err := pool.findAll(ctx, c.App)
 	if err != nil {
 		return err
 	}
+	replies, err := c.restart(ctx, pool, apps)
+	return errors.Join(err, c.print(replies))
+}
+
+// restart restarts apps beside one another, and returns the answers of those
+// that did and the first error.
+func (c *restartCommand) restart(ctx context.Context, pool *caller, apps []protocol.App) ([]protocol.RestartReply, error) {
 	request := protocol.RestartRequest{Mode: "rolling", WatchErrors: c.WatchErrors.rate, Wait: c.Wait, Timeout: c.Timeout.Seconds()}
 	if c.Blocking {
 		request.Mode = "blocking"
 	}
-	return pool.call(ctx, "POST", protocol.PathApps+"/"+a.Name+"/restart", request, nil)
+	replies, failed := make([]protocol.RestartReply, len(apps)), make([]error, len(apps))
+	var wg sync.WaitGroup
+	for i, a := range apps {
+		wg.Go(func() {
+			failed[i] = pool.call(ctx, "POST", protocol.PathApps+"/"+a.Name+"/restart", request, &replies[i])
+		})
+	}
+	wg.Wait()
+	done := []protocol.RestartReply{}
+	for i, err := range failed {
+		if err == nil {
+			done = append(done, replies[i])
+		}
+	}
+	first := slices.IndexFunc(failed, func(err error) bool { return err != nil })
+	if first < 0 {
+		return done, nil
+	}
+	return done, failed[first]
 }
 
 // defaultErrorRate is that of --watch-errors without a value.

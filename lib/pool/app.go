@@ -31,6 +31,10 @@ type app struct {
 	held    bool // its settings are unknown: nothing is changed
 	always  bool // see [Pool.AlwaysRestart]
 
+	paused    string // see [protocol.App]
+	pausedIn  uint64 // the first table that says so, 0 if there is none yet
+	instances *int   // see [protocol.App]
+
 	// recalled says that the last table told the generation.
 	recalled bool
 
@@ -148,7 +152,10 @@ func (p *Pool) unknown(name string) *app {
 
 // most is how many processes the app may have.
 func (p *Pool) most(a *app) int {
-	if a.config.MaxInstances > 0 {
+	switch {
+	case a.instances != nil:
+		return min(*a.instances, p.limits.Processes)
+	case a.config.MaxInstances > 0:
 		return min(a.config.MaxInstances, p.limits.Processes)
 	}
 	return p.limits.Processes
@@ -156,8 +163,11 @@ func (p *Pool) most(a *app) int {
 
 // least is how many processes of the app there are to be.
 func (a *app) least() int {
-	if a.always {
+	switch {
+	case a.always:
 		return 0
+	case a.instances != nil:
+		return *a.instances
 	}
 	return *a.config.MinInstances
 }

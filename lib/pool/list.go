@@ -21,6 +21,7 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 		*a.config.QueueSize, *a.config.FriendlyErrors = r.QueueSize, r.FriendlyErrors
 		a.config.QueueTime, a.config.ReadTimeout, a.config.DrainTimeout = r.QueueTime, r.ReadTimeout, r.DrainTimeout
 		a.backoff.recall(r.Error)
+		a.paused, a.instances = r.Paused, r.Instances
 		for _, rp := range r.Processes {
 			phase := protocol.Ready
 			if rp.Draining {

@@ -64,6 +64,9 @@ func (p *Pool) stamp() {
 		if a.grown {
 			a.grown, a.grownVersion = false, p.table.version
 		}
+		if a.paused != "" && a.pausedIn == 0 {
+			a.pausedIn = p.table.version
+		}
 	}
 }
 
@@ -73,6 +76,7 @@ func (a *app) route() protocol.Route {
 		App: c.Name, Generation: a.generation,
 		ServerNames: c.ServerNames, BaseURI: c.BaseURI,
 		QueueSize: *c.QueueSize, QueueTime: c.QueueTime, ReadTimeout: c.ReadTimeout, DrainTimeout: c.DrainTimeout,
+		Paused: a.paused, Instances: a.instances,
 		Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
 	}
 	serves := false

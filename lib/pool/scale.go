@@ -11,7 +11,7 @@ import (
 // demanded is how many processes to start because requests wait. Those that
 // start already count, so that one burst does not start everything.
 func (a *app) demanded(c census) int {
-	if a.demand.queued == 0 || a.restart != nil && a.restart.blocked(c) {
+	if a.demand.queued == 0 || a.paused != "" || a.restart != nil && a.restart.blocked(c) {
 		return 0
 	}
 	if k := a.concurrency(); k > 0 {

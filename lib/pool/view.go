@@ -39,6 +39,7 @@ func (p *Pool) Version() uint64 { return p.table.version }
 func (p *Pool) view(now time.Time, a *app) protocol.App {
 	v := protocol.App{
 		Name: a.config.Name, Config: a.config, Generation: a.generation, State: p.state(now, a),
+		Paused: a.paused, Instances: a.instances,
 		Processes: []protocol.AppProcess{}, Queued: a.demand.queued, OldestWait: a.demand.waited,
 		Failures: a.backoff.failures, LastError: a.backoff.err,
 	}

@@ -46,9 +46,16 @@ var epoch = time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
 
 func newWorld(t *testing.T, limits Limits) *world {
 	w := &world{t: t, limits: limits, now: epoch, list: map[string]protocol.Process{}}
-	w.report.Processes, w.report.Apps = map[string]protocol.ProcessReport{}, map[string]protocol.AppReport{}
+	w.report = reportOf(0)
 	w.p = w.newPool(nil)
 	return w
+}
+
+func reportOf(version uint64) protocol.ProxyReport {
+	return protocol.ProxyReport{
+		RoutesVersion: version,
+		Processes:     map[string]protocol.ProcessReport{}, Apps: map[string]protocol.AppReport{},
+	}
 }
 
 func (w *world) newPool(last *protocol.Routes) *Pool {
@@ -126,7 +133,7 @@ func (w *world) tell() {
 
 func (w *world) become(id string, concurrency int) protocol.Process {
 	r := w.list[id]
-	r.State, r.PID, r.Address, r.DataProtocol, r.Concurrency = protocol.Ready, 1000+len(w.order), "unix:/"+id, "session", concurrency
+	r.State, r.PID, r.Address, r.DataProtocol, r.Concurrency = protocol.Ready, 1001+slices.Index(w.order, id), "unix:/"+id, "session", concurrency
 	w.put(id, r)
 	return r
 }

@@ -180,6 +180,13 @@ type App struct {
 
 	Processes []AppProcess `json:"processes"`
 
+	// Paused is PausedHold or PausedPage, empty unless the app is paused.
+	Paused string `json:"paused,omitempty"`
+
+	// Instances is how many processes somebody asked for, whatever the demand
+	// and the settings; nil if nobody did.
+	Instances *int `json:"instances,omitempty"`
+
 	// Queued is how many requests wait, over all proxies.
 	Queued     int     `json:"queued"`
 	OldestWait float64 `json:"oldest_wait_seconds"`
@@ -265,6 +272,30 @@ type AppList struct {
 
 	// Proxies that reported within the last ReportExpiry.
 	Proxies []string `json:"proxies"`
+}
+
+// What becomes of the requests of an app that is paused.
+const (
+	PausedHold = "hold" // they wait in the queue, up to its limits
+	PausedPage = "page" // they are answered 503 at once, with a page that says so
+)
+
+// A PauseRequest is the body of POST /v1/apps/NAME/pause.
+type PauseRequest struct {
+	// Page answers requests with a maintenance page instead of holding them.
+	Page bool `json:"page,omitempty"`
+
+	// Wait asks for the reply to come when no process has a request any more,
+	// at most for Timeout; 0 means 10 minutes.
+	Wait    bool    `json:"wait,omitempty"`
+	Timeout float64 `json:"timeout_seconds,omitempty"`
+}
+
+// A ScaleRequest is the body of POST /v1/apps/NAME/scale.
+type ScaleRequest struct {
+	// Instances is how many processes there are to be; nil leaves it to the
+	// settings and the demand again.
+	Instances *int `json:"instances"`
 }
 
 // A RestartRequest is the body of POST /v1/apps/NAME/restart.

@@ -38,6 +38,8 @@ var messages = map[string]any{
 	"restart-reply":   RestartReply{},
 	"restart-request": RestartRequest{},
 	"routes":          Routes{},
+	"pause-request":   PauseRequest{},
+	"scale-request":   ScaleRequest{},
 	"spawn-error":     SpawnError{},
 	"spawn-request":   SpawnRequest{},
 }

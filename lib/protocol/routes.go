@@ -33,6 +33,12 @@ type Route struct {
 	ReadTimeout  float64 `json:"read_timeout_seconds"`
 	DrainTimeout float64 `json:"drain_timeout_seconds"`
 
+	// Paused is PausedHold or PausedPage while no process gets a request.
+	Paused string `json:"paused,omitempty"`
+
+	// Instances is for the next pool only; see [App].
+	Instances *int `json:"instances,omitempty"`
+
 	Processes []RouteProcess `json:"processes"`
 
 	// Error is set while the app has no process and its last start failed: a

@@ -16,6 +16,7 @@ var (
 	errNoProcess = errors.New("the app could not be started")
 	errRemoved   = errors.New("the app was removed")
 	errGone      = errors.New("the client went away")
+	errPaused    = errors.New("the app is paused")
 )
 
 // An app balances the sessions of one app over its processes and holds the
@@ -31,6 +32,7 @@ type app struct {
 	wait      time.Duration
 	failure   *protocol.SpawnError // nothing runs and the last start failed, else nil
 	removed   bool                 // not in the route table
+	paused    string               // as in the route table
 	requests  uint64
 	rejected  uint64
 	uses      uint64 // orders the processes by last use
@@ -63,8 +65,11 @@ func (p *process) free() bool {
 }
 
 // pick returns the free process with the fewest sessions, of several the last
-// used one, so that those that are not needed fall idle.
+// used one, so that those that are not needed fall idle. A paused app has none.
 func (a *app) pick() *process {
+	if a.paused != "" {
+		return nil
+	}
 	var best *process
 	for _, p := range a.processes {
 		if p.free() && (best == nil || p.inFlight < best.inFlight || p.inFlight == best.inFlight && p.used > best.used) {
@@ -138,6 +143,8 @@ func (a *app) reject() {
 
 func (a *app) refusal(retried bool) error {
 	switch {
+	case a.paused == protocol.PausedPage:
+		return errPaused
 	case a.hopeless():
 		return errNoProcess
 	case a.queue.length >= a.size && !retried:
@@ -209,7 +216,7 @@ func (a *app) grant() {
 func (a *app) apply(r *protocol.Route) {
 	a.mu.Lock()
 	a.size, a.wait = r.QueueSize, orElse(r.QueueTime, defaultQueueTime)
-	a.failure, a.removed = r.Error, false
+	a.failure, a.removed, a.paused = r.Error, false, r.Paused
 	var closed []*upstream
 	for _, p := range a.processes {
 		if !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id && !rp.Draining }) {
@@ -223,6 +230,9 @@ func (a *app) apply(r *protocol.Route) {
 		return p.inFlight == 0 && !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id })
 	})
 	a.grant()
+	if a.paused == protocol.PausedPage {
+		a.fail(errPaused)
+	}
 	if a.hopeless() {
 		a.fail(errNoProcess)
 	}

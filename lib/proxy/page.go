@@ -55,6 +55,8 @@ func (x *exchange) noProcess(err error) bool {
 			p.Error = x.mount.app.spawnError()
 		}
 		return x.page(p)
+	case errors.Is(err, errPaused):
+		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10})
 	case errors.Is(err, errRemoved):
 		return x.page(page{Status: 503, Message: "The application was removed.", retry: 1})
 	case errors.Is(err, errStopping):

@@ -127,7 +127,7 @@ func (a *App) describe(pa protocol.App) {
 	a.MinInstances, a.MaxInstances = pa.Config.MinInstances, pa.Config.MaxInstances
 	a.Queued, a.OldestWait = &pa.Queued, pa.OldestWait
 	a.Failures, a.NextTry, a.LastError = pa.Failures, pa.NextTry, pa.LastError
-	a.Restart = pa.Restart
+	a.Restart, a.Paused, a.Instances = pa.Restart, pa.Paused, pa.Instances
 }
 
 func (s Snapshot) pooled(name string) int {

@@ -85,6 +85,12 @@ type App struct {
 	MinInstances *int `json:"min_instances,omitempty"`
 	MaxInstances int  `json:"max_instances,omitempty"`
 
+	// Paused is one of protocol's words for it, empty unless the app is paused.
+	Paused string `json:"paused,omitempty"`
+
+	// Instances is how many processes somebody asked for, nil if nobody did.
+	Instances *int `json:"instances,omitempty"`
+
 	Queued     *int    `json:"queued"`
 	OldestWait float64 `json:"oldest_wait_seconds"`
 

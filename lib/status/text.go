@@ -76,6 +76,7 @@ func (s Status) writeApp(b *strings.Builder, st Style, a App) {
 	fmt.Fprintf(b, "%s  %s\n", st.bold(a.Name), st.state(a.State))
 	fmt.Fprintf(b, "  %s\n", a.place())
 	fmt.Fprintf(b, "  %s\n", a.traffic(st))
+	a.writeOrders(b, st)
 	a.writeRestart(b, st, s.At)
 	a.writeError(b, st, s.At)
 	if len(a.Processes) == 0 {

@@ -2,6 +2,7 @@ package owner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -39,6 +40,39 @@ func (o *Owner) Register(s *control.Server) {
 		}
 		return o.Restart(r.Context(), name, req)
 	}))
+	s.Handle("PATCH "+protocol.PathApps+"/{name}", withName(func(r *http.Request, name string) (any, error) {
+		var patch map[string]json.RawMessage
+		if err := control.Decode(r, &patch); err != nil {
+			return nil, err
+		}
+		return o.Patch(r.Context(), name, patch)
+	}))
+	s.Handle("POST "+protocol.PathApps+"/{name}/scale", withName(func(r *http.Request, name string) (any, error) {
+		var req protocol.ScaleRequest
+		if err := control.Decode(r, &req); err != nil {
+			return nil, err
+		}
+		return o.Scale(r.Context(), name, req.Instances)
+	}))
+	s.Handle("POST "+protocol.PathApps+"/{name}/pause", withName(func(r *http.Request, name string) (any, error) {
+		var req protocol.PauseRequest
+		if r.ContentLength != 0 {
+			if err := control.Decode(r, &req); err != nil {
+				return nil, err
+			}
+		}
+		return o.Pause(r.Context(), name, req)
+	}))
+	s.Handle("POST "+protocol.PathApps+"/{name}/resume", withName(func(r *http.Request, name string) (any, error) {
+		return o.Resume(r.Context(), name)
+	}))
+	s.Handle("DELETE "+protocol.PathProcesses+"/{id}", func(r *http.Request) (any, error) {
+		id, err := control.ID(r, "id")
+		if err != nil {
+			return nil, err
+		}
+		return nil, o.Detach(r.Context(), id)
+	})
 	s.Handle("PUT "+protocol.PathProxies+"/{id}", func(r *http.Request) (any, error) {
 		id, err := control.ID(r, "id")
 		if err != nil {

@@ -28,10 +28,7 @@ func (o *Owner) Restart(ctx context.Context, name string, r protocol.RestartRequ
 	if err != nil || !r.Wait {
 		return reply, err
 	}
-	limit := 10 * time.Minute
-	if r.Timeout > 0 {
-		limit = time.Duration(r.Timeout * float64(time.Second))
-	}
+	limit := waitLimit(r.Timeout)
 	select {
 	case end, ok := <-outcome:
 		if !ok {
@@ -136,4 +133,12 @@ func fault(e *protocol.SpawnError) string {
 		return "was taken back"
 	}
 	return "did not start"
+}
+
+// waitLimit is how long a caller that waits is kept waiting.
+func waitLimit(seconds float64) time.Duration {
+	if seconds > 0 {
+		return time.Duration(seconds * float64(time.Second))
+	}
+	return 10 * time.Minute
 }

@@ -8,6 +8,19 @@ import (
 	"passenger/lib/protocol"
 )
 
+// writeOrders tells what somebody ordered that is not in the settings.
+func (a App) writeOrders(b *strings.Builder, st Style) {
+	switch a.Paused {
+	case protocol.PausedHold:
+		fmt.Fprintf(b, "  %s\n", st.yellow("paused: requests wait; passenger-pool resume ends it"))
+	case protocol.PausedPage:
+		fmt.Fprintf(b, "  %s\n", st.yellow("paused: requests get a maintenance page; passenger-pool resume ends it"))
+	}
+	if a.Instances != nil {
+		fmt.Fprintf(b, "  scaled to %s; passenger-pool scale %s auto ends it\n", plural(*a.Instances, "process", "processes"), a.Name)
+	}
+}
+
 // writeRestart tells of a restart that is under way or went wrong. One that
 // went well is not worth a line.
 func (a App) writeRestart(b *strings.Builder, st Style, now time.Time) {

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"passenger/lib/app"
+	"passenger/lib/cli"
+	"passenger/lib/protocol"
+)
+
+// An answer is how a command that changes something answers: nothing, unless
+// it is asked for.
+type answer struct {
+	JSON bool `name:"json" help:"Print the pool's answer as JSON; see passenger-protocol(7)."`
+}
+
+func (a answer) print(v any) error {
+	if !a.JSON {
+		return nil
+	}
+	enc := json.NewEncoder(os.Stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// order has the pool do something with one app and prints what it answers.
+func (a answer) order(ctx context.Context, cmd *command, method, typed, call string, body any) error {
+	pool, err := cmd.dial()
+	if err != nil {
+		return err
+	}
+	found, err := pool.find(ctx, typed)
+	if err != nil {
+		return err
+	}
+	var reply protocol.App
+	if err := pool.call(ctx, method, protocol.PathApps+"/"+found.Name+call, body, &reply); err != nil {
+		return err
+	}
+	return a.print(reply)
+}
+
+type setCommand struct {
+	App      string   `arg:"" name:"app" help:"The app's name, or its directory."`
+	Settings []string `arg:"" optional:"" sep:"none" name:"key=value" help:"Keys of Passengerfile.json and what they are to be."`
+	Unset    []string `sep:"none" placeholder:"KEY" help:"Give a key its default again. May be repeated."`
+	answer
+}
+
+func (c *setCommand) Run(ctx context.Context, cmd *command) error {
+	patch, err := c.patch()
+	if err != nil {
+		return &cli.Error{Err: err, Status: cli.Usage}
+	}
+	return c.order(ctx, cmd, "PATCH", c.App, "", patch)
+}
+
+// patch is what to change: null means the default.
+func (c *setCommand) patch() (map[string]json.RawMessage, error) {
+	patch := map[string]json.RawMessage{}
+	for _, setting := range c.Settings {
+		key, value, ok := strings.Cut(setting, "=")
+		if !ok {
+			return nil, fmt.Errorf("%q has not the form KEY=VALUE", setting)
+		}
+		var one protocol.AppConfig
+		if err := app.Set(&one, key, value); err != nil {
+			return nil, err
+		}
+		b, err := json.Marshal(one)
+		if err != nil {
+			return nil, err
+		}
+		patch[key] = json.RawMessage("null") // a zero is left out, and is the default
+		if err := json.Unmarshal(b, &patch); err != nil {
+			return nil, err
+		}
+	}
+	for _, key := range c.Unset {
+		patch[key] = json.RawMessage("null")
+	}
+	if len(patch) == 0 {
+		return nil, fmt.Errorf("nothing to set")
+	}
+	return patch, nil
+}
+
+type scaleCommand struct {
+	App       string `arg:"" name:"app" help:"The app's name, or its directory."`
+	Instances string `arg:"" name:"n" help:"How many processes; auto for as many as its settings and the demand say."`
+	answer
+}
+
+func (c *scaleCommand) Run(ctx context.Context, cmd *command) error {
+	var request protocol.ScaleRequest
+	if c.Instances != "auto" {
+		n, err := strconv.Atoi(c.Instances)
+		if err != nil || n < 0 {
+			return &cli.Error{Err: fmt.Errorf("%q is no number of processes, and not auto", c.Instances), Status: cli.Usage}
+		}
+		request.Instances = &n
+	}
+	return c.order(ctx, cmd, "POST", c.App, "/scale", request)
+}
+
+type detachCommand struct {
+	Process string `arg:"" name:"pid" help:"The process's pid, or its ID."`
+}
+
+func (c *detachCommand) Run(ctx context.Context, cmd *command) error {
+	pool, err := cmd.dial()
+	if err != nil {
+		return err
+	}
+	return pool.call(ctx, "DELETE", protocol.PathProcesses+"/"+c.Process, nil, nil)
+}
+
+type pauseCommand struct {
+	App     string        `arg:"" name:"app" help:"The app's name, or its directory."`
+	Page    bool          `help:"Answer requests with a maintenance page and status 503 instead of holding them."`
+	Wait    bool          `help:"Wait until no process has a request any more."`
+	Timeout time.Duration `default:"10m" placeholder:"DURATION" help:"Longest time to wait (${default})."`
+	answer
+}
+
+func (c *pauseCommand) Run(ctx context.Context, cmd *command) error {
+	if err := sensible(c.Timeout); err != nil {
+		return err
+	}
+	request := protocol.PauseRequest{Page: c.Page, Wait: c.Wait, Timeout: c.Timeout.Seconds()}
+	return c.order(ctx, cmd, "POST", c.App, "/pause", request)
+}
+
+type resumeCommand struct {
+	App string `arg:"" name:"app" help:"The app's name, or its directory."`
+	answer
+}
+
+func (c *resumeCommand) Run(ctx context.Context, cmd *command) error {
+	return c.order(ctx, cmd, "POST", c.App, "/resume", struct{}{})
+}
+
+func sensible(timeout time.Duration) error {
+	if timeout <= 0 {
+		return &cli.Error{Err: fmt.Errorf("a timeout of %v makes no sense", timeout), Status: cli.Usage}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package pool
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// Pause keeps requests from the app's processes: how is [protocol.PausedHold]
+// or [protocol.PausedPage]; empty ends it. It reports whether there is such an
+// app.
+func (p *Pool) Pause(name, how string) bool {
+	a := p.apps[name]
+	if a == nil || a.removed {
+		return false
+	}
+	if a.paused != how {
+		slog.Info("app paused", "app", name, "how", how)
+		a.paused, a.pausedIn = how, 0
+		p.table.stale = true
+	}
+	return true
+}
+
+// Quiet says that the app is paused, every proxy knows, and no process has a
+// request any more.
+func (p *Pool) Quiet(name string) bool {
+	a := p.apps[name]
+	if a == nil || a.pausedIn == 0 || !p.Used(a.pausedIn) {
+		return false
+	}
+	for _, q := range a.processes {
+		if q.traffic.inFlight > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Used says that every proxy uses the table of a version, or a later one.
+func (p *Pool) Used(version uint64) bool {
+	for _, x := range p.proxies {
+		if x.report.RoutesVersion < version {
+			return false
+		}
+	}
+	return true
+}
+
+// Scale has the app run n processes, whatever its settings and the demand; nil
+// leaves it to them again.
+func (p *Pool) Scale(name string, n *int) error {
+	a := p.apps[name]
+	switch {
+	case a == nil || a.removed:
+		return &protocol.Error{Code: protocol.CodeUnknownApp, Message: fmt.Sprintf("unknown app %q", name)}
+	case n != nil && *n < 0:
+		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%d processes make no sense", *n)}
+	case n != nil && *n > p.limits.Processes:
+		return &protocol.Error{
+			Code:    protocol.CodeConflict,
+			Message: fmt.Sprintf("app %q cannot have %d processes: the pool has at most %d in all", name, *n, p.limits.Processes),
+			Hint:    "start passenger-pool with a higher --max-pool-size",
+		}
+	}
+	if a.instances = nil; n != nil {
+		a.instances = new(*n)
+	}
+	p.table.stale = true
+	return nil
+}
+
+// Detach drains one process, which is then stopped, and replaced if it is
+// needed. It reports whether there is such a process.
+func (p *Pool) Detach(now time.Time, id string) bool {
+	q := p.processes[id]
+	if q == nil {
+		return false
+	}
+	p.drain(now, q, "detached")
+	return true
+}
+
+// ProcessOf is the ID of the process with a pid, empty if there is none.
+func (p *Pool) ProcessOf(pid int) string {
+	for id, q := range p.processes {
+		if q.record.PID == pid && pid > 0 {
+			return id
+		}
+	}
+	return ""
+}
