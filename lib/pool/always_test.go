@@ -14,11 +14,11 @@ func TestAlwaysRestartServesEachBurstWithNewProcesses(t *testing.T) {
 	id := w.ready()
 	w.inFlight(id, 1)
 	w.pass(2 * alwaysWait)
-	w.want("shop", "1:ready") // it may finish
+	w.want("shop", "2:ready") // it may finish, and its generation is its own
 	w.served(id, 1, 0)
-	w.want("shop", "1:stopping")
+	w.want("shop", "2:stopping")
 	w.run()
 	w.p.AlwaysRestart("shop", false)
 	w.decide()
-	w.want("shop", "1:starting")
+	w.want("shop", "2:starting")
 }

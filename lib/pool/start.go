@@ -103,6 +103,10 @@ func (p *Pool) loading(now time.Time, d *Decision) int {
 
 func (p *Pool) spawn(now time.Time, a *app) protocol.SpawnRequest {
 	config := a.running
+	if a.always { // a preloader of this generation has the code as it was
+		a.newest++
+		a.generation = a.newest
+	}
 	r := protocol.SpawnRequest{ID: p.chance.ID(), App: a.config.Name, Generation: a.generation, Config: &config}
 	q := p.add(now, a, protocol.Process{
 		ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: now,

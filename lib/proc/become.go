@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"passenger/lib/account"
 )
 
 // A Change is what a process changes of itself before it becomes a command.
@@ -53,12 +55,11 @@ type BlockedError struct {
 	Path      string
 	Directory string      // the first one on the way that may not be entered
 	Mode      os.FileMode // its permissions
-	UID, GID  int         // its owner
+	UID       int         // its owner
 }
 
 func (e *BlockedError) Error() string {
-	return fmt.Sprintf("user %d may not enter %q (mode %04o, owner %d, group %d), which is on the way to %q",
-		os.Getuid(), e.Directory, e.Mode.Perm(), e.UID, e.GID, e.Path)
+	return fmt.Sprintf("user %s may not enter %s (mode %04o, owner %s)", account.NameOf(os.Getuid()), e.Directory, e.Mode.Perm(), account.NameOf(e.UID))
 }
 
 func (e *BlockedError) Unwrap() error { return syscall.EACCES }
@@ -202,7 +203,7 @@ func blockedOn(path string) *BlockedError {
 		if unix.Stat(dir, &st) != nil {
 			return nil
 		}
-		return &BlockedError{Path: path, Directory: dir, Mode: os.FileMode(st.Mode & 0o777), UID: int(st.Uid), GID: int(st.Gid)}
+		return &BlockedError{Path: path, Directory: dir, Mode: os.FileMode(st.Mode & 0o777), UID: int(st.Uid)}
 	}
 	return nil
 }

@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"passenger/lib/account"
 	"passenger/lib/proc"
 )
 
@@ -241,8 +240,7 @@ func refusal(err error) answer {
 	switch {
 	case errors.As(err, &blocked):
 		a.Category = gatePermission
-		a.Error = fmt.Sprintf("user %s may not enter %s (mode %04o, owner %s)",
-			account.NameOf(os.Getuid()), blocked.Directory, blocked.Mode.Perm(), account.NameOf(blocked.UID))
+		a.Error = blocked.Error()
 		a.Advice = fmt.Sprintf("let the user in: chmod o+x %s, or give the directory to one of its groups", blocked.Directory)
 	case errors.As(err, &file):
 		a.Category = gateConfig

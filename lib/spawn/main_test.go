@@ -46,7 +46,6 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	adaptersPreload = true
 	os.Exit(m.Run())
 }
 

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"passenger/lib/account"
@@ -71,16 +70,21 @@ func (p *plan) invoke(found app.Detection, adapters adapter.Set) (env []string, 
 		p.args = []string{"/bin/sh", "-c", "exec " + found.StartCommand}
 		return nil, nil
 	}
-	inv, err := adapters.Invocation(adapter.Spec{
-		Type: found.Type, AppRoot: p.root, StartupFile: found.StartupFile, Interpreter: Interpreter(p.config, found.Type),
-	})
+	spec := adapter.Spec{
+		Type: found.Type, AppRoot: p.root, StartupFile: found.StartupFile, Interpreter: Interpreter(p.config, found.Type), Threads: p.config.Threads,
+	}
+	inv, err := adapters.Invocation(spec)
 	if err != nil {
 		return nil, err
 	}
 	p.args, p.protocol, p.concurrency = inv.Args, inv.Protocol, inv.Concurrency
-	if adaptersPreload && p.config.SpawnMethod != "direct" && (found.Type == protocol.TypeRack || found.Type == protocol.TypeWSGI) {
-		last := len(p.args) - 1
-		p.preload = append(slices.Clone(p.args[:last]), "--preload", p.args[last])
+	if inv.Preloads && p.config.SpawnMethod != "direct" {
+		spec.Preload = true
+		preloader, err := adapters.Invocation(spec)
+		if err != nil {
+			return nil, err
+		}
+		p.preload = preloader.Args
 	}
 	return inv.Env, nil
 }
@@ -125,9 +129,6 @@ func (p *plan) confine(sw *Switching, startupFile string) error {
 	p.order.Change = change
 	return nil
 }
-
-// adaptersPreload goes when lib/adapter's programs know --preload.
-var adaptersPreload = false
 
 // preloading is the plan for the preloader of the processes that p is for.
 func (p *plan) preloading() *plan {
