@@ -19,6 +19,17 @@
 // and its own session. It writes "h" to the gate, goes on at "g", and at the
 // gate's end is gone without a trace. The end of descriptor 3 ends the
 // preloader.
+//
+// # Stack dumps
+//
+// A process can be asked where it hangs, also while it loads the app. Ruby and
+// Python, preloaders too, write the stacks of all threads to stderr on SIGQUIT
+// and go on. Node.js cannot while its event loop is blocked. There SIGUSR1
+// opens the inspector on a port of 127.0.0.1, with a secret path that it
+// writes to stderr only; [InspectorURL] finds it there and [InspectorStack]
+// asks. The port stays open, so this is for a process that is to be killed. One
+// that is blocked in a system call opens none.
+// Invocation.Dump says which it is.
 package adapter
 
 import (
@@ -73,7 +84,21 @@ type Invocation struct {
 
 	// Preloads says whether the type has a preloader; see Spec.Preload.
 	Preloads bool
+
+	// Dump is how the process is asked where it hangs.
+	Dump Dump
 }
+
+// A Dump is a way to ask a process where it hangs.
+type Dump int
+
+const (
+	// DumpSignal is SIGQUIT: the process writes stacks to stderr.
+	DumpSignal Dump = iota + 1
+
+	// DumpInspector is SIGUSR1, InspectorURL and InspectorStack.
+	DumpInspector
+)
 
 // Invocation returns how the adapter for spec is started. It looks at no file.
 func (s Set) Invocation(spec Spec) (Invocation, error) {
@@ -105,6 +130,7 @@ func (s Set) Invocation(spec Spec) (Invocation, error) {
 		Protocol:    k.protocol,
 		Concurrency: k.concurrency,
 		Preloads:    k.preloads,
+		Dump:        k.dump,
 	}
 	if k.threads && spec.Threads > 1 {
 		inv.Env = []string{fmt.Sprintf("PASSENGER_THREADS=%d", spec.Threads)}
@@ -122,6 +148,7 @@ type kind struct {
 	protocol    string
 	concurrency int
 	preloads    bool
+	dump        Dump
 	threads     bool // takes PASSENGER_THREADS
 }
 
@@ -133,6 +160,7 @@ var kinds = map[string]kind{
 		protocol:    protocol.ProtocolSession,
 		concurrency: 1,
 		preloads:    true,
+		dump:        DumpSignal,
 	},
 	protocol.TypeWSGI: {
 		program:     "python/wsgi.py",
@@ -141,14 +169,16 @@ var kinds = map[string]kind{
 		protocol:    protocol.ProtocolSession,
 		concurrency: 1,
 		preloads:    true,
+		dump:        DumpSignal,
 	},
 	// Node runs the app's own file as its main module, in whichever module
 	// system it is written; ours comes before it.
 	protocol.TypeNode: {
 		program:     "node/preload.cjs",
-		options:     []string{"--require"},
+		options:     []string{"--inspect-publish-uid=stderr", "--require"},
 		interpreter: "node",
 		startupFile: "app.js",
 		protocol:    protocol.ProtocolHTTP,
+		dump:        DumpInspector,
 	},
 }

@@ -84,19 +84,19 @@ func TestInvocationNamesProgramAndStartupFile(t *testing.T) {
 	}{
 		{Spec{Type: protocol.TypeRack}, Invocation{
 			Args:     []string{"ruby", "/s/ruby/rack.rb", "config.ru"},
-			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true,
+			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true, Dump: DumpSignal,
 		}},
 		{Spec{Type: protocol.TypeWSGI, StartupFile: "app.py:app", Interpreter: "/v/bin/python"}, Invocation{
 			Args:     []string{"/v/bin/python", "/s/python/wsgi.py", "app.py:app"},
-			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true,
+			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true, Dump: DumpSignal,
 		}},
 		{Spec{Type: protocol.TypeRack, Preload: true}, Invocation{
 			Args:     []string{"ruby", "/s/ruby/rack.rb", "--preload", "config.ru"},
-			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true,
+			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true, Dump: DumpSignal,
 		}},
 		{Spec{Type: protocol.TypeNode, StartupFile: "-e.mjs"}, Invocation{
-			Args:     []string{"node", "--require", "/s/node/preload.cjs", "./-e.mjs"},
-			Protocol: protocol.ProtocolHTTP,
+			Args:     []string{"node", "--inspect-publish-uid=stderr", "--require", "/s/node/preload.cjs", "./-e.mjs"},
+			Protocol: protocol.ProtocolHTTP, Dump: DumpInspector,
 		}},
 	}
 	for _, test := range tests {

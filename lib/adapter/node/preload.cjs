@@ -9,6 +9,10 @@
 const spawner = require('./spawner.cjs');
 
 if (spawner.takeUp()) {
+  // SIGUSR1 opens the inspector, on any port that is free. What the application
+  // starts with our options is not to open one.
+  process.debugPort = 0;
+  process.execArgv = process.execArgv.filter((option) => !option.startsWith('--inspect-publish-uid'));
   require('./failure.cjs').watch(spawner);
   require('./landing.cjs').install(spawner);
 }
