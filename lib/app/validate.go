@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -173,6 +174,7 @@ func checkNumbers(c protocol.AppConfig) error {
 	}
 	if err := inRange([]limited{
 		{"min_instances", *c.MinInstances, 0, maxInstances}, {"max_instances", c.MaxInstances, 0, maxInstances},
+		{"max_requests", c.MaxRequests, 0, math.MaxInt32}, {"memory_limit", c.MemoryLimit, 0, math.MaxInt32},
 		{"max_request_queue_size", *c.QueueSize, 0, maxCount}, {"force_max_concurrent_requests_per_process", concurrency, 0, maxCount},
 	}); err != nil {
 		return err
@@ -195,6 +197,9 @@ func checkTimes(c protocol.AppConfig) error {
 		if !(t.value > 0 && t.value <= maxSeconds) {
 			return fmt.Errorf("%s is %v seconds; it must be over 0 and at most %d", t.key, t.value, maxSeconds)
 		}
+	}
+	if t := c.MaxRequestTime; !(t >= 0 && t <= maxSeconds) {
+		return fmt.Errorf("max_request_time is %v seconds; it must be 0 to %d", t, maxSeconds)
 	}
 	return nil
 }

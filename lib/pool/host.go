@@ -17,6 +17,16 @@ func (p *Pool) Measured(h Host) {
 	p.host = h
 }
 
+// LimitsMemory says that the memory of processes matters more than usual.
+func (p *Pool) LimitsMemory() bool {
+	for _, a := range p.apps {
+		if a.config.MemoryLimit > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // fits says that the machine has the memory for one more process of the app
 // beside those that start.
 func (p *Pool) fits(a *app) bool {

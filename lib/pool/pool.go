@@ -157,6 +157,7 @@ func (p *Pool) settle(now time.Time, a *app, d *Decision) {
 	default:
 		p.roll(now, a, d)
 		p.refresh(now, a, d)
+		p.renew(now, a)
 		p.shrink(now, a, d)
 		p.ease(now, a, d)
 	}

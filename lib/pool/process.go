@@ -29,6 +29,11 @@ type process struct {
 	// that turns out bad goes back to.
 	kept bool
 
+	// replaces is a worn process that goes once this one is ready.
+	replaces *process
+
+	chance float64 // drawn for this process, in [0, 1)
+
 	stopping  bool      // its stop is under way
 	stopAgain time.Time // a stop that came to nothing is tried again then
 
@@ -52,7 +57,7 @@ func (p *Pool) enter(now time.Time, q *process, phase protocol.State) {
 
 // add puts a process on the books.
 func (p *Pool) add(now time.Time, a *app, r protocol.Process, phase protocol.State) *process {
-	q := &process{app: a, record: r}
+	q := &process{app: a, record: r, chance: p.chance.Jitter()}
 	p.processes[r.ID] = q
 	a.processes = append(a.processes, q)
 	p.enter(now, q, phase)

@@ -164,8 +164,7 @@ func (p *Pool) end(now time.Time, a *app, state string, err *protocol.SpawnError
 
 // inPlace says that an old process has to make room for a new one.
 func (p *Pool) inPlace(now time.Time, a *app, c census) bool {
-	full := len(p.processes) >= p.limits.Processes || len(a.processes) >= p.most(a) || !p.fits(a)
-	return full && a.restart.lacks(c) > 0 && c.starting+c.leaving == 0 && c.old > 0 && !now.Before(a.backoff.until)
+	return p.crowded(a) && a.restart.lacks(c) > 0 && c.starting+c.leaving == 0 && c.old > 0 && !now.Before(a.backoff.until)
 }
 
 // oldFirst returns the ready processes of other generations, the oldest

@@ -76,7 +76,8 @@ func (a *app) route() protocol.Route {
 		App: c.Name, Generation: a.generation,
 		ServerNames: c.ServerNames, BaseURI: c.BaseURI,
 		QueueSize: *c.QueueSize, QueueTime: c.QueueTime, ReadTimeout: c.ReadTimeout, DrainTimeout: c.DrainTimeout,
-		Paused: a.paused, Instances: a.instances,
+		RequestTime: c.MaxRequestTime,
+		Paused:      a.paused, Instances: a.instances,
 		Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
 	}
 	serves := false

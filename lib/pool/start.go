@@ -80,6 +80,9 @@ func (p *Pool) wanted(a *app) want {
 	case c.ready+c.starting < a.least():
 		w.starts, w.rank = a.least()-c.ready-c.starting, short
 	}
+	if w.starts == 0 && p.toReplace(a) != nil {
+		w.starts, w.rank, w.optional = 1, short, true
+	}
 	if n := a.demanded(c); n > w.starts {
 		w.starts, w.rank, w.optional = n, busy, c.serving() > 0
 	}
@@ -111,7 +114,7 @@ func (p *Pool) spawn(now time.Time, a *app) protocol.SpawnRequest {
 	q := p.add(now, a, protocol.Process{
 		ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: now,
 	}, protocol.Starting)
-	q.spawning = true
+	q.spawning, q.replaces = true, p.toReplace(a)
 	slog.Debug("process starts", "app", r.App, "id", r.ID, "generation", r.Generation)
 	return r
 }
@@ -163,6 +166,11 @@ func (p *Pool) ready(now time.Time, q *process) {
 		"took", now.Sub(q.record.StartedAt).Round(time.Millisecond))
 	if q.record.Generation == q.app.generation {
 		q.app.backoff.succeed()
+	}
+	if worn := q.replaces; worn != nil && worn.phase == protocol.Ready {
+		if why := p.wear(worn); why != "" {
+			p.drain(now, worn, why)
+		}
 	}
 	p.table.stale = true
 }

@@ -18,6 +18,7 @@ type traffic struct {
 	inFlight  int
 	processed uint64
 	errors    uint64    // of those processed
+	stuck     uint64    // of those errors
 	former    counts    // of proxies that left
 	used      time.Time // last time that it was known to be of use
 }
@@ -81,7 +82,7 @@ func (p *Pool) leave(id string) {
 func (p *Pool) count(now time.Time) {
 	for _, q := range p.processes {
 		t := &q.traffic
-		t.inFlight, t.processed, t.errors = 0, t.former.processed, t.former.errors
+		t.inFlight, t.stuck, t.processed, t.errors = 0, 0, t.former.processed, t.former.errors
 	}
 	for _, a := range p.apps {
 		a.demand = demand{}
@@ -107,6 +108,7 @@ func (t *traffic) add(now time.Time, r protocol.ProcessReport) {
 	t.inFlight += r.InFlight
 	t.processed += r.Processed
 	t.errors += r.Errors
+	t.stuck += r.Stuck
 	if r.InFlight > 0 {
 		t.used = now
 	}

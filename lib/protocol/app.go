@@ -161,6 +161,20 @@ type AppConfig struct {
 	// it is not watched.
 	WatchErrors float64 `json:"watch_errors,omitempty"`
 
+	// MaxRequests is after how many requests, less up to a tenth, a process is
+	// replaced. 0 means never.
+	MaxRequests int `json:"max_requests,omitempty"`
+
+	// MemoryLimit is over how much memory, in MB (2^20 bytes) of proportional
+	// set size, a process is replaced; at twice that it is stopped at once. 0
+	// means no limit.
+	MemoryLimit int `json:"memory_limit,omitempty"`
+
+	// MaxRequestTime is the longest wait for the first byte of a response, in
+	// seconds: then the request is answered 504 and the process replaced. 0
+	// means that only ReadTimeout counts, which does not replace it.
+	MaxRequestTime float64 `json:"max_request_time,omitempty"`
+
 	// FriendlyErrors shows spawn errors with their details to every client.
 	// Default: only if Environment is "development".
 	FriendlyErrors *bool `json:"friendly_error_pages,omitempty"`

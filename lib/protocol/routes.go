@@ -33,6 +33,10 @@ type Route struct {
 	ReadTimeout  float64 `json:"read_timeout_seconds"`
 	DrainTimeout float64 `json:"drain_timeout_seconds"`
 
+	// RequestTime is the longest wait for the first byte of a response; 0 means
+	// that only ReadTimeout counts. A process that exceeds it is stuck.
+	RequestTime float64 `json:"request_time_seconds,omitempty"`
+
 	// Paused is PausedHold or PausedPage while no process gets a request.
 	Paused string `json:"paused,omitempty"`
 
@@ -97,6 +101,9 @@ type ProcessReport struct {
 	// Errors counts those of them that ended with a 5xx status, or without an
 	// answer.
 	Errors uint64 `json:"errors,omitempty"`
+
+	// Stuck counts those of them that had no answer within RequestTime.
+	Stuck uint64 `json:"stuck,omitempty"`
 
 	// ConnectFailed says that the last connection attempt was refused: the
 	// process is probably gone.

@@ -50,6 +50,7 @@ type process struct {
 	inFlight int
 	counted  uint64 // sessions ended
 	errors   uint64 // of them, with a 5xx status or without an answer
+	stuck    uint64 // of them, without a byte in the request time
 	lastUsed int64  // in the clock's time, 0 if never
 	used     uint64
 	idle     []*upstream
@@ -154,11 +155,17 @@ func (a *app) refusal(retried bool) error {
 }
 
 // release ends a session on p. u is its connection if another session may use
-// it, else nil; failed says that the answer was an error or none.
-func (a *app) release(p *process, u *upstream, now int64, failed bool) {
+// it, else nil; v says how p did.
+func (a *app) release(p *process, u *upstream, now int64, v verdict) {
+	if v == stuck {
+		defer a.changed()
+	}
 	a.mu.Lock()
-	if failed {
+	if v != fine {
 		p.errors++
+	}
+	if v == stuck {
+		p.stuck++
 	}
 	p.inFlight--
 	p.counted++

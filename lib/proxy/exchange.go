@@ -45,7 +45,7 @@ type exchange struct {
 
 	continued bool // 100 was sent
 	garbled   bool // the request was not understood, or not whole
-	failed    bool // the process gave no answer
+	verdict   verdict
 	begun     bool // bytes of an answer came from the process
 	answered  bool // the answer to the client has begun
 	closing   bool // the connection ends after this answer
@@ -61,6 +61,15 @@ const (
 	waiting
 	responding
 	upgraded
+)
+
+// A verdict says how a process did.
+type verdict uint8
+
+const (
+	fine   verdict = iota
+	failed         // it answered with a 5xx status, or not at all
+	stuck          // it let the request time pass without a byte
 )
 
 var phases = [...]string{"queued", "connecting", "waiting", "responding", "upgraded"}
@@ -99,8 +108,8 @@ func (x *exchange) reset() {
 	x.mount, x.process, x.up = nil, nil, nil
 	x.target.Store(nil)
 	x.upload.reset()
-	x.body, x.continued, x.garbled, x.failed, x.begun, x.answered, x.closing = noBody, false, false, false, false, false, false
-	x.upgrade, x.halfClosed = false, false
+	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
+	x.upgrade, x.halfClosed, x.verdict = false, false, fine
 	x.phase.Store(queued)
 }
 
@@ -290,7 +299,13 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 		x.dropSession()
 		return true, false
 	}
-	x.failed = !errors.Is(err, errGone) && !errors.Is(err, errStopping)
+	switch {
+	case errors.Is(err, errGone), errors.Is(err, errStopping):
+	case errors.Is(err, errTimeout) && !x.begun && x.mount.requestTime > 0:
+		x.verdict = stuck
+	default:
+		x.verdict = failed
+	}
 	x.endSession(false)
 	if failed := x.upload.clientError(); failed != nil {
 		return false, x.refuse(failed)
@@ -327,7 +342,10 @@ func (x *exchange) endSession(reusable bool) {
 	}
 	p, up := x.process, x.up
 	x.process, x.up = nil, nil
-	x.mount.app.release(p, up, x.client.proxy.clock.now.Load(), x.failed || x.resp.Status >= 500)
+	if x.verdict == fine && x.resp.Status >= 500 {
+		x.verdict = failed
+	}
+	x.mount.app.release(p, up, x.client.proxy.clock.now.Load(), x.verdict)
 }
 
 // describe tells those who ask about x. The client's mutex is held.

@@ -53,6 +53,9 @@ const lookEvery = time.Second
 func (x *exchange) readUpstream(size int) (*buffer, int, error) {
 	up, clock := x.up, x.client.proxy.clock
 	limit := x.mount.readTimeout
+	if t := x.mount.requestTime; t > 0 && !x.begun {
+		limit = min(limit, t)
+	}
 	up.readWait = min(limit, lookEvery)
 	b, n, err := up.readLazily(size)
 	for since := clock.now.Load() - int64(up.readWait); err == errTimeout; {

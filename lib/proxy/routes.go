@@ -31,6 +31,7 @@ type mount struct {
 	route *protocol.Route
 
 	readTimeout, queueTime time.Duration
+	requestTime            time.Duration // 0 for none
 }
 
 // What a table that leaves a time out means.
@@ -52,7 +53,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 	for i := range t.Apps {
 		r := &t.Apps[i]
 		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
-			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: orElse(r.QueueTime, defaultQueueTime)}
+			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: orElse(r.QueueTime, defaultQueueTime), requestTime: seconds(r.RequestTime)}
 		x.mounts = append(x.mounts, m)
 		if len(r.ServerNames) == 0 {
 			x.any.add(m)

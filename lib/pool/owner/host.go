@@ -20,13 +20,16 @@ const (
 	// usageEvery is how often the memory of the processes is asked for: the
 	// kernel walks all their pages for it.
 	usageEvery = 30 * time.Second
+
+	// limitEvery takes its place where there is a memory limit.
+	limitEvery = 4 * time.Second
 )
 
 // measure tells the pool how the machine is doing.
 func (o *Owner) measure(ctx context.Context) {
 	for last := (time.Time{}); ctx.Err() == nil; rest(ctx, hostEvery) {
 		h := pool.Host{MemoryFree: memoryFree()}
-		if time.Since(last) >= usageEvery {
+		if time.Since(last) >= o.usagePause(ctx) {
 			h.Processes = o.usage(ctx)
 			if len(h.Processes) > 0 {
 				last = time.Now()
@@ -34,6 +37,17 @@ func (o *Owner) measure(ctx context.Context) {
 		}
 		o.tell(ctx, func(time.Time) { o.pool.Measured(h) })
 	}
+}
+
+func (o *Owner) usagePause(ctx context.Context) time.Duration {
+	pause := usageEvery
+	// An error is the end of the pool, after which nothing is measured.
+	_ = o.ask(ctx, func(time.Time) {
+		if o.pool.LimitsMemory() {
+			pause = limitEvery
+		}
+	})
+	return pause
 }
 
 // usage is the memory of each process, nil if the spawner does not tell.
