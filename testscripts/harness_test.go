@@ -114,6 +114,12 @@ func setup(env *testscript.Env) error {
 	}
 	w := &world{state: filepath.Join(state, "s"), work: env.WorkDir, daemons: map[string]*daemon{}, loads: map[string]*load{}}
 	env.Values[worldKey{}] = w
+	// Apps that run as other users get to their files and to our programs.
+	for _, dir := range []string{bin, state, filepath.Dir(env.WorkDir)} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return err
+		}
+	}
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	env.Setenv("PASSENGER_STATE_DIR", w.state)
 	env.Setenv("APPS", apps)

@@ -1,15 +1,26 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 
 	"passenger/lib/account"
 	"passenger/lib/app"
+	"passenger/lib/cgroup"
 	"passenger/lib/cli"
 	"passenger/lib/proc"
+)
+
+// Exit statuses of exec when there is no command to have one, as env(1) has
+// them.
+const (
+	notExecutable = 126
+	notFound      = 127
 )
 
 type execChange struct {
@@ -17,9 +28,10 @@ type execChange struct {
 	Group    string   `name:"group" placeholder:"NAME" help:"Run with this primary group. Default: the user's."`
 	Umask    string   `name:"umask" placeholder:"OCTAL" help:"Set the file mode creation mask."`
 	Limit    []string `name:"limit" sep:"none" placeholder:"NAME=VALUE" help:"Set a resource limit, such as nofile=1024 or core=unlimited. May be repeated."`
-	Nice     int      `name:"nice" placeholder:"N" help:"Add to the nice value."`
+	Nice     int      `name:"nice" placeholder:"N" help:"Add to the nice value, -20 to 19."`
 	OOMScore *int     `name:"oom-score-adj" placeholder:"N" help:"Set the OOM score adjustment, -1000 to 1000."`
 	NoPrivs  bool     `name:"no-new-privs" help:"Let no program that is run later give privileges (PR_SET_NO_NEW_PRIVS)."`
+	Cgroup   string   `name:"cgroup" placeholder:"DIR" help:"Move into this cgroup (v2), before the user changes."`
 	Chdir    string   `name:"chdir" placeholder:"DIR" help:"Change to this directory, as the user."`
 	ClearEnv bool     `name:"clear-env" help:"Start from an empty environment."`
 	EnvFile  []string `name:"env-file" sep:"none" placeholder:"FILE" help:"Add the NAME=VALUE lines of a file to the environment. May be repeated."`
@@ -34,7 +46,7 @@ func (e *execChange) Run() error {
 		args = args[1:]
 	}
 	if len(args) == 0 {
-		return fmt.Errorf("no command to become")
+		return wrong(errors.New("there is no command to become"))
 	}
 	change, err := e.change()
 	if err != nil {
@@ -44,21 +56,53 @@ func (e *execChange) Run() error {
 	if err != nil {
 		return err
 	}
+	if e.Cgroup != "" {
+		if err := cgroup.Enter(e.Cgroup); err != nil {
+			return fmt.Errorf("--cgroup: %w", err)
+		}
+	}
 	if err := change.Apply(); err != nil {
-		if change.Switch != nil && os.Geteuid() != 0 {
+		return explained(fmt.Errorf("cannot run %q: %w", args[0], err), change)
+	}
+	err = fmt.Errorf("cannot run: %w", proc.Exec(args, env))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
+		return &cli.Error{Err: err, Status: notFound}
+	}
+	return &cli.Error{Err: err, Status: notExecutable}
+}
+
+// wrong is an error of who wrote the command line.
+func wrong(err error) error {
+	return &cli.Error{Err: err, Status: cli.Usage, Hint: "see passenger-spawn(1)"}
+}
+
+// explained adds what to do if the system refused the change.
+func explained(err error, change proc.Change) error {
+	var blocked *proc.BlockedError
+	switch {
+	case errors.As(err, &blocked):
+		return cli.Hint(err, "let the user in: chmod o+x %s, or give the directory to one of its groups", blocked.Directory)
+	case os.Geteuid() != 0 && errors.Is(err, fs.ErrPermission):
+		if change.Switch != nil {
 			return cli.Hint(err, "--user and --group need root")
 		}
-		return err
+		return cli.Hint(err, "raising a hard limit, the priority or the OOM protection needs root")
 	}
-	return proc.Exec(args, env)
+	return err
 }
 
 func (e *execChange) change() (proc.Change, error) {
 	c := proc.Change{Dir: e.Chdir, Nice: e.Nice, OOMScoreAdj: e.OOMScore, NoNewPrivileges: e.NoPrivs}
+	if e.Nice < -20 || e.Nice > 19 {
+		return c, wrong(fmt.Errorf("--nice is %d; it must be -20 to 19", e.Nice))
+	}
+	if e.OOMScore != nil && (*e.OOMScore < -1000 || *e.OOMScore > 1000) {
+		return c, wrong(fmt.Errorf("--oom-score-adj is %d; it must be -1000 to 1000", *e.OOMScore))
+	}
 	if e.Umask != "" {
 		mask, err := strconv.ParseUint(e.Umask, 8, 9)
 		if err != nil {
-			return c, fmt.Errorf("--umask %q is not an octal number of 0 to 0777", e.Umask)
+			return c, wrong(fmt.Errorf("--umask %q is not an octal number of 0 to 0777", e.Umask))
 		}
 		m := int(mask)
 		c.Umask = &m
@@ -66,7 +110,7 @@ func (e *execChange) change() (proc.Change, error) {
 	for _, s := range e.Limit {
 		l, err := proc.ParseLimit(s)
 		if err != nil {
-			return c, fmt.Errorf("--limit: %w", err)
+			return c, wrong(fmt.Errorf("--limit: %w", err))
 		}
 		c.Limits = append(c.Limits, l)
 	}
@@ -116,7 +160,7 @@ func (e *execChange) environment() ([]string, error) {
 	}
 	for _, kv := range e.Env {
 		if name, _, ok := strings.Cut(kv, "="); !ok || name == "" {
-			return nil, fmt.Errorf("--env %q has not the form NAME=VALUE", kv)
+			return nil, wrong(fmt.Errorf("--env %q has not the form NAME=VALUE", kv))
 		}
 		env = append(env, kv)
 	}

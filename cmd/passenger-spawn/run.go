@@ -43,7 +43,10 @@ func (a appArgs) config() (protocol.AppConfig, error) {
 	return c, app.Validate(c)
 }
 
-type run struct{ appArgs }
+type run struct {
+	appArgs
+	cgroupArgs
+}
 
 func (r *run) Run(ctx context.Context, c *command) error {
 	config, err := r.config()
@@ -63,6 +66,9 @@ func (r *run) Run(ctx context.Context, c *command) error {
 		return fmt.Errorf("cannot spawn: %w", err)
 	}
 	defer spawner.Close()
+	if err := r.use(spawner); err != nil {
+		return fmt.Errorf("cannot spawn: %w", err)
+	}
 	killOnSecondSignal(ctx, spawner)
 	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

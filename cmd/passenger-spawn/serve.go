@@ -15,6 +15,7 @@ import (
 )
 
 type serve struct {
+	cgroupArgs
 	StopOnExit bool `name:"stop-on-exit" help:"On SIGTERM and SIGINT, stop the application processes too. Without it they run on and the next spawner adopts them."`
 }
 
@@ -29,6 +30,9 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	}
 	spawner, err := spawn.New(st.dir, os.Stderr)
 	if err != nil {
+		return fmt.Errorf("cannot start: %w", err)
+	}
+	if err := s.use(spawner); err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
 	if s.StopOnExit {

@@ -7,12 +7,15 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"os/user"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"passenger/lib/spelling"
 )
 
 // lookupTimeout is how long the user database may take for one answer.
@@ -53,6 +56,9 @@ type system struct{}
 
 func (system) User(s string) (User, error) {
 	u, err := bounded("user "+strconv.Quote(s), func() (*user.User, error) { return byNameOrID(s, user.Lookup, user.LookupId) })
+	if errors.Is(err, ErrUnknown) {
+		return User{}, fmt.Errorf("%w%s", err, spelling.DidYouMean(s, names("/etc/passwd")))
+	}
 	if err != nil {
 		return User{}, err
 	}
@@ -66,6 +72,9 @@ func (system) User(s string) (User, error) {
 
 func (system) Group(s string) (Group, error) {
 	g, err := bounded("group "+strconv.Quote(s), func() (*user.Group, error) { return byNameOrID(s, user.LookupGroup, user.LookupGroupId) })
+	if errors.Is(err, ErrUnknown) {
+		return Group{}, fmt.Errorf("%w%s", err, spelling.DidYouMean(s, names("/etc/group")))
+	}
 	if err != nil {
 		return Group{}, err
 	}
@@ -159,17 +168,36 @@ const defaultShell = "/bin/sh"
 
 // shellOf reads the login shell from passwd(5), which os/user leaves out.
 func shellOf(name string) string {
-	f, err := os.Open("/etc/passwd")
-	if err != nil {
-		return defaultShell
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		fields := strings.Split(lines.Text(), ":")
+	for fields := range entries("/etc/passwd") {
 		if len(fields) >= 7 && fields[0] == name && fields[6] != "" {
 			return fields[6]
 		}
 	}
 	return defaultShell
+}
+
+// names are those that a file of passwd(5) or group(5) knows.
+func names(path string) (known []string) {
+	for fields := range entries(path) {
+		known = append(known, fields[0])
+	}
+	return known
+}
+
+// entries are the lines of such a file, each split into its fields. Of one that
+// cannot be read there are none.
+func entries(path string) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		f, err := os.Open(path)
+		if err != nil {
+			return
+		}
+		defer f.Close()
+		lines := bufio.NewScanner(f)
+		for lines.Scan() {
+			if !yield(strings.Split(lines.Text(), ":")) {
+				return
+			}
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -132,6 +133,39 @@ func removeAll(path string) error {
 	}
 	if err = unix.Rmdir(path); err != nil {
 		return fmt.Errorf("remove cgroup %s: %w", path, err)
+	}
+	return nil
+}
+
+// MemoryMax is the group's limit in bytes, 0 if it has none.
+func (g *Group) MemoryMax() int64 {
+	b, err := os.ReadFile(filepath.Join(g.path, "memory.max"))
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil {
+		return 0 // "max"
+	}
+	return n
+}
+
+// Enter moves this process into the cgroup at path.
+func Enter(path string) error {
+	if err := check(path); err != nil {
+		return err
+	}
+	return write(filepath.Join(path, "cgroup.procs"), "0")
+}
+
+// check says why path is no cgroup of version 2.
+func check(path string) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return fmt.Errorf("cgroup %s: %w", path, err)
+	}
+	if st.Type != unix.CGROUP2_SUPER_MAGIC {
+		return fmt.Errorf("cgroup %s: is not of cgroup version 2", path)
 	}
 	return nil
 }

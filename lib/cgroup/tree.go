@@ -66,12 +66,8 @@ func Delegated() (*Tree, error) {
 // Open returns the tree at path, a directory of the cgroup file system. What
 // controllers it has are enabled; [Tree.Make] tells which are missing.
 func Open(path string) (*Tree, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(path, &st); err != nil {
-		return nil, fmt.Errorf("cgroup %s: %w", path, err)
-	}
-	if st.Type != unix.CGROUP2_SUPER_MAGIC {
-		return nil, fmt.Errorf("cgroup %s: is not of cgroup version 2", path)
+	if err := check(path); err != nil {
+		return nil, err
 	}
 	if err := unix.Access(path, unix.W_OK); err != nil {
 		return nil, fmt.Errorf("cgroup %s: may not be divided: %w", path, err)

@@ -112,6 +112,10 @@ type Exit struct {
 	// ByUs says that we asked the process to go.
 	ByUs bool `json:"by_us,omitempty"`
 
+	// OutOfMemory says that the kernel killed it for want of memory, by the
+	// count of its cgroup.
+	OutOfMemory bool `json:"out_of_memory,omitempty"`
+
 	// Unknown says that nobody could read the status (an adopted process).
 	Unknown bool `json:"unknown,omitempty"`
 }

@@ -129,6 +129,8 @@ func (s symptoms) exited() diagnosis {
 		return diagnosis{protocol.CategoryExit, "it was gone before it was ready", ""}
 	}
 	switch {
+	case s.exit.OutOfMemory:
+		return diagnosis{protocol.CategoryKilled, s.exit.Cause, "raise memory_max, or have the app load less; " + s.last()}
 	case s.exit.Signal == "SIGKILL" && !s.exit.ByUs:
 		return diagnosis{protocol.CategoryKilled, "killed by SIGKILL before it was ready",
 			"perhaps the kernel was out of memory (see its log), or somebody killed it"}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/cgroup"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
@@ -27,9 +28,10 @@ type process struct {
 
 	mu      sync.Mutex // guards the fields below
 	record  protocol.Process
-	stopped bool   // we asked it to go
-	killed  string // why we killed it, empty if we did not
-	left    int    // how many processes of its group outlived it
+	cgroup  *cgroup.Group // nil if it has none of its own
+	stopped bool          // we asked it to go
+	killed  string        // why we killed it, empty if we did not
+	left    int           // how many processes of its group outlived it
 }
 
 // snapshot returns the record as it is now.
@@ -78,6 +80,7 @@ func (p *process) wait() {
 		slog.Error("process not reaped", "err", err)
 	}
 	p.handle.Close()
+	outOfMemory := p.leaveCgroup()
 	if p.out != nil {
 		p.out.finish()
 	}
@@ -90,6 +93,9 @@ func (p *process) wait() {
 	case p.stopped:
 		exit.ByUs = true
 		exit.Cause = "stopped by us: " + exit.Cause
+	case outOfMemory != "" && (exit.Signal == "SIGKILL" || exit.Unknown):
+		exit.OutOfMemory = true
+		exit.Cause = outOfMemory
 	}
 	p.left = left
 	was := p.record.State
@@ -108,8 +114,8 @@ func (p *process) noun() string {
 	return "process"
 }
 
-// killGroup ends what the process left behind in its group, and says how many
-// processes that were. The leader has ended. While a leader of ours is not
+// killGroup ends what the process left behind in its group and in its cgroup,
+// and says how many processes that were. The leader has ended. While a leader of ours is not
 // reaped, the group's number is its own. That of an adopted one may belong to
 // a stranger once the group is empty.
 func (p *process) killGroup() (left int) {
@@ -118,13 +124,12 @@ func (p *process) killGroup() (left int) {
 		return 0
 	}
 	left = len(proc.Group(id.PID))
-	if left == 0 {
-		return 0
+	if left > 0 {
+		if err := p.handle.SignalGroup(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
+			slog.Error("process group not killed", "pid", id.PID, "err", err)
+		}
 	}
-	if err := p.handle.SignalGroup(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
-		slog.Error("process group not killed", "pid", id.PID, "err", err)
-	}
-	return left
+	return max(left, p.killCgroup())
 }
 
 // stop asks the process to go and kills its group if it has not within the

@@ -32,6 +32,7 @@ type Spawner struct {
 	dir       statedir.Dir
 	switching *Switching // nil if all apps run as our own user
 	adapters  adapter.Set
+	cgroups   cgroups
 	feed      control.Feed[protocol.ProcessList]
 
 	forkTimeout time.Duration

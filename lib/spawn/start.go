@@ -220,13 +220,15 @@ func (a *attempt) listen() (*os.File, error) {
 // testOnlyForked is called while the process has no record yet.
 var testOnlyForked func(pid int)
 
-// begin reads the output of the process at its gate and writes its record.
+// begin puts the process at its gate into its cgroup, reads its output and
+// writes its record.
 func (a *attempt) begin(handle *proc.Handle) error {
 	id := handle.Identity()
 	if testOnlyForked != nil {
 		testOnlyForked(id.PID)
 	}
 	a.p.handle = handle
+	a.place(id.PID)
 	var err error
 	a.p.out, err = readOutput(a.p.dir.Output(), fmt.Sprintf("[%s %d] ", a.req.App, id.PID), a.Output)
 	a.p.change(func(r *protocol.Process) {
