@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 
+	"passenger/lib/account"
 	"passenger/lib/cli"
 	"passenger/lib/control"
 	"passenger/lib/pool"
@@ -20,10 +21,11 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
-	"passenger/lib/unixsock"
 )
 
 type serveCommand struct {
+	cli.ControlSocket
+
 	AppDirs     []string `arg:"" optional:"" name:"appdir" help:"Directories of apps to run."`
 	AppsDir     string   `placeholder:"DIR" help:"Also run the apps that the *.json files in this directory describe; SIGHUP reads them again."`
 	MaxPoolSize int      `default:"6" placeholder:"N" help:"Run at most N processes in all (${default})."`
@@ -48,13 +50,13 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if err != nil {
 		return refused(err)
 	}
-	sock, err := unixsock.Listen(dir.Socket(statedir.Pool), 0o600)
+	sock, group, err := c.ControlSocket.Listen(dir, statedir.Pool)
 	if err != nil {
-		return fmt.Errorf("cannot start: %w", err)
+		return err
 	}
 	debug.SetGCPercent(gcPercent)
 	slog.Info("pool started", "state_dir", dir.Path(), "max_pool_size", c.MaxPoolSize)
-	if err := serve(ctx, o, sock); err != nil {
+	if err := serve(ctx, o, sock, group); err != nil {
 		return err
 	}
 	slog.Info("pool stopped; processes run on", "cause", context.Cause(ctx))
@@ -65,7 +67,7 @@ func (c *serveCommand) owner(dir statedir.Dir) (*owner.Owner, error) {
 	spawner := control.NewClient(dir.Socket(statedir.Spawn), program, cli.Release)
 	files := owner.Files{Routes: dir.Routes(), Added: dir.Apps(), Fixed: c.AppsDir, Named: c.AppDirs, Settings: c.Set}
 	limits := pool.Limits{Processes: c.MaxPoolSize, Starting: max(2, runtime.NumCPU())}
-	return owner.New(owner.Remote{Client: spawner}, files, limits)
+	return owner.New(owner.NewRemote(spawner), files, limits)
 }
 
 func refused(err error) error {
@@ -77,10 +79,10 @@ func refused(err error) error {
 }
 
 // serve runs the pool and its control socket until ctx ends.
-func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener) error {
+func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *account.Group) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	server := &control.Server{Program: program, Release: cli.Release}
+	server := &control.Server{Program: program, Release: cli.Release, Group: group}
 	o.Register(server)
 	var wg sync.WaitGroup
 	defer wg.Wait()

@@ -13,12 +13,12 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/account"
 	"passenger/lib/cli"
 	"passenger/lib/control"
 	"passenger/lib/proc"
 	"passenger/lib/proxy"
 	"passenger/lib/statedir"
-	"passenger/lib/unixsock"
 )
 
 const program = "passenger-proxy"
@@ -27,6 +27,8 @@ const program = "passenger-proxy"
 const settleAfter = 3 * time.Second
 
 type serveCommand struct {
+	cli.ControlSocket
+
 	Listen        []string      `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N. May be repeated. Default: the sockets that systemd passed, else :3000."`
 	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated. Clients on unix sockets are always believed."`
 	HeaderTimeout time.Duration `default:"30s" help:"Time for a client to send a request's header (${default})."`
@@ -55,12 +57,12 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if err := p.LoadRoutes(dir.Routes()); err != nil {
 		slog.Warn("could not read the last route table; waiting for the pool", "err", err)
 	}
-	sock, err := unixsock.Listen(dir.Socket(statedir.Proxy), 0o600)
+	sock, group, err := c.ControlSocket.Listen(dir, statedir.Proxy)
 	if err != nil {
-		return fmt.Errorf("cannot start: %w", err)
+		return err
 	}
 	slog.Info("proxy started", "listen", strings.Join(c.Listen, " "), "state_dir", dir.Path())
-	c.serve(ctx, p, listeners, sock, dir)
+	c.serve(ctx, p, listeners, sock, group, dir)
 	slog.Info("proxy stopped")
 	return os.Remove(dir.Socket(statedir.Proxy))
 }
@@ -76,7 +78,7 @@ func shareProcessors() {
 }
 
 // serve runs the parts until ctx ends or the control socket is told to drain.
-func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []net.Listener, sock *net.UnixListener, dir statedir.Dir) {
+func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []net.Listener, sock *net.UnixListener, group *account.Group, dir statedir.Dir) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	// The rest outlives the drain: who asks sees how it goes, and the pool's
@@ -86,7 +88,7 @@ func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []ne
 	defer wg.Wait()
 	defer stopRest()
 
-	server := &control.Server{Program: program, Release: cli.Release, Listen: func() []string { return c.Listen }}
+	server := &control.Server{Program: program, Release: cli.Release, Group: group, Listen: func() []string { return c.Listen }}
 	p.Register(server, stop)
 	pool := control.NewClient(dir.Socket(statedir.Pool), program, cli.Release)
 	id := fmt.Sprintf("%d-%x", os.Getpid(), time.Now().UnixNano())

@@ -61,7 +61,7 @@ func (r *run) Run(ctx context.Context, c *command) error {
 	if err := proc.BecomeSubreaper(); err != nil {
 		return fmt.Errorf("cannot spawn: %w", err)
 	}
-	spawner, err := spawn.New(dir, os.Stderr)
+	spawner, err := spawn.New(dir, spawn.Options{Output: os.Stderr})
 	if err != nil {
 		return fmt.Errorf("cannot spawn: %w", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 
+	"passenger/lib/account"
+	"passenger/lib/app"
 	"passenger/lib/cli"
 	"passenger/lib/control"
 	"passenger/lib/proc"
@@ -16,11 +18,24 @@ import (
 
 type serve struct {
 	cgroupArgs
-	StopOnExit bool `name:"stop-on-exit" help:"On SIGTERM and SIGINT, stop the application processes too. Without it they run on and the next spawner adopts them."`
+	cli.ControlSocket
+	UserSwitching bool   `help:"Run each app as the owner of its startup file, or as its settings say. Needs root and --apps-dir."`
+	AppsDir       string `placeholder:"DIR" help:"With --user-switching: where the settings of the apps are, NAME.json, which only root may write."`
+	DefaultUser   string `default:"nobody" placeholder:"NAME" help:"With --user-switching: the user of apps whose startup file is root's (${default})."`
+	DefaultGroup  string `placeholder:"NAME" help:"With --user-switching: the group of those apps. Default: the default user's."`
+	StopOnExit    bool   `name:"stop-on-exit" help:"On SIGTERM and SIGINT, stop the application processes too. Without it they run on and the next spawner adopts them."`
 }
 
 func (s *serve) Run(ctx context.Context, c *command) error {
-	st, err := takeStation(c)
+	switching, err := s.switching()
+	if err != nil {
+		return err
+	}
+	group, err := s.Group()
+	if err != nil {
+		return err
+	}
+	st, err := takeStation(c, group)
 	if err != nil {
 		return err
 	}
@@ -28,7 +43,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	if err := proc.BecomeSubreaper(); err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
-	spawner, err := spawn.New(st.dir, os.Stderr)
+	spawner, err := spawn.New(st.dir, spawn.Options{Output: os.Stderr, Switching: switching, Group: group})
 	if err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
@@ -38,7 +53,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	if s.StopOnExit {
 		killOnSecondSignal(ctx, spawner)
 	}
-	server := &control.Server{Program: "passenger-spawn", Release: cli.Release}
+	server := &control.Server{Program: "passenger-spawn", Release: cli.Release, Group: group, SwitchesUsers: switching != nil}
 	spawner.Register(ctx, server)
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", st.dir.Path(), "version", cli.Release)
 	for {
@@ -56,6 +71,27 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	}
 	slog.Info("spawner stopped", "reason", context.Cause(ctx))
 	return err
+}
+
+// switching returns the rules by which users are switched, nil if they are not.
+func (s *serve) switching() (*spawn.Switching, error) {
+	if !s.UserSwitching {
+		if s.AppsDir != "" {
+			return nil, &cli.Error{Err: errors.New("--apps-dir goes with --user-switching; without it the pool knows the apps"), Status: cli.Usage}
+		}
+		return nil, nil
+	}
+	if os.Geteuid() != 0 {
+		return nil, cli.Hint(errors.New("cannot start: --user-switching needs root"), "run it as root, or leave the flag out to run every app as your own user")
+	}
+	if s.AppsDir == "" {
+		return nil, &cli.Error{Err: errors.New("--user-switching needs --apps-dir"), Status: cli.Usage, Hint: "apps run as other users only by settings that root alone can write"}
+	}
+	sw := &spawn.Switching{AppsDir: s.AppsDir, RunAs: app.RunAs{DefaultUser: s.DefaultUser, DefaultGroup: s.DefaultGroup, Accounts: account.System}}
+	if err := sw.Check(); err != nil {
+		return nil, fmt.Errorf("cannot start: %w", err)
+	}
+	return sw, nil
 }
 
 // serveUntil answers calls until ctx ends, or returns errUpgrade when the

@@ -14,10 +14,11 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/account"
+	"passenger/lib/cli"
 	"passenger/lib/proc"
 	"passenger/lib/spawn"
 	"passenger/lib/statedir"
-	"passenger/lib/unixsock"
 )
 
 // Names of what a spawner hands to its successor.
@@ -48,7 +49,7 @@ type station struct {
 
 // takeStation takes what a predecessor handed on, else the lock and a new
 // control socket.
-func takeStation(c *command) (st *station, err error) {
+func takeStation(c *command, group *account.Group) (st *station, err error) {
 	inherited := proc.Inherited()
 	st = &station{}
 	if lock, socket := inherited[inheritedLock], inherited[inheritedSocket]; lock != nil && socket != nil {
@@ -56,10 +57,15 @@ func takeStation(c *command) (st *station, err error) {
 		st.dir, err = statedir.Open(c.StatePath())
 		return st, err
 	}
+	if group != nil && os.Geteuid() == 0 {
+		if _, err := statedir.Share(c.StatePath(), group.GID); err != nil {
+			return nil, fmt.Errorf("cannot start: %w", err)
+		}
+	}
 	if st.dir, st.lock, err = c.TakeStateDir(statedir.Spawn); err != nil {
 		return nil, err
 	}
-	l, err := unixsock.Listen(st.dir.Socket(statedir.Spawn), 0o600)
+	l, err := cli.ListenControl(st.dir, statedir.Spawn, group)
 	if err != nil {
 		return nil, errors.Join(err, st.lock.Unlock())
 	}

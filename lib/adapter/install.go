@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 //go:embed ruby/*.rb python/*.py python/passenger_adapter/*.py node/*.cjs
@@ -84,15 +85,25 @@ func contents() ([]file, string, error) {
 
 // makeDir makes path, whose parent exists, if it is missing; with mode 0755
 // whatever the umask.
+// makeDir makes a directory, or finds one that is ours: what somebody else made
+// in a directory that others share, they could fill with programs of theirs.
 func makeDir(path string) error {
 	err := os.Mkdir(path, 0o755)
-	if os.IsExist(err) {
-		return nil
+	if err == nil {
+		return os.Chmod(path, 0o755)
 	}
+	if !os.IsExist(err) {
+		return err
+	}
+	fi, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}
-	return os.Chmod(path, 0o755)
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !fi.IsDir() || !ok || int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s is not a directory of ours; remove it", path)
+	}
+	return nil
 }
 
 // makeDirs makes path and what is missing above it, down from base, which

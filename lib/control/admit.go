@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
+	"passenger/lib/account"
 	"passenger/lib/protocol"
 	"passenger/lib/unixsock"
 )
@@ -25,7 +27,8 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// guard lets in root and the daemon's own user, and no browser.
+// guard lets in root, the daemon's own user and its control group, and no
+// browser.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(protocol.HeaderProtocol, strconv.Itoa(protocol.Version))
@@ -63,12 +66,16 @@ func (s *Server) admit(r *http.Request) error {
 		return &protocol.Error{Code: protocol.CodeNotAllowed, Message: "a control socket does not talk to browsers"}
 	}
 	peer, ok := r.Context().Value(peerKey{}).(unixsock.Peer)
-	if !ok || (peer.UID != 0 && peer.UID != os.Geteuid()) {
-		return &protocol.Error{
+	if !ok || !s.admits(peer) {
+		e := &protocol.Error{
 			Code:    protocol.CodeNotAllowed,
-			Message: fmt.Sprintf("user %d may not talk to this daemon", peer.UID),
-			Hint:    fmt.Sprintf("run it as root or as user %d", os.Geteuid()),
+			Message: fmt.Sprintf("user %s may not talk to this daemon", account.NameOf(peer.UID)),
+			Hint:    fmt.Sprintf("run it as root or as user %s", account.NameOf(os.Geteuid())),
 		}
+		if s.Group != nil {
+			e.Hint += fmt.Sprintf(", or as a member of group %s", s.Group.Name)
+		}
+		return e
 	}
 	if v := r.Header.Get(protocol.HeaderProtocol); v != "" {
 		if n, err := strconv.Atoi(v); err != nil || n > protocol.Version {
@@ -80,4 +87,11 @@ func (s *Server) admit(r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+func (s *Server) admits(peer unixsock.Peer) bool {
+	if peer.UID == 0 || peer.UID == os.Geteuid() {
+		return true
+	}
+	return s.Group != nil && (peer.GID == s.Group.GID || slices.Contains(peer.Groups, s.Group.GID))
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"passenger/lib/account"
 	"passenger/lib/protocol"
 )
 
@@ -31,6 +32,12 @@ type Server struct {
 
 	// Release is its version.
 	Release string
+
+	// Group may call besides root and the daemon's own user, nil for none.
+	Group *account.Group
+
+	// SwitchesUsers fills Info's field of that name.
+	SwitchesUsers bool
 
 	// Listen fills Info's field of that name; nil for none.
 	Listen func() []string
@@ -107,7 +114,7 @@ func (s *Server) init() {
 func (s *Server) info() protocol.Info {
 	info := protocol.Info{
 		Program: s.Program, Version: s.Release, Protocol: protocol.Version,
-		PID: os.Getpid(), StartedAt: s.started, Uptime: time.Since(s.started).Seconds(),
+		PID: os.Getpid(), StartedAt: s.started, Uptime: time.Since(s.started).Seconds(), SwitchesUsers: s.SwitchesUsers,
 	}
 	if s.Listen != nil {
 		info.Listen = s.Listen()

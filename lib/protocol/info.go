@@ -11,6 +11,10 @@ type Info struct {
 	StartedAt time.Time `json:"started_at"`
 	Uptime    float64   `json:"uptime_seconds"`
 
+	// SwitchesUsers says that a spawner runs apps as other users, by settings
+	// that it reads itself: requests to it bring none.
+	SwitchesUsers bool `json:"switches_users,omitempty"`
+
 	// Listen is where a proxy accepts clients, empty for the others.
 	Listen []string `json:"listen,omitempty"`
 }

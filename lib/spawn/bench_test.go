@@ -15,7 +15,7 @@ func BenchmarkSpawn(b *testing.B) {
 	was := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	b.Cleanup(func() { slog.SetDefault(was) })
-	s, err := New(shortDir(b), io.Discard)
+	s, err := New(shortDir(b), Options{Output: io.Discard})
 	if err != nil {
 		b.Fatal(err)
 	}

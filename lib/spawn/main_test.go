@@ -247,7 +247,7 @@ func beSpawner(dir, role string) {
 		}
 		role = "ready"
 	}
-	s, err := New(d, os.Stderr)
+	s, err := New(d, Options{Output: os.Stderr})
 	if err != nil {
 		panic(err)
 	}
@@ -331,7 +331,7 @@ func shortDir(t testing.TB) statedir.Dir {
 func newSpawner(t *testing.T, dir statedir.Dir) (*Spawner, lines) {
 	t.Helper()
 	out := lines{make(chan string, 4096)}
-	s, err := New(dir, out)
+	s, err := New(dir, Options{Output: out})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,10 +42,17 @@ type output struct {
 	tail []string
 }
 
-// makeOutput makes the FIFO.
-func makeOutput(path string) error {
+// makeOutput makes the FIFO. It belongs to the user that the process will run
+// as, who so can open /dev/stdout again.
+func makeOutput(path string, uid int) error {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		return fmt.Errorf("make output FIFO %s: %w", path, err)
+	}
+	if uid == os.Geteuid() {
+		return nil
+	}
+	if err := os.Lchown(path, uid, -1); err != nil { // the directory is ours alone to change
+		return fmt.Errorf("make output FIFO: %w", err)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (w *writes) Write(b []byte) (int, error) {
 func through(t *testing.T, text string) (*writes, *output) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "output")
-	if err := makeOutput(path); err != nil {
+	if err := makeOutput(path, os.Geteuid()); err != nil {
 		t.Fatal(err)
 	}
 	w := &writes{}

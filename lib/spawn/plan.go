@@ -42,7 +42,7 @@ func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (string, er
 	}
 	logical := c.AppRoot
 	c.AppRoot = root // a symlink that changes meanwhile changes nothing for this process
-	found, err := app.Detect(c, s.switching != nil)
+	found, err := app.Detect(c, s.Switching != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (string, er
 	if c.MaxConcurrency != nil {
 		p.concurrency = *c.MaxConcurrency
 	}
-	if err := p.confine(s.switching, found.StartupFile); err != nil {
+	if err := p.confine(s.Switching, found.StartupFile); err != nil {
 		return nil, err
 	}
 	p.shown = redactCommand(p.args)

@@ -147,7 +147,7 @@ func (s *Spawner) registerPreloader(b *attempt, control *net.UnixConn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	dir := s.dir.Preloader(b.req.ID)
-	if err := makeDirectory(dir); err != nil {
+	if err := s.makeDirectory(dir); err != nil {
 		return err
 	}
 	b.p = &process{dir: dir, exited: make(chan struct{}), preloads: true, record: b.newRecord()}

@@ -241,7 +241,7 @@ func TestGenerationIsPinnedToItsRelease(t *testing.T) {
 			t.Errorf("step %d: got app root %q, %v, want %q", i, r.AppRoot, err, step.want)
 		}
 	}
-	adopter, err := New(s.dir, os.Stderr)
+	adopter, err := New(s.dir, Options{Output: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestPreloadersOfADeadSpawnerGo(t *testing.T) {
 	if err := h.Signal(unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(s.dir, os.Stderr); err != nil {
+	if _, err := New(s.dir, Options{Output: os.Stderr}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the preloader's end", func() bool { return !id.Alive() })

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/account"
 	"passenger/lib/adapter"
 	"passenger/lib/app"
 	"passenger/lib/control"
@@ -24,16 +25,29 @@ import (
 // keepExited is how long the list shows a process that is gone.
 const keepExited = 2 * time.Minute
 
-// A Spawner starts application processes and knows what becomes of them.
-type Spawner struct {
-	// Output receives what the processes write, one whole line a Write.
+// Options are what a spawner may be told. The zero value runs every app as our
+// own user.
+type Options struct {
+	// Output receives what the processes write, whole lines a Write. Nil drops
+	// it.
 	Output io.Writer
 
-	dir       statedir.Dir
-	switching *Switching // nil if all apps run as our own user
-	adapters  adapter.Set
-	cgroups   cgroups
-	feed      control.Feed[protocol.ProcessList]
+	// Switching runs each app as a user of its own; nil does not.
+	Switching *Switching
+
+	// Group may connect to the processes' sockets, nil for none but root and
+	// us: the proxy's group.
+	Group *account.Group
+}
+
+// A Spawner starts application processes and knows what becomes of them.
+type Spawner struct {
+	Options
+
+	dir      statedir.Dir
+	adapters adapter.Set
+	cgroups  cgroups
+	feed     control.Feed[protocol.ProcessList]
 
 	forkTimeout time.Duration
 
@@ -50,12 +64,16 @@ type Spawner struct {
 // directory's lock, and is a child subreaper, so that forked processes fall to
 // it. It adopts the processes that run there, and clears away
 // what dead ones left.
-func New(dir statedir.Dir, output io.Writer) (*Spawner, error) {
+func New(dir statedir.Dir, o Options) (*Spawner, error) {
 	adapters, err := adapter.Install(dir.Path())
 	if err != nil {
 		return nil, err
 	}
-	s := &Spawner{Output: &serialWriter{w: output}, dir: dir, adapters: adapters, forkTimeout: forkTimeout, children: map[int]bool{}}
+	if o.Output == nil {
+		o.Output = io.Discard
+	}
+	o.Output = &serialWriter{w: o.Output}
+	s := &Spawner{Options: o, dir: dir, adapters: adapters, forkTimeout: forkTimeout, children: map[int]bool{}}
 	if err := s.clearPreloaders(); err != nil {
 		return nil, err
 	}
@@ -110,7 +128,7 @@ func (s *Spawner) checkRequest(req *protocol.SpawnRequest) error {
 	if req.App == "" || req.Generation < 0 {
 		return &protocol.Error{Code: protocol.CodeBadRequest, Message: "the request names no app, or a negative generation"}
 	}
-	if s.switching == nil {
+	if s.Switching == nil {
 		if req.Config == nil {
 			return &protocol.Error{Code: protocol.CodeBadRequest, Message: "the request has no config"}
 		}
@@ -120,13 +138,13 @@ func (s *Spawner) checkRequest(req *protocol.SpawnRequest) error {
 		return &protocol.Error{
 			Code:    protocol.CodeNotAllowed,
 			Message: "the request has a config, and this spawner runs apps as other users only by settings that it reads itself",
-			Hint:    "put the settings into " + s.switching.AppsDir,
+			Hint:    "put the settings into " + s.Switching.AppsDir,
 		}
 	}
 	if err := app.CheckName(req.App); err != nil {
 		return &protocol.Error{Code: protocol.CodeBadRequest, Message: err.Error()}
 	}
-	c, err := s.switching.config(req.App)
+	c, err := s.Switching.config(req.App)
 	if err != nil {
 		return &protocol.Error{Code: protocol.CodeNotAllowed, Message: err.Error(), Hint: "Passengerfile(5) describes the settings"}
 	}
@@ -144,7 +162,7 @@ func (s *Spawner) register(a *attempt) error {
 		}
 	}
 	dir := s.dir.Process(a.req.ID)
-	if err := makeDirectory(dir); err != nil {
+	if err := s.makeDirectory(dir); err != nil {
 		return err
 	}
 	a.p = &process{dir: dir, exited: make(chan struct{}), record: a.newRecord()}

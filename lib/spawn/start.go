@@ -111,7 +111,7 @@ func (a *attempt) prepare(context.Context) error {
 		}
 		a.port = port
 	}
-	if err := makeOutput(a.p.dir.Output()); err != nil {
+	if err := makeOutput(a.p.dir.Output(), a.plan.user.UID); err != nil {
 		return err
 	}
 	var err error
@@ -199,7 +199,11 @@ func (a *attempt) listen() (*os.File, error) {
 	if a.endpoint != nil {
 		return duplicate(a.endpoint)
 	}
-	l, err := unixsock.Listen(a.p.dir.Socket(), 0o660)
+	gid := -1
+	if a.Group != nil {
+		gid = a.Group.GID
+	}
+	l, err := unixsock.ListenFor(a.p.dir.Socket(), 0o660, gid)
 	if err != nil {
 		return nil, err
 	}
@@ -366,10 +370,13 @@ type exitError struct{ report *report }
 func (e *exitError) Error() string { return "exited before it was ready" }
 
 // makeDirectory makes the process's directory, or says that the ID is taken.
-func makeDirectory(dir statedir.ProcessDir) error {
+func (s *Spawner) makeDirectory(dir statedir.ProcessDir) error {
 	err := os.Mkdir(string(dir), 0o700)
 	if errors.Is(err, fs.ErrExist) {
 		return &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("process directory %s exists", dir)}
+	}
+	if err == nil && s.Group != nil { // to whose socket the group connects
+		err = errors.Join(os.Lchown(string(dir), -1, s.Group.GID), os.Chmod(string(dir), 0o710))
 	}
 	return err
 }

@@ -32,6 +32,12 @@ func (d Dir) Lock(daemon string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
+	// In a directory that a group shares, another could have made it before.
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &st); err != nil || int(st.Uid) != os.Geteuid() {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: it belongs to user %d, and this program runs as user %d; remove it if no daemon holds it", path, st.Uid, os.Geteuid())
+	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	for range holderRetries {
 		if !errors.Is(err, syscall.EWOULDBLOCK) {

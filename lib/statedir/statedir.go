@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -51,10 +52,92 @@ func Default() string {
 // At returns the directory at path without looking at it: for readers.
 func At(path string) Dir { return Dir{path: filepath.Clean(path)} }
 
+// subdirectories are made with the directory. What daemons of a group share is
+// the sticky group's; the others are for their maker alone, and may be
+// traversed.
+var subdirectories = []struct {
+	name         string
+	mode, shared uint32
+}{
+	{"apps", 0o700, 0o1770}, {"processes", 0o700, 0o710}, {"preloaders", 0o700, 0o700},
+}
+
+// sharedMode is the mode of a directory that daemons of a group share: in it
+// each changes only its own files, and everybody may reach what is below by
+// name.
+const sharedMode = 0o1771
+
 // Open makes the directory if it is missing, mode 0700, and checks that it is
-// ours to use: a directory, not a symlink, owned by us, writable by nobody
-// else, and short enough for the sockets in it. Parents are not made.
+// ours to use: a directory, not a symlink, owned by us and writable by nobody
+// else, or root's and shared with a group of ours, and short enough for the
+// sockets in it. Parents are not made.
 func Open(path string) (Dir, error) {
+	d, err := makeSelf(path)
+	if err != nil {
+		return Dir{}, err
+	}
+	shared, err := check(d.path)
+	if err != nil {
+		return Dir{}, err
+	}
+	for _, sub := range subdirectories {
+		if shared {
+			break // whoever shares it has made them
+		}
+		if err := os.Mkdir(filepath.Join(d.path, sub.name), os.FileMode(sub.mode)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return Dir{}, fmt.Errorf("make state directory: %w", err)
+		}
+	}
+	return d, nil
+}
+
+// Share opens the directory for a spawner that is root, and shares it with the
+// daemons of a group: they may keep files of their own in it, connect to what
+// is the group's, and change nothing of ours.
+func Share(path string, gid int) (Dir, error) {
+	d, err := makeSelf(path)
+	if err != nil {
+		return Dir{}, err
+	}
+	if err := share(d.path, gid, sharedMode); err != nil {
+		return Dir{}, err
+	}
+	for _, sub := range subdirectories {
+		path := filepath.Join(d.path, sub.name)
+		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return Dir{}, fmt.Errorf("make state directory: %w", err)
+		}
+		if err := share(path, gid, sub.shared); err != nil {
+			return Dir{}, err
+		}
+	}
+	return d, nil
+}
+
+// share gives a directory that is ours to the group. It works on a descriptor:
+// the name could become another's in between.
+func share(path string, gid int, mode uint32) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return fmt.Errorf("share state directory: %w", err)
+	}
+	defer f.Close()
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
+		return fmt.Errorf("share state directory %q: %w", path, err)
+	}
+	if int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("state directory %q belongs to user %d, and this program runs as user %d", path, st.Uid, os.Geteuid())
+	}
+	err = errors.Join(syscall.Fchown(int(f.Fd()), -1, gid), syscall.Fchmod(int(f.Fd()), mode))
+	if err != nil {
+		return fmt.Errorf("share state directory %q with group %d: %w", path, gid, err)
+	}
+	return nil
+}
+
+// makeSelf makes the directory itself.
+func makeSelf(path string) (Dir, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return Dir{}, fmt.Errorf("state directory %q: %w", path, err)
@@ -66,40 +149,46 @@ func Open(path string) (Dir, error) {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Dir{}, fmt.Errorf("make state directory: %w", err)
 	}
-	if err := check(path); err != nil {
-		return Dir{}, err
-	}
-	d := Dir{path: path}
-	for _, sub := range []string{"apps", "processes", "preloaders"} {
-		if err := os.Mkdir(filepath.Join(path, sub), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return Dir{}, fmt.Errorf("make state directory: %w", err)
-		}
-	}
-	return d, nil
+	return Dir{path: path}, nil
 }
 
-func check(path string) error {
+// check says why a directory is not ours to use, else whether it is shared
+// with us.
+func check(path string) (shared bool, err error) {
 	fi, err := os.Lstat(path)
 	if err != nil {
-		return fmt.Errorf("state directory: %w", err)
+		return false, fmt.Errorf("state directory: %w", err)
 	}
 	if !fi.IsDir() {
-		return fmt.Errorf("state directory %q is not a directory but a %s", path, kind(fi.Mode()))
+		return false, fmt.Errorf("state directory %q is not a directory but a %s", path, kind(fi.Mode()))
 	}
-	if st, ok := fi.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("state directory %q belongs to user %d, and this program runs as user %d", path, st.Uid, os.Geteuid())
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok {
+		return false, fmt.Errorf("state directory %q: the system does not say whose it is", path)
 	}
-	if fi.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("state directory %q has mode %04o: others may write to it", path, fi.Mode().Perm())
+	shared = st.Uid == 0 && st.Mode&0o7777 == sharedMode
+	switch {
+	case shared && (os.Geteuid() == 0 || inGroup(int(st.Gid))):
+	case shared:
+		return false, fmt.Errorf("state directory %q is shared with group %d, in which user %d is not", path, st.Gid, os.Geteuid())
+	case int(st.Uid) != os.Geteuid():
+		return false, fmt.Errorf("state directory %q belongs to user %d, and this program runs as user %d", path, st.Uid, os.Geteuid())
+	case fi.Mode().Perm()&0o022 != 0:
+		return false, fmt.Errorf("state directory %q has mode %04o: others may write to it", path, fi.Mode().Perm())
 	}
 	// Only an attempt tells for sure: a mode says nothing about a read-only
 	// file system.
 	f, err := os.CreateTemp(path, ".writable-")
 	if err != nil {
-		return fmt.Errorf("state directory is not writable: %w", err)
+		return false, fmt.Errorf("state directory is not writable: %w", err)
 	}
 	f.Close()
-	return os.Remove(f.Name())
+	return shared, os.Remove(f.Name())
+}
+
+func inGroup(gid int) bool {
+	groups, _ := os.Getgroups() // without, only the primary one counts
+	return gid == os.Getegid() || slices.Contains(groups, gid)
 }
 
 func kind(m fs.FileMode) string {

@@ -19,6 +19,13 @@ const MaxPath = 107
 // removed, so the caller holds the lock that says it is stale. Anything else
 // at path is an error. The socket file stays when the listener is closed.
 func Listen(path string, mode fs.FileMode) (*net.UnixListener, error) {
+	return ListenFor(path, mode, -1)
+}
+
+// ListenFor listens as Listen does, and gives the socket to the group unless
+// that is negative. It does so by name, so nobody else may change the
+// directory's entries of ours.
+func ListenFor(path string, mode fs.FileMode, gid int) (*net.UnixListener, error) {
 	if len(path) > MaxPath {
 		return nil, fmt.Errorf("socket path %q is %d bytes; the limit here is %d", path, len(path), MaxPath)
 	}
@@ -38,7 +45,13 @@ func Listen(path string, mode fs.FileMode) (*net.UnixListener, error) {
 	}
 	l := listener.(*net.UnixListener)
 	l.SetUnlinkOnClose(false)
-	if err := os.Chmod(path, mode); err != nil { // what the umask took away
+	if gid >= 0 {
+		err = os.Lchown(path, -1, gid)
+	}
+	if err == nil {
+		err = os.Chmod(path, mode) // what the umask took away
+	}
+	if err != nil {
 		l.Close()
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}

@@ -88,7 +88,7 @@ func TestPeerOfIsWhoConnected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Peer{PID: os.Getpid(), UID: os.Geteuid(), GID: os.Getegid()}); got != want {
+	if want := (Peer{PID: os.Getpid(), UID: os.Geteuid(), GID: os.Getegid()}); got.PID != want.PID || got.UID != want.UID || got.GID != want.GID {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

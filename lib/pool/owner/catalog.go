@@ -72,6 +72,9 @@ func (f Files) read(from origin) (protocol.AppConfig, error) {
 		if err != nil {
 			return c, err
 		}
+		if c.Name == "" {
+			c.Name = strings.TrimSuffix(filepath.Base(from.path), ".json")
+		}
 		if c, err = complete(c); err != nil {
 			err = fmt.Errorf("%s: %w", from.path, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"passenger/lib/control"
@@ -30,9 +31,22 @@ type Spawner interface {
 }
 
 // Remote is the spawner behind a control socket.
-type Remote struct{ Client *control.Client }
+type Remote struct {
+	Client *control.Client
+
+	// switches says that the spawner reads the apps' settings itself.
+	switches *atomic.Bool
+}
+
+// NewRemote returns the spawner behind the client's socket.
+func NewRemote(c *control.Client) Remote { return Remote{Client: c, switches: new(atomic.Bool)} }
 
 func (r Remote) Watch(ctx context.Context, got func(protocol.ProcessList) error) error {
+	var info protocol.Info
+	if err := r.Client.Call(ctx, http.MethodGet, protocol.PathInfo, nil, &info); err != nil {
+		return err
+	}
+	r.switches.Store(info.SwitchesUsers)
 	return control.Watch(ctx, r.Client, protocol.PathProcesses, got)
 }
 
@@ -47,6 +61,9 @@ func (r Remote) Usage(ctx context.Context) (list protocol.ProcessList, err error
 }
 
 func (r Remote) Spawn(ctx context.Context, req protocol.SpawnRequest) (p protocol.Process, err error) {
+	if r.switches.Load() {
+		req.Config = nil
+	}
 	err = r.Client.Call(ctx, http.MethodPost, protocol.PathProcesses, req, &p)
 	return p, err
 }
