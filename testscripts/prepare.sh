@@ -7,7 +7,8 @@ cd "$(dirname "$0")"
 
 packages='gcc libc6-dev curl procps mandoc shellcheck
 	ruby bundler ruby-rack ruby-sinatra ruby-rails puma
-	python3 python3-flask python3-django'
+	python3 python3-flask python3-django gunicorn
+	python3-uvicorn python3-hypercorn python3-daphne python3-fastapi python3-websockets'
 
 installed() {
 	dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed

@@ -42,14 +42,14 @@ import (
 
 // A Spec is what to invoke.
 type Spec struct {
-	// Type is protocol.TypeRack, TypeWSGI or TypeNode. A generic app needs no
+	// Type is protocol.TypeRack, TypeWSGI, TypeASGI or TypeNode. A generic app needs no
 	// adapter and has no invocation here.
 	Type string
 
 	// AppRoot is where the process will run: its working directory.
 	AppRoot string
 
-	// StartupFile is relative to AppRoot. For WSGI it may name the callable:
+	// StartupFile is relative to AppRoot. For Python it may name the callable:
 	// "app.py:app". Empty means the type's conventional name.
 	StartupFile string
 
@@ -169,6 +169,13 @@ var kinds = map[string]kind{
 		protocol:    protocol.ProtocolSession,
 		concurrency: 1,
 		preloads:    true,
+		dump:        DumpSignal,
+	},
+	protocol.TypeASGI: {
+		program:     "python/asgi.py",
+		interpreter: "python3",
+		startupFile: "passenger_asgi.py",
+		protocol:    protocol.ProtocolHTTP,
 		dump:        DumpSignal,
 	},
 	// Node runs the app's own file as its main module, in whichever module

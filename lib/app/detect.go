@@ -77,12 +77,16 @@ type convention struct {
 // conventions in the order in which they are tried: Passenger's own first,
 // then those of frameworks. A Django project comes before package.json, which
 // it may have for its assets; a lone app.py comes after, for the same reason.
+// Django makes both a wsgi.py and an asgi.py, of which the first is used.
 var conventions = []convention{
 	{protocol.TypeRack, "config.ru", fileNamed("config.ru")},
 	{protocol.TypeWSGI, "passenger_wsgi.py", fileNamed("passenger_wsgi.py")},
+	{protocol.TypeASGI, "passenger_asgi.py", fileNamed("passenger_asgi.py")},
 	{protocol.TypeNode, "app.js", fileNamed("app.js", "app.mjs", "app.cjs")},
-	{protocol.TypeWSGI, "manage.py", findDjango},
+	{protocol.TypeWSGI, "manage.py", findDjango("wsgi")},
+	{protocol.TypeASGI, "manage.py with asgi.py", findDjango("asgi")},
 	{protocol.TypeNode, "package.json", findPackage},
+	{protocol.TypeASGI, "asgi.py, main.py or app.py with an ASGI application", findASGI},
 	{protocol.TypeWSGI, "wsgi.py or app.py with application or app", findCallable},
 }
 
@@ -143,19 +147,29 @@ var typeOf = map[string]string{
 	".js": protocol.TypeNode, ".mjs": protocol.TypeNode, ".cjs": protocol.TypeNode,
 }
 
+func typeOfFile(file string) string {
+	switch filepath.Base(file) {
+	case "passenger_asgi.py", "asgi.py":
+		return protocol.TypeASGI
+	}
+	return typeOf[filepath.Ext(file)]
+}
+
+func isPython(kind string) bool { return kind == protocol.TypeWSGI || kind == protocol.TypeASGI }
+
 // startupFile is for settings that name the startup file, and perhaps the
 // type.
 func startupFile(c protocol.AppConfig, root fs.FS) (Detection, error) {
 	d := Detection{Type: c.Type, StartupFile: c.StartupFile, Why: "app_type and startup_file are set"}
 	file, _, _ := strings.Cut(c.StartupFile, ":")
 	if d.Type == "" {
-		d.Type, d.Why = typeOf[filepath.Ext(file)], "startup_file is set, and its extension tells the type"
+		d.Type, d.Why = typeOfFile(file), "startup_file is set, and its name tells the type"
 	}
 	if d.Type == "" {
 		return Detection{}, fmt.Errorf("startup_file %q does not tell the type of the app; set app_type too", c.StartupFile)
 	}
 	dotted := filepath.Join(strings.Split(file, ".")...) + ".py" // a Python module's name
-	if !exists(root, file) && (d.Type != protocol.TypeWSGI || !exists(root, dotted)) {
+	if !exists(root, file) && (!isPython(d.Type) || !exists(root, dotted)) {
 		return Detection{}, fmt.Errorf("startup_file %q does not exist in %q", c.StartupFile, c.AppRoot)
 	}
 	d.Looked = []Look{{For: "startup_file", Found: true, Result: c.StartupFile}}

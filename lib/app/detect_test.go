@@ -54,6 +54,19 @@ func TestDetect(t *testing.T) {
 			"config/wsgi.py":           "",
 			"config/settings/local.py": "",
 		}, want: Detection{Type: "wsgi", StartupFile: "config/wsgi.py:application"}},
+		{name: "django for ASGI", set: protocol.AppConfig{Type: "asgi"},
+			files: map[string]string{"manage.py": django, "site1/settings.py": "", "site1/wsgi.py": "", "site1/asgi.py": ""},
+			want:  Detection{Type: "asgi", StartupFile: "site1/asgi.py:application"}},
+		{name: "django for ASGI only", files: map[string]string{"manage.py": django, "site1/settings.py": "ASGI_APPLICATION = 'site1.routing.app'\n", "site1/routing.py": ""},
+			want: Detection{Type: "asgi", StartupFile: "site1/routing.py:app"}},
+		{name: "passenger_asgi", files: map[string]string{"passenger_asgi.py": "", "manage.py": django},
+			want: Detection{Type: "asgi", StartupFile: "passenger_asgi.py"}},
+		{name: "fastapi", files: map[string]string{"main.py": "import os\nfrom fastapi import FastAPI\napp = FastAPI()\n", "app.py": "x = 1\n"},
+			want: Detection{Type: "asgi", StartupFile: "main.py:app"}},
+		{name: "asgi.py", files: map[string]string{"asgi.py": "async def application(scope, receive, send): pass\n", "wsgi.py": "def application(): pass\n"},
+			want: Detection{Type: "asgi", StartupFile: "asgi.py:application"}},
+		{name: "asgi.py is named", set: protocol.AppConfig{StartupFile: "site1/asgi.py:application"}, files: map[string]string{"site1/asgi.py": ""},
+			want: Detection{Type: "asgi", StartupFile: "site1/asgi.py:application"}},
 		{name: "flask app", files: map[string]string{"app.py": "from flask import Flask\napp = Flask(__name__)\n"},
 			want: Detection{Type: "wsgi", StartupFile: "app.py:app"}},
 		{name: "flask application, typed", files: map[string]string{"app.py": "application: Flask = Flask(__name__)\n"},
@@ -98,7 +111,7 @@ func TestDetectSaysWhatItLookedFor(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		{"empty", protocol.AppConfig{}, nil, []string{"is empty", "config.ru, passenger_wsgi.py, app.js, manage.py, package.json, wsgi.py"}},
+		{"empty", protocol.AppConfig{}, nil, []string{"is empty", "config.ru, passenger_wsgi.py, passenger_asgi.py, app.js, manage.py, manage.py with asgi.py, package.json, asgi.py, main.py"}},
 		{"unknown", protocol.AppConfig{}, map[string]string{"index.php": ""}, []string{"no app of a known type", "config.ru, passenger_wsgi.py"}},
 		{"near misses", protocol.AppConfig{}, map[string]string{"package.json": `{"main": "gone.js"}`, "app.py": "x = 1", "manage.py": django}, []string{
 			`package.json: its main "gone.js" does not exist`,

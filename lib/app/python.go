@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,42 +14,58 @@ var (
 	// assignment.
 	settingsModule = pattern(`DJANGO_SETTINGS_MODULE['"]\s*\]?\s*[,=]\s*['"]([A-Za-z0-9_.]+)['"]`)
 
-	// wsgiSetting is the setting that names the callable, as a dotted path.
-	wsgiSetting = pattern(`(?m)^\s*WSGI_APPLICATION\s*=\s*['"]([A-Za-z0-9_.]+)\.([A-Za-z0-9_]+)['"]`)
+	// callableSetting are the settings that name the callables of WSGI and
+	// ASGI, as a dotted path.
+	callableSetting = map[string]func() *regexp.Regexp{
+		"wsgi": pattern(`(?m)^\s*WSGI_APPLICATION\s*=\s*['"]([A-Za-z0-9_.]+)\.([A-Za-z0-9_]+)['"]`),
+		"asgi": pattern(`(?m)^\s*ASGI_APPLICATION\s*=\s*['"]([A-Za-z0-9_.]+)\.([A-Za-z0-9_]+)['"]`),
+	}
 )
 
-// findDjango finds the WSGI module of a Django project: what its settings say,
-// else a wsgi.py in a package that the settings are in.
-func findDjango(root fs.FS, _ bool) (*Detection, string) {
-	b, err := fs.ReadFile(root, "manage.py")
-	if err != nil {
-		return nil, notThere
+// findDjango finds the module of a Django project for "wsgi" or "asgi": what its
+// settings say, else a file of that name in a package that the settings are in.
+func findDjango(kind string) func(fs.FS, bool) (*Detection, string) {
+	return func(root fs.FS, _ bool) (*Detection, string) {
+		b, err := fs.ReadFile(root, "manage.py")
+		if err != nil {
+			return nil, notThere
+		}
+		m := settingsModule().FindSubmatch(b)
+		if m == nil {
+			return nil, "it names no DJANGO_SETTINGS_MODULE"
+		}
+		settings := strings.Split(string(m[1]), ".")
+		if d, result := djangoSetting(root, kind, settings); d != nil {
+			return d, result
+		}
+		for n := len(settings) - 1; n > 0; n-- {
+			module := filepath.Join(filepath.Join(settings[:n]...), kind+".py")
+			if exists(root, module) {
+				return &Detection{StartupFile: module + ":application"},
+					fmt.Sprintf("a Django project; its %s module is %s", strings.ToUpper(kind), module)
+			}
+		}
+		return nil, fmt.Sprintf("a Django project with the settings %s, but no %s.py beside them", m[1], kind)
 	}
-	m := settingsModule().FindSubmatch(b)
-	if m == nil {
-		return nil, "it names no DJANGO_SETTINGS_MODULE"
-	}
-	settings := strings.Split(string(m[1]), ".")
+}
+
+// djangoSetting finds the module that the settings of a project name.
+func djangoSetting(root fs.FS, kind string, settings []string) (*Detection, string) {
 	for _, file := range settingsFiles(settings) {
 		b, err := fs.ReadFile(root, file)
 		if err != nil {
 			continue
 		}
-		if m := wsgiSetting().FindSubmatch(b); m != nil {
-			module := moduleFile(strings.Split(string(m[1]), "."))
-			if exists(root, module) {
-				return &Detection{StartupFile: module + ":" + string(m[2])},
-					fmt.Sprintf("a Django project; WSGI_APPLICATION in %s is in %s", file, module)
-			}
+		m := callableSetting[kind]().FindSubmatch(b)
+		if m == nil {
+			continue
+		}
+		if module := moduleFile(strings.Split(string(m[1]), ".")); exists(root, module) {
+			return &Detection{StartupFile: module + ":" + string(m[2])},
+				fmt.Sprintf("a Django project; %s_APPLICATION in %s is in %s", strings.ToUpper(kind), file, module)
 		}
 	}
-	for n := len(settings) - 1; n > 0; n-- {
-		module := filepath.Join(filepath.Join(settings[:n]...), "wsgi.py")
-		if exists(root, module) {
-			return &Detection{StartupFile: module + ":application"}, fmt.Sprintf("a Django project; its WSGI module is %s", module)
-		}
-	}
-	return nil, fmt.Sprintf("a Django project with the settings %s, but no wsgi.py beside them", m[1])
+	return nil, ""
 }
 
 // settingsFiles are where a settings module and what it usually imports lie.
@@ -68,6 +85,34 @@ func moduleFile(module []string) string { return filepath.Join(module...) + ".py
 // or import.
 var callable = pattern(`(?m)^(?:(application|app)\s*(?::[^=\n]+)?=[^=]|(?:def|class)\s+(application|app)\b|from\s+\S+\s+import\s+[^#\n]*\b(application|app)\b)`)
 
+// asgiFramework is an import of a framework whose applications are ASGI's.
+var asgiFramework = pattern(`(?m)^(?:from|import)\s+(fastapi|starlette|quart|litestar|blacksheep)\b`)
+
+// findASGI finds an ASGI callable: in a file that is named for it, or in one of
+// the usual name that imports a framework for it.
+func findASGI(root fs.FS, pinned bool) (*Detection, string) {
+	result := notThere
+	for _, file := range []string{"asgi.py", "main.py", "app.py"} {
+		b, err := fs.ReadFile(root, file)
+		if err != nil {
+			continue
+		}
+		name := callableIn(b)
+		framework := asgiFramework().FindSubmatch(b)
+		switch {
+		case name == "":
+			result = fmt.Sprintf("%s has neither application nor app at its top level", file)
+		case framework != nil:
+			return &Detection{StartupFile: file + ":" + name}, fmt.Sprintf("%s has %s and imports %s", file, name, framework[1])
+		case file == "asgi.py" || pinned:
+			return &Detection{StartupFile: file + ":" + name}, fmt.Sprintf("%s has %s", file, name)
+		default:
+			result = fmt.Sprintf("%s imports no ASGI framework", file)
+		}
+	}
+	return nil, result
+}
+
 // findCallable finds a WSGI callable in a file of the usual name: Flask's.
 func findCallable(root fs.FS, _ bool) (*Detection, string) {
 	var without []string
@@ -76,14 +121,8 @@ func findCallable(root fs.FS, _ bool) (*Detection, string) {
 		if err != nil {
 			continue
 		}
-		var names []string
-		for _, m := range callable().FindAllStringSubmatch(string(b), -1) {
-			names = append(names, m[1]+m[2]+m[3])
-		}
-		for _, name := range []string{"application", "app"} {
-			if slices.Contains(names, name) {
-				return &Detection{StartupFile: file + ":" + name}, fmt.Sprintf("%s has %s", file, name)
-			}
+		if name := callableIn(b); name != "" {
+			return &Detection{StartupFile: file + ":" + name}, fmt.Sprintf("%s has %s", file, name)
 		}
 		without = append(without, file)
 	}
@@ -91,4 +130,18 @@ func findCallable(root fs.FS, _ bool) (*Detection, string) {
 		return nil, fmt.Sprintf("%s has neither application nor app at its top level", strings.Join(without, " or "))
 	}
 	return nil, notThere
+}
+
+// callableIn returns which of the usual names source binds, empty if none.
+func callableIn(source []byte) string {
+	var names []string
+	for _, m := range callable().FindAllStringSubmatch(string(source), -1) {
+		names = append(names, m[1]+m[2]+m[3])
+	}
+	for _, name := range []string{"application", "app"} {
+		if slices.Contains(names, name) {
+			return name
+		}
+	}
+	return ""
 }

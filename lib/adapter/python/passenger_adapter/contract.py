@@ -1,6 +1,7 @@
 """The contract with passenger-spawn: what it hands down, what it is told."""
 import os
 import socket
+import sys
 
 FIRST_FD = 3
 
@@ -16,7 +17,7 @@ class Spawner:
     def __init__(self, preload=False):
         handed = os.environ.pop("PASSENGER_PRELOADER_FD" if preload else "LISTEN_FDS", "")
         if handed != ("3" if preload else "1"):
-            raise SystemExit("wsgi.py: no listening socket was handed down; start it through passenger-spawn")
+            raise SystemExit(sys.argv[0] + ": no listening socket was handed down; start it through passenger-spawn")
         for name in ("LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"):
             os.environ.pop(name, None)
         self._notify = int(os.environ.pop("PASSENGER_NOTIFY_FD", "-1"))

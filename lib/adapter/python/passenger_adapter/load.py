@@ -9,7 +9,13 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class NoApplication(Exception):
-    """The module was loaded but holds no WSGI callable."""
+    """The module was loaded but holds no application."""
+
+    __module__ = "passenger"
+
+
+class NoServer(Exception):
+    """No ASGI server is installed, or not the one that was asked for."""
 
     __module__ = "passenger"
 
@@ -96,7 +102,7 @@ def print_backtrace(error):
     frames = error.__traceback__
     while frames and _is_ours(frames.tb_frame.f_code.co_filename):
         last, frames = frames, frames.tb_next
-    if not frames and not isinstance(error, (NoApplication, NoStartupFile, SyntaxError)):
+    if not frames and not isinstance(error, (NoApplication, NoServer, NoStartupFile, SyntaxError)):
         frames = last
     # One write, so that the lines stay together.
     sys.stderr.write("".join(traceback.format_exception(type(error), error, frames)))
@@ -112,9 +118,11 @@ def explain(error):
     if isinstance(error, NoStartupFile):
         return ("config", "the startup file %s does not exist" % error,
                 'Check "startup_file" in Passengerfile.json; it is relative to the application\'s directory.')
+    if isinstance(error, NoServer):
+        return ("dependency", str(error), "uvicorn is the usual one. " + _how_to_install())
     if isinstance(error, NoApplication):
         return ("app", str(error),
-                "Define the WSGI callable under the name application, or name it in "
+                "Define the callable under the name application, or name it in "
                 '"startup_file" as FILE.py:NAME.')
     if isinstance(error, SyntaxError):
         return ("syntax", "syntax error in %s, line %s: %s" % (error.filename, error.lineno, error.msg),
@@ -126,7 +134,7 @@ def explain(error):
                 "Let the user that the application runs as read it, and enter each directory above it.")
     if isinstance(error, SystemExit):
         return ("exit", "the application called exit(%r) while it was loading%s" % (error.code, _where(error)),
-                "Its output says why, if it does; a WSGI file must only define the callable.")
+                "Its output says why, if it does; the startup file must only define the callable.")
     return ("app", "%s while the application was loading%s" % (_one_line(error), _where(error)),
             "The output holds the whole backtrace.")
 

@@ -12,13 +12,11 @@ def run(target, preload=False):
     """Load the application that target names and serve it until SIGTERM; or
     serve it in processes forked from this one.
     """
-    faulthandler.enable()
-    faulthandler.register(signal.SIGQUIT)
+    prepare()
     spawner = contract.Spawner(preload)
-    _line_by_line()
-    application = _or_fail(spawner, load.application, target)
+    application = or_fail(spawner, load.application, target)
     if preload:
-        _or_fail(spawner, preloader.close_databases)
+        or_fail(spawner, preloader.close_databases)
 
     # What was loaded lives as long as the process: the collector need not
     # look at it again, nor write to memory that is shared with others.
@@ -38,10 +36,11 @@ def _fork_ready(spawner):
         stream.flush()  # else each forked process would write it too
     spawner.preloaded(findings.all_but(spawner.descriptors()))
     preloader.Preloader(spawner).run()
-    _or_fail(spawner, preloader.reseed)
+    or_fail(spawner, preloader.reseed)
 
 
-def _or_fail(spawner, step, *args):
+def or_fail(spawner, step, *args):
+    """Do a step without which nothing can be served, or exit and say why."""
     try:
         return step(*args)
     except BaseException as error:
@@ -54,7 +53,10 @@ def _or_fail(spawner, step, *args):
         os._exit(1)
 
 
-def _line_by_line():
+def prepare():
+    """Set the process up for what is common to all Python applications."""
+    faulthandler.enable()
+    faulthandler.register(signal.SIGQUIT)
     # Into a FIFO, Python holds output back by the block, and what an
     # application prints would show up hours later.
     for stream in (sys.stdout, sys.stderr):

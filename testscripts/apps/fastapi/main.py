@@ -1,0 +1,54 @@
+"""A FastAPI app: JSON, a stream of events, a WebSocket, and a lifespan."""
+import asyncio
+import os
+
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.responses import StreamingResponse
+
+app = FastAPI()
+
+
+@app.on_event("startup")
+async def startup():
+    app.state.greeting = "Hello from FastAPI"
+    print("lifespan: started", flush=True)
+
+
+@app.on_event("shutdown")
+async def shutdown():
+    print("lifespan: shut down", flush=True)
+
+
+@app.get("/")
+async def index():
+    return {"message": app.state.greeting, "pid": os.getpid()}
+
+
+@app.get("/items/{number}")
+async def item(number: int):
+    return {"number": number}
+
+
+@app.get("/client")
+async def client(request: Request):
+    return {"scheme": request.url.scheme, "host": request.url.hostname, "client": request.client and request.client.host}
+
+
+@app.get("/events")
+async def events(until: str):
+    """One event, and the next when the file until exists."""
+
+    async def stream():
+        yield "data: one\n\n"
+        while not os.path.exists(until):
+            await asyncio.sleep(0.01)
+        yield "data: two\n\n"
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+@app.websocket("/echo")
+async def echo(socket: WebSocket):
+    await socket.accept()
+    while True:
+        await socket.send_text("echo: " + await socket.receive_text())
