@@ -83,7 +83,7 @@ func moduleFile(module []string) string { return filepath.Join(module...) + ".py
 
 // callable is a name bound at a module's top level by assignment, def, class
 // or import.
-var callable = pattern(`(?m)^(?:(application|app)\s*(?::[^=\n]+)?=[^=]|(?:def|class)\s+(application|app)\b|from\s+\S+\s+import\s+[^#\n]*\b(application|app)\b)`)
+var callable = pattern(`(?m)^(?:(application|app)\s*(?::[^=\n]+)?=[^=]|(?:async\s+def|def|class)\s+(application|app)\b|from\s+\S+\s+import\s+[^#\n]*\b(application|app)\b)`)
 
 // asgiFramework is an import of a framework whose applications are ASGI's.
 var asgiFramework = pattern(`(?m)^(?:from|import)\s+(fastapi|starlette|quart|litestar|blacksheep)\b`)

@@ -2,7 +2,7 @@
 import asyncio
 import os
 
-from fastapi import FastAPI, Request, WebSocket
+from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 
 app = FastAPI()
@@ -50,5 +50,8 @@ async def events(until: str):
 @app.websocket("/echo")
 async def echo(socket: WebSocket):
     await socket.accept()
-    while True:
-        await socket.send_text("echo: " + await socket.receive_text())
+    try:
+        while True:
+            await socket.send_text("echo: " + await socket.receive_text())
+    except WebSocketDisconnect:
+        pass
