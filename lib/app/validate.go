@@ -174,6 +174,7 @@ func checkNumbers(c protocol.AppConfig) error {
 	}
 	if err := inRange([]limited{
 		{"min_instances", *c.MinInstances, 0, maxInstances}, {"max_instances", c.MaxInstances, 0, maxInstances},
+		{"spare_instances", c.SpareInstances, 0, maxInstances},
 		{"max_requests", c.MaxRequests, 0, math.MaxInt32}, {"memory_limit", c.MemoryLimit, 0, math.MaxInt32},
 		{"max_request_queue_size", *c.QueueSize, 0, maxCount}, {"force_max_concurrent_requests_per_process", concurrency, 0, maxCount},
 	}); err != nil {

@@ -5,6 +5,11 @@ type Host struct {
 	// MemoryFree is how many bytes new processes may take.
 	MemoryFree int64
 
+	// CPUPressure and MemoryPressure are the shares of the last ten seconds,
+	// in percent, in which something waited for a processor, and everything
+	// for memory.
+	CPUPressure, MemoryPressure float64
+
 	// Processes is the memory of each process in bytes, by ID.
 	Processes map[string]int64
 }
@@ -15,6 +20,23 @@ func (p *Pool) Measured(h Host) {
 		h.Processes = p.host.Processes // those are measured less often
 	}
 	p.host = h
+}
+
+const (
+	// At these pressures one more process takes from the others what it gets.
+	highCPU    = 90
+	highMemory = 10
+
+	// strainWait is how long a request waits before another process is started
+	// all the same: the pressure need not be the app's, nor its own wait that
+	// for a processor.
+	strainWait = 5
+)
+
+// strained says that the machine is too busy for a process that would only be
+// good to have.
+func (p *Pool) strained(w *want) bool {
+	return (p.host.CPUPressure > highCPU || p.host.MemoryPressure > highMemory) && w.waited < strainWait
 }
 
 // LimitsMemory says that the memory of processes matters more than usual.

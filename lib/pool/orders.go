@@ -26,9 +26,9 @@ func (p *Pool) Pause(name, how string) bool {
 
 // Quiet says that the app is paused, every proxy knows, and no process has a
 // request any more.
-func (p *Pool) Quiet(name string) bool {
+func (p *Pool) Quiet(now time.Time, name string) bool {
 	a := p.apps[name]
-	if a == nil || a.pausedIn == 0 || !p.Used(a.pausedIn) {
+	if a == nil || a.pausedIn == 0 || !p.Used(now, a.pausedIn) {
 		return false
 	}
 	for _, q := range a.processes {
@@ -39,8 +39,12 @@ func (p *Pool) Quiet(name string) bool {
 	return true
 }
 
-// Used says that every proxy uses the table of a version, or a later one.
-func (p *Pool) Used(version uint64) bool {
+// Used says that every proxy uses the table of a version, or a later one. A
+// pool that hears none supposes for a while that one is about to report.
+func (p *Pool) Used(now time.Time, version uint64) bool {
+	if len(p.proxies) == 0 {
+		return !now.Before(p.begun.Add(proxyGrace))
+	}
 	for _, x := range p.proxies {
 		if x.report.RoutesVersion < version {
 			return false

@@ -15,16 +15,16 @@ func TestPausedAppStartsNothingAndFallsQuiet(t *testing.T) {
 	w.decide()
 	w.report.Processes = nil
 	w.reports()
-	if w.p.Quiet("shop") {
+	if w.p.Quiet(w.now, "shop") {
 		t.Error("quiet before the proxy knows")
 	}
 	w.lagging = false
 	w.inFlightAnew("p001", 1)
-	if w.p.Quiet("shop") {
+	if w.p.Quiet(w.now, "shop") {
 		t.Error("quiet with a request in flight")
 	}
 	w.inFlightAnew("p001", 0)
-	if !w.p.Quiet("shop") {
+	if !w.p.Quiet(w.now, "shop") {
 		t.Error("not quiet")
 	}
 	w.queue("shop", 50)

@@ -8,10 +8,17 @@ import (
 	"passenger/lib/protocol"
 )
 
+// startWait is how long the oldest request waits, in seconds, before a process
+// is started beside those that serve: most queues are gone before that.
+const startWait = 0.1
+
 // demanded is how many processes to start because requests wait. Those that
 // start already count, so that one burst does not start everything.
 func (a *app) demanded(c census) int {
 	if a.demand.queued == 0 || a.paused != "" || a.restart != nil && a.restart.blocked(c) {
+		return 0
+	}
+	if c.serving() > 0 && a.demand.waited < startWait {
 		return 0
 	}
 	if k := a.concurrency(); k > 0 {
@@ -43,7 +50,7 @@ func (p *Pool) shrink(now time.Time, a *app, d *Decision) {
 	if a.restart != nil || spare <= 0 {
 		return
 	}
-	over := c.ready + c.starting - p.most(a)
+	over, free := c.ready+c.starting-p.most(a), a.free()
 	for _, q := range a.leastUsed() {
 		if spare <= 0 {
 			return
@@ -53,16 +60,37 @@ func (p *Pool) shrink(now time.Time, a *app, d *Decision) {
 		case over > 0:
 			p.drain(now, q, "over the maximum")
 			over--
-		case q.traffic.inFlight > 0 || a.demand.queued > 0:
+		case q.traffic.inFlight > 0 || a.demand.queued > 0 || free <= a.config.SpareInstances:
 			continue
 		case now.Before(idle):
 			d.wake(idle)
 			return
 		default:
 			p.drain(now, q, "idle")
+			free--
 		}
 		spare--
 	}
+}
+
+// free counts the processes that serve and have no request.
+func (a *app) free() int {
+	n := 0
+	for _, q := range a.processes {
+		if q.phase == protocol.Ready && q.traffic.inFlight == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// unfree is how many processes to start so that as many have no request as
+// the settings say.
+func (a *app) unfree(c census) int {
+	if c.serving() == 0 || a.always || a.paused != "" || a.instances != nil {
+		return 0
+	}
+	return max(a.config.SpareInstances-a.free()-c.starting, 0)
 }
 
 // leastUsed returns the processes that serve, the one first that was last used
@@ -78,44 +106,4 @@ func (a *app) leastUsed() []*process {
 		return cmp.Or(cmp.Compare(x.traffic.inFlight, y.traffic.inFlight), x.traffic.used.Compare(y.traffic.used))
 	})
 	return ready
-}
-
-// makeRoom drains idle processes of apps over their minimum for apps that have
-// none at all, unless enough are on their way out.
-func (p *Pool) makeRoom(now time.Time, wants []want) {
-	need, first := 0, ""
-	for _, w := range wants {
-		if w.rank == unserved {
-			need++
-			first = cmp.Or(first, w.app.config.Name)
-		}
-	}
-	for _, q := range p.processes {
-		if q.phase == protocol.Draining || q.phase == protocol.Stopping {
-			need--
-		}
-	}
-	for ; need > 0; need-- {
-		q := p.spare()
-		if q == nil {
-			return
-		}
-		p.drain(now, q, "room for app "+first)
-	}
-}
-
-// spare returns the process that can best be done without, nil if there is
-// none.
-func (p *Pool) spare() *process {
-	var best *process
-	for _, a := range p.sorted() {
-		if a.census().ready <= a.least() || a.restart != nil || a.held || a.demand.queued > 0 {
-			continue
-		}
-		q := a.leastUsed()[0]
-		if q.traffic.inFlight == 0 && (best == nil || q.traffic.used.Before(best.traffic.used)) {
-			best = q
-		}
-	}
-	return best
 }

@@ -145,38 +145,134 @@ func TestWaitingAppTakesAnIdleProcessesPlace(t *testing.T) {
 	w.run()
 	w.want("rich", "1:ready 1:ready 1:ready 1:ready")
 	w.inFlight("p001", 1)
+	w.pass(youth)
 	w.queue("poor", 2)
 	w.want("rich", "1:ready 1:stopping 1:ready 1:ready")
 	w.want("poor", "")
 	w.stopped()
 	w.want("poor", "1:starting")
 	w.ready()
-	w.queue("poor", 9) // it has one now, and the pool is full
-	w.want("rich", "1:ready 1:ready 1:ready")
+	w.queue("poor", 1) // it has one now, and its request waits
+	w.want("rich", "1:ready 1:stopping 1:ready")
 	w.want("poor", "1:ready")
 }
 
-func TestAppAtItsMinimumGivesNothing(t *testing.T) {
+func TestQueueThatJustFormedStartsNothing(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 1, 0))
+	w.report.Apps["shop"] = protocol.AppReport{Queued: 9, OldestWait: startWait / 2}
+	w.reports()
+	w.want("shop", "1:ready")
+	w.report.Apps["shop"] = protocol.AppReport{Queued: 1, OldestWait: startWait}
+	w.reports()
+	w.want("shop", "1:ready 1:starting")
+}
+
+func TestNothingMoreIsStartedOnABusyMachine(t *testing.T) {
+	t.Parallel()
+	for _, h := range []Host{{CPUPressure: highCPU + 1}, {MemoryPressure: highMemory + 1}} {
+		w := serving(t, roomy, settings("shop", 1, 0), settings("blog", 0, 0))
+		w.p.Measured(h)
+		w.queue("shop", strainWait-1)
+		w.want("shop", "1:ready")
+		w.queue("blog", 1)
+		w.want("blog", "1:starting") // what serves nothing is started anyway
+		w.queue("shop", strainWait)  // and so is what is waited for so long
+		w.want("shop", "1:ready 1:starting 1:starting 1:starting 1:starting 1:starting")
+	}
+}
+
+func TestSpareProcesses(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 1, 5)
+	c.SpareInstances = 2
+	w := serving(t, roomy, c)
+	w.want("shop", "1:ready 1:ready")
+	w.inFlight("p001", 1)
+	w.run()
+	w.want("shop", "1:ready 1:ready 1:ready")
+	w.inFlight("p001", 0)
+	w.pass(400 * time.Second)
+	w.run()
+	w.want("shop", "1:ready 1:ready") // not fewer, however long they are idle
+	w.inFlight(w.firstOf("shop"), 1)
+	w.run()
+	w.want("shop", "1:ready 1:ready 1:ready")
+}
+
+func (w *world) firstOf(app string) string { return w.p.apps[app].processes[0].record.ID }
+
+func TestAppAtItsMinimumGivesAnIdleProcessToOneThatHasNone(t *testing.T) {
 	t.Parallel()
 	w := serving(t, Limits{Processes: 2, Starting: 20}, settings("rich", 2, 0), settings("poor", 0, 0))
 	w.queue("poor", 2)
+	w.queue("poor", 2)
+	w.want("rich", "1:stopping 1:ready")
+	w.run()
+	w.want("poor", "1:ready")
+	w.queue("poor", 2) // one is enough to serve it
+	w.want("rich", "1:ready")
+	w.queue("poor", 0)
 	w.pass(time.Minute)
+	w.want("poor", "1:ready") // nor is it taken back for a minimum
+	w.pass(time.Hour)
+	w.run()
 	w.want("rich", "1:ready 1:ready")
-	w.want("poor", "")
 }
 
-func TestBusyProcessIsNotTaken(t *testing.T) {
+func TestBusyAppsAreLevelledOut(t *testing.T) {
 	t.Parallel()
-	w := serving(t, Limits{Processes: 2, Starting: 20}, settings("rich", 1, 0), settings("poor", 0, 0))
-	w.queue("rich", 1)
-	w.queue("rich", 0)
+	w := serving(t, Limits{Processes: 6, Starting: 20}, settings("rich", 1, 0), settings("poor", 1, 0))
+	w.queue("rich", 4)
 	w.run()
-	w.inFlight("p001", 1)
-	w.inFlight("p002", 1)
-	w.queue("poor", 1)
-	w.want("rich", "1:ready 1:ready")
-	w.inFlight("p002", 0)
-	w.want("rich", "1:ready 1:stopping")
+	w.want("rich", "1:ready 1:ready 1:ready 1:ready 1:ready")
+	w.queue("rich", 4)
+	for range 10 {
+		for _, id := range w.order {
+			w.inFlight(id, 1)
+		}
+		w.queue("poor", 4)
+		for _, id := range w.stopping() {
+			w.inFlight(id, 0)
+		}
+		w.run()
+		w.pass(youth)
+	}
+	w.want("rich", "1:ready 1:ready 1:ready")
+	w.want("poor", "1:ready 1:ready 1:ready")
+}
+
+// stopping are the processes that are on their way out.
+func (w *world) stopping() []string {
+	var ids []string
+	for id, q := range w.p.processes {
+		if q.phase == protocol.Draining {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func TestMinimumsOverTheMaximumStarveNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Limits{Processes: 1, Starting: 20})
+	w.p.Put(settings("blog", 1, 0))
+	w.p.Put(settings("shop", 1, 0))
+	w.tell()
+	w.reports()
+	w.run()
+	w.want("blog", "1:ready")
+	w.pass(time.Hour) // nobody asks for the other one
+	w.want("blog", "1:ready")
+	w.queue("shop", 1) // blog is idle
+	w.run()
+	w.want("shop", "1:ready")
+	w.want("blog", "")
+	w.inFlight(w.firstOf("shop"), 1)
+	w.queue("blog", 1) // shop is busy: in turn
+	w.want("shop", "1:ready")
+	w.pass(turn)
+	w.want("shop", "1:draining")
 }
 
 func TestDrainingCountsInTheLimit(t *testing.T) {

@@ -14,6 +14,7 @@ type want struct {
 	app    *app
 	starts int // processes to start
 	rank   int // the lower, the sooner
+	has    int // processes that serve or start
 	waited float64
 
 	// optional says that the app is served without: it has to do so while
@@ -26,6 +27,7 @@ const (
 	unserved = iota // no process serves or starts
 	short           // fewer than the minimum, or than a restart needs
 	busy            // requests wait
+	ahead           // requests may come
 )
 
 // start starts what apps lack, so far as there is room, the worst off first.
@@ -45,20 +47,21 @@ func (p *Pool) start(now time.Time, d *Decision) {
 	}
 	for len(wants) > 0 {
 		slices.SortFunc(wants, func(a, b want) int {
-			return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(b.waited, a.waited), cmp.Compare(a.app.config.Name, b.app.config.Name))
+			return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.has, b.has), cmp.Compare(b.waited, a.waited), cmp.Compare(a.app.config.Name, b.app.config.Name))
 		})
 		w := &wants[0]
 		switch {
 		case len(p.processes) >= p.limits.Processes:
-			p.makeRoom(now, wants)
+			p.makeRoom(now, wants, d)
 			return
 		case p.loading(now, d) >= p.limits.Starting:
 			return
-		case len(w.app.processes) >= p.most(w.app), w.optional && !p.fits(w.app):
+		case len(w.app.processes) >= p.most(w.app), w.optional && !p.fits(w.app), w.rank >= busy && p.strained(w):
 			wants = wants[1:]
 			continue
 		}
 		d.Start = append(d.Start, p.spawn(now, w.app))
+		w.has++
 		if w.starts--; w.starts == 0 {
 			wants = wants[1:]
 		} else {
@@ -74,6 +77,7 @@ func (p *Pool) wanted(a *app) want {
 		return w
 	}
 	c := a.census()
+	w.has = c.serving() + c.starting
 	switch {
 	case a.restart != nil:
 		w.starts, w.rank, w.optional = a.restart.lacks(c), short, c.old > 0
@@ -85,6 +89,9 @@ func (p *Pool) wanted(a *app) want {
 	}
 	if n := a.demanded(c); n > w.starts {
 		w.starts, w.rank, w.optional = n, busy, c.serving() > 0
+	}
+	if n := a.unfree(c); a.restart == nil && w.starts == 0 && n > 0 {
+		w.starts, w.rank, w.optional = n, ahead, true
 	}
 	if c.serving()+c.starting == 0 {
 		w.rank = unserved

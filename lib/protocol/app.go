@@ -112,6 +112,10 @@ type AppConfig struct {
 	// pool's own maximum counts.
 	MaxInstances int `json:"max_instances,omitempty"`
 
+	// SpareInstances is how many processes without a request are kept ready
+	// while the app serves, within the maximum. Default: 0.
+	SpareInstances int `json:"spare_instances,omitempty"`
+
 	// MaxConcurrency overrides how many sessions a process can take at once;
 	// 0 means no limit. Default: what the app's type can.
 	MaxConcurrency *int `json:"force_max_concurrent_requests_per_process,omitempty"`

@@ -127,6 +127,9 @@ func (a *app) acquire(w *waiter, retried bool) (*process, *upstream, error) {
 		a.mu.Unlock()
 		return nil, nil, err
 	}
+	if w.began.IsZero() {
+		w.began = time.Now()
+	}
 	a.queue.add(w, retried)
 	formed := a.queue.length == 1
 	a.mu.Unlock()
@@ -314,6 +317,9 @@ func (a *app) fail(err error) {
 func (a *app) sweep(now int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.queue.first != nil {
+		a.changed() // the pool goes by how long it waits
+	}
 	for w := a.queue.first; w != nil; {
 		next := w.next
 		if now >= w.since+int64(a.wait) {

@@ -232,7 +232,7 @@ func (x *exchange) acquire(retried bool) error {
 	p, a := x.client.proxy, x.mount.app
 	x.phase.Store(queued)
 	if !retried {
-		x.waiter.since = p.clock.after(0)
+		x.waiter.since, x.waiter.began = p.clock.after(0), time.Time{}
 	}
 	proc, up, err := a.acquire(&x.waiter, retried)
 	if err != nil {

@@ -1,10 +1,13 @@
 package proxy
 
+import "time"
+
 // A waiter is a request's place in a queue. It is answered once each time it
 // was added.
 type waiter struct {
 	client *conn
-	since  int64 // when it first came, in the clock's time
+	since  int64     // when it first came, in the clock's time
+	began  time.Time // the same, finer; zero until it has to wait
 
 	next, prev *waiter
 

@@ -32,7 +32,7 @@ func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) prot
 	}
 	r := protocol.AppReport{Queued: a.queue.length, Requests: a.requests, Rejected: a.rejected}
 	if w := a.queue.first; w != nil {
-		r.OldestWait = time.Duration(max(k.now.Load()-w.since, 0)).Seconds()
+		r.OldestWait = time.Since(w.began).Seconds()
 	}
 	return r
 }

@@ -28,7 +28,11 @@ const (
 // measure tells the pool how the machine is doing.
 func (o *Owner) measure(ctx context.Context) {
 	for last := (time.Time{}); ctx.Err() == nil; rest(ctx, hostEvery) {
-		h := pool.Host{MemoryFree: memoryFree()}
+		h := pool.Host{
+			MemoryFree:     memoryFree(),
+			CPUPressure:    pressure("/proc/pressure/cpu", "some"),
+			MemoryPressure: pressure("/proc/pressure/memory", "full"),
+		}
 		if time.Since(last) >= o.usagePause(ctx) {
 			h.Processes = o.usage(ctx)
 			if len(h.Processes) > 0 {
@@ -81,6 +85,23 @@ func memoryFree() int64 {
 		}
 	}
 	return free
+}
+
+// pressure is the avg10 of a line of a pressure file, 0 where the kernel has
+// none.
+func pressure(path, line string) float64 {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	for text := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(text, line+" avg10="); ok {
+			value, _, _ := strings.Cut(rest, " ")
+			percent, _ := strconv.ParseFloat(value, 64)
+			return percent
+		}
+	}
+	return 0
 }
 
 // cgroups are the directories of the cgroup (version 2) that this process is

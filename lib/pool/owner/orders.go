@@ -55,7 +55,7 @@ const quietPause = 20 * time.Millisecond
 func (o *Owner) awaitQuiet(ctx context.Context, name string) (a protocol.App, err error) {
 	for quiet := false; !quiet; {
 		err := o.ask(ctx, func(now time.Time) {
-			quiet = o.pool.Quiet(name)
+			quiet = o.pool.Quiet(now, name)
 			a, _ = o.pool.App(now, name)
 		})
 		if err != nil {
@@ -111,7 +111,7 @@ func (o *Owner) awaitUsed(ctx context.Context, version uint64) {
 	defer cancel()
 	for used := false; !used && ctx.Err() == nil; {
 		// An error is the end of ctx or of the pool: there is nothing to wait for.
-		if err := o.ask(ctx, func(time.Time) { used = o.pool.Used(version) }); err != nil {
+		if err := o.ask(ctx, func(now time.Time) { used = o.pool.Used(now, version) }); err != nil {
 			return
 		}
 		if !used {

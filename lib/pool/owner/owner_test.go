@@ -38,7 +38,7 @@ func TestQueueStartsProcesses(t *testing.T) {
 		s.start(t.Context())
 		defer s.stop()
 		time.Sleep(2 * time.Second)
-		s.report(protocol.ProxyReport{Apps: map[string]protocol.AppReport{"shop": {Queued: 2}}})
+		s.report(protocol.ProxyReport{Apps: map[string]protocol.AppReport{"shop": {Queued: 2, OldestWait: 1}}})
 		time.Sleep(2 * time.Second)
 		if got := s.ready("shop"); got != 3 {
 			t.Fatalf("%d are ready, want 3", got)
