@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"passenger/lib/app"
 	"passenger/lib/cli"
@@ -46,12 +48,17 @@ func (a appArgs) config() (protocol.AppConfig, error) {
 type run struct {
 	appArgs
 	cgroupArgs
+	PrintEnv    bool `name:"print-env" help:"Start nothing; print the environment that the process would get."`
+	ShowSecrets bool `name:"show-secrets" help:"With --print-env: print the values of secrets too."`
 }
 
 func (r *run) Run(ctx context.Context, c *command) error {
 	config, err := r.config()
 	if err != nil {
 		return cli.Hint(fmt.Errorf("cannot spawn: %w", err), "see Passengerfile(5) for what an app's directory may hold")
+	}
+	if r.PrintEnv || r.ShowSecrets {
+		return r.printEnv(config, c.StatePath())
 	}
 	dir, release, err := runDir(c)
 	if err != nil {
@@ -84,6 +91,28 @@ func (r *run) Run(ctx context.Context, c *command) error {
 		return fmt.Errorf("cannot print the record: %w", err)
 	}
 	return untilExit(ctx, spawner, record.ID)
+}
+
+// printEnv prints the environment, a variable a line. A value with a newline or
+// another control character in it is quoted as in JSON.
+func (r *run) printEnv(config protocol.AppConfig, stateDir string) error {
+	if !r.PrintEnv {
+		return &cli.Error{Err: errors.New("--show-secrets goes with --print-env"), Status: cli.Usage}
+	}
+	env, err := spawn.Environment(config, stateDir, r.ShowSecrets)
+	if err != nil {
+		return cli.Hint(fmt.Errorf("cannot tell the environment: %w", err), "see Passengerfile(5) for env_files and load_shell_envvars")
+	}
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		if strings.ContainsFunc(value, unicode.IsControl) {
+			value = strconv.Quote(value)
+		}
+		if _, err := fmt.Println(name + "=" + value); err != nil {
+			return fmt.Errorf("cannot print the environment: %w", err)
+		}
+	}
+	return nil
 }
 
 // untilExit waits until the process ends, or stops it when ctx does.

@@ -1,42 +1,17 @@
 package spawn
 
 import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"passenger/lib/account"
 	"passenger/lib/protocol"
+	"passenger/lib/secret"
 )
-
-func TestRedact(t *testing.T) {
-	t.Parallel()
-	env := map[string]string{
-		"PATH": "/bin", "HOME": "/root", "RAILS_ENV": "production", "EMPTY": "", "WORKERS": "7",
-		"SECRET_KEY_BASE": "s", "AWS_SECRET_ACCESS_KEY": "s", "GITHUB_TOKEN": "s", "PGPASSWORD": "s", "DB_PASSWD": "s", "DB_PASS": "s", "MYSQL_PWD": "s", "OLDPWD": "/",
-		"DATABASE_URL": "s", "GOOGLE_APPLICATION_CREDENTIALS": "s", "apiKey": "s", "CACHE": "redis://user:pw@host/0",
-		"SITE": "https://example.com/a@b:c", "SMTP_AUTH": "s", "PASSENGER_APP_ENV": "x", "PASSENGER_NOTIFY_FD": "4",
-	}
-	want := map[string]string{
-		"PATH": "/bin", "HOME": "/root", "RAILS_ENV": "production", "EMPTY": "", "WORKERS": "7",
-		"SECRET_KEY_BASE": Redacted, "AWS_SECRET_ACCESS_KEY": Redacted, "GITHUB_TOKEN": Redacted, "PGPASSWORD": Redacted,
-		"DB_PASSWD": Redacted, "DB_PASS": Redacted, "MYSQL_PWD": Redacted, "OLDPWD": "/", "DATABASE_URL": Redacted, "GOOGLE_APPLICATION_CREDENTIALS": Redacted,
-		"apiKey": Redacted, "CACHE": Redacted, "SITE": "https://example.com/a@b:c", "SMTP_AUTH": Redacted,
-		"PASSENGER_APP_ENV": "x", "PASSENGER_NOTIFY_FD": "4",
-	}
-	if diff := cmp.Diff(want, redact(env)); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestRedactCommand(t *testing.T) {
-	t.Parallel()
-	got := redactCommand([]string{"/bin/sh", "-c", "exec env API_TOKEN='a b' PORT=1 ./serve --secret-key=abc --db=postgres://u:p@h/d --workers=2"})
-	want := []string{"/bin/sh", "-c", "exec env API_TOKEN=[redacted] PORT=1 ./serve --secret-key=[redacted] --db=[redacted] --workers=2"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
 
 func TestEnvironmentOrder(t *testing.T) {
 	t.Setenv("LC_TEST", "de")
@@ -53,5 +28,104 @@ func TestEnvironmentOrder(t *testing.T) {
 		if env[name] != want {
 			t.Errorf("%s: got %q, want %q", name, env[name], want)
 		}
+	}
+}
+
+func TestSourcesOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "shell"), "#!/bin/sh\nRAILS_ENV=shell HOME=shell PATH=/shell:$PATH TZ=shell A=shell B=shell exec /bin/sh -c \"$2\"\n", 0o755)
+	if err := os.Rename(filepath.Join(dir, "shell"), filepath.Join(dir, "bash")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "one.env"), "# comment\nB=one\nexport C=\"one\"\nD='one'\nRAILS_ENV=one\nNOTIFY_SOCKET=one\n", 0o600)
+	write(t, filepath.Join(dir, "two.env"), "C=two\nE=a=b\n\n", 0o600)
+	config := protocol.AppConfig{
+		Environment: "test", EnvFiles: []string{"one.env", filepath.Join(dir, "two.env")}, LoadShellEnvVars: true,
+		EnvVars: map[string]string{"D": "mine"},
+	}
+	user := account.User{Name: "shop", Home: "/home/shop", Shell: filepath.Join(dir, "bash")}
+	env := environment(config, dir, nil, user)
+	e := sources(config, env, user)
+	added, err := e.read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	merged := map[string]string{}
+	for _, kv := range e.merge(list(env), added.Env) {
+		name, value, _ := strings.Cut(kv, "=")
+		if _, twice := merged[name]; twice {
+			t.Errorf("%s is there twice", name)
+		}
+		merged[name] = value
+	}
+	for name, want := range map[string]string{
+		"A": "shell", "B": "one", "C": "two", "D": "mine", "E": "a=b", "TZ": "shell",
+		"HOME": "/home/shop", "RAILS_ENV": "one", "RACK_ENV": "test", "NOTIFY_SOCKET": "",
+	} {
+		if merged[name] != want {
+			t.Errorf("%s: got %q, want %q", name, merged[name], want)
+		}
+	}
+	if !strings.HasPrefix(merged["PATH"], "/shell:") {
+		t.Errorf("PATH: got %q, want the shell's", merged["PATH"])
+	}
+	if got, want := strings.Join(added.FromFiles, " "), "B C E RAILS_ENV"; got != want {
+		t.Errorf("from files: got %q, want %q", got, want)
+	}
+}
+
+func TestSourcesThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "bad.env"), "A=1\na secret line\n", 0o600)
+	for _, tt := range []struct {
+		sources EnvSources
+		want    string
+	}{
+		{EnvSources{Files: []string{"none.env"}}, "none.env: no such file or directory"},
+		{EnvSources{Files: []string{"bad.env"}}, "bad.env: line 2 has not the form NAME=VALUE"},
+		{EnvSources{LoginShell: "/usr/sbin/nologin"}, `login shell "/usr/sbin/nologin" is none of sh, bash`},
+		{EnvSources{LoginShell: filepath.Join(dir, "zsh")}, "load_shell_envvars: fork/exec"},
+	} {
+		_, err := tt.sources.read(dir)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("got %v, want %q", err, tt.want)
+		}
+	}
+}
+
+func write(t *testing.T, path, content string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNoSecretInASpawnError(t *testing.T) {
+	t.Parallel()
+	s, _ := newSpawner(t, shortDir(t))
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, ".env"), "STRIPE=sk_live_1234\nDATABASE=postgres://shop:hunter2hunter2@db/shop\n", 0o600)
+	config := appConfig(`failing {"summary": "sk_live_1234 is refused", "detail": "tok-abcdef, hunter2hunter2", "error_class": "X"}`)
+	config.AppRoot, config.EnvFiles = dir, []string{".env"}
+	config.EnvVars["API_TOKEN"] = "tok-abcdef"
+	config.StartCommand += " --with tok-abcdef"
+	_, err := s.Spawn(t.Context(), request("hide", config))
+	var se *protocol.SpawnError
+	if !errors.As(err, &se) {
+		t.Fatalf("got %v, want a spawn error", err)
+	}
+	text, err := json.Marshal(se)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{"sk_live_1234", "tok-abcdef", "hunter2hunter2"} {
+		if strings.Contains(string(text), value) {
+			t.Errorf("%s is shown: %s", value, text)
+		}
+	}
+	if !strings.Contains(se.Summary, secret.Hidden+" is refused") || se.Environment["STRIPE"] != secret.Hidden {
+		t.Errorf("got summary %q, STRIPE %q", se.Summary, se.Environment["STRIPE"])
 	}
 }

@@ -28,6 +28,10 @@ type EnvSources struct {
 	// one wins, and all win over the shell.
 	Files []string `json:"files,omitempty"`
 
+	// Kept are the names that the shell does not change: those that follow from
+	// the app's settings and from who runs it.
+	Kept []string `json:"kept,omitempty"`
+
 	// Fixed are the names that neither changes: those that the app's settings
 	// set, and those of the process contract.
 	Fixed []string `json:"fixed,omitempty"`
@@ -49,32 +53,37 @@ func (e *envFileError) Error() string { return e.err.Error() }
 func (e *envFileError) Unwrap() error { return e.err }
 
 // read returns what the sources add or change. dir is the process's directory.
-func (e EnvSources) read(dir string) (map[string]string, error) {
+func (e EnvSources) read(dir string) (answer, error) {
 	added := map[string]string{}
 	if e.LoginShell != "" {
 		exports, err := askShell(e.LoginShell)
 		if err != nil {
-			return nil, &envFileError{fmt.Errorf("load_shell_envvars: %w", err)}
+			return answer{}, &envFileError{fmt.Errorf("load_shell_envvars: %w", err)}
 		}
 		maps.Copy(added, exports)
 	}
+	for _, name := range e.Kept {
+		delete(added, name)
+	}
+	fromFiles := map[string]bool{}
 	for _, path := range e.Files {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
 		env, err := app.ReadEnvFile(path)
 		if err != nil {
-			return nil, &envFileError{fmt.Errorf("env_files: %w", err)}
+			return answer{}, &envFileError{fmt.Errorf("env_files: %w", err)}
 		}
 		for _, kv := range env {
 			name, value, _ := strings.Cut(kv, "=")
-			added[name] = value
+			added[name], fromFiles[name] = value, true
 		}
 	}
 	for _, name := range e.Fixed {
 		delete(added, name)
+		delete(fromFiles, name)
 	}
-	return added, nil
+	return answer{Env: added, FromFiles: slices.Sorted(maps.Keys(fromFiles))}, nil
 }
 
 // askShell returns what the login shell exports beyond its own.

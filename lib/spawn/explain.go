@@ -27,7 +27,7 @@ func (a *attempt) explain(cause error) error {
 		Phases: a.phases, Output: []string{}, AppRoot: a.req.Config.AppRoot,
 	}
 	if a.plan != nil {
-		e.Command, e.AppRoot, e.Environment, e.User = a.plan.shown, a.plan.root, redact(a.plan.env), a.plan.user.Name
+		e.Command, e.AppRoot, e.User = a.plan.shown, a.plan.root, a.plan.user.Name
 	}
 	var failed *exitError
 	own := errors.As(cause, &failed) // the process ended by itself
@@ -48,7 +48,19 @@ func (a *attempt) explain(cause error) error {
 		report: reportOf(failed), interpreter: interpreterOf(a.plan),
 	})
 	e.Category, e.Summary, e.Advice = d.category, d.summary, d.advice
+	if a.plan != nil {
+		hide(e, a.plan)
+	}
 	return e
+}
+
+// hide adds the environment to the error and takes the secrets out of it,
+// wherever they stand.
+func hide(e *protocol.SpawnError, p *plan) {
+	secrets := p.secrets()
+	e.Environment = secrets.Environment(p.env)
+	e.Command, e.Output = secrets.Lines(e.Command), secrets.Lines(e.Output)
+	e.Summary, e.Advice = secrets.Text(e.Summary), secrets.Text(e.Advice)
 }
 
 // end leaves nothing of the attempt's process.

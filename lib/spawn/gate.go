@@ -47,10 +47,11 @@ const maxOrder = 1 << 20
 // An answer is what the gate says: what it added to the environment, or what
 // kept it from the command.
 type answer struct {
-	Env      map[string]string `json:"env,omitempty"`
-	Category string            `json:"category,omitempty"`
-	Error    string            `json:"error,omitempty"`
-	Advice   string            `json:"advice,omitempty"`
+	Env       map[string]string `json:"env,omitempty"`
+	FromFiles []string          `json:"from_files,omitempty"` // the names of Env that env_files set
+	Category  string            `json:"category,omitempty"`
+	Error     string            `json:"error,omitempty"`
+	Advice    string            `json:"advice,omitempty"`
 }
 
 // newGate returns the gate and the descriptor for the process.
@@ -72,31 +73,30 @@ func newGate() (*gate, *os.File, error) {
 // killed, with what it added to its environment. The error is a *gateError or
 // ctx's cause. The process may hang before the command, at a directory on a
 // file system that does not answer.
-func (g *gate) open(ctx context.Context, o order) (env map[string]string, err error) {
+func (g *gate) open(ctx context.Context, o order) (a answer, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = g.ours.SetDeadline(time.Unix(1, 0)) }) // a socket has deadlines
 	defer stop()
 	text, err := json.Marshal(o)
 	if err != nil {
-		return nil, fmt.Errorf("open gate: %w", err)
+		return answer{}, fmt.Errorf("open gate: %w", err)
 	}
 	said, err := g.exchange(text)
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return answer{}, context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open gate: %w", err)
+		return answer{}, fmt.Errorf("open gate: %w", err)
 	}
 	if len(said) == 0 {
-		return nil, nil // it became the command, or is gone already
+		return answer{}, nil // it became the command, or is gone already
 	}
-	var a answer
 	if err := json.Unmarshal(said, &a); err != nil {
-		return nil, fmt.Errorf("open gate: its answer %q: %w", said[:min(len(said), 80)], err)
+		return answer{}, fmt.Errorf("open gate: its answer %q: %w", said[:min(len(said), 80)], err)
 	}
 	if a.Error != "" {
-		return nil, &gateError{category: a.Category, message: a.Error, advice: a.Advice}
+		return answer{}, &gateError{category: a.Category, message: a.Error, advice: a.Advice}
 	}
-	return a.Env, nil
+	return a, nil
 }
 
 // exchange sends the order and reads what comes back until the process closes
@@ -198,16 +198,16 @@ func PassGate(args []string) error {
 		return err
 	}
 	err = o.Change.Apply()
-	var added map[string]string
+	var added answer
 	if err == nil {
 		added, err = o.Env.read(o.Change.Dir)
 	}
-	if err == nil && len(added) > 0 {
-		err = json.NewEncoder(g).Encode(answer{Env: added})
+	if err == nil && len(added.Env) > 0 {
+		err = json.NewEncoder(g).Encode(added)
 	}
 	if err == nil {
 		proc.UnignoreSignals()
-		env := append(o.Env.merge(os.Environ(), added), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
+		env := append(o.Env.merge(os.Environ(), added.Env), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
 		err = proc.Exec(args[4:], env)
 	}
 	return errors.Join(err, json.NewEncoder(g).Encode(refusal(err)))

@@ -12,6 +12,7 @@ import (
 	"passenger/lib/app"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/secret"
 )
 
 // A plan is all that is decided before a process is started.
@@ -23,7 +24,8 @@ type plan struct {
 	preload     []string // the command line of a preloader, nil if the app cannot or shall not have one
 	shown       []string // the command line for people
 	env         map[string]string
-	order       order // for the gate
+	order       order  // for the gate
+	added       answer // what the process added to env
 	user        account.User
 	protocol    string
 	concurrency int
@@ -58,9 +60,9 @@ func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (string, er
 	if err := p.confine(s.Switching, found.StartupFile); err != nil {
 		return nil, err
 	}
-	p.shown = redactCommand(p.args)
 	p.env = environment(c, logical, needs, p.user)
-	p.order.Env = sources(c, p.user)
+	p.shown = p.show(p.args)
+	p.order.Env = sources(c, p.env, p.user)
 	return p, nil
 }
 
@@ -130,11 +132,24 @@ func (p *plan) confine(sw *Switching, startupFile string) error {
 	return nil
 }
 
+// show returns a command line without secrets.
+func (p *plan) show(args []string) []string { return p.secrets().Lines(secret.Command(args)) }
+
+// secrets are those of the process's environment.
+func (p *plan) secrets() secret.Set { return secret.Of(p.env, p.added.FromFiles) }
+
+// add notes what the process added to its environment.
+func (p *plan) add(a answer) {
+	p.added = a
+	maps.Copy(p.env, a.Env)
+	p.shown = p.show(p.args)
+}
+
 // preloading is the plan for the preloader of the processes that p is for.
 func (p *plan) preloading() *plan {
 	l := *p
 	l.args, l.preload = p.preload, nil
-	l.shown = redactCommand(l.args)
+	l.shown = p.show(l.args)
 	l.env = maps.Clone(p.env)
 	return &l
 }

@@ -30,6 +30,7 @@ type preloader struct {
 	idle    *time.Timer   // ends it when it had nothing to fork for long; nil if it stays
 
 	warnings []string // what makes a fork of it unsafe
+	added    answer   // what it added to its environment, which its forks have too
 
 	used sync.Mutex // guards the fields below
 	made int
@@ -62,7 +63,7 @@ func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preload
 		var exit *exitError
 		return nil, errors.As(b.cause, &exit) && exit.report == nil, err
 	}
-	l.warnings = b.warnings
+	l.warnings, l.added = b.warnings, b.plan.added
 	for _, w := range l.warnings {
 		slog.Warn("preloader", "app", g.app, "generation", g.number, "warning", w)
 	}

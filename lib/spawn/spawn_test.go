@@ -15,6 +15,7 @@ import (
 
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/secret"
 )
 
 func TestProcessContract(t *testing.T) {
@@ -154,7 +155,7 @@ func TestSpawnErrors(t *testing.T) {
 				t.Errorf("got output %q, want %q", e.Output, tt.output)
 			}
 			if tt.phase != "prepare" {
-				if v := e.Environment["API_TOKEN"]; v != Redacted {
+				if v := e.Environment["API_TOKEN"]; v != secret.Hidden {
 					t.Errorf("got API_TOKEN %q, want it redacted", v)
 				}
 				for _, p := range s.Processes().Get().Processes {

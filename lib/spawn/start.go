@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"strconv"
 	"syscall"
@@ -78,6 +77,7 @@ func (a *attempt) start(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		a.plan.add(l.added)
 		err = a.limited(ctx, protocol.PhaseFork, func(ctx context.Context) error { return a.fork(ctx, l) })
 		if err == nil {
 			a.gen.proven()
@@ -123,23 +123,26 @@ func (a *attempt) prepare(context.Context) error {
 	return nil
 }
 
-// contract puts the variables of the process contract into the environment,
-// whatever the app's settings say of them. LISTEN_PID is for the process
-// itself to set.
+// contract puts the variables of the process contract into the environment.
 func (a *attempt) contract() {
-	env := a.plan.env
+	contract(a.plan.env, a.p.notify.name, a.port)
+	if a.endpoint != nil {
+		delete(a.plan.env, "LISTEN_FDS")
+		a.plan.env["PASSENGER_PRELOADER_FD"] = strconv.Itoa(listenFD)
+	}
+}
+
+// contract does so for a process that serves, whatever the app's settings say
+// of those variables. LISTEN_PID is for the process itself to set. port is 0
+// for an app that has none.
+func contract(env map[string]string, notifySocket string, port int) {
 	delete(env, "LISTEN_PID")
 	delete(env, "LISTEN_FDNAMES")
-	delete(env, "LISTEN_FDS")
-	if a.endpoint != nil {
-		env["PASSENGER_PRELOADER_FD"] = strconv.Itoa(listenFD)
-	} else {
-		env["LISTEN_FDS"] = "1"
-	}
-	env["NOTIFY_SOCKET"] = a.p.notify.name
+	env["LISTEN_FDS"] = "1"
+	env["NOTIFY_SOCKET"] = notifySocket
 	env["PASSENGER_NOTIFY_FD"] = strconv.Itoa(notifyFD)
-	if a.port != 0 {
-		env["PORT"] = strconv.Itoa(a.port)
+	if port != 0 {
+		env["PORT"] = strconv.Itoa(port)
 	}
 }
 
@@ -168,7 +171,7 @@ func (a *attempt) exec(ctx context.Context) error {
 	gateEnd.Close() // the process's copy must be the last, or we never see its end
 	a.publish()
 	added, err := g.open(ctx, a.plan.order)
-	maps.Copy(a.plan.env, added)
+	a.plan.add(added)
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"passenger/lib/control"
 	"passenger/lib/protocol"
+	"passenger/lib/secret"
 )
 
 // answerLimit bounds calls that wait for nothing but their turn.
@@ -17,16 +18,22 @@ const answerLimit = 5 * time.Second
 // Register adds the pool's calls to a control socket.
 func (o *Owner) Register(s *control.Server) {
 	s.Healthy, s.Metrics = o.healthy, o.metrics
-	s.Handle("GET "+protocol.PathApps, func(r *http.Request) (any, error) { return o.Apps(r.Context()) })
+	s.Handle("GET "+protocol.PathApps, func(r *http.Request) (any, error) {
+		list, err := o.Apps(r.Context())
+		for i := range list.Apps {
+			list.Apps[i] = public(list.Apps[i])
+		}
+		return list, err
+	})
 	s.Handle("GET "+protocol.PathApps+"/{name}", withName(func(r *http.Request, name string) (any, error) {
-		return o.App(r.Context(), name)
+		return shown(o.App(r.Context(), name))
 	}))
 	s.Handle("PUT "+protocol.PathApps+"/{name}", withName(func(r *http.Request, name string) (any, error) {
 		var c protocol.AppConfig
 		if err := control.Decode(r, &c); err != nil {
 			return nil, err
 		}
-		return o.Put(r.Context(), name, c)
+		return shown(o.Put(r.Context(), name, c))
 	}))
 	s.Handle("DELETE "+protocol.PathApps+"/{name}", withName(func(r *http.Request, name string) (any, error) {
 		return nil, o.Remove(r.Context(), name)
@@ -45,14 +52,14 @@ func (o *Owner) Register(s *control.Server) {
 		if err := control.Decode(r, &patch); err != nil {
 			return nil, err
 		}
-		return o.Patch(r.Context(), name, patch)
+		return shown(o.Patch(r.Context(), name, patch))
 	}))
 	s.Handle("POST "+protocol.PathApps+"/{name}/scale", withName(func(r *http.Request, name string) (any, error) {
 		var req protocol.ScaleRequest
 		if err := control.Decode(r, &req); err != nil {
 			return nil, err
 		}
-		return o.Scale(r.Context(), name, req.Instances)
+		return shown(o.Scale(r.Context(), name, req.Instances))
 	}))
 	s.Handle("POST "+protocol.PathApps+"/{name}/pause", withName(func(r *http.Request, name string) (any, error) {
 		var req protocol.PauseRequest
@@ -61,10 +68,10 @@ func (o *Owner) Register(s *control.Server) {
 				return nil, err
 			}
 		}
-		return o.Pause(r.Context(), name, req)
+		return shown(o.Pause(r.Context(), name, req))
 	}))
 	s.Handle("POST "+protocol.PathApps+"/{name}/resume", withName(func(r *http.Request, name string) (any, error) {
-		return o.Resume(r.Context(), name)
+		return shown(o.Resume(r.Context(), name))
 	}))
 	s.Handle("DELETE "+protocol.PathProcesses+"/{id}", func(r *http.Request) (any, error) {
 		id, err := control.ID(r, "id")
@@ -87,6 +94,17 @@ func (o *Owner) Register(s *control.Server) {
 	})
 	s.HandleFeed(protocol.PathRoutes, &o.routes)
 }
+
+// public is what a caller sees of an app: its settings without secrets.
+func public(a protocol.App) protocol.App {
+	if a.Config.EnvVars != nil {
+		a.Config.EnvVars = secret.Environment(a.Config.EnvVars)
+	}
+	return a
+}
+
+// shown is the reply with an app in it.
+func shown(a protocol.App, err error) (any, error) { return public(a), err }
 
 func withName(call func(*http.Request, string) (any, error)) control.Call {
 	return func(r *http.Request) (any, error) {

@@ -12,6 +12,7 @@ import (
 
 	"passenger/lib/control"
 	"passenger/lib/protocol"
+	"passenger/lib/secret"
 	"passenger/lib/unixsock"
 )
 
@@ -96,7 +97,8 @@ func TestSockets(t *testing.T) {
 	}()
 
 	// A body with a field that nobody knows, as a newer program would send it.
-	config := json.RawMessage(`{"app_root": "` + s.app("shop", nil) + `", "min_instances": 2, "grease": {"x": 1}}`)
+	config := json.RawMessage(`{"app_root": "` + s.app("shop", nil) + `", "min_instances": 2, "grease": {"x": 1},
+		"envvars": {"API_TOKEN": "told to nobody", "LEVEL": "3"}}`)
 	var a protocol.App
 	call("PUT", protocol.PathApps+"/shop", config, &a)
 	if a.Name != "shop" || a.Config.BaseURI != "/shop" {
@@ -109,6 +111,11 @@ func TestSockets(t *testing.T) {
 	}
 	var list protocol.AppList
 	call("GET", protocol.PathApps, nil, &list)
+	for _, a := range append(list.Apps, a) {
+		if env := a.Config.EnvVars; env["API_TOKEN"] != secret.Hidden || env["LEVEL"] != "3" {
+			t.Errorf("got variables %v, want the token hidden", env)
+		}
+	}
 	if len(list.Apps) != 1 || len(list.Proxies) != 1 || !list.SpawnerUp {
 		t.Errorf("listed %+v", list)
 	}
