@@ -91,7 +91,10 @@ var leaves = map[string][]string{
 	"passenger/lib/spelling": {},
 	"passenger/lib/http1":    {},
 	"passenger/lib/statedir": {"passenger/lib/unixsock"},
-	"passenger/lib/control":  {"passenger/lib/protocol", "passenger/lib/unixsock"},
+	"passenger/lib/secret":   {},
+	"passenger/lib/cgroup":   {},
+	"passenger/lib/account":  {"passenger/lib/spelling"},
+	"passenger/lib/control":  {"passenger/lib/protocol", "passenger/lib/unixsock", "passenger/lib/account", "passenger/lib/spelling"},
 	"passenger/lib/adapter":  {"passenger/lib/protocol"},
 }
 
