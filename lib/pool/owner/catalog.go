@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
+	"passenger/lib/account"
 	"passenger/lib/app"
 	"passenger/lib/protocol"
 )
@@ -94,7 +96,7 @@ func (f Files) read(from origin) (protocol.AppConfig, error) {
 		}
 	}
 	c = app.WithDefaults(c)
-	return c, app.Validate(c)
+	return c, valid(c)
 }
 
 // complete lays settings over those in the app's own directory, and fills in
@@ -115,8 +117,29 @@ func complete(over protocol.AppConfig) (protocol.AppConfig, error) {
 		return c, fmt.Errorf("internal error: %w", err)
 	}
 	c = app.WithDefaults(c)
-	return c, app.Validate(c)
+	return c, valid(c)
 }
+
+// valid says what is wrong with complete settings.
+func valid(c protocol.AppConfig) error {
+	if err := app.Validate(c); err != nil {
+		return err
+	}
+	if c.User != "" {
+		if _, err := account.System.User(c.User); err != nil {
+			return fmt.Errorf("app %q: %w", c.Name, err)
+		}
+	}
+	if c.Group != "" && c.Group != groupOfFile {
+		if _, err := account.System.Group(c.Group); err != nil {
+			return fmt.Errorf("app %q: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+// groupOfFile is a group that stands for that of the startup file.
+const groupOfFile = "!STARTUP_FILE!"
 
 // load puts all apps into a pool that does not run yet.
 func (o *Owner) load() error {
@@ -126,7 +149,7 @@ func (o *Owner) load() error {
 	held := false
 	for _, e := range o.files.entries() {
 		err := o.take(e)
-		if err != nil && e.kind == named {
+		if err != nil && e.kind == named && !o.comesBack() {
 			return err
 		}
 		if err != nil {
@@ -136,6 +159,19 @@ func (o *Owner) load() error {
 	}
 	o.pool.Hold(held)
 	return nil
+}
+
+// comesBack says that processes of a former pool run. Who comes back to them
+// is needed, whatever has become of the settings of one app meanwhile.
+func (o *Owner) comesBack() bool {
+	for _, r := range o.written.Apps {
+		for _, p := range r.Processes {
+			if p.PID > 1 && !errors.Is(syscall.Kill(p.PID, 0), syscall.ESRCH) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (f Files) check() error {

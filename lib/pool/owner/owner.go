@@ -53,8 +53,9 @@ type Files struct {
 }
 
 // New makes an Owner of a pool that goes on from the last route table, with
-// the apps in the files. A named app that cannot be used is an error; any
-// other is logged, so that one bad file does not stop all apps.
+// the apps in the files. A named app that cannot be used is an error unless
+// processes run to come back to; any other is logged, so that one bad file
+// does not stop all apps.
 func New(spawner Spawner, files Files, limits pool.Limits) (*Owner, error) {
 	o := &Owner{
 		spawner: spawner, files: files, events: make(chan func(time.Time), 16), catalog: catalog{},
