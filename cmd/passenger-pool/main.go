@@ -19,6 +19,8 @@ type command struct {
 	Pause   pauseCommand   `cmd:"" help:"Keep requests from an app: they wait, or get a maintenance page."`
 	Resume  resumeCommand  `cmd:"" help:"End a pause."`
 	Wait    waitCommand    `cmd:"" help:"Wait until an app serves; exit with status 4 if it does not."`
+
+	Selftest selftestCommand `cmd:"" help:"Make requests of an app while something is done to the server; fail if one is lost."`
 }
 
 func main() {

@@ -119,4 +119,7 @@ type AppReport struct {
 	// itself because the queue was full or the wait too long, since its start.
 	Requests uint64 `json:"requests"`
 	Rejected uint64 `json:"rejected"`
+
+	// Retried counts how often one was tried on another process.
+	Retried uint64 `json:"retried,omitempty"`
 }

@@ -35,6 +35,7 @@ type app struct {
 	paused    string               // as in the route table
 	requests  uint64
 	rejected  uint64
+	retried   uint64
 	uses      uint64 // orders the processes by last use
 }
 
@@ -114,6 +115,9 @@ func (a *app) acquire(w *waiter, retried bool) (*process, *upstream, error) {
 	if a.removed {
 		a.mu.Unlock()
 		return nil, nil, errRemoved
+	}
+	if retried {
+		a.retried++
 	}
 	if a.queue.length == 0 || retried {
 		if p := a.pick(); p != nil {

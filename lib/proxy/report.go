@@ -30,7 +30,7 @@ func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) prot
 		}
 		processes[p.id] = pr
 	}
-	r := protocol.AppReport{Queued: a.queue.length, Requests: a.requests, Rejected: a.rejected}
+	r := protocol.AppReport{Queued: a.queue.length, Requests: a.requests, Rejected: a.rejected, Retried: a.retried}
 	if w := a.queue.first; w != nil {
 		r.OldestWait = time.Since(w.began).Seconds()
 	}

@@ -1,0 +1,123 @@
+// Package selftest makes requests of an app through the proxy that serves it,
+// while something is done to the server, and counts what became of them.
+package selftest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+const (
+	// mostInFlight bounds how many requests are made at once: those that wait
+	// behind an app that does nothing are not to break it.
+	mostInFlight = 256
+
+	// patience is how long an answer may take.
+	patience = 60 * time.Second
+)
+
+// A Load is requests of one page at a steady rate: a request is due whatever
+// became of those before it, as from people, and its time counts from then.
+type Load struct {
+	// Address is where the proxy listens: "unix:PATH" or "HOST:PORT".
+	Address string
+
+	Host, Path string
+	Rate       float64 // requests a second
+}
+
+// A sample is what became of one request.
+type sample struct {
+	due    time.Time
+	took   time.Duration
+	status int
+	err    error
+}
+
+// Run makes requests until ctx ends, and returns what became of them, in no
+// order.
+func (l Load) Run(ctx context.Context) []sample {
+	client := &http.Client{Timeout: patience, Transport: l.transport(), CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	defer client.CloseIdleConnections()
+	var mu sync.Mutex // guards samples
+	var samples []sample
+	var wg sync.WaitGroup
+	places := make(chan struct{}, mostInFlight)
+	begun, pause := time.Now(), time.Duration(float64(time.Second)/l.Rate)
+	for n := 0; ; n++ {
+		due := begun.Add(time.Duration(n) * pause)
+		if !waitUntil(ctx, due) {
+			break
+		}
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			continue
+		}
+		wg.Go(func() {
+			s := l.get(client, due)
+			mu.Lock()
+			samples = append(samples, s)
+			mu.Unlock()
+			<-places
+		})
+	}
+	wg.Wait()
+	return samples
+}
+
+func waitUntil(ctx context.Context, t time.Time) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(time.Until(t)):
+		return ctx.Err() == nil
+	}
+}
+
+func (l Load) transport() *http.Transport {
+	network, address := "tcp", l.Address
+	if path, ok := cutUnix(address); ok {
+		network, address = "unix", path
+	}
+	var d net.Dialer
+	return &http.Transport{
+		MaxIdleConnsPerHost: mostInFlight,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return d.DialContext(ctx, network, address)
+		},
+	}
+}
+
+func cutUnix(address string) (path string, ok bool) {
+	if len(address) > 5 && address[:5] == "unix:" {
+		return address[5:], true
+	}
+	return "", false
+}
+
+// get makes one request. It does not end with ctx: what was begun is counted.
+func (l Load) get(client *http.Client, due time.Time) sample {
+	s := sample{due: due}
+	u := &url.URL{Scheme: "http", Host: l.Host, Path: l.Path}
+	resp, err := client.Do(&http.Request{Method: http.MethodGet, URL: u, Header: http.Header{"User-Agent": {"passenger-pool selftest"}}})
+	if err == nil {
+		s.status = resp.StatusCode
+		_, err = io.Copy(io.Discard, resp.Body)
+		if failed := resp.Body.Close(); err == nil {
+			err = failed
+		}
+	}
+	if s.took, s.err = time.Since(due), err; err != nil {
+		s.err = fmt.Errorf("after %v: %w", s.took.Round(time.Millisecond), err)
+	}
+	return s
+}
