@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"passenger/lib/app"
@@ -29,20 +31,26 @@ type appArgs struct {
 // config reads the app's settings, with those of the command line.
 func (a appArgs) config() (protocol.AppConfig, error) {
 	c, err := app.Load(a.AppDir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return c, cli.Hint(err, "name the directory that the app is in")
+	}
 	if err != nil {
-		return c, err
+		return c, cli.Hint(err, "see Passengerfile(5) for what an app's directory may hold")
 	}
 	for _, kv := range a.Set {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok {
-			return c, fmt.Errorf("--set %q has not the form KEY=VALUE", kv)
+			return c, wrong(fmt.Errorf("--set %q has not the form KEY=VALUE", kv))
 		}
 		if err := app.Set(&c, key, value); err != nil {
-			return c, fmt.Errorf("--set: %w", err)
+			return c, wrong(fmt.Errorf("--set: %w", err))
 		}
 	}
 	c = app.WithDefaults(c)
-	return c, app.Validate(c)
+	if err := app.Validate(c); err != nil {
+		return c, cli.Hint(err, "see Passengerfile(5)")
+	}
+	return c, nil
 }
 
 type run struct {
@@ -55,7 +63,7 @@ type run struct {
 func (r *run) Run(ctx context.Context, c *command) error {
 	config, err := r.config()
 	if err != nil {
-		return cli.Hint(fmt.Errorf("cannot spawn: %w", err), "see Passengerfile(5) for what an app's directory may hold")
+		return fmt.Errorf("cannot spawn: %w", err)
 	}
 	if r.PrintEnv || r.ShowSecrets {
 		return r.printEnv(config, c.StatePath())

@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 
 	"passenger/lib/protocol"
 	"passenger/lib/spelling"
@@ -33,9 +34,9 @@ func Load(dir string) (protocol.AppConfig, error) {
 		return protocol.AppConfig{}, fmt.Errorf("app directory %q: %w", dir, err)
 	}
 	if fi, err := os.Stat(root); err != nil {
-		return protocol.AppConfig{}, fmt.Errorf("app directory %q: %w", dir, unwrapPath(err))
+		return protocol.AppConfig{}, fmt.Errorf("app directory %q: %w%s", dir, unwrapPath(err), nearestDirectory(root))
 	} else if !fi.IsDir() {
-		return protocol.AppConfig{}, fmt.Errorf("app directory %q is not a directory", dir)
+		return protocol.AppConfig{}, fmt.Errorf("app directory %q: %w", dir, syscall.ENOTDIR)
 	}
 	c, err := Read(filepath.Join(root, File))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -51,6 +52,22 @@ func Load(dir string) (protocol.AppConfig, error) {
 		c.AppRoot = filepath.Join(root, c.AppRoot)
 	}
 	return c, nil
+}
+
+// nearestDirectory is a question after the directory beside path whose name is
+// like it, empty if there is none.
+func nearestDirectory(path string) string {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return spelling.DidYouMean(filepath.Base(path), names)
 }
 
 // Read reads one settings file. An unknown key, a value of the wrong type and

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,32 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestEverySettingOfTheWrongTypeIsRefused also has every key misspelt.
+func TestEverySettingOfTheWrongTypeIsRefused(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{ // JSON by the words for what takes it
+		"a string": `"x"`, "true or false": "true", "a whole number": "7", "a number": "1.5", "a list of strings": `["x"]`, "an object of strings": `{"A": "x"}`,
+	}
+	for key, kind := range known {
+		takes := kindName(kind)
+		for other, value := range values {
+			if other == takes || takes == "a number" && other == "a whole number" {
+				continue
+			}
+			_, err := Parse(fmt.Appendf(nil, "{%q: %s}", key, value))
+			wantError(t, err, fmt.Sprintf("key %q takes %s, not ", key, takes))
+		}
+		_, err := Parse(fmt.Appendf(nil, "{%q: %s}", key, values[takes]))
+		if err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+		for _, misspelt := range []string{strings.ToUpper(key[:1]) + key[1:], key + "x"} {
+			_, err := Parse(fmt.Appendf(nil, "{%q: %s}", misspelt, values[takes]))
+			wantError(t, err, fmt.Sprintf("unknown key %q; did you mean %q?", misspelt, key))
+		}
+	}
+}
+
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	root := tree(t, map[string]string{
@@ -98,7 +125,8 @@ func TestLoad(t *testing.T) {
 		"broken":  `Passengerfile.json: unknown key "nam"; did you mean "name"?`,
 		"big":     "larger than",
 		"missing": "no such file or directory",
-		"file":    "is not a directory",
+		"plian":   `no such file or directory; did you mean "plain"?`,
+		"file":    "not a directory",
 	} {
 		_, err := Load(filepath.Join(root, dir))
 		wantError(t, err, want)

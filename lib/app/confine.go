@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/spelling"
 )
@@ -47,6 +48,11 @@ func checkPrivileges(c protocol.AppConfig) error {
 	for _, s := range []string{c.User, c.Group, c.LogFile, strings.Join(c.EnvFiles, "")} {
 		if strings.ContainsRune(s, 0) {
 			return fmt.Errorf("a setting has a NUL in it")
+		}
+	}
+	for _, s := range c.RLimits {
+		if _, err := proc.ParseLimit(s); err != nil {
+			return fmt.Errorf("rlimits: %w", err)
 		}
 	}
 	return inRange([]limited{

@@ -77,12 +77,14 @@ type convention struct {
 // conventions in the order in which they are tried: Passenger's own first,
 // then those of frameworks. A Django project comes before package.json, which
 // it may have for its assets; a lone app.py comes after, for the same reason.
-// Django makes both a wsgi.py and an asgi.py, of which the first is used.
+// Django makes both a wsgi.py and an asgi.py, of which the first is used unless
+// the settings name the second.
 var conventions = []convention{
 	{protocol.TypeRack, "config.ru", fileNamed("config.ru")},
 	{protocol.TypeWSGI, "passenger_wsgi.py", fileNamed("passenger_wsgi.py")},
 	{protocol.TypeASGI, "passenger_asgi.py", fileNamed("passenger_asgi.py")},
 	{protocol.TypeNode, "app.js", fileNamed("app.js", "app.mjs", "app.cjs")},
+	{protocol.TypeASGI, "manage.py with ASGI_APPLICATION", findChannels},
 	{protocol.TypeWSGI, "manage.py", findDjango("wsgi")},
 	{protocol.TypeASGI, "manage.py with asgi.py", findDjango("asgi")},
 	{protocol.TypeNode, "package.json", findPackage},

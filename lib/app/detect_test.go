@@ -59,6 +59,14 @@ func TestDetect(t *testing.T) {
 			want:  Detection{Type: "asgi", StartupFile: "site1/asgi.py:application"}},
 		{name: "django for ASGI only", files: map[string]string{"manage.py": django, "site1/settings.py": "ASGI_APPLICATION = 'site1.routing.app'\n", "site1/routing.py": ""},
 			want: Detection{Type: "asgi", StartupFile: "site1/routing.py:app"}},
+		{name: "django with channels", files: map[string]string{"manage.py": django, "site1/wsgi.py": "", "site1/asgi.py": "",
+			"site1/settings.py": "WSGI_APPLICATION = 'site1.wsgi.application'\nASGI_APPLICATION = 'site1.asgi.application'\n"},
+			want: Detection{Type: "asgi", StartupFile: "site1/asgi.py:application"}},
+		{name: "django with channels, but the type is said", set: protocol.AppConfig{Type: "wsgi"},
+			files: map[string]string{"manage.py": django, "site1/wsgi.py": "", "site1/asgi.py": "", "site1/settings.py": "ASGI_APPLICATION = 'site1.asgi.application'\n"},
+			want:  Detection{Type: "wsgi", StartupFile: "site1/wsgi.py:application"}},
+		{name: "django with both files", files: map[string]string{"manage.py": django, "site1/wsgi.py": "", "site1/asgi.py": ""},
+			want: Detection{Type: "wsgi", StartupFile: "site1/wsgi.py:application"}},
 		{name: "passenger_asgi", files: map[string]string{"passenger_asgi.py": "", "manage.py": django},
 			want: Detection{Type: "asgi", StartupFile: "passenger_asgi.py"}},
 		{name: "fastapi", files: map[string]string{"main.py": "import os\nfrom fastapi import FastAPI\napp = FastAPI()\n", "app.py": "x = 1\n"},
@@ -111,7 +119,7 @@ func TestDetectSaysWhatItLookedFor(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		{"empty", protocol.AppConfig{}, nil, []string{"is empty", "config.ru, passenger_wsgi.py, passenger_asgi.py, app.js, manage.py, manage.py with asgi.py, package.json, asgi.py, main.py"}},
+		{"empty", protocol.AppConfig{}, nil, []string{"is empty", "config.ru, passenger_wsgi.py, passenger_asgi.py, app.js, manage.py with ASGI_APPLICATION, manage.py, manage.py with asgi.py, package.json, asgi.py, main.py"}},
 		{"unknown", protocol.AppConfig{}, map[string]string{"index.php": ""}, []string{"no app of a known type", "config.ru, passenger_wsgi.py"}},
 		{"near misses", protocol.AppConfig{}, map[string]string{"package.json": `{"main": "gone.js"}`, "app.py": "x = 1", "manage.py": django}, []string{
 			`package.json: its main "gone.js" does not exist`,

@@ -26,15 +26,10 @@ var (
 // settings say, else a file of that name in a package that the settings are in.
 func findDjango(kind string) func(fs.FS, bool) (*Detection, string) {
 	return func(root fs.FS, _ bool) (*Detection, string) {
-		b, err := fs.ReadFile(root, "manage.py")
-		if err != nil {
-			return nil, notThere
+		settings, result := djangoSettings(root)
+		if settings == nil {
+			return nil, result
 		}
-		m := settingsModule().FindSubmatch(b)
-		if m == nil {
-			return nil, "it names no DJANGO_SETTINGS_MODULE"
-		}
-		settings := strings.Split(string(m[1]), ".")
 		if d, result := djangoSetting(root, kind, settings); d != nil {
 			return d, result
 		}
@@ -45,8 +40,36 @@ func findDjango(kind string) func(fs.FS, bool) (*Detection, string) {
 					fmt.Sprintf("a Django project; its %s module is %s", strings.ToUpper(kind), module)
 			}
 		}
-		return nil, fmt.Sprintf("a Django project with the settings %s, but no %s.py beside them", m[1], kind)
+		return nil, fmt.Sprintf("a Django project with the settings %s, but no %s.py beside them", strings.Join(settings, "."), kind)
 	}
+}
+
+// findChannels finds the module of a Django project whose settings name one
+// for ASGI. Django's own template does not: who adds it, for Channels, wants
+// the project served by it.
+func findChannels(root fs.FS, _ bool) (*Detection, string) {
+	settings, result := djangoSettings(root)
+	if settings == nil {
+		return nil, result
+	}
+	if d, result := djangoSetting(root, "asgi", settings); d != nil {
+		return d, result
+	}
+	return nil, "the project's settings have no ASGI_APPLICATION"
+}
+
+// djangoSettings is the path of the module that a project has its settings in,
+// nil if there is no project, and why.
+func djangoSettings(root fs.FS) (module []string, result string) {
+	b, err := fs.ReadFile(root, "manage.py")
+	if err != nil {
+		return nil, notThere
+	}
+	m := settingsModule().FindSubmatch(b)
+	if m == nil {
+		return nil, "it names no DJANGO_SETTINGS_MODULE"
+	}
+	return strings.Split(string(m[1]), "."), ""
 }
 
 // djangoSetting finds the module that the settings of a project name.

@@ -94,6 +94,20 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{protocol.AppConfig{EnvVars: map[string]string{"A=B": ""}}, "cannot be the name of an environment variable"},
 		{protocol.AppConfig{EnvVars: map[string]string{"A": "\x00"}}, "NUL"},
 		{protocol.AppConfig{StartCommand: "a\x00b"}, "NUL"},
+		{protocol.AppConfig{User: "a\x00b"}, "NUL"},
+		{protocol.AppConfig{SpawnMethod: "smrt"}, `unknown spawn_method "smrt"; did you mean "smart"? (known: smart, direct)`},
+		{protocol.AppConfig{PreloaderIdleTime: new(-1.0)}, "max_preloader_idle_time is -1 seconds"},
+		{protocol.AppConfig{ReforkAfter: -1}, "refork_after is -1; it must be 0 to"},
+		{protocol.AppConfig{Threads: 1001}, "threads is 1001; it must be 1 to 1000"},
+		{protocol.AppConfig{Umask: "0888"}, `umask "0888" is not octal`},
+		{protocol.AppConfig{Umask: "1777"}, `umask "1777" is not octal`},
+		{protocol.AppConfig{RLimits: []string{"nofiles=1"}}, `rlimits: unknown limit "nofiles"; did you mean "nofile"?`},
+		{protocol.AppConfig{RLimits: []string{"nofile=many"}}, `limit nofile: "many" is neither a number nor "unlimited"`},
+		{protocol.AppConfig{Nice: 20}, "nice is 20; it must be -20 to 19"},
+		{protocol.AppConfig{OOMScoreAdj: -1001}, "oom_score_adj is -1001; it must be -1000 to 1000"},
+		{protocol.AppConfig{MemoryMax: -1}, "memory_max is -1"},
+		{protocol.AppConfig{PIDsMax: -1}, "pids_max is -1"},
+		{protocol.AppConfig{CPUWeight: 10001}, "cpu_weight is 10001; it must be 0 to 10000"},
 	} {
 		if tt.c.AppRoot == "" {
 			tt.c.AppRoot = root
