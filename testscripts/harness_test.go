@@ -98,6 +98,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"upgrade":     cmdUpgrade,
 
 	"await-log":      cmdAwaitLog,
+	"await-file":     cmdAwaitFile,
 	"await-requests": cmdAwaitRequests,
 }
 

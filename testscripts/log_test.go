@@ -25,6 +25,22 @@ func cmdAwaitLog(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
+// cmdAwaitFile waits until a file matches: await-file PATH REGEXP
+func cmdAwaitFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await-file PATH REGEXP")
+	}
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	ts.Check(eventually("the file", func() error {
+		b, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && !re.Match(b) {
+			err = fmt.Errorf("%s does not match %q:\n%.4000s", args[0], args[1], b)
+		}
+		return err
+	}))
+}
+
 // tellIfFailed logs what the daemons of a failed script wrote last: a script's
 // own log only has what its commands printed.
 func (w *world) tellIfFailed(t testscript.T) {

@@ -25,6 +25,7 @@ import (
 
 type serveCommand struct {
 	cli.ControlSocket
+	cli.LogFormat
 
 	AppDirs     []string `arg:"" optional:"" name:"appdir" help:"Directories of apps to run."`
 	AppsDir     string   `placeholder:"DIR" help:"Also run the apps that the *.json files in this directory describe; SIGHUP reads them again."`

@@ -28,6 +28,7 @@ const settleAfter = 3 * time.Second
 
 type serveCommand struct {
 	cli.ControlSocket
+	cli.LogFormat
 
 	Listen        []string      `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N. May be repeated. Default: the sockets that systemd passed, else :3000."`
 	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated. Clients on unix sockets are always believed."`

@@ -16,6 +16,7 @@ import (
 
 	"passenger/lib/app"
 	"passenger/lib/cli"
+	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/spawn"
@@ -76,7 +77,9 @@ func (r *run) Run(ctx context.Context, c *command) error {
 	if err := proc.BecomeSubreaper(); err != nil {
 		return fmt.Errorf("cannot spawn: %w", err)
 	}
-	spawner, err := spawn.New(dir, spawn.Options{Output: os.Stderr})
+	log := output.NewLog(os.Stderr, output.Text)
+	defer log.Close(logPatience)
+	spawner, err := spawn.New(dir, spawn.Options{Log: log})
 	if err != nil {
 		return fmt.Errorf("cannot spawn: %w", err)
 	}

@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"sync"
+	"syscall"
+	"time"
 
 	"passenger/lib/account"
 	"passenger/lib/app"
 	"passenger/lib/cli"
 	"passenger/lib/control"
+	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/spawn"
 )
@@ -19,12 +23,16 @@ import (
 type serve struct {
 	cgroupArgs
 	cli.ControlSocket
+	cli.LogFormat
 	UserSwitching bool   `help:"Run each app as the owner of its startup file, or as its settings say. Needs root and --apps-dir."`
 	AppsDir       string `placeholder:"DIR" help:"With --user-switching: where the settings of the apps are, NAME.json, which only root may write."`
 	DefaultUser   string `default:"nobody" placeholder:"NAME" help:"With --user-switching: the user of apps whose startup file is root's (${default})."`
 	DefaultGroup  string `placeholder:"NAME" help:"With --user-switching: the group of those apps. Default: the default user's."`
 	StopOnExit    bool   `name:"stop-on-exit" help:"On SIGTERM and SIGINT, stop the application processes too. Without it they run on and the next spawner adopts them."`
 }
+
+// logPatience is how long a log that is not read may hold up the end.
+const logPatience = 2 * time.Second
 
 func (s *serve) Run(ctx context.Context, c *command) error {
 	switching, err := s.switching()
@@ -43,7 +51,10 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	if err := proc.BecomeSubreaper(); err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
-	spawner, err := spawn.New(st.dir, spawn.Options{Output: os.Stderr, Switching: switching, Group: group})
+	log := output.NewLog(os.Stderr, s.LogFormat.Output())
+	defer log.Close(logPatience)
+	slog.SetDefault(slog.New(cli.Handler(log, s.LogFormat.LogFormat, "passenger-spawn", c.Level())))
+	spawner, err := spawn.New(st.dir, spawn.Options{Log: log, Switching: switching, Group: group})
 	if err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
@@ -56,12 +67,14 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	server := &control.Server{Program: "passenger-spawn", Release: cli.Release, Group: group, SwitchesUsers: switching != nil}
 	spawner.Register(ctx, server)
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", st.dir.Path(), "version", cli.Release)
+	go reopenOnSignal(ctx, spawner)
 	for {
 		err = serveUntil(ctx, st, spawner, server)
 		if !errors.Is(err, errUpgrade) {
 			break
 		}
 		spawner.Flush()
+		log.Flush(logPatience)
 		slog.Error("upgrade failed; this spawner goes on", "err", st.succeed())
 		spawner.Resume()
 	}
@@ -71,6 +84,22 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	}
 	slog.Info("spawner stopped", "reason", context.Cause(ctx))
 	return err
+}
+
+// reopenOnSignal opens the apps' log files anew at each SIGHUP.
+func reopenOnSignal(ctx context.Context, spawner *spawn.Spawner) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-hangups:
+			spawner.ReopenLogs()
+			slog.Info("log files reopened")
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // switching returns the rules by which users are switched, nil if they are not.

@@ -94,7 +94,7 @@ func run(name, description string, command any, args []string) int {
 	if err := emptyFlag(parsed); err != nil {
 		return report(name, &usageError{err})
 	}
-	setLog(parsed)
+	setLog(parsed, name)
 	ctx, stop := signalContext()
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
@@ -115,12 +115,19 @@ func signalContext() (context.Context, context.CancelFunc) {
 	return ctx, stop
 }
 
-func setLog(parsed *kong.Context) {
-	level := slog.LevelInfo
-	if v, ok := flagValue(parsed, "verbose").(bool); ok && v {
-		level = slog.LevelDebug
+func setLog(parsed *kong.Context, program string) {
+	c := Common{}
+	c.Verbose, _ = flagValue(parsed, "verbose").(bool)
+	format, _ := flagValue(parsed, "log-format").(string) // "" of a command without the flag
+	slog.SetDefault(slog.New(Handler(os.Stderr, format, program, c.Level())))
+}
+
+// Level is the least level that the log shows.
+func (c *Common) Level() slog.Level {
+	if c.Verbose {
+		return slog.LevelDebug
 	}
-	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
+	return slog.LevelInfo
 }
 
 func flagValue(parsed *kong.Context, name string) any {

@@ -31,6 +31,7 @@ var messages = map[string]any{
 	"info":            Info{},
 	"process":         Process{},
 	"process-list":    ProcessList{},
+	"output":          Output{},
 	"preloader-list":  PreloaderList{},
 	"proxy-apps":      ProxyApps{},
 	"proxy-report":    ProxyReport{},

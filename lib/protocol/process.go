@@ -60,6 +60,13 @@ type Process struct {
 	// generation.
 	AppRoot string `json:"app_root"`
 
+	// Environment is the app's, such as "production".
+	Environment string `json:"environment,omitempty"`
+
+	// LogFile takes what the process writes, empty if that goes where the
+	// spawner's own output goes.
+	LogFile string `json:"log_file,omitempty"`
+
 	// Command is what was executed, for people. Secrets are redacted.
 	Command []string `json:"command"`
 
@@ -191,4 +198,17 @@ type Preloader struct {
 // A PreloaderList is the reply to GET /v1/preloaders.
 type PreloaderList struct {
 	Preloaders []Preloader `json:"preloaders"`
+}
+
+// An Output is the reply to GET /v1/processes/ID/output: the last lines that a
+// process wrote, at most 200.
+type Output struct {
+	Lines []OutputLine `json:"lines"`
+}
+
+// An OutputLine is one line that a process wrote, at most 4 KiB of it.
+type OutputLine struct {
+	At     time.Time `json:"at"`
+	Stream string    `json:"stream"` // "stdout" or "stderr"
+	Text   string    `json:"text"`
 }

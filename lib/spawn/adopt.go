@@ -67,8 +67,7 @@ func (s *Spawner) adopt(dir statedir.ProcessDir) (*process, error) {
 	}
 	r.Adopted = r.Adopted || !proc.IsChild(r.PID) // it is ours still if we replaced ourselves
 	p := &process{dir: dir, handle: handle, exited: make(chan struct{}), record: r}
-	p.out, err = readOutput(dir.Output(), fmt.Sprintf("[%s %d] ", r.App, r.PID), s.Output)
-	if err != nil {
+	if err := s.readOutput(p); err != nil {
 		slog.Error("output of adopted process is lost", "app", r.App, "pid", r.PID, "err", err)
 	}
 	return p, nil

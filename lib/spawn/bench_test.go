@@ -2,7 +2,6 @@ package spawn
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"testing"
 
@@ -15,7 +14,7 @@ func BenchmarkSpawn(b *testing.B) {
 	was := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	b.Cleanup(func() { slog.SetDefault(was) })
-	s, err := New(shortDir(b), Options{Output: io.Discard})
+	s, err := New(shortDir(b), Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

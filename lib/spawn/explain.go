@@ -37,7 +37,7 @@ func (a *attempt) explain(cause error) error {
 		listens = a.listens()
 		strays := a.end(cause)
 		if a.p.out != nil {
-			e.Output = a.p.out.last()
+			e.Output = texts(a.p.out.Last())
 		}
 		if own {
 			e.Exit, left = a.p.snapshot().Exit, a.p.leftBehind()+strays

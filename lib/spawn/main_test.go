@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
@@ -247,7 +248,7 @@ func beSpawner(dir, role string) {
 		}
 		role = "ready"
 	}
-	s, err := New(d, Options{Output: os.Stderr})
+	s, err := New(d, Options{})
 	if err != nil {
 		panic(err)
 	}
@@ -331,7 +332,7 @@ func shortDir(t testing.TB) statedir.Dir {
 func newSpawner(t *testing.T, dir statedir.Dir) (*Spawner, lines) {
 	t.Helper()
 	out := lines{make(chan string, 4096)}
-	s, err := New(dir, Options{Output: out})
+	s, err := New(dir, Options{Log: output.NewLog(out, output.Text)})
 	if err != nil {
 		t.Fatal(err)
 	}

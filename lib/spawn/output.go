@@ -1,179 +1,93 @@
 package spawn
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"sync"
-	"time"
+	"log/slog"
+	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"passenger/lib/account"
+	"passenger/lib/output"
+	"passenger/lib/proc"
+	"passenger/lib/protocol"
 )
 
-const (
-	// maxLine is the longest line of an app that is passed on whole, in bytes.
-	maxLine = 1 << 20
-
-	// tailLines is how many of an app's last lines are kept for reports, each
-	// cut to tailLine bytes.
-	tailLines = 200
-	tailLine  = 4 << 10
-
-	// keepBuffer is the largest buffer that is kept for the next line.
-	keepBuffer = 64 << 10
-
-	// pipeSize is how much an app can write while nobody reads.
-	pipeSize = 1 << 20
-)
-
-// An output reads what one process writes, passes it on a whole line at a
-// time, and keeps the last lines.
-type output struct {
-	fifo   *os.File // nonblocking
-	prefix string
-	sink   io.Writer
-	done   chan struct{} // closed when the last line was passed on
-
-	batch []byte // lines to pass on in one Write
-
-	mu   sync.Mutex // guards tail
-	tail []string
-}
-
-// makeOutput makes the FIFO. It belongs to the user that the process will run
-// as, who so can open /dev/stdout again.
-func makeOutput(path string, uid int) error {
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		return fmt.Errorf("make output FIFO %s: %w", path, err)
-	}
-	if uid == os.Geteuid() {
-		return nil
-	}
-	if err := os.Lchown(path, uid, -1); err != nil { // the directory is ours alone to change
-		return fmt.Errorf("make output FIFO: %w", err)
-	}
-	return nil
-}
-
-// readOutput starts to read the FIFO at path. Each line goes to sink with
-// prefix before it, and a Write holds whole lines.
-func readOutput(path, prefix string, sink io.Writer) (*output, error) {
-	fifo, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open output FIFO: %w", err)
-	}
-	if raw, err := fifo.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			// Over the user's limit the kernel refuses, and 64 KB must do.
-			_, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize)
-		})
-	}
-	o := &output{fifo: fifo, prefix: prefix, sink: sink, done: make(chan struct{})}
-	go o.run()
-	return o, nil
-}
-
-func (o *output) run() {
-	defer close(o.done)
-	defer o.fifo.Close()
-	buf := make([]byte, 32<<10)
-	var part []byte
-	for {
-		n, err := o.fifo.Read(buf)
-		part = o.lines(append(part, buf[:n]...))
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			part = o.drain(buf, part)
-			break
-		}
+// readOutput starts to read what the process writes. It goes to the app's log
+// file, if it has one that can be opened.
+func (s *Spawner) readOutput(p *process) error {
+	r := p.snapshot()
+	from := &output.Source{App: r.App, Environment: r.Environment, ID: r.ID, Generation: r.Generation, PID: r.PID}
+	sink := s.Log
+	if r.LogFile != "" {
+		file, done, err := s.logFiles.Use(r.LogFile, s.opener(r.User))
 		if err != nil {
-			break
+			slog.Error("log file not opened; the output goes where ours goes", "app", r.App, "pid", r.PID, "err", err)
+		} else {
+			sink, p.leaveLog = file, done
 		}
-		if len(part) == 0 && cap(part) > keepBuffer {
-			part = nil
+	}
+	var err error
+	p.out, err = output.Read(p.dir.Stdout(), p.dir.Stderr(), from, sink)
+	return err
+}
+
+// finishOutput passes on the last of what an ended process wrote.
+func (p *process) finishOutput() {
+	if p.out != nil {
+		p.out.Finish()
+	}
+	if p.leaveLog != nil {
+		p.leaveLog()
+	}
+}
+
+// opener opens files as the app's user, where that is not our own.
+func (s *Spawner) opener(user string) output.Opener {
+	if s.Switching == nil {
+		return func(open func() error) error { return open() }
+	}
+	return func(open func() error) error {
+		u, err := account.System.User(user)
+		if err != nil {
+			return err
 		}
-	}
-	if len(part) > 0 {
-		o.line(part)
-		o.flush()
-	}
-}
-
-// drain reads what is in the FIFO without waiting for more.
-func (o *output) drain(buf, part []byte) []byte {
-	raw, err := o.fifo.SyscallConn()
-	if err != nil {
-		return part
-	}
-	_ = raw.Control(func(fd uintptr) { // fails only if the file is closed
-		for total := 0; total < 2*pipeSize; {
-			n, err := unix.Read(int(fd), buf)
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
-			if n <= 0 {
-				return
-			}
-			total += n
-			part = o.lines(append(part, buf[:n]...))
+		groups, err := account.System.GroupsOf(u, u.GID)
+		if err != nil {
+			return err
 		}
-	})
-	return part
-}
-
-// lines passes on the whole lines in b and returns the rest.
-func (o *output) lines(b []byte) []byte {
-	for {
-		i := bytes.IndexByte(b, '\n')
-		if i < 0 {
-			break
-		}
-		o.line(b[:i])
-		b = b[i+1:]
-	}
-	for len(b) >= maxLine {
-		o.line(b[:maxLine])
-		b = b[maxLine:]
-	}
-	o.flush()
-	return b
-}
-
-// flush passes the batch on.
-func (o *output) flush() {
-	if len(o.batch) == 0 {
-		return
-	}
-	_, _ = o.sink.Write(o.batch) // our own stderr is gone; nobody is left to tell
-	o.batch = o.batch[:0]
-	if cap(o.batch) > keepBuffer {
-		o.batch = nil
+		return proc.User{UID: u.UID, GID: u.GID, Groups: groups}.Do(open)
 	}
 }
 
-func (o *output) line(b []byte) {
-	b = bytes.TrimSuffix(b, []byte("\r"))
-	o.batch = append(append(append(o.batch, o.prefix...), b...), '\n')
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.tail) == tailLines {
-		o.tail = append(o.tail[:0], o.tail[1:]...)
+// logPath is the app's log file, empty if it has none. root is the app's
+// directory.
+func logPath(c protocol.AppConfig, root string) string {
+	if c.LogFile == "" || filepath.IsAbs(c.LogFile) {
+		return c.LogFile
 	}
-	o.tail = append(o.tail, string(b[:min(len(b), tailLine)]))
+	return filepath.Join(root, c.LogFile)
 }
 
-// finish reads what is left of a process that has ended, and stops reading.
-func (o *output) finish() {
-	if o.fifo.SetReadDeadline(time.Now()) != nil {
-		o.fifo.Close()
+// ReopenLogs opens the apps' log files anew, after they were rotated.
+func (s *Spawner) ReopenLogs() { s.logFiles.Reopen() }
+
+// Output returns the last lines that a process wrote, or [ErrUnknown].
+func (s *Spawner) Output(id string) (protocol.Output, error) {
+	p := s.find(id)
+	if p == nil || p.out == nil {
+		return protocol.Output{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
 	}
-	<-o.done
+	out := protocol.Output{Lines: []protocol.OutputLine{}}
+	for _, line := range p.out.Last() {
+		out.Lines = append(out.Lines, protocol.OutputLine{At: line.At, Stream: string(line.Stream), Text: line.Text})
+	}
+	return out, nil
 }
 
-// last returns the last lines.
-func (o *output) last() []string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return append([]string{}, o.tail...)
+// texts are the lines without when and where.
+func texts(lines []output.Line) []string {
+	text := make([]string, len(lines))
+	for i, line := range lines {
+		text[i] = line.Text
+	}
+	return text
 }

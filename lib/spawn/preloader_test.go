@@ -55,8 +55,8 @@ func TestForkedProcess(t *testing.T) {
 	if w.PID != r.PID || w.Group != r.PID || w.Parent != os.Getpid() || w.Dir != r.AppRoot {
 		t.Errorf("got pid %d, group %d, parent %d, directory %q, want pid and group %d, parent %d, %q", w.PID, w.Group, w.Parent, w.Dir, r.PID, os.Getpid(), r.AppRoot)
 	}
-	output := s.dir.Process("aaaa").Output()
-	for number, want := range map[string]string{"0": os.DevNull, "1": output, "2": output, "3": "socket:", "4": "socket:"} {
+	dir := s.dir.Process("aaaa")
+	for number, want := range map[string]string{"0": os.DevNull, "1": dir.Stdout(), "2": dir.Stderr(), "3": "socket:", "4": "socket:"} {
 		if got := w.Descriptors[number]; !strings.HasPrefix(got, want) {
 			t.Errorf("descriptor %s: got %q, want %q", number, got, want)
 		}
@@ -241,7 +241,7 @@ func TestGenerationIsPinnedToItsRelease(t *testing.T) {
 			t.Errorf("step %d: got app root %q, %v, want %q", i, r.AppRoot, err, step.want)
 		}
 	}
-	adopter, err := New(s.dir, Options{Output: os.Stderr})
+	adopter, err := New(s.dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestPreloadersOfADeadSpawnerGo(t *testing.T) {
 	if err := h.Signal(unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(s.dir, Options{Output: os.Stderr}); err != nil {
+	if _, err := New(s.dir, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the preloader's end", func() bool { return !id.Alive() })

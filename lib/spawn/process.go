@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"passenger/lib/cgroup"
+	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
@@ -19,10 +20,12 @@ import (
 // wait, sees it end; what it says is in record then and exited is closed.
 type process struct {
 	dir    statedir.ProcessDir
-	handle *proc.Handle // nil until there is a process
-	out    *output
+	handle *proc.Handle    // nil until there is a process
+	out    *output.Process // nil until it is read
 	notify *notifier
 	exited chan struct{}
+
+	leaveLog func() // gives the app's log file up, nil if it has none
 
 	preloads bool // it is a preloader, and serves nobody
 
@@ -81,9 +84,7 @@ func (p *process) wait() {
 	}
 	p.handle.Close()
 	outOfMemory := p.leaveCgroup()
-	if p.out != nil {
-		p.out.finish()
-	}
+	p.finishOutput()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {

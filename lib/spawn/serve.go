@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"passenger/lib/control"
+	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 )
@@ -42,6 +43,14 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 		}
 		record, err := s.Stop(id)
 		return record, asReply(err)
+	})
+	server.Handle("GET "+protocol.PathProcesses+"/{id}/output", func(r *http.Request) (any, error) {
+		id, err := control.ID(r, "id")
+		if err != nil {
+			return nil, err
+		}
+		out, err := s.Output(id)
+		return out, asReply(err)
 	})
 	server.Handle("GET "+protocol.PathPreloaders, func(r *http.Request) (any, error) {
 		list := protocol.PreloaderList{Preloaders: s.Preloaders()}
@@ -105,6 +114,12 @@ func (s *Spawner) metrics(m *control.Metrics) {
 	}
 	for _, k := range order {
 		m.Gauge("passenger_processes", "Application processes by state.", float64(counts[k]), "app", k.app, "state", string(k.state))
+	}
+	if log, ok := s.Log.(*output.Log); ok {
+		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(log.Dropped()), "log", "spawner")
+	}
+	for path, lines := range s.logFiles.Dropped() {
+		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(lines), "log", path)
 	}
 	for _, r := range processes {
 		if r.Usage == nil {

@@ -43,8 +43,8 @@ func TestProcessContract(t *testing.T) {
 	if w.PID != r.PID || w.Group != r.PID || w.Parent != os.Getpid() {
 		t.Errorf("got pid %d, group %d, parent %d, want %d, %d, %d", w.PID, w.Group, w.Parent, r.PID, r.PID, os.Getpid())
 	}
-	output := s.dir.Process("abcd").Output()
-	for number, want := range map[string]string{"0": os.DevNull, "1": output, "2": output, "3": "socket:", "4": "socket:"} {
+	dir := s.dir.Process("abcd")
+	for number, want := range map[string]string{"0": os.DevNull, "1": dir.Stdout(), "2": dir.Stderr(), "3": "socket:", "4": "socket:"} {
 		if got := w.Descriptors[number]; !strings.HasPrefix(got, want) {
 			t.Errorf("descriptor %s: got %q, want %q", number, got, want)
 		}

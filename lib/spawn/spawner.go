@@ -17,6 +17,7 @@ import (
 	"passenger/lib/adapter"
 	"passenger/lib/app"
 	"passenger/lib/control"
+	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
@@ -28,9 +29,8 @@ const keepExited = 2 * time.Minute
 // Options are what a spawner may be told. The zero value runs every app as our
 // own user.
 type Options struct {
-	// Output receives what the processes write, whole lines a Write. Nil drops
-	// it.
-	Output io.Writer
+	// Log takes what the processes write. Nil drops it.
+	Log output.Sink
 
 	// Switching runs each app as a user of its own; nil does not.
 	Switching *Switching
@@ -48,6 +48,7 @@ type Spawner struct {
 	adapters adapter.Set
 	cgroups  cgroups
 	feed     control.Feed[protocol.ProcessList]
+	logFiles output.Files
 
 	forkTimeout time.Duration
 
@@ -69,10 +70,9 @@ func New(dir statedir.Dir, o Options) (*Spawner, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Output == nil {
-		o.Output = io.Discard
+	if o.Log == nil {
+		o.Log = output.NewLog(io.Discard, output.Text)
 	}
-	o.Output = &serialWriter{w: o.Output}
 	s := &Spawner{Options: o, dir: dir, adapters: adapters, forkTimeout: forkTimeout, children: map[int]bool{}}
 	if err := s.clearPreloaders(); err != nil {
 		return nil, err
@@ -176,6 +176,7 @@ func (a *attempt) newRecord() protocol.Process {
 		Version: protocol.Version, ID: a.req.ID, App: a.req.App, Generation: a.req.Generation,
 		State: protocol.Starting, DataProtocol: a.plan.protocol, Concurrency: a.plan.concurrency, Type: a.plan.kind,
 		AppRoot: a.plan.root, Command: a.plan.shown, User: a.plan.user.Name,
+		Environment: a.plan.config.Environment, LogFile: logPath(a.plan.config, a.plan.root),
 		StopGrace: a.plan.config.StopGrace, StartedAt: time.Now(),
 	}
 }
@@ -315,16 +316,4 @@ func (s *Spawner) find(id string) *process {
 		}
 	}
 	return nil
-}
-
-// A serialWriter keeps lines of several processes apart.
-type serialWriter struct {
-	mu sync.Mutex // held while a line is written
-	w  io.Writer
-}
-
-func (s *serialWriter) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.w.Write(b)
 }

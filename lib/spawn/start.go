@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
@@ -111,8 +112,10 @@ func (a *attempt) prepare(context.Context) error {
 		}
 		a.port = port
 	}
-	if err := makeOutput(a.p.dir.Output(), a.plan.user.UID); err != nil {
-		return err
+	for _, path := range []string{a.p.dir.Stdout(), a.p.dir.Stderr()} {
+		if err := output.MakeFIFO(path, a.plan.user.UID); err != nil {
+			return err
+		}
 	}
 	var err error
 	a.p.notify, err = listenNotify("")
@@ -183,9 +186,11 @@ func (a *attempt) belongings() (files []*os.File, err error) {
 			closeAll(files)
 		}
 	}()
-	output := func() (*os.File, error) { return os.OpenFile(a.p.dir.Output(), os.O_RDWR|unix.O_NOFOLLOW, 0) }
+	stream := func(path string) func() (*os.File, error) {
+		return func() (*os.File, error) { return os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0) }
+	}
 	for _, open := range []func() (*os.File, error){
-		func() (*os.File, error) { return os.Open(os.DevNull) }, output, output, a.listen, a.p.notify.client,
+		func() (*os.File, error) { return os.Open(os.DevNull) }, stream(a.p.dir.Stdout()), stream(a.p.dir.Stderr()), a.listen, a.p.notify.client,
 	} {
 		f, err := open()
 		if err != nil {
@@ -227,8 +232,8 @@ func (a *attempt) listen() (*os.File, error) {
 // testOnlyForked is called while the process has no record yet.
 var testOnlyForked func(pid int)
 
-// begin puts the process at its gate into its cgroup, reads its output and
-// writes its record.
+// begin puts the process at its gate into its cgroup, writes its record and
+// reads its output.
 func (a *attempt) begin(handle *proc.Handle) error {
 	id := handle.Identity()
 	if testOnlyForked != nil {
@@ -236,12 +241,11 @@ func (a *attempt) begin(handle *proc.Handle) error {
 	}
 	a.p.handle = handle
 	a.place(id.PID)
-	var err error
-	a.p.out, err = readOutput(a.p.dir.Output(), fmt.Sprintf("[%s %d] ", a.req.App, id.PID), a.Output)
 	a.p.change(func(r *protocol.Process) {
 		r.PID, r.StartTime, r.BootID, r.StartedAt = id.PID, id.StartTime, id.BootID, time.Now()
 		r.NotifySocket = a.p.notify.name
 	})
+	err := a.readOutput(a.p)
 	go a.wait(a.p)
 	go a.p.notify.listen(id.PID, a.said)
 	return err

@@ -66,7 +66,7 @@ func (s *Spawner) Flush() {
 	defer s.mu.Unlock()
 	for _, p := range s.processes {
 		if r := p.snapshot(); p.out != nil && r.State != protocol.Exited {
-			p.out.finish()
+			p.out.Finish()
 		}
 	}
 }

@@ -238,4 +238,5 @@ type ProcessDir string
 
 func (p ProcessDir) Record() string { return filepath.Join(string(p), "record.json") }
 func (p ProcessDir) Socket() string { return filepath.Join(string(p), "app.sock") }
-func (p ProcessDir) Output() string { return filepath.Join(string(p), "output") }
+func (p ProcessDir) Stdout() string { return filepath.Join(string(p), "stdout") }
+func (p ProcessDir) Stderr() string { return filepath.Join(string(p), "stderr") }

@@ -1,0 +1,134 @@
+package output
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// closePatience is how long a log file that nobody writes to any more may take
+// for what it still has to write.
+const closePatience = 5 * time.Second
+
+// An Opener opens a file as some user.
+type Opener func(open func() error) error
+
+// Files are the log files of apps, each open once however many processes write
+// to it.
+type Files struct {
+	mu   sync.Mutex // guards open
+	open map[string]*logFile
+}
+
+type logFile struct {
+	*Log
+	path string
+	as   Opener
+	uses int
+}
+
+// Use returns the log of the file at path, which is opened as the user of as,
+// and a function that gives it up. The file is made if it is not there, mode
+// 0640. A symlink is not followed.
+func (f *Files) Use(path string, as Opener) (sink Sink, done func(), err error) {
+	path = filepath.Clean(path)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	file := f.open[path]
+	if file == nil {
+		w, err := openLog(path, as)
+		if err != nil {
+			return nil, nil, err
+		}
+		file = &logFile{Log: NewLog(w, Raw), path: path, as: as}
+		if f.open == nil {
+			f.open = map[string]*logFile{}
+		}
+		f.open[path] = file
+	}
+	file.uses++
+	return file, sync.OnceFunc(func() { f.leave(file) }), nil
+}
+
+func (f *Files) leave(file *logFile) {
+	f.mu.Lock()
+	file.uses--
+	last := file.uses == 0
+	if last {
+		delete(f.open, file.path)
+	}
+	f.mu.Unlock()
+	if last {
+		go func() {
+			file.Close(closePatience)
+			closeWriter(file.Reopen(io.Discard))
+		}()
+	}
+}
+
+// Reopen opens every file anew: a rotated one goes on under its name. One that
+// cannot be opened stays as it is, and the log says so.
+func (f *Files) Reopen() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, file := range f.open {
+		w, err := openLog(file.path, file.as)
+		if err != nil {
+			slog.Error("log file not reopened; the old one goes on", "err", err)
+			continue
+		}
+		closeLater(file.Reopen(w))
+	}
+}
+
+// Dropped is how many lines the files' logs dropped, by path.
+func (f *Files) Dropped() map[string]uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	dropped := map[string]uint64{}
+	for path, file := range f.open {
+		dropped[path] = file.Dropped()
+	}
+	return dropped
+}
+
+// openLog opens a log file to append to.
+func openLog(path string, as Opener) (*os.File, error) {
+	var f *os.File
+	err := as(func() (err error) {
+		// O_NONBLOCK, so that a FIFO in its place does not keep us.
+		f, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
+		return err
+	})
+	if errors.Is(err, unix.ELOOP) {
+		return nil, fmt.Errorf("app_log_file %q is a symlink; name the file itself", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("app_log_file: %w", err)
+	}
+	fi, err := f.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = fmt.Errorf("app_log_file %q is no regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// closeLater closes a file that a write may still be under way to.
+func closeLater(w io.Writer) { time.AfterFunc(closePatience, func() { closeWriter(w) }) }
+
+func closeWriter(w io.Writer) {
+	if c, ok := w.(io.Closer); ok {
+		c.Close()
+	}
+}

@@ -1,0 +1,113 @@
+package output
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A reader reads one FIFO.
+type reader struct {
+	fifo   *os.File // nonblocking
+	from   *Source
+	stream Stream
+	sink   Sink
+	keep   func(Stream, []byte)
+	done   chan struct{} // closed when the last line was passed on
+
+	batch []byte // whole lines to pass on
+}
+
+func (r *reader) run() {
+	defer close(r.done)
+	defer r.fifo.Close()
+	buf := make([]byte, 32<<10)
+	var part []byte
+	for {
+		n, err := r.fifo.Read(buf)
+		part = r.lines(append(part, buf[:n]...))
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			part = r.drain(buf, part)
+			break
+		}
+		if err != nil {
+			break
+		}
+		if len(part) == 0 && cap(part) > keepBuffer {
+			part = nil
+		}
+	}
+	if len(part) > 0 {
+		r.line(part)
+		r.flush()
+	}
+}
+
+// drain reads what is in the FIFO without waiting for more.
+func (r *reader) drain(buf, part []byte) []byte {
+	raw, err := r.fifo.SyscallConn()
+	if err != nil {
+		return part
+	}
+	_ = raw.Control(func(fd uintptr) { // fails only if the file is closed
+		for total := 0; total < 2*pipeSize; {
+			n, err := unix.Read(int(fd), buf)
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
+			if n <= 0 {
+				return
+			}
+			total += n
+			part = r.lines(append(part, buf[:n]...))
+		}
+	})
+	return part
+}
+
+// lines passes on the whole lines in b and returns the rest.
+func (r *reader) lines(b []byte) []byte {
+	for {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			break
+		}
+		r.line(b[:i])
+		b = b[i+1:]
+	}
+	for len(b) >= maxLine {
+		r.line(b[:maxLine])
+		b = b[maxLine:]
+	}
+	r.flush()
+	return b
+}
+
+// flush passes the batch on.
+func (r *reader) flush() {
+	if len(r.batch) == 0 {
+		return
+	}
+	r.sink.Lines(r.from, r.stream, r.batch)
+	r.batch = r.batch[:0]
+	if cap(r.batch) > keepBuffer {
+		r.batch = nil
+	}
+}
+
+func (r *reader) line(b []byte) {
+	b = bytes.TrimSuffix(b, []byte("\r"))
+	r.batch = append(append(r.batch, b...), '\n')
+	r.keep(r.stream, b)
+}
+
+// finish reads what is left of a process that has ended, and stops reading.
+func (r *reader) finish() {
+	if r.fifo.SetReadDeadline(time.Now()) != nil {
+		r.fifo.Close()
+	}
+	<-r.done
+}
