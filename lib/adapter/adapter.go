@@ -160,6 +160,7 @@ var kinds = map[string]kind{
 		protocol:    protocol.ProtocolSession,
 		concurrency: 1,
 		preloads:    true,
+		threads:     true,
 		dump:        DumpSignal,
 	},
 	protocol.TypeWSGI: {
@@ -169,6 +170,7 @@ var kinds = map[string]kind{
 		protocol:    protocol.ProtocolSession,
 		concurrency: 1,
 		preloads:    true,
+		threads:     true,
 		dump:        DumpSignal,
 	},
 	protocol.TypeASGI: {

@@ -90,6 +90,10 @@ func TestInvocationNamesProgramAndStartupFile(t *testing.T) {
 			Args:     []string{"/v/bin/python", "/s/python/wsgi.py", "app.py:app"},
 			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true, Dump: DumpSignal,
 		}},
+		{Spec{Type: protocol.TypeRack, Threads: 5}, Invocation{
+			Args: []string{"ruby", "/s/ruby/rack.rb", "config.ru"}, Env: []string{"PASSENGER_THREADS=5"},
+			Protocol: protocol.ProtocolSession, Concurrency: 5, Preloads: true, Dump: DumpSignal,
+		}},
 		{Spec{Type: protocol.TypeRack, Preload: true}, Invocation{
 			Args:     []string{"ruby", "/s/ruby/rack.rb", "--preload", "config.ru"},
 			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true, Dump: DumpSignal,

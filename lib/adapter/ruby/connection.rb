@@ -115,7 +115,7 @@ module PhusionPassenger
         "rack.errors" => $stderr,
         "rack.url_scheme" => "http",
         "rack.input" => NoInput,
-        "rack.multithread" => false,
+        "rack.multithread" => @server.multithread?,
         "rack.multiprocess" => true,
         "rack.run_once" => false,
         "rack.hijack?" => true,

@@ -9,12 +9,13 @@ module PhusionPassenger
     # Takes what belongs to the contract out of env, so that neither the app
     # nor its children take it for theirs.
     def self.take(env)
-      taken = %w[LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET PASSENGER_NOTIFY_FD PASSENGER_PRELOADER_FD]
+      taken = %w[LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET PASSENGER_NOTIFY_FD PASSENGER_PRELOADER_FD PASSENGER_THREADS]
               .map { |name| [name, env.delete(name)] }.to_h
       notify = taken["PASSENGER_NOTIFY_FD"]
       channel = taken["PASSENGER_PRELOADER_FD"]
-      return new(Integer(channel), notify) if channel
-      return new(FIRST_LISTENER, notify) if taken["LISTEN_FDS"] == "1" && taken["LISTEN_PID"] == Process.pid.to_s
+      threads = (taken["PASSENGER_THREADS"] || 1).to_i
+      return new(Integer(channel), notify, threads) if channel
+      return new(FIRST_LISTENER, notify, threads) if taken["LISTEN_FDS"] == "1" && taken["LISTEN_PID"] == Process.pid.to_s
 
       abort "rack.rb: no listening socket: start it through passenger-spawn"
     end
@@ -23,8 +24,12 @@ module PhusionPassenger
     # which its orders come.
     attr_reader :socket
 
-    def initialize(socket, notify)
+    # How many threads are to call the app.
+    attr_reader :threads
+
+    def initialize(socket, notify, threads)
       @socket = socket
+      @threads = threads
       @holder = IO.for_fd(socket, autoclose: false)
       @holder.close_on_exec = true
       return unless notify

@@ -4,8 +4,9 @@ module PhusionPassenger
   # What the app has left in a preloader that forked processes cannot use:
   # threads, which they lack, and connections, which they would share.
   module Findings
-    # Threads that their libraries start anew in a forked process.
-    HARMLESS = %r{/(timeout|active_record/connection_adapters/.*)\.rb:\d+}
+    # Threads that their libraries start anew in a forked process, or that only
+    # tidy up.
+    HARMLESS = %r{/(timeout|active_record/connection_adapters/.*|concurrent/atomic/ruby_thread_local_var)\.rb:\d+}
 
     class << self
       # One sentence for each; those of connections need the socket library.

@@ -29,6 +29,7 @@ require_relative "stream"
 require_relative "response"
 require_relative "connection"
 require_relative "server"
+require_relative "threaded_server"
 
 module PhusionPassenger
   class << self
@@ -65,13 +66,22 @@ module PhusionPassenger
       or_fail(contract) do
         Databases.reconnect if forked
         call_event(:starting_worker_process, forked)
-        server = Server.new(UNIXServer.for_fd(contract.socket), app, Rack.release.to_i)
+        server = new_server(contract, app)
         server.trap_signals
         call_event(:after_installing_signal_handlers)
       end
       level = advertised_concurrency_level
       contract.notify("READY=1#{"\nX_PASSENGER_CONCURRENCY=#{level}" if level}")
       run(server, contract)
+    end
+
+    def new_server(contract, app)
+      listener = UNIXServer.for_fd(contract.socket)
+      rack = Rack.release.to_i
+      return ThreadedServer.new(listener, app, rack, contract.threads) if contract.threads > 1
+
+      call_event(:starting_request_handler_thread)
+      Server.new(listener, app, rack)
     end
 
     def run(server, contract)

@@ -29,6 +29,11 @@ module PhusionPassenger
       @stopping
     end
 
+    # Whether several threads call the app at once.
+    def multithread?
+      false
+    end
+
     # SIGTERM stops run.
     def trap_signals
       trap("TERM") do
@@ -89,19 +94,22 @@ module PhusionPassenger
 
     def serve(io, buffered)
       connection = @connections[io] or return
-      case buffered ? connection.serve_buffered : connection.serve
+      settle(io, buffered ? connection.serve_buffered : connection.serve)
+    end
+
+    # Does what is due when a request of io was served.
+    def settle(io, outcome)
+      case outcome
       when :open then nil
       when :more then @buffered << io
       when :released then forget(io)
-      else
-        forget(io)
-        connection.close
+      else forget(io)&.close
       end
     end
 
     def forget(io)
-      @connections.delete(io)
       @watched.delete(io)
+      @connections.delete(io)
     end
 
     def finish

@@ -20,6 +20,7 @@ class Spawner:
             raise SystemExit(sys.argv[0] + ": no listening socket was handed down; start it through passenger-spawn")
         for name in ("LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"):
             os.environ.pop(name, None)
+        self.threads = int(os.environ.pop("PASSENGER_THREADS", "1"))
         self._notify = int(os.environ.pop("PASSENGER_NOTIFY_FD", "-1"))
         self._take_up()
 

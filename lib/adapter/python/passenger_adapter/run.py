@@ -25,9 +25,17 @@ def run(target, preload=False):
 
     if preload:
         _fork_ready(spawner)
-    serving = server.Server(application, spawner.socket)
+    serving = _server(application, spawner)
     spawner.ready()
     serving.run()
+
+
+def _server(application, spawner):
+    if spawner.threads > 1:
+        from . import threaded
+
+        return threaded.ThreadedServer(application, spawner.socket, spawner.threads)
+    return server.Server(application, spawner.socket)
 
 
 def _fork_ready(spawner):

@@ -5,6 +5,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 
 from . import load, request, response
@@ -30,7 +31,7 @@ class Server:
         self._poll.register(listener.fileno(), select.POLLIN)
         self._poll.register(self._wake, select.POLLIN)
         self._take_signals()
-        self._mask = None
+        self._masks = {}  # of the threads that are just forking
         os.register_at_fork(before=self._hold_signals, after_in_parent=self._release_signals, after_in_child=self._let_go)
 
     def run(self):
@@ -43,6 +44,7 @@ class Server:
             self._serve_ready(wait())
         while self._serve_ready(wait(0)):
             pass
+        self._finish()
         handler = self._handlers.get(self._stopped_by)
         if callable(handler) and handler is not signal.default_int_handler:
             handler(self._stopped_by, None)
@@ -56,11 +58,18 @@ class Server:
                 self._serve(connection)
             elif descriptor == self._wake:
                 os.read(self._wake, 4096)
+                self._woken()
                 continue
             else:
                 self._accept()
             served = True
         return served
+
+    def _finish(self):
+        """Called when no more is to be served."""
+
+    def _woken(self):
+        """Called when something was written to _waker."""
 
     def _accept(self):
         try:
@@ -75,11 +84,15 @@ class Server:
         self._poll.register(accepted.fileno(), select.POLLIN)
 
     def _serve(self, connection):
+        self._serve_all(connection)
+        if connection.closing:
+            self._drop(connection)
+
+    def _serve_all(self, connection):
+        """Answer the requests that have arrived, at least one."""
         self._serve_one(connection)
         while connection.rest and not connection.closing:
             self._serve_one(connection)
-        if connection.closing:
-            self._drop(connection)
 
     def _serve_one(self, connection):
         environ = None
@@ -140,10 +153,10 @@ class Server:
 
     def _hold_signals(self):
         # Python drops what a child receives before it is quite itself.
-        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._handlers)
+        self._masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, self._handlers)
 
     def _release_signals(self):
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._masks.pop(threading.get_ident()))
 
     def _let_go(self):
         """Make a child that the application forked a process of its own: it
@@ -158,7 +171,10 @@ class Server:
                 signal.signal(number, handler or signal.SIG_DFL)
         self._handlers = {}
         for descriptor in [self._listener.fileno(), self._wake, *self._connections]:
-            self._poll.unregister(descriptor)
+            try:
+                self._poll.unregister(descriptor)
+            except KeyError:
+                pass  # a thread has it
         for connection in self._connections.values():
             connection.socket.close()
         self._connections = {}

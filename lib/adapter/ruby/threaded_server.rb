@@ -1,0 +1,79 @@
+# frozen_string_literal: true
+
+module PhusionPassenger
+  # A Server whose requests are answered by several threads. The main thread
+  # waits for all connections and hands out those on which a request has
+  # arrived, in this order; so there may be more of them than threads.
+  class ThreadedServer < Server
+    def initialize(listener, app, rack, threads)
+      super(listener, app, rack)
+      @count = threads
+      @todo = Queue.new # [connection, whether a request is in its buffer]
+      @done = Queue.new # [IO, what Connection#serve returned]
+      @woken, @waker = IO.pipe # a byte for what is done
+      @watched << @woken
+    end
+
+    def multithread?
+      true
+    end
+
+    def run
+      @threads = Array.new(@count) { Thread.new { work } }
+      super
+    end
+
+    private
+
+    def work
+      # An error in the app is the connection's to handle; any other is ours,
+      # and a process without its threads is of no use.
+      Thread.current.abort_on_exception = true
+      PhusionPassenger.call_event_quietly(:starting_request_handler_thread)
+      while (connection, buffered = @todo.pop)
+        outcome = buffered ? connection.serve_buffered : connection.serve
+        @done << [connection.to_io, outcome]
+        @waker.write_nonblock(".", exception: false) # full is as good
+      end
+    end
+
+    def turn
+      wait(nil).each do |io|
+        if io.equal?(@listener)
+          accept
+        elsif io.equal?(@woken)
+          take_back
+        else
+          hand_out(io, false)
+        end
+      end
+    end
+
+    # From here until it is taken back, only one thread touches the connection.
+    def hand_out(io, buffered)
+      @watched.delete(io)
+      @todo << [@connections[io], buffered]
+    end
+
+    def take_back
+      @woken.read_nonblock(4096, exception: false)
+      settle(*@done.pop) until @done.empty?
+    end
+
+    def settle(io, outcome)
+      case outcome
+      when :open then @watched << io
+      when :more then hand_out(io, true)
+      else super
+      end
+    end
+
+    def finish
+      @waiting = false
+      ready, = IO.select(@watched - [@listener, @woken], nil, nil, 0)
+      (ready || []).each { |io| hand_out(io, false) }
+      @todo.close
+      @threads.each(&:join)
+    end
+  end
+end
