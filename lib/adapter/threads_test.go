@@ -41,7 +41,8 @@ def application(environ, start_response):
         with arrived:
             inside += 1
             arrived.notify_all()
-            arrived.wait_for(lambda: inside >= 3, 10)
+            if not arrived.wait_for(lambda: inside >= 3, 10):
+                raise RuntimeError("alone")
     elif environ["PATH_INFO"] == "/slow":
         sys.stderr.write("serving %s\n" % environ["QUERY_STRING"])
         while not os.path.exists(environ["QUERY_STRING"]):
