@@ -30,6 +30,7 @@ type serveCommand struct {
 	AppDirs     []string `arg:"" optional:"" name:"appdir" help:"Directories of apps to run."`
 	AppsDir     string   `placeholder:"DIR" help:"Also run the apps that the *.json files in this directory describe; SIGHUP reads them again."`
 	MaxPoolSize int      `default:"6" placeholder:"N" help:"Run at most N processes in all (${default})."`
+	Hook        []string `sep:"none" placeholder:"EVENT=COMMAND" help:"Run a shell command on an event, with its record as JSON on stdin. May be repeated; see passenger-pool(1)."`
 	Set         []string `name:"set" sep:"none" placeholder:"KEY=VALUE" help:"Set a key of Passengerfile.json for the apps named here. May be repeated."`
 }
 
@@ -42,12 +43,16 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if c.MaxPoolSize < 1 {
 		return &cli.Error{Err: fmt.Errorf("--max-pool-size is %d; it must be at least 1", c.MaxPoolSize), Status: cli.Usage}
 	}
+	hooks, err := c.hooks()
+	if err != nil {
+		return &cli.Error{Err: err, Status: cli.Usage}
+	}
 	dir, lock, err := cmd.TakeStateDir(statedir.Pool)
 	if err != nil {
 		return err
 	}
 	defer lock.Unlock()
-	o, err := c.owner(dir)
+	o, err := c.owner(dir, hooks)
 	if err != nil {
 		return refused(err)
 	}
@@ -64,11 +69,11 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	return os.Remove(dir.Socket(statedir.Pool))
 }
 
-func (c *serveCommand) owner(dir statedir.Dir) (*owner.Owner, error) {
+func (c *serveCommand) owner(dir statedir.Dir, hooks owner.Hooks) (*owner.Owner, error) {
 	spawner := control.NewClient(dir.Socket(statedir.Spawn), program, cli.Release)
 	files := owner.Files{Routes: dir.Routes(), Added: dir.Apps(), Fixed: c.AppsDir, Named: c.AppDirs, Settings: c.Set}
 	limits := pool.Limits{Processes: c.MaxPoolSize, Starting: max(2, runtime.NumCPU())}
-	return owner.New(owner.NewRemote(spawner), files, limits)
+	return owner.New(owner.NewRemote(spawner), files, limits, hooks)
 }
 
 func refused(err error) error {

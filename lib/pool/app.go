@@ -35,6 +35,11 @@ type app struct {
 	pausedIn  uint64 // the first table that says so, 0 if there is none yet
 	instances *int   // see [protocol.App]
 
+	// rejected counts the requests that proxies sent away, told those of them
+	// that were an event, the last one at toldAt.
+	rejected, told uint64
+	toldAt         time.Time
+
 	// recalled says that the last table told the generation.
 	recalled bool
 
@@ -178,6 +183,10 @@ func (p *Pool) remove(now time.Time, q *process) {
 	q.app.processes = slices.DeleteFunc(q.app.processes, func(r *process) bool { return r == q })
 	if q.record.Address != "" {
 		p.table.stale = true
+	}
+	if q.served {
+		record := q.record
+		p.emit(now, q.app, protocol.Event{Event: protocol.EventDetached, Process: &record})
 	}
 	if r := q.app.restart; r != nil && q.record.Generation == q.app.generation {
 		r.watch.gone.processed += q.traffic.processed

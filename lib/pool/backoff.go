@@ -116,6 +116,7 @@ func (p *Pool) failed(now time.Time, q *process, err *protocol.SpawnError) {
 		return // nobody waits for it
 	}
 	a.backoff.fail(now, q.since, err, p.chance.Jitter())
+	p.emit(now, a, protocol.Event{Event: protocol.EventSpawnFailed, Error: err})
 	p.table.stale = true
 	slog.Error("process did not become ready", "app", a.config.Name, "generation", q.record.Generation,
 		"failures", a.backoff.failures, "err", err.Summary)

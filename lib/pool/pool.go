@@ -48,6 +48,7 @@ type Pool struct {
 	host      Host
 	table     table
 	checks    []Check // since the last decision
+	events    []protocol.Event
 	outcomes  outcomes
 }
 
@@ -100,6 +101,7 @@ type Decision struct {
 	Routes *protocol.Routes
 
 	Restarts []Outcome
+	Events   []protocol.Event
 	Removed  []string // names of apps that were removed and have no process left
 
 	// Wake is when to decide again if nothing happens before. The zero time
@@ -138,7 +140,8 @@ func (p *Pool) Decide(now time.Time) Decision {
 	p.publish(&d)
 	p.finish(now, &d)
 	d.Restarts, d.Removed = p.outcomes.restarts, p.outcomes.removed
-	d.Check, p.checks, p.outcomes = p.checks, nil, outcomes{}
+	d.Check, d.Events = p.checks, p.events
+	p.checks, p.events, p.outcomes = nil, nil, outcomes{}
 	return d
 }
 
@@ -158,6 +161,7 @@ func (p *Pool) settle(now time.Time, a *app, d *Decision) {
 		p.roll(now, a, d)
 		p.refresh(now, a, d)
 		p.renew(now, a)
+		p.reject(now, a, d)
 		p.shrink(now, a, d)
 		p.ease(now, a, d)
 	}

@@ -17,6 +17,7 @@ type process struct {
 	phase protocol.State
 
 	since    time.Time // when the phase began
+	served   bool      // it was ready once
 	spawning bool      // its spawn is under way: the outcome comes as an event
 	checking bool      // its check is under way, likewise
 	exit     *protocol.Exit
@@ -45,7 +46,7 @@ func (p *Pool) enter(now time.Time, q *process, phase protocol.State) {
 		return
 	}
 	if phase == protocol.Ready {
-		q.app.grown = true
+		q.app.grown, q.served = true, true
 		q.app.demand = demand{} // it may take what waited; the next report tells
 		q.traffic.used = now
 	}

@@ -157,6 +157,7 @@ func (p *Pool) end(now time.Time, a *app, state string, err *protocol.SpawnError
 	if err == nil {
 		slog.Info("restart done", "app", o.App, "generation", o.Generation)
 	} else {
+		p.emit(now, a, protocol.Event{Event: protocol.EventDeployFailed, Error: err})
 		slog.Error("restart failed", "app", o.App, "generation", o.Generation, "state", state, "err", err.Summary,
 			"serving", a.generation, "old_serves", o.Serving)
 	}

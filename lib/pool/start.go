@@ -169,6 +169,8 @@ func (p *Pool) Spawned(now time.Time, s Spawned) {
 // ready tells that a process serves.
 func (p *Pool) ready(now time.Time, q *process) {
 	p.enter(now, q, protocol.Ready)
+	record := q.record
+	p.emit(now, q.app, protocol.Event{Event: protocol.EventAttached, Process: &record})
 	slog.Debug("process ready", "app", q.app.config.Name, "pid", q.record.PID, "generation", q.record.Generation,
 		"took", now.Sub(q.record.StartedAt).Round(time.Millisecond))
 	if q.record.Generation == q.app.generation {

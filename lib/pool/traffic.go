@@ -40,12 +40,22 @@ func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) {
 	default:
 		if p.proxies[id] == nil {
 			slog.Debug("proxy reports", "proxy", id)
+			p.greet(r)
 		}
 		p.proxies[id] = &proxy{report: r, at: now}
 	}
 	// It has a table of a pool before us whose last one was not written.
 	p.table.exceed(r.RoutesVersion)
 	p.count(now)
+}
+
+// greet takes what a proxy counted before this pool heard of it for told.
+func (p *Pool) greet(r protocol.ProxyReport) {
+	for name, ar := range r.Apps {
+		if a := p.apps[name]; a != nil {
+			a.told += ar.Rejected
+		}
+	}
 }
 
 // expire forgets proxies that are silent.
@@ -85,7 +95,7 @@ func (p *Pool) count(now time.Time) {
 		t.inFlight, t.stuck, t.processed, t.errors = 0, 0, t.former.processed, t.former.errors
 	}
 	for _, a := range p.apps {
-		a.demand = demand{}
+		a.demand, a.rejected = demand{}, 0
 	}
 	for _, x := range p.proxies {
 		for id, r := range x.report.Processes {
@@ -94,9 +104,14 @@ func (p *Pool) count(now time.Time) {
 			}
 		}
 		for name, r := range x.report.Apps {
+			a := p.apps[name]
+			if a == nil {
+				continue
+			}
+			a.rejected += r.Rejected
 			// A proxy that does not know the newest process yet counts
 			// requests that it may take.
-			if a := p.apps[name]; a != nil && !a.grown && x.report.RoutesVersion >= a.grownVersion {
+			if !a.grown && x.report.RoutesVersion >= a.grownVersion {
 				a.demand.queued += r.Queued
 				a.demand.waited = max(a.demand.waited, r.OldestWait)
 			}

@@ -35,6 +35,7 @@ type world struct {
 	routes   *protocol.Routes
 	tables   int
 	restarts []Outcome
+	events   []protocol.Event
 	removed  []string
 	ids      int
 	proxied  bool
@@ -104,6 +105,7 @@ func (w *world) decide() Decision {
 		w.put(r.ID, protocol.Process{ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: w.now})
 	}
 	w.restarts = append(w.restarts, d.Restarts...)
+	w.events = append(w.events, d.Events...)
 	w.removed = append(w.removed, d.Removed...)
 	w.last = d
 	if n := len(w.p.processes); n > w.p.limits.Processes && len(d.Start) > 0 {

@@ -27,6 +27,7 @@ var messages = map[string]any{
 	"app-config":      AppConfig{},
 	"app-list":        AppList{},
 	"error-reply":     ErrorReply{},
+	"event":           Event{},
 	"health":          Health{},
 	"info":            Info{},
 	"process":         Process{},

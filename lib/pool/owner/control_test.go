@@ -64,7 +64,7 @@ func TestSockets(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.spawner.startTime, s.spawner.stopTime = 10*time.Millisecond, 10*time.Millisecond
-	o, err := New(NewRemote(listen(t, "passenger-spawn", s.spawner.register)), s.files, s.limits)
+	o, err := New(NewRemote(listen(t, "passenger-spawn", s.spawner.register)), s.files, s.limits, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

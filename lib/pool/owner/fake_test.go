@@ -264,7 +264,7 @@ func (s *site) write(path string, v any) {
 // start runs a pool. Its end is that of kill -9, but for the last write.
 func (s *site) start(ctx context.Context) {
 	s.t.Helper()
-	o, err := New(s.spawner, s.files, s.limits)
+	o, err := New(s.spawner, s.files, s.limits, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}

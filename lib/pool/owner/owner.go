@@ -29,6 +29,7 @@ type Owner struct {
 	events chan func(now time.Time)
 
 	configuring sync.Mutex     // held while settings change, on disk and in the pool
+	hooks       hooks
 	catalog     catalog        // guarded by configuring
 	work        sync.WaitGroup // spawns, stops and writes
 
@@ -52,15 +53,19 @@ type Files struct {
 	Settings []string
 }
 
+// Hooks are shell commands by the event that they are run on, one of
+// protocol's.
+type Hooks map[string][]string
+
 // New makes an Owner of a pool that goes on from the last route table, with
 // the apps in the files. A named app that cannot be used is an error unless
 // processes run to come back to; any other is logged, so that one bad file
 // does not stop all apps.
-func New(spawner Spawner, files Files, limits pool.Limits) (*Owner, error) {
+func New(spawner Spawner, files Files, limits pool.Limits, commands Hooks) (*Owner, error) {
 	o := &Owner{
 		spawner: spawner, files: files, events: make(chan func(time.Time), 16), catalog: catalog{},
 		restarting: map[string][]chan<- pool.Outcome{}, removing: map[string][]chan<- error{},
-		ended: make(chan struct{}),
+		ended: make(chan struct{}), hooks: hooks{commands: commands, events: make(chan protocol.Event, mostEvents)},
 	}
 	last := lastRoutes(files.Routes)
 	o.written = last
@@ -81,6 +86,7 @@ func (o *Owner) Run(ctx context.Context) {
 	wg.Go(func() { o.persist(ctx) })
 	wg.Go(func() { o.measure(ctx) })
 	wg.Go(func() { o.watchFiles(ctx) })
+	wg.Go(func() { o.hooks.run(ctx) })
 	o.loop(ctx)
 	close(o.ended)
 	wg.Wait()
@@ -152,6 +158,9 @@ func (o *Owner) do(ctx context.Context, d pool.Decision) {
 	}
 	for _, c := range d.Check {
 		o.work.Go(func() { o.check(ctx, c) })
+	}
+	for _, e := range d.Events {
+		o.hooks.add(e)
 	}
 	for _, outcome := range d.Restarts {
 		for _, c := range o.restarting[outcome.App] {

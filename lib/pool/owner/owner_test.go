@@ -347,7 +347,7 @@ func TestNamedAppsThatClashAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.files.Named = []string{s.app("shop", nil), s.app("blog", map[string]any{"base_uri": "/shop"})}
-	_, err := New(s.spawner, s.files, s.limits)
+	_, err := New(s.spawner, s.files, s.limits, nil)
 	if err == nil || !strings.Contains(err.Error(), "shop") || !strings.Contains(err.Error(), "blog") {
 		t.Errorf("got %v, want an error that names both", err)
 	}
