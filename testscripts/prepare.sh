@@ -7,6 +7,7 @@ cd "$(dirname "$0")"
 
 packages='gcc libc6-dev curl procps mandoc shellcheck
 	ruby bundler ruby-rack ruby-sinatra ruby-rails puma
+	ruby-sqlite3 ruby-sequel
 	python3 python3-flask python3-django gunicorn
 	python3-uvicorn python3-hypercorn python3-daphne python3-fastapi python3-websockets'
 

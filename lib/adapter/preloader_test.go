@@ -311,6 +311,24 @@ func TestPreloaderPrintsBacktracesOnSIGQUIT(t *testing.T) {
 	})
 }
 
+// A process says where it hangs also before it has loaded the app.
+func TestBacktracesWhileTheAppLoads(t *testing.T) {
+	hangs := map[string]string{
+		"ruby":   "def hang_here; warn 'loading'; sleep; end\nhang_here\n",
+		"python": "import sys, time\ndef hang_here():\n    print('loading', flush=True)\n    time.sleep(600)\nhang_here()\n",
+	}
+	eachLanguage(t, func(t *testing.T, l language, spec Spec) {
+		if err := os.WriteFile(filepath.Join(spec.AppRoot, l.file), []byte(hangs[l.name]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []*process{start(t, spec), &startPreloader(t, spec).process} {
+			p.awaitOutput(t, "loading")
+			p.signal(t, syscall.SIGQUIT)
+			p.awaitOutput(t, "hang_here")
+		}
+	})
+}
+
 func TestRubyEventsOfAPreloader(t *testing.T) {
 	t.Parallel()
 	l := languages[0]
