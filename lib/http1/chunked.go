@@ -21,7 +21,8 @@ type Chunked struct {
 	line    int    // bytes of extensions in this line
 	ext     int    // bytes of extensions so far
 	trailer int    // bytes of trailer lines so far
-	text    []byte // of this trailer line; the only thing that is allocated, and rarely
+	text    []byte // of this trailer line; it and kept are all that is allocated, and rarely
+	kept    []byte // trailer lines that may be passed on
 }
 
 type chunkState uint8
@@ -46,11 +47,16 @@ const (
 
 // Reset puts c at the start of a body.
 func (c *Chunked) Reset() {
-	*c = Chunked{text: c.text[:0]}
+	*c = Chunked{text: c.text[:0], kept: c.kept[:0]}
 }
 
 // Done says that the body is complete.
 func (c *Chunked) Done() bool { return c.state == chunkDone }
+
+// Trailer is the trailer's lines that may be passed on, each with its end:
+// those that mean nothing to a proxy, so that no recipient which takes a
+// trailer for header fields learns what it must not.
+func (c *Chunked) Trailer() []byte { return c.kept }
 
 // Scan follows p, the next bytes of the body. total is how many of them belong
 // to the body, all unless it ends; chunks is how many belong to chunks, the
@@ -230,8 +236,12 @@ func (c *Chunked) inTrailer(b byte) error {
 			c.state = chunkDone
 			return nil
 		}
-		if !validTrailer(c.text) {
+		kind, ok := trailerKind(c.text)
+		if !ok {
 			return errTrailer
+		}
+		if kind == Other {
+			c.kept = append(append(c.kept, c.text...), "\r\n"...)
 		}
 		c.text, c.state = c.text[:0], chunkTrailer
 		return nil
@@ -247,14 +257,16 @@ func (c *Chunked) inTrailer(b byte) error {
 	return nil
 }
 
-func validTrailer(line []byte) bool {
+// trailerKind tells which field a trailer line is. ok is false for what is no
+// field, or one that no trailer may have.
+func trailerKind(line []byte) (kind Name, ok bool) {
 	name, value, found := bytes.Cut(line, []byte{':'})
 	if !found || len(name) == 0 || !all(name, isToken) || !validValue(value) {
-		return false
+		return Odd, false
 	}
-	switch nameOf(name) {
-	case ContentLength, TransferEncoding, Host:
-		return false
+	if !all(name, isPlain) {
+		return Odd, true
 	}
-	return true
+	kind = nameOf(name)
+	return kind, kind != ContentLength && kind != TransferEncoding && kind != Host
 }

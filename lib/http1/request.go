@@ -14,6 +14,10 @@ type Request struct {
 	// client named none.
 	Method, Target, Path, Query, Host []byte
 
+	// Whole says that the request is for the server as a whole: the target is
+	// "*", or the absolute form of it.
+	Whole bool
+
 	// Continue says that the client waits for 100 before it sends its body.
 	Continue bool
 
@@ -23,7 +27,7 @@ type Request struct {
 // Reset makes r ready for another request.
 func (r *Request) Reset() {
 	r.reset()
-	r.Method, r.Target, r.Path, r.Query, r.Host, r.Continue = nil, nil, nil, nil, nil, false
+	r.Method, r.Target, r.Path, r.Query, r.Host, r.Whole, r.Continue = nil, nil, nil, nil, nil, false, false
 }
 
 // Parse looks at buf, which holds a request from its first byte on, and says
@@ -170,7 +174,7 @@ func (r *Request) readTarget() error {
 	switch {
 	case t[0] == '/':
 	case string(t) == "*" && string(r.Method) == "OPTIONS":
-		r.Path, r.Query = t, nil
+		r.Path, r.Query, r.Whole = t, nil, true
 		return nil
 	default:
 		scheme := len("http://")
@@ -189,18 +193,22 @@ func (r *Request) readTarget() error {
 			return errTarget
 		}
 		r.Host, t = t[:end], t[end:]
+		r.Whole = len(t) == 0 && string(r.Method) == "OPTIONS"
 	}
 	r.Path, r.Query = t, nil
 	if q := bytes.IndexByte(t, '?'); q >= 0 {
 		r.Path, r.Query = t[:q], t[q+1:]
 	}
-	if len(r.Path) == 0 {
+	switch {
+	case r.Whole:
+		r.Path = wholePath
+	case len(r.Path) == 0:
 		r.Path = rootPath
 	}
 	return nil
 }
 
-var rootPath = []byte("/")
+var rootPath, wholePath = []byte("/"), []byte("*")
 
 func hasScheme(b []byte) bool {
 	return bytes.EqualFold(b, []byte("http://")) || bytes.EqualFold(b, []byte("https://"))

@@ -66,8 +66,11 @@ func (x *exchange) send() (sent int, err error) {
 
 // appendTarget appends the target in origin form.
 func (x *exchange) appendTarget(b []byte) []byte {
-	if x.req.Target[0] == '/' {
+	switch {
+	case x.req.Target[0] == '/':
 		return append(b, x.req.Target...)
+	case x.req.Whole: // RFC 9112, 3.2.4
+		return append(b, '*')
 	}
 	b = append(b, x.req.Path...)
 	if x.req.Query != nil {
@@ -99,6 +102,11 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 			b = append(b, r.Line(i)...)
 			b = append(b, "\r\n"...)
 		}
+	}
+	if r.Minor > 0 {
+		b = append(b, "Via: 1.1 passenger\r\n"...)
+	} else {
+		b = append(b, "Via: 1.0 passenger\r\n"...)
 	}
 	b = append(b, "X-Forwarded-For: "...)
 	n := len(b)

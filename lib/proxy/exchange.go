@@ -43,6 +43,7 @@ type exchange struct {
 	chunks     http1.Chunked // of the request's body
 	respChunks http1.Chunked // of the answer's
 
+	interims  int  // 1xx responses so far
 	continued bool // 100 was sent
 	garbled   bool // the request was not understood, or not whole
 	verdict   verdict
@@ -109,7 +110,7 @@ func (x *exchange) reset() {
 	x.target.Store(nil)
 	x.upload.reset()
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
-	x.upgrade, x.halfClosed, x.verdict = false, false, fine
+	x.upgrade, x.halfClosed, x.verdict, x.interims = false, false, fine, 0
 	x.phase.Store(queued)
 }
 
@@ -186,7 +187,7 @@ func (x *exchange) planChunked() error {
 	if err != nil {
 		return err
 	}
-	// What has a trailer goes the other way, which drops it.
+	// What has a trailer goes the other way, which knows what to keep of it.
 	if x.chunks.Done() && total == chunks+len("\r\n") {
 		x.body = heldBody
 		x.start += total

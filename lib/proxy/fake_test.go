@@ -47,6 +47,7 @@ type call struct {
 	Header   http.Header       // of an HTTP request
 	Vars     map[string]string // of a session
 	Body     io.Reader
+	Trailer  func() http.Header // of an HTTP request, once the body was read
 	Conn     net.Conn
 	In       *bufio.Reader
 	First    bool // on its connection
@@ -185,6 +186,7 @@ func (c *call) readHTTP() error {
 	}
 	c.Method, c.Target, c.Header, c.Body = r.Method, r.RequestURI, r.Header, r.Body
 	c.Header.Set("Host", r.Host)
+	c.Trailer = func() http.Header { return r.Trailer }
 	return nil
 }
 

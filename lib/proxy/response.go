@@ -95,9 +95,18 @@ func (x *exchange) look() error {
 
 func (x *exchange) interim() bool { return x.resp.Status < 200 && x.resp.Status != 101 }
 
+// maxInterims is how many interim responses a process may send: one more than
+// a progress report a second would be in the default read timeout is a flood.
+const maxInterims = 601
+
+var errInterims = &http1.Error{Status: 502, Reason: "too many interim responses"}
+
 // passInterim passes an interim response on, but for 100, which is ours to
 // send, and not to HTTP/1.0 clients, who know none.
 func (x *exchange) passInterim() error {
+	if x.interims++; x.interims > maxInterims {
+		return errInterims
+	}
 	if x.resp.Status == 100 || x.req.Minor == 0 {
 		return nil
 	}

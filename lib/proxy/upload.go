@@ -188,12 +188,14 @@ func (x *exchange) measureBody(p []byte, left *int64) (keep, total int, ended bo
 
 var crlf = []byte("\r\n")
 
-// passOn writes a part of the body. A chunked one ends without its trailer:
-// some servers make header fields of it.
+// passOn writes a part of the body. Of a chunked one's trailer a process that
+// speaks HTTP gets what a proxy knows nothing of; the others know no trailer.
 func (x *exchange) passOn(up *upstream, p []byte, ended bool) error {
 	var end []byte
 	if ended && x.req.Chunked {
-		end = crlf
+		if end = crlf; !x.process.session && len(x.chunks.Trailer()) > 0 {
+			end = append(x.chunks.Trailer(), crlf...)
+		}
 	}
 	if len(p)+len(end) == 0 {
 		return nil
