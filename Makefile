@@ -1,4 +1,4 @@
-# What there is to do here: make run, test, bench, build, install, fmt, fuzz.
+# What there is to do here: make run, test, bench, build, install, fmt, fuzz, chaos.
 
 BIN     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/passenger/bin
 PREFIX  ?= /usr/local
@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X passenger/lib/cli.Release=0.1.0-$(RELEASE)
 # The newest that knows this Go; a version, so that it says the same tomorrow.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build install test check prepare bench fmt fuzz
+.PHONY: run build install test check prepare bench fmt fuzz chaos
 
 run: build
 	@exec $(BIN)/passenger start -p $(PORT) $(APP)
@@ -54,3 +54,10 @@ fuzz:
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 		done; \
 	done
+
+# chaos kills parts of a server at random under load for CHAOS_TIME, at most 30
+# seconds, and checks that nothing is lost; SEED repeats what happened.
+CHAOS_TIME ?= 20s
+SEED       ?= $(shell date +%s)
+chaos:
+	go test -count=1 -timeout 5m ./testscripts -run 'TestScripts/chaos' -chaos $(CHAOS_TIME) -chaos-seed $(SEED) -v

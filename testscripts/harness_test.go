@@ -92,6 +92,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"load-start":  cmdLoadStart,
 	"load-stop":   cmdLoadStop,
 	"check-app":   cmdCheckApp,
+	"chaos":       cmdChaos,
 	"exits":       cmdExits,
 	"port":        cmdPort,
 	"ctrl-c":      cmdCtrlC,
@@ -142,8 +143,11 @@ func setup(env *testscript.Env) error {
 // condition knows [exec:…] as testscript does, and that a runtime that is
 // missing fails a run in CI instead of skipping it.
 func condition(name string) (bool, error) {
-	if name == "root" {
+	switch name {
+	case "root":
 		return os.Getuid() == 0, nil
+	case "chaos":
+		return *chaosTime > 0, nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }

@@ -16,7 +16,9 @@ const (
 	// The first two such are replaced at once: anything may kill a process.
 	earlyDeath  = 10 * time.Second
 	freeDeaths  = 2
-	strikesLast = time.Minute // how long an early death is held against the app
+	freeKills   = 10              // instead, where SIGKILL ended it: no app does that to itself
+	patientPast = 4 * time.Second // a pause up to which requests wait for its end
+	strikesLast = time.Minute     // how long an early death is held against the app
 )
 
 // A backoff keeps an app that dies at start from being started too often.
@@ -32,6 +34,7 @@ type backoff struct {
 
 	strikes  int // early deaths in a row
 	struckAt time.Time
+	looping  bool // they were too many
 }
 
 func (b *backoff) recall(err *protocol.SpawnError) {
@@ -69,7 +72,7 @@ func (b *backoff) fail(now, began time.Time, err *protocol.SpawnError, jitter fl
 }
 
 func (b *backoff) succeed() {
-	if b.strikes <= freeDeaths {
+	if !b.looping {
 		b.failures, b.until, b.err = 0, time.Time{}, nil
 	}
 	b.refusing = false
@@ -132,17 +135,22 @@ func (p *Pool) died(now time.Time, q *process, r protocol.Process, cause string)
 		return
 	}
 	lived := now.Sub(q.since)
-	if lived > earlyDeath {
-		return
+	if lived > earlyDeath || b.strikes > 0 && !q.since.After(b.struckAt) {
+		return // those that die beside one another count once
 	}
 	b.strikes++
 	b.struckAt = now
-	if b.strikes <= freeDeaths {
+	free := freeDeaths
+	if r.Exit != nil && r.Exit.Signal == "SIGKILL" {
+		free = freeKills
+	}
+	if b.strikes <= free {
 		return
 	}
-	b.failures = b.strikes - freeDeaths
-	b.failedAt, b.until = now, now.Add(pauseAfter(b.failures, p.chance.Jitter()))
-	b.refusing = true
+	b.looping, b.failures = true, b.strikes-free
+	pause := pauseAfter(b.failures, p.chance.Jitter())
+	b.failedAt, b.until = now, now.Add(pause)
+	b.refusing = pause > patientPast
 	b.err = &protocol.SpawnError{
 		Category: protocol.CategoryExit,
 		Summary:  fmt.Sprintf("%s %.1fs after it was ready, %d times in a row", cause, lived.Seconds(), b.strikes),

@@ -120,6 +120,7 @@ func TestCrashLoopBacksOff(t *testing.T) {
 	w.tell()
 	w.reports()
 	for range freeDeaths {
+		w.pass(time.Second)
 		w.die(w.ready())
 		w.want("shop", "1:starting") // at once
 	}
@@ -139,13 +140,45 @@ func TestCrashLoopBacksOff(t *testing.T) {
 		w.pass(time.Millisecond)
 		w.want("shop", "1:starting")
 	}
-	w.wantRoute("shop", "error: killed by SIGKILL 0.0s after it was ready, 6 times in a row")
+	w.wantRoute("shop", "error: killed by SIGSEGV 0.0s after it was ready, 6 times in a row")
 	w.pass(8 * time.Second)
 	w.ready()
 	w.pass(2 * time.Minute)
 	if v := w.view("shop"); v.Failures != 0 || v.LastError != nil {
 		t.Errorf("a process that lives did not clear the failures: %+v", v)
 	}
+}
+
+func TestProcessesKilledTogetherCountOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	w.p.Put(settings("shop", 5, 0))
+	w.tell()
+	w.run()
+	for _, id := range w.order {
+		w.die(id)
+	}
+	w.want("shop", "1:starting 1:starting 1:starting 1:starting 1:starting") // at once
+}
+
+func TestKillsFromOutsideAreNoCrashLoop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	w.p.Put(settings("shop", 1, 0))
+	w.tell()
+	w.reports()
+	for range freeKills {
+		w.pass(time.Second)
+		w.end(w.ready(), "SIGKILL")
+		w.want("shop", "1:starting")
+		w.wantRoute("shop", "") // requests wait
+	}
+	w.pass(time.Second)
+	w.end(w.ready(), "SIGKILL")
+	w.want("shop", "")
+	w.wantRoute("shop", "") // for so short a pause they do still
+	w.pass(firstPause)
+	w.want("shop", "1:starting")
 }
 
 func TestSpawnLostWithTheSpawnerIsNoFailure(t *testing.T) {

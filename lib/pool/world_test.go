@@ -212,10 +212,12 @@ func (w *world) answer(summary string) {
 	w.useTable()
 }
 
-// die has a process end.
-func (w *world) die(id string) {
+// die has a process end by its own fault.
+func (w *world) die(id string) { w.end(id, "SIGSEGV") }
+
+func (w *world) end(id, signal string) {
 	r := w.list[id]
-	r.State, r.Exit = protocol.Exited, &protocol.Exit{At: w.now, Cause: "killed by SIGKILL", Signal: "SIGKILL", Status: -1}
+	r.State, r.Exit = protocol.Exited, &protocol.Exit{At: w.now, Cause: "killed by " + signal, Signal: signal, Status: -1}
 	w.put(id, r)
 	w.tell()
 	w.useTable()

@@ -28,7 +28,7 @@ type Owner struct {
 	// senders a switch.
 	events chan func(now time.Time)
 
-	configuring sync.Mutex     // held while settings change, on disk and in the pool
+	configuring sync.Mutex // held while settings change, on disk and in the pool
 	hooks       hooks
 	catalog     catalog        // guarded by configuring
 	work        sync.WaitGroup // spawns, stops and writes
