@@ -46,8 +46,8 @@ type chaos struct {
 	faults int
 }
 
-// cmdChaos kills the pool, the spawner, processes of an app or several of them
-// at once, and restarts the app, at random moments while a load runs; what
+// cmdChaos kills the pool, the spawner, preloaders, processes of an app or
+// several of them at once, and restarts the app, at random moments while a load runs; what
 // starts daemons again is this command. It fails if more requests failed than
 // were inside a killed process, or if all is not as before soon after:
 // chaos LOAD APP [ARGS of passenger-pool serve]
@@ -79,7 +79,7 @@ func cmdChaos(ts *testscript.TestScript, neg bool, args []string) {
 // fault does one thing at random.
 func (c *chaos) fault() {
 	c.faults++
-	switch c.chance.IntN(6) {
+	switch c.chance.IntN(7) {
 	case 0:
 		c.daemons(statedir.Pool)
 	case 1:
@@ -92,6 +92,8 @@ func (c *chaos) fault() {
 	case 4:
 		c.process()
 		c.process()
+	case 5:
+		c.preloader()
 	default:
 		// It may find nobody there, or a restart under way.
 		_ = c.w.client(statedir.Pool).Call(context.Background(), http.MethodPost,
@@ -127,6 +129,18 @@ func (c *chaos) process() {
 	p := a.Processes[c.chance.IntN(len(a.Processes))]
 	if p.PID > 1 && syscall.Kill(p.PID, syscall.SIGKILL) == nil {
 		c.killed++
+	}
+}
+
+// preloader kills a preloader of the app, if there is one.
+func (c *chaos) preloader() {
+	var list protocol.PreloaderList
+	err := c.w.client(statedir.Spawn).Call(context.Background(), http.MethodGet, protocol.PathPreloaders, nil, &list)
+	if err != nil || len(list.Preloaders) == 0 {
+		return
+	}
+	if p := list.Preloaders[c.chance.IntN(len(list.Preloaders))]; p.PID > 1 {
+		_ = syscall.Kill(p.PID, syscall.SIGKILL) // it may be gone already
 	}
 }
 

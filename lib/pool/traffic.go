@@ -20,7 +20,9 @@ type traffic struct {
 	errors    uint64    // of those processed
 	stuck     uint64    // of those errors
 	former    counts    // of proxies that left
+	before    uint64    // processed, as of the report before
 	used      time.Time // last time that it was known to be of use
+	last      time.Time // last time that a proxy tells, for people
 }
 
 // Counts are what ended at a process.
@@ -92,15 +94,17 @@ func (p *Pool) leave(id string) {
 func (p *Pool) count(now time.Time) {
 	for _, q := range p.processes {
 		t := &q.traffic
+		t.before = t.processed
 		t.inFlight, t.stuck, t.processed, t.errors = 0, 0, t.former.processed, t.former.errors
 	}
+	defer p.note(now)
 	for _, a := range p.apps {
 		a.demand, a.rejected = demand{}, 0
 	}
 	for _, x := range p.proxies {
 		for id, r := range x.report.Processes {
 			if q := p.processes[id]; q != nil {
-				q.traffic.add(now, r)
+				q.traffic.add(r)
 			}
 		}
 		for name, r := range x.report.Apps {
@@ -119,13 +123,20 @@ func (p *Pool) count(now time.Time) {
 	}
 }
 
-func (t *traffic) add(now time.Time, r protocol.ProcessReport) {
+// note notes which processes were of use. It goes by their counts: the times
+// in a report are of a clock that may be set.
+func (p *Pool) note(now time.Time) {
+	for _, q := range p.processes {
+		if t := &q.traffic; t.inFlight > 0 || t.processed != t.before {
+			t.used = now
+		}
+	}
+}
+
+func (t *traffic) add(r protocol.ProcessReport) {
 	t.inFlight += r.InFlight
 	t.processed += r.Processed
 	t.errors += r.Errors
 	t.stuck += r.Stuck
-	if r.InFlight > 0 {
-		t.used = now
-	}
-	t.used = later(t.used, r.LastUsed)
+	t.last = later(t.last, r.LastUsed)
 }

@@ -54,7 +54,9 @@ func (p *Pool) view(now time.Time, a *app) protocol.App {
 		ap := protocol.AppProcess{Process: q.record, InFlight: q.traffic.inFlight, Processed: q.traffic.processed}
 		ap.State = q.phase
 		if q.traffic.processed > 0 || q.traffic.inFlight > 0 {
-			ap.LastUsed = q.traffic.used
+			if ap.LastUsed = q.traffic.last; q.traffic.inFlight > 0 {
+				ap.LastUsed = q.traffic.used
+			}
 		}
 		v.Processes = append(v.Processes, ap)
 	}
