@@ -61,6 +61,10 @@ type Spec struct {
 	// forks one that serves for each order that it gets on descriptor 3.
 	Preload bool
 
+	// WarmUp are paths that the preloader of a Rack app asks it for, before it
+	// forks: what first requests set up is then shared.
+	WarmUp []string
+
 	// Threads is how many requests a Rack or WSGI process answers at once.
 	// 0 means 1. It means nothing to the other types.
 	Threads int
@@ -136,6 +140,9 @@ func (s Set) Invocation(spec Spec) (Invocation, error) {
 		inv.Env = []string{fmt.Sprintf("PASSENGER_THREADS=%d", spec.Threads)}
 		inv.Concurrency = spec.Threads
 	}
+	if k.warmsUp && len(spec.WarmUp) > 0 {
+		inv.Env = append(inv.Env, "PASSENGER_WARM_UP="+strings.Join(spec.WarmUp, "\n"))
+	}
 	return inv, nil
 }
 
@@ -150,11 +157,13 @@ type kind struct {
 	preloads    bool
 	dump        Dump
 	threads     bool // takes PASSENGER_THREADS
+	warmsUp     bool // takes PASSENGER_WARM_UP
 }
 
 var kinds = map[string]kind{
 	protocol.TypeRack: {
 		program:     "ruby/rack.rb",
+		warmsUp:     true,
 		interpreter: "ruby",
 		startupFile: "config.ru",
 		protocol:    protocol.ProtocolSession,

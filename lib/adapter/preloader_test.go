@@ -345,6 +345,28 @@ func TestRubyEventsOfAPreloader(t *testing.T) {
 	}
 }
 
+func TestPreloaderAsksForPathsBeforeItForks(t *testing.T) {
+	t.Parallel()
+	need(t, "ruby")
+	dir := writeApp(t, map[string]string{"config.ru": `
+asked = []
+PhusionPassenger.on_event(:before_fork) { asked << "fork" }
+run ->(env) {
+  asked << env["SCRIPT_NAME"] + env["PATH_INFO"] + "?" + env["QUERY_STRING"]
+  raise "it does not matter" if env["PATH_INFO"] == "/raise"
+  [200, {}, ["x" * 1_000_000 + asked.join(" ")]]
+}
+`})
+	p, notice := startReadyPreloader(t, Spec{Type: protocol.TypeRack, AppRoot: dir, WarmUp: []string{"/shop/a?b=c", "/shop/raise"}}, "PASSENGER_BASE_URI=/shop")
+	if notice != "READY=1" {
+		t.Errorf("got notice %q", notice)
+	}
+	got := strings.TrimLeft(p.worker(t).ask(t, "/last"), "x")
+	if want := "/shop/a?b=c /shop/raise? fork /last?"; got != want {
+		t.Errorf("got requests %q, want %q", got, want)
+	}
+}
+
 func TestPythonForkHooksRun(t *testing.T) {
 	t.Parallel()
 	l := languages[1]

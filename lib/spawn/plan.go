@@ -73,7 +73,8 @@ func (p *plan) invoke(found app.Detection, adapters adapter.Set) (env []string, 
 		return nil, nil
 	}
 	spec := adapter.Spec{
-		Type: found.Type, AppRoot: p.root, StartupFile: found.StartupFile, Interpreter: Interpreter(p.config, found.Type), Threads: p.config.Threads,
+		Type: found.Type, AppRoot: p.root, StartupFile: found.StartupFile, Interpreter: Interpreter(p.config, found.Type),
+		Threads: p.config.Threads, WarmUp: p.config.WarmUp,
 	}
 	inv, err := adapters.Invocation(spec)
 	if err != nil {

@@ -6,16 +6,16 @@ module PhusionPassenger
   class Contract
     FIRST_LISTENER = 3 # as systemd's sd_listen_fds(3) has it
 
+    NAMES = %w[LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET PASSENGER_NOTIFY_FD PASSENGER_PRELOADER_FD
+               PASSENGER_THREADS PASSENGER_WARM_UP].freeze
+
     # Takes what belongs to the contract out of env, so that neither the app
     # nor its children take it for theirs.
     def self.take(env)
-      taken = %w[LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET PASSENGER_NOTIFY_FD PASSENGER_PRELOADER_FD PASSENGER_THREADS]
-              .map { |name| [name, env.delete(name)] }.to_h
-      notify = taken["PASSENGER_NOTIFY_FD"]
+      taken = NAMES.map { |name| [name, env.delete(name)] }.to_h
       channel = taken["PASSENGER_PRELOADER_FD"]
-      threads = (taken["PASSENGER_THREADS"] || 1).to_i
-      return new(Integer(channel), notify, threads) if channel
-      return new(FIRST_LISTENER, notify, threads) if taken["LISTEN_FDS"] == "1" && taken["LISTEN_PID"] == Process.pid.to_s
+      return new(Integer(channel), taken) if channel
+      return new(FIRST_LISTENER, taken) if taken["LISTEN_FDS"] == "1" && taken["LISTEN_PID"] == Process.pid.to_s
 
       abort "rack.rb: no listening socket: start it through passenger-spawn"
     end
@@ -27,9 +27,14 @@ module PhusionPassenger
     # How many threads are to call the app.
     attr_reader :threads
 
-    def initialize(socket, notify, threads)
+    # The paths that a preloader asks the app for.
+    attr_reader :warm_up
+
+    def initialize(socket, taken)
       @socket = socket
-      @threads = threads
+      @threads = (taken["PASSENGER_THREADS"] || 1).to_i
+      @warm_up = taken["PASSENGER_WARM_UP"].to_s.split("\n")
+      notify = taken["PASSENGER_NOTIFY_FD"]
       @holder = IO.for_fd(socket, autoclose: false)
       @holder.close_on_exec = true
       return unless notify

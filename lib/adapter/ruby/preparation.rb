@@ -6,8 +6,11 @@ module PhusionPassenger
   # closed, and the heap is laid out so that they share what they do not change.
   module Preparation
     class << self
-      def run
+      # paths are what the app is asked for.
+      def run(app, paths)
         eager_load
+        asking = WarmUp.new(app, Rack.release.to_i, ENV["PASSENGER_BASE_URI"])
+        paths.each { |path| asking.ask(path) }
         Databases.disconnect
         PhusionPassenger.call_event(:before_fork)
         warm_up

@@ -20,6 +20,7 @@ require_relative "text"
 require_relative "failure"
 require_relative "loader"
 require_relative "databases"
+require_relative "warm_up"
 require_relative "preparation"
 require_relative "findings"
 require_relative "preloader"
@@ -41,16 +42,16 @@ module PhusionPassenger
       contract = Contract.take(ENV)
       app = or_fail(contract) { Loader.new(Dir.pwd, args.shift).load }
       require "socket"
-      fork_ready(contract) if preload
+      fork_ready(contract, app) if preload
       serve_app(contract, app, preload ? true : false)
     end
 
     private
 
     # Makes this process a preloader. Returns in each process that it forks.
-    def fork_ready(contract)
+    def fork_ready(contract, app)
       findings = or_fail(contract) do
-        Preparation.run
+        Preparation.run(app, contract.warm_up)
         Findings.all(contract.descriptors)
       end
       name = ENV["PASSENGER_APP_NAME"] || File.basename(Dir.pwd)
