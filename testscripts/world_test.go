@@ -65,7 +65,11 @@ func (w *world) start(ts *testscript.TestScript, name string, args []string) err
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(filepath.Join(bin, args[0]), args[1:]...)
+	program := filepath.Join(bin, args[0])
+	if _, err := os.Stat(program); err != nil {
+		program = args[0] // the system's: it becomes one of ours
+	}
+	cmd := exec.Command(program, args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "PASSENGER_STATE_DIR="+w.state, "PATH="+ts.Getenv("PATH"))
 	cmd.Stdout, cmd.Stderr = log, log

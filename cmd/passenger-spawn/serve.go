@@ -48,6 +48,11 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 		return err
 	}
 	defer st.leave()
+	if switching != nil {
+		if err := st.dir.LetThrough(); err != nil {
+			return fmt.Errorf("cannot start: %w", err)
+		}
+	}
 	if err := proc.BecomeSubreaper(); err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}

@@ -34,6 +34,15 @@ type Who struct {
 	Groups []int // all of them, the primary one first; GID is that one
 }
 
+// Check says what is wrong with the defaults.
+func (r RunAs) Check() error {
+	if _, err := r.defaultUser(); err != nil {
+		return err
+	}
+	_, err := r.defaultGroup()
+	return err
+}
+
 // Of returns whom the app runs as. reference is the owner of its startup file,
 // or of its directory if it has none. It is root only if the settings say so.
 func (r RunAs) Of(c protocol.AppConfig, reference Owner) (Who, error) {
@@ -67,6 +76,10 @@ func (r RunAs) user(c protocol.AppConfig, reference Owner) (account.User, error)
 			return u, err
 		}
 	}
+	return r.defaultUser()
+}
+
+func (r RunAs) defaultUser() (account.User, error) {
 	u, err := r.Accounts.User(r.DefaultUser)
 	if err != nil {
 		return u, fmt.Errorf("default user: %w", err)

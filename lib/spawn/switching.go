@@ -26,9 +26,12 @@ type Switching struct {
 	RunAs app.RunAs
 }
 
-// Check says what is wrong with the directory, so that a spawner does not start
-// that could not start anything.
+// Check says what is wrong with the directory and the defaults, so that a
+// spawner does not start that could not start anything.
 func (sw *Switching) Check() error {
+	if err := sw.RunAs.Check(); err != nil {
+		return err
+	}
 	dir, err := sw.open()
 	if err != nil {
 		return err

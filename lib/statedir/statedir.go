@@ -114,8 +114,18 @@ func Share(path string, gid int) (Dir, error) {
 	return d, nil
 }
 
-// share gives a directory that is ours to the group. It works on a descriptor:
-// the name could become another's in between.
+// LetThrough lets everybody reach what is in the directory by name, so that
+// apps that run as other users get to their adapters. It changes nothing of a
+// directory that is shared, which does so anyhow.
+func (d Dir) LetThrough() error {
+	if shared, err := check(d.path); shared || err != nil {
+		return err
+	}
+	return share(d.path, -1, 0o711)
+}
+
+// share gives a directory that is ours to the group, unless that is negative.
+// It works on a descriptor: the name could become another's in between.
 func share(path string, gid int, mode uint32) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
