@@ -11,6 +11,7 @@ import (
 	"passenger/lib/cli"
 	"passenger/lib/control"
 	"passenger/lib/protocol"
+	"passenger/lib/spawnerror"
 	"passenger/lib/spelling"
 	"passenger/lib/statedir"
 	"passenger/lib/status"
@@ -72,26 +73,13 @@ func statusOf(code protocol.Code) int {
 	return cli.Failed
 }
 
-// mostLines of an app's output are shown with an error.
-const mostLines = 30
-
-// report is what follows an error line for a process that did not get ready:
-// what was run, and the app's last lines.
+// report is what follows an error line for a process that did not get ready,
+// empty for another error.
 func report(e *protocol.SpawnError) string {
 	if e == nil {
 		return ""
 	}
-	var b strings.Builder
-	if len(e.Command) > 0 {
-		fmt.Fprintf(&b, "%s: command: %s\n", program, strings.Join(e.Command, " "))
-	}
-	if e.AppRoot != "" {
-		fmt.Fprintf(&b, "%s: app root: %s\n", program, e.AppRoot)
-	}
-	for _, line := range e.Output[max(0, len(e.Output)-mostLines):] {
-		fmt.Fprintf(&b, "%s: app: %s\n", program, line)
-	}
-	return b.String()
+	return spawnerror.Text(e)
 }
 
 func (c *caller) apps(ctx context.Context) (protocol.AppList, error) {

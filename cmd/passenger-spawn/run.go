@@ -20,6 +20,7 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/spawn"
+	"passenger/lib/spawnerror"
 	"passenger/lib/statedir"
 )
 
@@ -57,8 +58,9 @@ func (a appArgs) config() (protocol.AppConfig, error) {
 type run struct {
 	appArgs
 	cgroupArgs
-	PrintEnv    bool `name:"print-env" help:"Start nothing; print the environment that the process would get."`
-	ShowSecrets bool `name:"show-secrets" help:"With --print-env: print the values of secrets too."`
+	ErrorFormat string `enum:"text,json,html" default:"text" placeholder:"text|json|html" help:"How to tell why the app did not get ready: as text on standard error, or as JSON or a page on standard output (${default})."`
+	PrintEnv    bool   `name:"print-env" help:"Start nothing; print the environment that the process would get."`
+	ShowSecrets bool   `name:"show-secrets" help:"With --print-env: print the values of secrets too."`
 }
 
 func (r *run) Run(ctx context.Context, c *command) error {
@@ -96,7 +98,7 @@ func (r *run) Run(ctx context.Context, c *command) error {
 	}
 	record, err := spawner.Spawn(ctx, protocol.SpawnRequest{ID: strings.ToLower(rand.Text()[:8]), App: config.Name, Generation: 1, Config: &config})
 	if err != nil {
-		return notReady(err)
+		return notReady(err, r.ErrorFormat)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(record); err != nil {
 		return fmt.Errorf("cannot print the record: %w", err)
@@ -175,13 +177,30 @@ func privateDir() (statedir.Dir, error) {
 	return dir, err
 }
 
-// notReady gives a spawn error its exit status, hint and report.
-func notReady(err error) error {
+// notReady tells why the app did not get ready, in the format asked for.
+func notReady(err error, format string) error {
 	var se *protocol.SpawnError
 	if !errors.As(err, &se) {
 		return err
 	}
-	return &cli.Error{Err: fmt.Errorf("cannot spawn app %q: %w", se.App, se), Status: cli.NotReady, Hint: se.Advice, Body: spawn.Report(se)}
+	e := &cli.Error{Err: fmt.Errorf("cannot spawn app %q: %w", se.App, se), Status: cli.NotReady, Hint: se.Advice}
+	var document []byte
+	switch format {
+	case "json":
+		document, err = json.MarshalIndent(se, "", "  ")
+	case "html":
+		document, err = spawnerror.Page{Error: se}.HTML()
+	default:
+		e.Body = spawnerror.Text(se)
+		return e
+	}
+	if err == nil {
+		_, err = os.Stdout.Write(append(document, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot print the spawn error: %w", err)
+	}
+	return e
 }
 
 type detect struct{ appArgs }

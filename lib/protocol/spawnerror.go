@@ -46,6 +46,13 @@ type SpawnError struct {
 	// Output is the last lines that the app wrote, at most 200.
 	Output []string `json:"output"`
 
+	// WaitsIn says what a process that was not ready in time waits for in the
+	// kernel, such as "connect(2) to 10.0.0.1:5432"; empty if that is not known.
+	WaitsIn string `json:"waits_in,omitempty"`
+
+	// Stack is where such a process was, in the words of its language.
+	Stack []string `json:"stack,omitempty"`
+
 	// Exit is set if the process ended by itself.
 	Exit *Exit `json:"exit,omitempty"`
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/protocol"
+	"passenger/lib/spawnerror"
 )
 
 // refuse answers a request that could not be read, and ends the connection.
@@ -130,7 +132,7 @@ func (p *page) render(accept []byte) (kind string, body []byte) {
 func (p *page) text() []byte {
 	b := fmt.Appendf(nil, "%d %s\n\n%s\nRequest ID: %s\n", p.Status, http.StatusText(p.Status), p.Message, p.ID)
 	if e := p.Error; e != nil {
-		b = fmt.Appendf(b, "\n%s\n%s\n\n%s\n", e.Summary, e.Advice, strings.Join(e.Output, "\n"))
+		b = fmt.Appendf(b, "\n%s\n%s\n\n%s", e.Summary, e.Advice, spawnerror.Text(e))
 	}
 	return b
 }
@@ -147,38 +149,15 @@ h1{font-size:1.4em}small,th{color:#666}pre{background:#f4f4f4;padding:1em;overfl
 `
 
 func (p *page) html() []byte {
-	b := fmt.Appendf(nil, pageHead, p.Status, http.StatusText(p.Status), escape(p.Message))
 	if p.Error != nil {
-		b = appendSpawnError(b, p.Error)
+		b, err := spawnerror.Page{Error: p.Error, Status: p.Status, RequestID: p.ID}.HTML()
+		if err == nil {
+			return b
+		}
+		slog.Error("spawn error not shown", "app", p.Error.App, "err", err)
 	}
+	b := fmt.Appendf(nil, pageHead, p.Status, http.StatusText(p.Status), escape(p.Message))
 	return fmt.Appendf(b, "<p><small>Request ID: %s</small></p>\n</body></html>\n", escape(p.ID))
-}
-
-func appendSpawnError(b []byte, e *protocol.SpawnError) []byte {
-	b = fmt.Appendf(b, "<h2>%s</h2>\n", escape(e.Summary))
-	if e.Advice != "" {
-		b = fmt.Appendf(b, "<p>%s</p>\n", escape(e.Advice))
-	}
-	if len(e.Output) > 0 {
-		b = fmt.Appendf(b, "<h3>What the application wrote last</h3>\n<pre>%s</pre>\n", escape(strings.Join(e.Output, "\n")))
-	}
-	b = append(b, "<h3>What was done</h3>\n<table>\n"...)
-	for _, ph := range e.Phases {
-		outcome := "done"
-		if ph.Failed {
-			outcome = "failed"
-		}
-		b = fmt.Appendf(b, "<tr><th>%s</th><td>%s</td><td>%.2f s</td><td>%s</td></tr>\n", escape(ph.Name), outcome, ph.Took, escape(ph.Comment))
-	}
-	b = append(b, "</table>\n<table>\n"...)
-	for _, row := range [][2]string{
-		{"Command", strings.Join(e.Command, " ")}, {"Directory", e.AppRoot}, {"User", e.User}, {"Cause", string(e.Category)},
-	} {
-		if row[1] != "" {
-			b = fmt.Appendf(b, "<tr><th>%s</th><td><code>%s</code></td></tr>\n", row[0], escape(row[1]))
-		}
-	}
-	return append(b, "</table>\n"...)
 }
 
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;")

@@ -198,7 +198,7 @@ func TestSpawnErrorsAreAnsweredAtOnce(t *testing.T) {
 	r.FriendlyErrors = true
 	s.set(r)
 	got := s.dial().get("/")
-	for _, want := range []string{"no such &lt;gem&gt;", "run bundle &amp; install", "line &lt;1&gt;\nline 2", "/srv/app", "1.50 s"} {
+	for _, want := range []string{"no such &lt;gem&gt;", "run bundle &amp; install", "line &lt;1&gt;\n</span><span>line 2", "/srv/app", "failed after 1.5s"} {
 		if !strings.Contains(got.Body, want) {
 			t.Errorf("the page lacks %q:\n%s", want, got.Body)
 		}

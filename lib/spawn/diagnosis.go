@@ -21,6 +21,10 @@ type symptoms struct {
 	interpreter string   // empty for a generic app
 	output      []string // the last lines
 	exit        *protocol.Exit
+	phase       string  // in which it failed
+	forked      bool    // from a preloader
+	stack       bool    // it said where it hangs
+	waitsIn     string  // what a process that hangs waits for
 	left        int     // how many processes outlived it
 	report      *report // what the adapter says, nil if nothing
 	port        int     // that a generic app was given
@@ -99,6 +103,12 @@ func (s symptoms) notExecuted(e *gateError) diagnosis {
 func (s symptoms) timedOut(e *timeoutError) diagnosis {
 	d := diagnosis{category: protocol.CategoryTimeout}
 	switch {
+	case s.phase == protocol.PhaseExec:
+		d.summary = fmt.Sprintf("the process did not get as far as its command within %v", e.limit)
+		d.advice = "its directory may be on a file system that does not answer; "
+	case s.forked:
+		d.summary = fmt.Sprintf("the forked process was not ready within %v", e.limit)
+		d.advice = "what hangs is a hook that runs after the fork, such as one that connects to a database; "
 	case s.kind == protocol.TypeNode:
 		d.summary = fmt.Sprintf("the app did not call listen() within %v", e.limit)
 		d.advice = "a Node.js app becomes ready when an http.Server or net.Server of it listens; "
@@ -112,6 +122,9 @@ func (s symptoms) timedOut(e *timeoutError) diagnosis {
 		d.advice = "make the command listen on 127.0.0.1:$PORT, or on the socket that it inherits as descriptor 3 (LISTEN_FDS); "
 	default:
 		d.summary = fmt.Sprintf("the app was still loading after %v", e.limit)
+	}
+	if s.waitsIn != "" {
+		d.summary += "; it waits in " + s.waitsIn
 	}
 	d.advice += "raise start_timeout if it only needs longer; " + s.last()
 	return d
@@ -157,6 +170,9 @@ var crashes = []string{"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGS
 
 // last says where the app's own words are.
 func (s symptoms) last() string {
+	if s.stack {
+		return "where it hung is below"
+	}
 	if len(s.output) == 0 {
 		return "it wrote nothing"
 	}

@@ -33,11 +33,17 @@ func (a *attempt) explain(cause error) error {
 	own := errors.As(cause, &failed) // the process ended by itself
 	left := 0
 	var listens []int
+	var timeout *timeoutError
+	var hung hang
+	if errors.As(cause, &timeout) {
+		hung = a.whereItHangs()
+		e.WaitsIn, e.Stack = hung.waitsIn, hung.stack
+	}
 	if a.p != nil {
 		listens = a.listens()
 		strays := a.end(cause)
 		if a.p.out != nil {
-			e.Output = texts(a.p.out.Last())
+			e.Output = texts(hung.before(a.p.out.Last()))
 		}
 		if own {
 			e.Exit, left = a.p.snapshot().Exit, a.p.leftBehind()+strays
@@ -45,7 +51,7 @@ func (a *attempt) explain(cause error) error {
 	}
 	d := diagnose(symptoms{
 		cause: cause, kind: kindOf(a.plan), output: e.Output, exit: e.Exit, left: left, port: a.port, listens: listens,
-		report: reportOf(failed), interpreter: interpreterOf(a.plan),
+		phase: a.lastPhase(), forked: a.p != nil && a.p.snapshot().Preloader != "", waitsIn: e.WaitsIn, stack: len(e.Stack) > 0, report: reportOf(failed), interpreter: interpreterOf(a.plan),
 	})
 	e.Category, e.Summary, e.Advice = d.category, d.summary, d.advice
 	if a.plan != nil {
@@ -61,6 +67,14 @@ func hide(e *protocol.SpawnError, p *plan) {
 	e.Environment = secrets.Environment(p.env)
 	e.Command, e.Output = secrets.Lines(e.Command), secrets.Lines(e.Output)
 	e.Summary, e.Advice = secrets.Text(e.Summary), secrets.Text(e.Advice)
+}
+
+// lastPhase is the one that the attempt came to.
+func (a *attempt) lastPhase() string {
+	if len(a.phases) == 0 {
+		return ""
+	}
+	return a.phases[len(a.phases)-1].Name
 }
 
 // end leaves nothing of the attempt's process.

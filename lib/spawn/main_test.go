@@ -248,20 +248,15 @@ func beSpawner(dir, role string) {
 		}
 		role = "ready"
 	}
-	s, err := New(d, Options{})
+	wrote := lines{make(chan string, 64)}
+	s, err := New(d, Options{Log: output.NewLog(wrote, output.Text)})
 	if err != nil {
 		panic(err)
 	}
 	if role == "silent" {
 		go func() {
-			for {
-				list, changed := s.Processes().Wait()
-				if len(list.Processes) > 0 && list.Processes[0].NotifySocket != "" {
-					_ = json.NewEncoder(os.Stdout).Encode(list.Processes[0])
-					return
-				}
-				<-changed
-			}
+			<-wrote.ch // it is through its gate
+			_ = json.NewEncoder(os.Stdout).Encode(s.Processes().Get().Processes[0])
 		}()
 	}
 	config := appConfig(role)

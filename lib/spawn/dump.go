@@ -1,0 +1,121 @@
+package spawn
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"passenger/lib/adapter"
+	"passenger/lib/output"
+	"passenger/lib/proc"
+)
+
+const (
+	// dumpPatience is how long a process that hangs may take to say where.
+	dumpPatience = 2 * time.Second
+
+	// dumpQuiet is how long nothing more comes when it has said it.
+	dumpQuiet = 150 * time.Millisecond
+
+	dumpLook = 10 * time.Millisecond
+)
+
+// A hang is where a process hangs.
+type hang struct {
+	asked   time.Time // what it wrote later is the answer
+	waitsIn string    // in the kernel, empty if that is not known
+	stack   []string  // in its own language, nil if it did not say
+}
+
+// whereItHangs asks the process and the kernel. The process is to be killed
+// after it.
+func (a *attempt) whereItHangs() hang {
+	if a.p == nil || a.p.handle == nil || a.p.out == nil {
+		return hang{}
+	}
+	h := hang{asked: time.Now(), waitsIn: proc.WaitsIn(a.p.handle.Identity().PID)} // before a signal interrupts it
+	ctx, cancel := context.WithTimeout(context.Background(), dumpPatience)
+	defer cancel()
+	switch a.plan.dump {
+	case adapter.DumpSignal:
+		h.stack = a.p.dumpBySignal(ctx)
+	case adapter.DumpInspector:
+		h.stack = a.p.dumpByInspector(ctx)
+	}
+	h.stack = slices.DeleteFunc(h.stack, func(frame string) bool {
+		return strings.Contains(frame, a.adapters.Dir()) || strings.Contains(frame, "<frozen importlib")
+	})
+	return h
+}
+
+// dumpBySignal has the process write its stacks.
+func (p *process) dumpBySignal(ctx context.Context) []string {
+	since := time.Now()
+	if p.handle.Signal(unix.SIGQUIT) != nil {
+		return nil // it is gone
+	}
+	var lines []output.Line
+	p.awaitOutput(ctx, since, func(new []output.Line) bool {
+		lines = new
+		return len(new) > 0 && time.Since(new[len(new)-1].At) > dumpQuiet
+	})
+	return texts(lines)
+}
+
+// dumpByInspector asks the inspector of Node.js.
+func (p *process) dumpByInspector(ctx context.Context) []string {
+	since := time.Now()
+	if p.handle.Signal(unix.SIGUSR1) != nil {
+		return nil
+	}
+	var address string
+	p.awaitOutput(ctx, since, func(new []output.Line) (found bool) {
+		for _, line := range new {
+			if address, found = adapter.InspectorURL([]byte(line.Text + "\n")); found {
+				return true
+			}
+		}
+		return false
+	})
+	if address == "" {
+		return nil
+	}
+	stack, err := adapter.InspectorStack(ctx, address)
+	if err != nil {
+		slog.Debug("no stack", "err", err)
+		return nil
+	}
+	return strings.Split(strings.TrimRight(stack, "\n"), "\n")
+}
+
+// awaitOutput calls done with what the process wrote to stderr since then,
+// until that says so or ctx ends.
+func (p *process) awaitOutput(ctx context.Context, since time.Time, done func([]output.Line) bool) {
+	tick := time.NewTicker(dumpLook)
+	defer tick.Stop()
+	for {
+		lines := slices.DeleteFunc(p.out.Last(), func(l output.Line) bool { return l.Stream != output.Stderr || l.At.Before(since) })
+		if done(lines) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-p.exited:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// before leaves out what the process wrote because it was asked.
+func (h hang) before(lines []output.Line) []output.Line {
+	if h.asked.IsZero() {
+		return lines
+	}
+	return slices.DeleteFunc(lines, func(l output.Line) bool { return l.At.After(h.asked) })
+}

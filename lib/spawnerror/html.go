@@ -1,0 +1,135 @@
+package spawnerror
+
+import (
+	_ "embed"
+	"html/template"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+//go:embed page.html
+var pageText string
+
+// page is parsed when first needed: few programs that import this ever show
+// one.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Parse(pageText))
+})
+
+// A Page is a spawn error for the browser.
+type Page struct {
+	Error *protocol.SpawnError
+
+	// Status is the answer's HTTP status, such as 503; 0 for a page that is no
+	// answer.
+	Status int
+
+	// RequestID is that of the request that it answers, empty for none.
+	RequestID string
+}
+
+// HTML returns the page. It needs nothing but itself: no script, no other file.
+func (p Page) HTML() ([]byte, error) {
+	var b strings.Builder
+	err := page().Execute(&b, view{
+		Page: p, E: p.Error, Phases: bars(p.Error.Phases), Output: marked(p.Error), Stack: cleaned(p.Error.Stack),
+		Facts: facts(p.Error), Environment: environment(p.Error), At: stamp(p.Error.At),
+		Plain: plain(p),
+	})
+	return []byte(b.String()), err
+}
+
+// A view is what the template sees.
+type view struct {
+	Page
+	E           *protocol.SpawnError
+	Phases      []bar
+	Output      []line
+	Stack       []string
+	Facts       []fact
+	Environment []fact
+	At          string
+	Plain       string
+}
+
+// A bar is one phase as part of the whole time.
+type bar struct {
+	Name, Took      string
+	Offset, Percent float64 // of the whole
+	Failed          bool
+}
+
+// least is how much of the whole a bar takes at least, so that one sees it.
+const least = 0.5
+
+func bars(phases []protocol.Phase) []bar {
+	var all float64
+	for _, p := range phases {
+		all += p.Took
+	}
+	var list []bar
+	var offset float64
+	for _, p := range phases {
+		b := bar{Name: p.Name, Took: took(p).String(), Failed: p.Failed, Offset: offset, Percent: least}
+		if all > 0 {
+			b.Percent = max(least, 100*p.Took/all)
+			offset += 100 * p.Took / all
+		}
+		b.Offset = min(b.Offset, 100-b.Percent)
+		list = append(list, b)
+	}
+	return list
+}
+
+// A line is one that the app wrote.
+type line struct {
+	Text   string
+	Marked bool
+}
+
+// telling are lines that say what went wrong, in the languages that apps are
+// written in.
+var telling = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\s*(?:[A-Za-z_][\w.:]*(?:Error|Exception|NotFound|Mismatch|Interrupt)\b|fatal\b|panic:|error:|Error:)|: (?:syntax error|command not found|not found|[Pp]ermission denied)|\((?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception|NotFound)\)`)
+})
+
+// marked are the app's last lines; those are marked that repeat the summary's
+// quotes or look like an error.
+func marked(e *protocol.SpawnError) []line {
+	var list []line
+	for _, text := range e.Output {
+		list = append(list, line{clean(text), telling().MatchString(text)})
+	}
+	return list
+}
+
+func cleaned(lines []string) []string {
+	var list []string
+	for _, l := range lines {
+		list = append(list, clean(l))
+	}
+	return list
+}
+
+// plain is the whole as text, to be copied into a report.
+func plain(p Page) string {
+	e := p.Error
+	var b strings.Builder
+	b.WriteString("App " + e.App + " did not start (" + string(e.Category) + "): " + e.Summary + "\n")
+	if e.Advice != "" {
+		b.WriteString("Advice: " + e.Advice + "\n")
+	}
+	b.WriteString(Text(e))
+	return b.String()
+}
+
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC1123)
+}
