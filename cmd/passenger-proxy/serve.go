@@ -32,6 +32,8 @@ type serveCommand struct {
 
 	Listen        []string      `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N. May be repeated. Default: the sockets that systemd passed, else :3000."`
 	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated. Clients on unix sockets are always believed."`
+	ServerTiming  bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
+	TraceParent   bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
 	HeaderTimeout time.Duration `default:"30s" help:"Time for a client to send a request's header (${default})."`
 	BodyTimeout   time.Duration `default:"60s" help:"Longest silence in a request's body (${default})."`
 	IdleTimeout   time.Duration `default:"75s" help:"Time between two requests of a client (${default})."`
@@ -116,7 +118,7 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if err != nil {
 		return proxy.Config{}, &cli.Error{Err: fmt.Errorf("--trusted-proxy: %w", err), Status: cli.Usage}
 	}
-	return proxy.Config{Release: cli.Release, Trusted: networks, Timeouts: proxy.Timeouts{
+	return proxy.Config{Release: cli.Release, Trusted: networks, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent, Timeouts: proxy.Timeouts{
 		Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout,
 	}}, nil
 }

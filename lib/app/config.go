@@ -153,9 +153,11 @@ func Keys() []string {
 var known = func() map[string]reflect.Type {
 	keys := map[string]reflect.Type{}
 	t := reflect.TypeFor[protocol.AppConfig]()
-	for i := range t.NumField() {
-		key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		keys[key] = t.Field(i).Type
+	for _, f := range reflect.VisibleFields(t) {
+		if !f.Anonymous {
+			key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			keys[key] = f.Type
+		}
 	}
 	return keys
 }()
@@ -172,7 +174,8 @@ func jsonError(b []byte, err error) error {
 		if wrong.Field == "" {
 			return fmt.Errorf("the settings are a JSON %s, not an object", wrong.Value)
 		}
-		key, _, _ := strings.Cut(wrong.Field, ".")
+		// An embedded struct is no key, but part of the path.
+		key, _, _ := strings.Cut(strings.TrimPrefix(wrong.Field, "Serving."), ".")
 		found := "not " + valueName(wrong.Value)
 		if kindName(wrong.Type) != kindName(known[key]) {
 			found += " in it"

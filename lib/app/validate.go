@@ -114,7 +114,7 @@ func NameOf(dir string) string {
 // looks at the app's directory, but not into it.
 func Validate(c protocol.AppConfig) error {
 	for _, check := range []func(protocol.AppConfig) error{
-		checkName, checkRoot, checkType, checkNumbers, checkTimes, checkRoutes, checkEnv, checkPrivileges, checkSpawning,
+		checkName, checkRoot, checkType, checkNumbers, checkTimes, checkRoutes, checkServing, checkEnv, checkPrivileges, checkSpawning,
 		checkDeploys,
 	} {
 		if err := check(c); err != nil {

@@ -41,6 +41,9 @@ const (
 	XRealIP
 	XRequestID
 	XRequestStart
+	TraceParent
+
+	lastName = TraceParent
 )
 
 var names = [...]struct {
@@ -54,6 +57,7 @@ var names = [...]struct {
 	{"upgrade", Upgrade}, {"trailer", Trailer},
 	{"forwarded", Forwarded}, {"x-real-ip", XRealIP},
 	{"connection", Connection}, {"keep-alive", KeepAlive},
+	{"traceparent", TraceParent},
 	{"content-type", ContentType}, {"x-request-id", XRequestID},
 	{"content-length", ContentLength}, {"http2-settings", HTTP2Settings},
 	{"x-request-start", XRequestStart}, {"x-forwarded-for", XForwardedFor},

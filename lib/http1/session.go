@@ -35,7 +35,7 @@ func AppendPair[V string | []byte](b []byte, name string, value V) []byte {
 }
 
 // Names is a set of fields.
-type Names [XRequestStart + 1]bool
+type Names [lastName + 1]bool
 
 // AppendVariables appends the fields of r as pairs HTTP_NAME, but for those
 // in the set, those that Connection names and those with odd names. Fields of

@@ -20,7 +20,7 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 		a.config.ServerNames, a.config.BaseURI = r.ServerNames, r.BaseURI
 		*a.config.QueueSize, *a.config.FriendlyErrors = r.QueueSize, r.FriendlyErrors
 		a.config.QueueTime, a.config.ReadTimeout, a.config.DrainTimeout = r.QueueTime, r.ReadTimeout, r.DrainTimeout
-		a.config.MaxRequestTime = r.RequestTime
+		a.config.MaxRequestTime, a.config.Serving = r.RequestTime, r.Serving
 		a.backoff.recall(r.Error)
 		a.paused, a.instances = r.Paused, r.Instances
 		for _, rp := range r.Processes {

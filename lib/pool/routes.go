@@ -79,6 +79,7 @@ func (a *app) route() protocol.Route {
 		RequestTime: c.MaxRequestTime,
 		Paused:      a.paused, Instances: a.instances,
 		Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
+		Serving: c.Serving,
 	}
 	serves := false
 	for _, q := range a.processes {

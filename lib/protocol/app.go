@@ -182,6 +182,8 @@ type AppConfig struct {
 	// FriendlyErrors shows spawn errors with their details to every client.
 	// Default: only if Environment is "development".
 	FriendlyErrors *bool `json:"friendly_error_pages,omitempty"`
+
+	Serving
 }
 
 // An App is the pool's view of one app: the reply to GET /v1/apps/NAME.

@@ -51,6 +51,8 @@ type Route struct {
 
 	// FriendlyErrors allows the error page to show Error's details.
 	FriendlyErrors bool `json:"friendly_errors,omitempty"`
+
+	Serving
 }
 
 // A RouteProcess is one process that a proxy may send requests to.

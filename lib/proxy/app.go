@@ -54,6 +54,7 @@ type process struct {
 	stuck    uint64 // of them, without a byte in the request time
 	lastUsed int64  // in the clock's time, 0 if never
 	used     uint64
+	sticky   string // its name in cookies
 	idle     []*upstream
 
 	// refused says that the last connection attempt was; until retry, in the
@@ -120,7 +121,7 @@ func (a *app) acquire(w *waiter, retried bool) (*process, *upstream, error) {
 		a.retried++
 	}
 	if a.queue.length == 0 || retried {
-		if p := a.pick(); p != nil {
+		if p := a.pickFor(w); p != nil {
 			u := a.start(p)
 			a.mu.Unlock()
 			return p, u, nil
@@ -215,14 +216,17 @@ func (a *app) cancel(p *process, refused bool, retry int64) {
 
 // grant gives free processes to those that wait longest.
 func (a *app) grant() {
-	for a.queue.first != nil {
-		p := a.pick()
-		if p == nil {
-			return
+	for w := a.queue.first; w != nil; {
+		next := w.next
+		p := a.pickFor(w)
+		switch {
+		case p != nil:
+			a.queue.remove(w)
+			w.answer(p, a.start(p), nil)
+		case len(w.wanted) == 0:
+			return // so nobody behind w gets one, but for whom w waits not
 		}
-		w := a.queue.first
-		a.queue.remove(w)
-		w.answer(p, a.start(p), nil)
+		w = next
 	}
 }
 
@@ -263,7 +267,7 @@ func (a *app) applyProcess(rp protocol.RouteProcess) {
 		}
 	}
 	a.processes = append(a.processes, &process{
-		id: rp.ID, pid: rp.PID, address: rp.Address, concurrency: rp.Concurrency,
+		id: rp.ID, sticky: stickyID(rp.ID), pid: rp.PID, address: rp.Address, concurrency: rp.Concurrency,
 		session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining,
 	})
 }
@@ -330,7 +334,7 @@ func (a *app) sweep(now int64) {
 			a.queue.remove(w)
 			a.reject()
 			w.answer(nil, nil, errQueueTime)
-		} else if end, broken := w.client.gone(); end || broken {
+		} else if end, gone := w.look(now); gone || end && w.old {
 			a.queue.remove(w)
 			w.answer(nil, nil, errGone)
 		}

@@ -126,6 +126,9 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 	b = append(b, "\r\nX-Request-Start: "...)
 	b = x.appendStart(b)
 	b = append(b, "\r\n"...)
+	if x.makesTrace() {
+		b = append(x.appendTrace(append(b, "Traceparent: "...)), "\r\n"...)
+	}
 	switch {
 	case x.req.Chunked:
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
@@ -220,6 +223,9 @@ func (x *exchange) appendSessionForwarded(b []byte, f *forwarded) []byte {
 	b = append(b, "\x00HTTP_X_REQUEST_START\x00"...)
 	b = x.appendStart(b)
 	b = append(b, 0)
+	if x.makesTrace() {
+		b = append(x.appendTrace(append(b, "HTTP_TRACEPARENT\x00"...)), 0)
+	}
 	if x.upgrade {
 		b = append(b, "HTTP_CONNECTION\x00Upgrade\x00"...)
 		b = http1.AppendPair(b, "HTTP_UPGRADE", x.req.Find(http1.Upgrade))

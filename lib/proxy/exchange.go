@@ -35,6 +35,7 @@ type exchange struct {
 	process *process
 	up      *upstream
 	waiter  waiter
+	waited  time.Duration // in the queue
 	phase   atomic.Uint32
 	target  atomic.Pointer[process] // process, for those who ask
 
@@ -98,14 +99,14 @@ var exchanges = sync.Pool{New: func() any {
 func takeExchange(c *client, in *buffer, n int) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.client, x.in, x.start, x.end = c, in, 0, n
-	x.waiter.client = &c.conn
+	x.waiter.conn = &c.conn
 	x.reset()
 	return x
 }
 
 func (x *exchange) reset() {
 	x.req.Reset()
-	x.idLen = 0
+	x.idLen, x.waited = 0, 0
 	x.mount, x.process, x.up = nil, nil, nil
 	x.target.Store(nil)
 	x.upload.reset()
@@ -119,8 +120,8 @@ func (x *exchange) free() {
 	if x.rest != nil {
 		x.rest.free()
 	}
-	x.in, x.rest, x.client, x.waiter.client, x.mount = nil, nil, nil, nil, nil
-	x.waiter.process, x.waiter.upstream, x.waiter.err = nil, nil, nil
+	x.in, x.rest, x.client, x.waiter.conn, x.mount = nil, nil, nil, nil, nil
+	x.waiter.wanted, x.waiter.process, x.waiter.upstream, x.waiter.err = nil, nil, nil, nil
 	exchanges.Put(x)
 }
 
@@ -234,10 +235,17 @@ func (x *exchange) acquire(retried bool) error {
 	x.phase.Store(queued)
 	if !retried {
 		x.waiter.since, x.waiter.began = p.clock.after(0), time.Time{}
+		x.waiter.old, x.waiter.askAt, x.waiter.wanted = x.req.Minor == 0, 0, nil
+		if x.mount.sticky.name != nil {
+			x.waiter.wanted = x.mount.sticky.wanted(&x.req)
+		}
 	}
 	proc, up, err := a.acquire(&x.waiter, retried)
 	if err != nil {
 		return err
+	}
+	if !x.waiter.began.IsZero() {
+		x.waited = time.Since(x.waiter.began)
 	}
 	x.process = proc
 	x.target.Store(proc)
@@ -257,6 +265,16 @@ func (x *exchange) repeatable() bool {
 	}
 	switch string(x.req.Method) {
 	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE":
+		return true
+	}
+	return false
+}
+
+// safe says that the method only reads, so that nobody misses an answer that
+// its client does not wait for.
+func (x *exchange) safe() bool {
+	switch string(x.req.Method) {
+	case "GET", "HEAD", "OPTIONS", "TRACE":
 		return true
 	}
 	return false

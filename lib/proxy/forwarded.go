@@ -18,15 +18,36 @@ func (x *exchange) makeID() {
 			return
 		}
 	}
+	x.idLen = len(appendRandom(appendRandom(x.id[:0])))
+}
+
+// appendRandom appends 16 random hexadecimal digits.
+func appendRandom(b []byte) []byte {
 	const hex = "0123456789abcdef"
-	for i := 0; i < 32; i += 16 {
-		n := rand.Uint64()
-		for j := range 16 {
-			x.id[i+j] = hex[n&15]
-			n >>= 4
-		}
+	n := rand.Uint64()
+	for range 16 {
+		b = append(b, hex[n&15])
+		n >>= 4
 	}
-	x.idLen = 32
+	return b
+}
+
+// makesTrace says that the request begins a trace here.
+func (x *exchange) makesTrace() bool {
+	return x.client.proxy.TraceParent && x.req.Find(http1.TraceParent) == nil
+}
+
+// appendTrace appends the value of a new traceparent, sampled. Its trace is
+// named like the request, if we made that name, so that logs and traces find
+// each other.
+func (x *exchange) appendTrace(b []byte) []byte {
+	b = append(b, "00-"...)
+	if x.client.trusted && x.req.Find(http1.XRequestID) != nil {
+		b = appendRandom(appendRandom(b))
+	} else {
+		b = append(b, x.id[:x.idLen]...)
+	}
+	return append(appendRandom(append(b, '-')), "-01"...)
 }
 
 func validID(v []byte) bool {

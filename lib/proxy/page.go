@@ -48,7 +48,7 @@ func (x *exchange) noApp() bool {
 func (x *exchange) noProcess(err error) bool {
 	switch {
 	case errors.Is(err, errQueueFull):
-		return x.page(page{Status: 503, Message: "The application is busy and too many requests wait for it already.", retry: 1})
+		return x.page(page{Status: x.mount.overflowStatus(), Message: "The application is busy and too many requests wait for it already.", retry: 1})
 	case errors.Is(err, errQueueTime):
 		return x.page(page{Status: 504, Message: "The application was busy for too long."})
 	case errors.Is(err, errNoProcess):

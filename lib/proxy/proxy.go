@@ -46,6 +46,12 @@ type Config struct {
 	// Trusted are the networks whose X-Forwarded-* headers are believed.
 	// Clients on unix sockets always are.
 	Trusted []netip.Prefix
+
+	// ServerTiming tells clients how long their requests waited for a process.
+	ServerTiming bool
+
+	// TraceParent makes a traceparent for requests that bring none.
+	TraceParent bool
 }
 
 // A Proxy serves clients. Make it with New, give it a table with SetRoutes,

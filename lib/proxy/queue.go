@@ -5,7 +5,8 @@ import "time"
 // A waiter is a request's place in a queue. It is answered once each time it
 // was added.
 type waiter struct {
-	client *conn
+	presence
+	wanted []byte    // the process it had before, by its cookie
 	since  int64     // when it first came, in the clock's time
 	began  time.Time // the same, finer; zero until it has to wait
 

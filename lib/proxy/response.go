@@ -75,15 +75,19 @@ func (x *exchange) readUpstream(size int) (*buffer, int, error) {
 	return b, n, err
 }
 
-// look finds out whether the client is still there. If it only ended its
+// look finds out whether the client is still there. If not, a request that only
+// reads is cancelled; another is carried to its end. If it only ended its
 // sending side, a process that speaks HTTP is told the same way; what it makes
 // of it is up to it.
 func (x *exchange) look() error {
 	if x.upload.running && !x.upload.read.Load() {
 		return nil // the upload finds out by itself
 	}
-	end, broken := x.client.gone()
-	if broken {
+	end, gone := x.client.gone()
+	if !x.begun {
+		end, gone = x.waiter.look(x.client.proxy.clock.now.Load())
+	}
+	if gone && x.safe() {
 		return errGone
 	}
 	if end && !x.halfClosed && !x.process.session {
@@ -153,6 +157,14 @@ func (x *exchange) appendResponse(b []byte, framing http1.BodyKind) []byte {
 	}
 	if framing == http1.ChunkedEnd {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if x.mount.sticky.name != nil {
+		b = x.mount.sticky.appendTo(b, x.process)
+	}
+	if x.client.proxy.ServerTiming {
+		b = append(b, "Server-Timing: queue;dur="...)
+		b = strconv.AppendFloat(b, float64(x.waited.Microseconds())/1000, 'f', 3, 64)
+		b = append(b, crlf...)
 	}
 	return append(x.appendConnection(b), crlf...)
 }

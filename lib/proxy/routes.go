@@ -32,6 +32,7 @@ type mount struct {
 
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
+	sticky                 sticky
 }
 
 // What a table that leaves a time out means.
@@ -54,6 +55,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		r := &t.Apps[i]
 		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
 			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: orElse(r.QueueTime, defaultQueueTime), requestTime: seconds(r.RequestTime)}
+		m.sticky = newSticky(m)
 		x.mounts = append(x.mounts, m)
 		if len(r.ServerNames) == 0 {
 			x.any.add(m)
@@ -68,6 +70,14 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		}
 	}
 	return x
+}
+
+// overflowStatus is the status for a request that finds the queue full.
+func (m *mount) overflowStatus() int {
+	if s := m.route.OverflowStatus; s != 0 {
+		return s
+	}
+	return 503
 }
 
 func newSite() *site { return &site{mounts: map[string]*mount{}} }

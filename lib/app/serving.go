@@ -1,0 +1,24 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+
+	"passenger/lib/protocol"
+)
+
+// checkServing checks the settings that only proxies need.
+func checkServing(c protocol.AppConfig) error {
+	if s := c.OverflowStatus; s != 0 && (s < 400 || s > 599) {
+		return fmt.Errorf("request_queue_overflow_status_code is %d; it must be 400 to 599", s)
+	}
+	if strings.ContainsFunc(c.StickyCookie, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
+	}) {
+		return fmt.Errorf("sticky_sessions_cookie_name: %q is no name of a cookie", c.StickyCookie)
+	}
+	if strings.ContainsFunc(c.StickyAttributes, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
+		return fmt.Errorf("sticky_sessions_cookie_attributes: %q has a character that no header may have", c.StickyAttributes)
+	}
+	return nil
+}

@@ -1,0 +1,19 @@
+package protocol
+
+// Serving is the settings of an app that only its proxies need. They are keys
+// of the app's configuration, and the pool passes them on with the route as
+// they are. Zero values mean the default that the comment names.
+type Serving struct {
+	// OverflowStatus is the status of the answer to a request that finds the
+	// queue full. Default: 503.
+	OverflowStatus int `json:"request_queue_overflow_status_code,omitempty"`
+
+	// StickySessions sends a client to the process that answered it last, as
+	// long as that serves.
+	StickySessions bool `json:"sticky_sessions,omitempty"`
+
+	// StickyCookie and StickyAttributes are the cookie's name and what follows
+	// its path. Default: "_passenger_route" and "SameSite=Lax; Secure;".
+	StickyCookie     string `json:"sticky_sessions_cookie_name,omitempty"`
+	StickyAttributes string `json:"sticky_sessions_cookie_attributes,omitempty"`
+}
