@@ -9,14 +9,21 @@ module PhusionPassenger
       # paths are what the app is asked for.
       def run(app, paths)
         eager_load
-        asking = WarmUp.new(app, Rack.release.to_i, ENV["PASSENGER_BASE_URI"])
-        paths.each { |path| asking.ask(path) }
+        ask(app, paths) unless paths.empty?
         Databases.disconnect
         PhusionPassenger.call_event(:before_fork)
         warm_up
       end
 
       private
+
+      # What is left of loading is removed before, else what the requests leave
+      # for good lies in between.
+      def ask(app, paths)
+        GC.start
+        asking = WarmUp.new(app, Rack.release.to_i, ENV["PASSENGER_BASE_URI"])
+        paths.each { |path| asking.ask(path) }
+      end
 
       # A Rails app whose settings leave it to the first request to load the
       # code; but not where code is to be loaded again when it changes.
@@ -32,7 +39,7 @@ module PhusionPassenger
       def warm_up
         return Process.warmup if Process.respond_to?(:warmup)
 
-        3.times { GC.start }
+        GC.start
         GC.compact if GC.respond_to?(:compact)
       rescue NotImplementedError
         nil # moving objects is not possible on this system

@@ -5,6 +5,35 @@ module PhusionPassenger
   # what first requests set up: caches in compiled code most of all. The app
   # sees what it will see of a proxy.
   class WarmUp
+    # In the place of a connection's socket: sends one request and takes any
+    # response. A real one needs a thread to read it, whose traces stay in the
+    # memory that is then shared.
+    class Client
+      def initialize(request)
+        @request = request
+      end
+
+      def sysread(_max, buffer = String.new)
+        raise EOFError unless @request
+
+        buffer.replace(@request)
+        @request = nil
+        buffer
+      end
+
+      def syswrite(text)
+        text.bytesize
+      end
+
+      def write(*texts)
+        texts.sum { |text| text.to_s.bytesize }
+      end
+
+      def ungetbyte(_text); end
+
+      def close; end
+    end
+
     def initialize(app, rack, base)
       @app = app
       @rack = rack
@@ -13,15 +42,7 @@ module PhusionPassenger
 
     # What the app answers does not matter; what it raises is printed.
     def ask(path)
-      ours, theirs = UNIXSocket.pair
-      ours.write(head(path))
-      reader = Thread.new { ours.read }
-      connection = Connection.new(theirs, self, @app, @rack)
-      connection.serve
-      connection.close
-      reader.join
-    ensure
-      ours.close
+      Connection.new(Client.new(head(path)), self, @app, @rack).serve
     end
 
     # As a server's, of which this request is the last.
