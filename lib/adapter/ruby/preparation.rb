@@ -39,7 +39,7 @@ module PhusionPassenger
       def warm_up
         return Process.warmup if Process.respond_to?(:warmup)
 
-        GC.start
+        3.times { GC.start }
         GC.compact if GC.respond_to?(:compact)
       rescue NotImplementedError
         nil # moving objects is not possible on this system
