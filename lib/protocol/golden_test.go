@@ -37,6 +37,7 @@ var messages = map[string]any{
 	"proxy-apps":      ProxyApps{},
 	"proxy-report":    ProxyReport{},
 	"request-list":    RequestList{},
+	"promote-request": PromoteRequest{},
 	"restart-reply":   RestartReply{},
 	"restart-request": RestartRequest{},
 	"routes":          Routes{},

@@ -200,6 +200,12 @@ type PreloaderList struct {
 	Preloaders []Preloader `json:"preloaders"`
 }
 
+// A PromoteRequest is the body of POST /v1/preloaders: it makes a process the
+// origin of its generation's preloader.
+type PromoteRequest struct {
+	Process string `json:"process"` // its ID
+}
+
 // An Output is the reply to GET /v1/processes/ID/output: the last lines that a
 // process wrote, at most 200.
 type Output struct {

@@ -57,6 +57,8 @@ func diagnose(s symptoms) diagnosis {
 		return s.notExecuted(gate)
 	case errors.As(s.cause, &exit):
 		return s.exited()
+	case errors.Is(s.cause, errPreloaderLost):
+		return diagnosis{protocol.CategorySystem, s.cause.Error(), "what forks it may be busy, or out of memory; it goes on as before"}
 	case errors.Is(s.cause, context.Canceled):
 		return diagnosis{protocol.CategoryKilled, "the spawner was told to stop meanwhile", ""}
 	}

@@ -28,9 +28,17 @@ var errPreloaderLost = errors.New("the preloader was lost")
 
 // A forkRequest asks a preloader for a process. The descriptors of the process
 // come with it: standard output and error, its listening socket, its notify
-// socket, its gate.
+// socket, its gate. The same asks a process for a preloader; that has the end
+// of its control socket in the place of the listening socket.
 type forkRequest struct {
 	ID string `json:"id"`
+}
+
+// A forker is a process that forks another.
+type forker interface {
+	// fork sends one request and waits for its reply.
+	fork(ctx context.Context, id string, files []*os.File) error
+	snapshot() protocol.Process
 }
 
 // A forkReply says that the process was forked, or why not.
@@ -39,9 +47,9 @@ type forkReply struct {
 	Error string `json:"error"`
 }
 
-// fork has the preloader fork the attempt's process, writes its record and
-// lets it through its gate.
-func (a *attempt) fork(ctx context.Context, l *preloader) error {
+// fork has the preloader fork the attempt's process, or a process the
+// preloader, writes its record and lets it through its gate.
+func (a *attempt) fork(ctx context.Context, from forker) error {
 	given, err := a.belongings()
 	if err != nil {
 		return err
@@ -55,7 +63,7 @@ func (a *attempt) fork(ctx context.Context, l *preloader) error {
 	defer gateEnd.Close()
 	ctx, cancel := context.WithTimeoutCause(ctx, a.forkTimeout, fmt.Errorf("%w: it did not fork within %v", errPreloaderLost, a.forkTimeout))
 	defer cancel()
-	if err := l.fork(ctx, a.req.ID, append(given[1:], gateEnd)); err != nil {
+	if err := from.fork(ctx, a.req.ID, append(given[1:], gateEnd)); err != nil {
 		return err
 	}
 	gateEnd.Close() // the process's copy must be the last, or we never see its end
@@ -67,13 +75,21 @@ func (a *attempt) fork(ctx context.Context, l *preloader) error {
 	if err != nil {
 		return err
 	}
-	a.p.change(func(r *protocol.Process) { r.Preloader = l.snapshot().ID })
+	if a.preloader == nil {
+		a.p.change(func(r *protocol.Process) { r.Preloader = from.snapshot().ID })
+	}
 	if err := a.begin(handle); err != nil {
 		return err
 	}
-	l.forked(seconds(*a.plan.config.PreloaderIdleTime))
 	a.publish()
-	return g.pass()
+	if !a.plan.promotable {
+		return g.pass()
+	}
+	control, err := g.passAndKeep()
+	if control != nil {
+		a.p.keepOrigin(&origin{process: a.p, control: control, plan: a.plan})
+	}
+	return err
 }
 
 // fork sends one request and waits for its reply. One request is under way at
@@ -86,15 +102,25 @@ func (l *preloader) fork(ctx context.Context, id string, files []*os.File) error
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = l.control.SetDeadline(time.Unix(1, 0)) }) // a socket has deadlines
-	reply, err := l.request(id, files)
-	if !stop() && err != nil {
-		// The turn is not given back: an answer that comes later would be
-		// taken for the next one's.
-		return context.Cause(ctx)
+	err := askToFork(ctx, l.control, id, files)
+	if ctx.Err() != nil && err != nil {
+		return err // and not give the turn back: an answer that comes later would be taken for the next one's
+	}
+	if err == nil {
+		l.forked()
 	}
 	l.turn <- struct{}{}
+	return err
+}
+
+// askToFork sends one request and waits for its reply. The error is
+// errPreloaderLost, a *forkError or ctx's cause.
+func askToFork(ctx context.Context, control *net.UnixConn, id string, files []*os.File) error {
+	stop := context.AfterFunc(ctx, func() { _ = control.SetDeadline(time.Unix(1, 0)) }) // a socket has deadlines
+	reply, err := exchange(control, id, files)
 	switch {
+	case !stop() && err != nil:
+		return context.Cause(ctx)
 	case err != nil:
 		return fmt.Errorf("%w: %w", errPreloaderLost, err)
 	case reply.ID != id:
@@ -105,7 +131,8 @@ func (l *preloader) fork(ctx context.Context, id string, files []*os.File) error
 	return nil
 }
 
-func (l *preloader) request(id string, files []*os.File) (forkReply, error) {
+// exchange sends the packet and reads the other.
+func exchange(control *net.UnixConn, id string, files []*os.File) (forkReply, error) {
 	packet, err := json.Marshal(forkRequest{ID: id})
 	if err != nil {
 		return forkReply{}, err
@@ -114,11 +141,11 @@ func (l *preloader) request(id string, files []*os.File) (forkReply, error) {
 	for i, f := range files {
 		fds[i] = int(f.Fd())
 	}
-	if _, _, err := l.control.WriteMsgUnix(packet, unix.UnixRights(fds...), nil); err != nil {
+	if _, _, err := control.WriteMsgUnix(packet, unix.UnixRights(fds...), nil); err != nil {
 		return forkReply{}, err
 	}
 	buf := make([]byte, maxPacket)
-	n, _, err := l.control.ReadFromUnix(buf)
+	n, _, err := control.ReadFromUnix(buf)
 	if err != nil {
 		return forkReply{}, err
 	}

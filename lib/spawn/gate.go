@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -152,6 +153,22 @@ func (g *gate) pass() error {
 		return fmt.Errorf("open gate: %w", err)
 	}
 	return nil // if it is gone, whoever waits for it sees that
+}
+
+// passAndKeep lets a forked process go on that keeps its side of the gate, so
+// that it can be asked to fork later on. The connection is ours, and nil if the
+// process is gone.
+func (g *gate) passAndKeep() (*net.UnixConn, error) {
+	if _, err := g.ours.Write([]byte{'k'}); errors.Is(err, syscall.EPIPE) {
+		return nil, nil // whoever waits for it sees that
+	} else if err != nil {
+		return nil, fmt.Errorf("open gate: %w", err)
+	}
+	conn, err := net.FileConn(g.ours)
+	if err != nil {
+		return nil, fmt.Errorf("keep gate: %w", err)
+	}
+	return conn.(*net.UnixConn), nil
 }
 
 func (g *gate) close() { g.ours.Close() }

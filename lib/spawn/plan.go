@@ -22,6 +22,7 @@ type plan struct {
 	root        string   // the app root with symlinks resolved: the working directory
 	args        []string // the command line
 	preload     []string // the command line of a preloader, nil if the app cannot or shall not have one
+	promotable  bool     // a forked process keeps its gate, to be made a preloader later on
 	shown       []string // the command line for people
 	env         map[string]string
 	order       order  // for the gate
@@ -89,6 +90,7 @@ func (p *plan) invoke(found app.Detection, adapters adapter.Set) (env []string, 
 			return nil, err
 		}
 		p.preload = preloader.Args
+		p.promotable = p.config.ReforkAfter > 0
 	}
 	return inv.Env, nil
 }
@@ -150,7 +152,7 @@ func (p *plan) add(a answer) {
 // preloading is the plan for the preloader of the processes that p is for.
 func (p *plan) preloading() *plan {
 	l := *p
-	l.args, l.preload = p.preload, nil
+	l.args, l.preload, l.promotable = p.preload, nil, false
 	l.shown = p.show(l.args)
 	l.env = maps.Clone(p.env)
 	return &l

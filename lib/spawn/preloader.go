@@ -27,8 +27,10 @@ type preloader struct {
 	*process
 	control *net.UnixConn // SOCK_SEQPACKET: a request and a reply for each fork
 	turn    chan struct{} // holds one token; taken for a fork
+	limit   time.Duration // of its idle time, 0 for none
 	idle    *time.Timer   // ends it when it had nothing to fork for long; nil if it stays
 
+	from     string   // the ID of the process that was promoted, empty if it loaded the app itself
 	warnings []string // what makes a fork of it unsafe
 	added    answer   // what it added to its environment, which its forks have too
 
@@ -56,19 +58,24 @@ func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preload
 		ours.Close()
 		return nil, false, a.explain(err)
 	}
-	l = b.preloader
 	if err := b.run(ctx); err != nil {
-		l.control.Close()
-		a.forgetPreloader(l)
+		b.preloader.control.Close()
+		a.forgetPreloader(b.preloader)
 		var exit *exitError
 		return nil, errors.As(b.cause, &exit) && exit.report == nil, err
 	}
-	l.warnings, l.added = b.warnings, b.plan.added
+	return b.preloaderReady(), false, nil
+}
+
+// preloaderReady is what there is to do once the preloader can fork.
+func (a *attempt) preloaderReady() *preloader {
+	l := a.preloader
+	l.warnings, l.added = a.warnings, a.plan.added
+	r := l.snapshot()
 	for _, w := range l.warnings {
-		slog.Warn("preloader", "app", g.app, "generation", g.number, "warning", w)
+		slog.Warn("preloader", "app", r.App, "generation", r.Generation, "warning", w)
 	}
 	l.startIdling(seconds(*a.plan.config.PreloaderIdleTime))
-	r := l.snapshot()
 	slog.Info("preloader ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", r.ReadyAt.Sub(r.StartedAt).Round(time.Millisecond))
 	go func() {
 		<-l.exited
@@ -76,7 +83,7 @@ func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preload
 		a.forgetPreloader(l)
 		a.publish()
 	}()
-	return l, false, nil
+	return l
 }
 
 // controlPair makes the two ends of a preloader's control socket. A packet is
@@ -100,6 +107,7 @@ func controlPair() (ours *net.UnixConn, theirs *os.File, err error) {
 // startIdling ends the preloader when it had nothing to fork for so long.
 // With 0 it stays.
 func (l *preloader) startIdling(limit time.Duration) {
+	l.limit = limit
 	if limit == 0 {
 		return
 	}
@@ -116,13 +124,13 @@ func (l *preloader) startIdling(limit time.Duration) {
 }
 
 // forked counts a fork and starts the idle time anew.
-func (l *preloader) forked(idle time.Duration) {
+func (l *preloader) forked() {
 	l.used.Lock()
 	defer l.used.Unlock()
 	l.made++
 	l.last = time.Now()
 	if l.idle != nil {
-		l.idle.Reset(idle)
+		l.idle.Reset(l.limit)
 	}
 }
 
@@ -139,7 +147,7 @@ func (l *preloader) describe() protocol.Preloader {
 	defer l.used.Unlock()
 	return protocol.Preloader{
 		ID: r.ID, App: r.App, Generation: r.Generation, State: r.State, PID: r.PID, StartedAt: r.StartedAt, ReadyAt: r.ReadyAt,
-		Forked: l.made, LastFork: l.last, Warnings: l.warnings,
+		Forked: l.made, LastFork: l.last, Warnings: l.warnings, ReforkedFrom: l.from,
 	}
 }
 

@@ -35,6 +35,7 @@ type process struct {
 	stopped bool          // we asked it to go
 	killed  string        // why we killed it, empty if we did not
 	left    int           // how many processes of its group outlived it
+	origin  *origin       // by what it can be made a preloader, nil if it cannot
 }
 
 // snapshot returns the record as it is now.
@@ -99,6 +100,9 @@ func (p *process) wait() {
 		exit.Cause = outOfMemory
 	}
 	p.left = left
+	if p.origin != nil {
+		p.origin.control.Close()
+	}
 	was := p.record.State
 	p.record.State, p.record.Exit = protocol.Exited, &exit
 	slog.Info(p.noun()+" exited", "app", p.record.App, "pid", p.record.PID, "was", was, "cause", exit.Cause)

@@ -62,6 +62,14 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 		}
 		return list, nil
 	})
+	server.Handle("POST "+protocol.PathPreloaders, func(r *http.Request) (any, error) {
+		var req protocol.PromoteRequest
+		if err := control.Decode(r, &req); err != nil {
+			return nil, err
+		}
+		preloader, err := s.Promote(ctx, req.Process)
+		return preloader, asReply(err)
+	})
 	server.Handle("DELETE "+protocol.PathPreloaders+"/{id}", func(r *http.Request) (any, error) {
 		id, err := control.ID(r, "id")
 		if err != nil {
