@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"passenger/lib/control"
@@ -125,22 +126,31 @@ func (o *Owner) tell(ctx context.Context, event func(now time.Time)) {
 	}
 }
 
-// ask has an event done and waits for it. An error means that it was not done,
-// or that nobody knows.
+// ask has an event done and waits for it. An error means that it was not done
+// and will not be, so what it writes can be read in any case.
 func (o *Owner) ask(ctx context.Context, event func(now time.Time)) error {
 	done := make(chan struct{})
+	var taken atomic.Bool // by the event, or by us, who want it no more
 	o.tell(ctx, func(now time.Time) {
-		event(now)
-		close(done)
+		if taken.CompareAndSwap(false, true) {
+			event(now)
+			close(done)
+		}
 	})
+	var err error
 	select {
 	case <-done:
 		return nil
 	case <-o.ended:
-		return errStopping
+		err = errStopping
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		err = context.Cause(ctx)
 	}
+	if taken.CompareAndSwap(false, true) {
+		return err
+	}
+	<-done // it is under way
+	return nil
 }
 
 var errStopping = &protocol.Error{Code: protocol.CodeStopping, Message: "the pool is stopping"}
