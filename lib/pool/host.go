@@ -30,7 +30,7 @@ const (
 	// strainWait is how long a request waits before another process is started
 	// all the same: the pressure need not be the app's, nor its own wait that
 	// for a processor.
-	strainWait = 5
+	strainWait = 1
 )
 
 // strained says that the machine is too busy for a process that would only be

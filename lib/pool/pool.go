@@ -90,11 +90,13 @@ type Outcome struct {
 }
 
 // A Decision is what is to be done. The results of Start, Stop and Check come
-// back as events: [Pool.Spawned], [Pool.Stopped] and [Pool.Checked].
+// back as events: [Pool.Spawned], [Pool.Stopped], [Pool.Checked] and
+// [Pool.Cleared].
 type Decision struct {
 	Start []protocol.SpawnRequest
 	Stop  []string // process IDs
 	Check []Check
+	Clear []Clear
 
 	// Routes is the new route table, nil if it did not change. It is published
 	// before anything is stopped.

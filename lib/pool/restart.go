@@ -23,6 +23,11 @@ type restart struct {
 
 	watch watch
 
+	// clearing says that the preloaders of a blocking restart's old generations
+	// are being stopped: they have loaded the app, too. cleared, that they are
+	// gone.
+	clearing, cleared bool
+
 	// undoing says that it brings an old generation back, whose restart was
 	// recorded when it was done.
 	undoing bool
@@ -97,7 +102,23 @@ func (r *restart) lacks(c census) int {
 }
 
 // blocked says that old processes have to be gone first.
-func (r *restart) blocked(c census) bool { return r.blocking() && c.old+c.leaving > 0 }
+func (r *restart) blocked(c census) bool {
+	return r.blocking() && (c.old+c.leaving > 0 || !r.cleared)
+}
+
+// A Clear is the preloaders of an app to stop, those of generations before one.
+// That they are gone comes back as [Pool.Cleared].
+type Clear struct {
+	App    string
+	Before int
+}
+
+// Cleared tells that preloaders are gone.
+func (p *Pool) Cleared(c Clear) {
+	if a := p.apps[c.App]; a != nil && a.restart != nil && a.restart.record.Generation == c.Before {
+		a.restart.cleared = true
+	}
+}
 
 // roll takes old processes out of service so far as new ones replace them, and
 // ends a restart that is done.
@@ -136,7 +157,11 @@ func (p *Pool) roll(now time.Time, a *app, d *Decision) {
 		q.kept = r.watch.rate > 0 && c.ready >= r.want && a.census().old == 1
 		p.drain(now, q, "restart")
 	}
-	if c = a.census(); c.ready >= r.want && c.old+c.leaving == 0 && p.watched(now, a, d) {
+	if c = a.census(); r.blocking() && c.old+c.leaving == 0 && !r.clearing {
+		r.clearing = true
+		d.Clear = append(d.Clear, Clear{App: a.config.Name, Before: a.generation})
+	}
+	if c.ready >= r.want && c.old+c.leaving == 0 && p.watched(now, a, d) {
 		p.end(now, a, protocol.RestartDone, nil)
 	}
 }

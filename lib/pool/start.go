@@ -56,7 +56,7 @@ func (p *Pool) start(now time.Time, d *Decision) {
 			return
 		case p.loading(now, d) >= p.limits.Starting:
 			return
-		case len(w.app.processes) >= p.most(w.app), w.optional && !p.fits(w.app), w.rank >= busy && p.strained(w):
+		case len(w.app.processes) >= p.most(w.app), w.optional && !p.fits(w.app), w.rank == busy && p.strained(w):
 			wants = wants[1:]
 			continue
 		}

@@ -108,6 +108,12 @@ func (w *world) decide() Decision {
 	w.events = append(w.events, d.Events...)
 	w.removed = append(w.removed, d.Removed...)
 	w.last = d
+	if len(d.Clear) > 0 {
+		for _, c := range d.Clear {
+			w.p.Cleared(c)
+		}
+		return w.decide()
+	}
 	if n := len(w.p.processes); n > w.p.limits.Processes && len(d.Start) > 0 {
 		w.t.Fatalf("%d processes, over the limit of %d", n, w.p.limits.Processes)
 	}

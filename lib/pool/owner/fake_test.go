@@ -36,6 +36,7 @@ type fakeSpawner struct {
 	crash               chan struct{}                                      // closed when it goes down
 	refuse              func(r protocol.SpawnRequest) *protocol.SpawnError // nil to have all succeed
 	asked               []protocol.SpawnRequest
+	cleared             []string // preloaders that were stopped
 }
 
 func newFakeSpawner() *fakeSpawner {
@@ -112,6 +113,19 @@ func (f *fakeSpawner) List(context.Context) (protocol.ProcessList, error) {
 }
 
 func (f *fakeSpawner) Usage(ctx context.Context) (protocol.ProcessList, error) { return f.List(ctx) }
+
+func (f *fakeSpawner) Preloaders(context.Context) (protocol.PreloaderList, error) {
+	return protocol.PreloaderList{Preloaders: []protocol.Preloader{
+		{ID: "l001", App: "shop", Generation: 1}, {ID: "l002", App: "shop", Generation: 2}, {ID: "l003", App: "blog", Generation: 1},
+	}}, nil
+}
+
+func (f *fakeSpawner) StopPreloader(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cleared = append(f.cleared, id)
+	return nil
+}
 
 func (f *fakeSpawner) Spawn(ctx context.Context, r protocol.SpawnRequest) (protocol.Process, error) {
 	crash, err := f.up()

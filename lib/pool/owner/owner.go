@@ -169,6 +169,9 @@ func (o *Owner) do(ctx context.Context, d pool.Decision) {
 	for _, c := range d.Check {
 		o.work.Go(func() { o.check(ctx, c) })
 	}
+	for _, c := range d.Clear {
+		o.work.Go(func() { o.clear(ctx, c) })
+	}
 	for _, e := range d.Events {
 		o.hooks.add(e)
 	}

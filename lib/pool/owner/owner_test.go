@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -38,7 +39,7 @@ func TestQueueStartsProcesses(t *testing.T) {
 		s.start(t.Context())
 		defer s.stop()
 		time.Sleep(2 * time.Second)
-		s.report(protocol.ProxyReport{Apps: map[string]protocol.AppReport{"shop": {Queued: 2, OldestWait: 1}}})
+		s.report(protocol.ProxyReport{Apps: map[string]protocol.AppReport{"shop": {Queued: 2, OldestWait: 2}}})
 		time.Sleep(2 * time.Second)
 		if got := s.ready("shop"); got != 3 {
 			t.Fatalf("%d are ready, want 3", got)
@@ -467,6 +468,22 @@ func TestAppAddedDuringItsRemoval(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if got := s.ready("shop"); got != 1 {
 			t.Errorf("%d are ready, want 1", got)
+		}
+	})
+}
+
+func TestBlockingRestartStopsTheOldPreloader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, "shop")
+		s.start(t.Context())
+		defer s.stop()
+		time.Sleep(2 * time.Second)
+		if _, err := s.owner.Restart(t.Context(), "shop", protocol.RestartRequest{Mode: "blocking", Wait: true}); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.spawner.cleared; !slices.Equal(got, []string{"l001"}) {
+			t.Errorf("stopped the preloaders %v, want that of generation 1 of the app", got)
 		}
 	})
 }

@@ -28,6 +28,9 @@ type Spawner interface {
 
 	Spawn(ctx context.Context, r protocol.SpawnRequest) (protocol.Process, error)
 	Stop(ctx context.Context, id string) error
+
+	Preloaders(ctx context.Context) (protocol.PreloaderList, error)
+	StopPreloader(ctx context.Context, id string) error
 }
 
 // Remote is the spawner behind a control socket.
@@ -70,6 +73,15 @@ func (r Remote) Spawn(ctx context.Context, req protocol.SpawnRequest) (p protoco
 
 func (r Remote) Stop(ctx context.Context, id string) error {
 	return r.Client.Call(ctx, http.MethodDelete, protocol.PathProcesses+"/"+id, nil, nil)
+}
+
+func (r Remote) Preloaders(ctx context.Context) (list protocol.PreloaderList, err error) {
+	err = r.Client.Call(ctx, http.MethodGet, protocol.PathPreloaders, nil, &list)
+	return list, err
+}
+
+func (r Remote) StopPreloader(ctx context.Context, id string) error {
+	return r.Client.Call(ctx, http.MethodDelete, protocol.PathPreloaders+"/"+id, nil, nil)
 }
 
 const (
