@@ -58,6 +58,7 @@ func Environment(c protocol.AppConfig, stateDir string, secrets bool) ([]string,
 // planOf plans a process that is not to be started. Its adapters would lie in
 // the directory elsewhere, which is gone already.
 func planOf(c protocol.AppConfig) (p *plan, elsewhere string, err error) {
+	c.User, c.Group = "", "" // it can be told all the same
 	elsewhere, err = os.MkdirTemp("", "passenger-")
 	if err != nil {
 		return nil, "", err
