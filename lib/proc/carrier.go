@@ -47,3 +47,19 @@ func carries(pid int, variable string) bool {
 	}
 	return false
 }
+
+// InExec says whether one of the processes shows no environment, as it does in
+// the middle of execve(2): what it was started with is not known yet.
+func InExec(pids []int) bool {
+	for _, pid := range pids {
+		s, err := readStat(pid)
+		if err != nil || s.state == 'Z' || s.state == 'X' {
+			continue
+		}
+		b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+		if err == nil && len(b) == 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"passenger/lib/proc"
@@ -84,7 +85,7 @@ func (a *attempt) lastPhase() string {
 func (a *attempt) end(cause error) (strays int) {
 	if a.p.handle != nil {
 		a.p.kill("killed by us: " + cause.Error())
-		return killStrays(a.p.notify.name)
+		return a.killStrays(a.p.notify.name)
 	}
 	if a.p.notify != nil {
 		a.p.notify.close()
@@ -94,19 +95,19 @@ func (a *attempt) end(cause error) (strays int) {
 }
 
 // killStrays kills what was started with the notify socket's name, until a
-// while after nothing is found: one may start another while we look, and in
-// the middle of execve(2) a process shows no environment.
-func killStrays(notify string) (killed int) {
-	const rounds, pause = 10, 5 * time.Millisecond
+// while after nothing is found: one may start another while we look. One that
+// has fallen to us and is in the middle of execve(2) is waited for.
+func (s *Spawner) killStrays(notify string) (killed int) {
+	const limit, pause = time.Second, 5 * time.Millisecond
 	quiet := 0
-	for i := 0; i < rounds && quiet < 3; i++ {
+	for began := time.Now(); quiet < 3 && time.Since(began) < limit; {
 		n := proc.KillCarriers("NOTIFY_SOCKET="+notify, 0)
 		killed += n
-		if n > 0 {
+		if n > 0 || proc.InExec(slices.DeleteFunc(proc.Children(), s.Ours)) {
 			quiet = 0
-			continue
+		} else {
+			quiet++
 		}
-		quiet++
 		time.Sleep(pause)
 	}
 	return killed
