@@ -36,6 +36,7 @@ func environment(c protocol.AppConfig, pwd string, adapter []string, u account.U
 	}
 	env["PWD"] = pwd
 	env["IN_PASSENGER"] = "1"
+	env["PASSENGER_APP_NAME"] = c.Name
 	for _, name := range []string{"RAILS_ENV", "RACK_ENV", "WSGI_ENV", "NODE_ENV", "PASSENGER_APP_ENV"} {
 		env[name] = c.Environment
 	}
