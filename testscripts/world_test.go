@@ -109,7 +109,7 @@ func cmdCtrlC(ts *testscript.TestScript, neg bool, args []string) {
 
 var signals = map[string]syscall.Signal{
 	"TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP,
-	"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT, "USR2": syscall.SIGUSR2,
+	"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT, "USR1": syscall.SIGUSR1, "USR2": syscall.SIGUSR2,
 }
 
 func (w *world) signal(name, daemon string) error {

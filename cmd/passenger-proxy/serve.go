@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime"
 	"strings"
 	"sync"
@@ -34,6 +35,8 @@ type serveCommand struct {
 	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated. Clients on unix sockets are always believed."`
 	ServerTiming  bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
 	TraceParent   bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
+	AccessLog     string        `enum:"none,common,combined,json" default:"none" placeholder:"FORMAT" help:"Write a line for each request: common, combined, json (Elastic Common Schema) or none (${default})."`
+	AccessLogFile string        `placeholder:"FILE" help:"Append them to this file, which SIGUSR1 opens anew. Default: standard error."`
 	HeaderTimeout time.Duration `default:"30s" help:"Time for a client to send a request's header (${default})."`
 	BodyTimeout   time.Duration `default:"60s" help:"Longest silence in a request's body (${default})."`
 	IdleTimeout   time.Duration `default:"75s" help:"Time between two requests of a client (${default})."`
@@ -51,6 +54,12 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 		return err
 	}
 	defer lock.Unlock()
+	if c.AccessLog != "none" {
+		config.AccessFormat = proxy.AccessFormat(c.AccessLog)
+		if config.AccessLog, err = proxy.OpenLog(c.AccessLogFile); err != nil {
+			return fmt.Errorf("cannot open the access log: %w", err)
+		}
+	}
 	listeners, err := c.listen()
 	if err != nil {
 		return err
@@ -101,11 +110,33 @@ func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []ne
 		}
 	})
 	wg.Go(func() { p.Follow(rest, pool) })
+	if p.AccessLog != nil {
+		wg.Go(func() { p.AccessLog.Run(rest) })
+	}
+	wg.Go(func() { reopen(rest, p.AccessLog) })
 	wg.Go(func() { p.Report(rest, pool, id) })
 	// Once only: later it would cost those who are served.
 	settle := time.AfterFunc(settleAfter, proc.Settle)
 	defer settle.Stop()
 	p.Serve(ctx, listeners)
+}
+
+// reopen opens the log anew at each SIGUSR1, until ctx ends. Without a log the
+// signal does nothing.
+func reopen(ctx context.Context, l *proxy.LogFile) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1)
+	defer signal.Stop(signals)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			if l != nil {
+				l.Reopen()
+			}
+		}
+	}
 }
 
 func (c *serveCommand) config() (proxy.Config, error) {

@@ -42,8 +42,10 @@ const (
 	XRequestID
 	XRequestStart
 	TraceParent
+	Referer
+	UserAgent
 
-	lastName = TraceParent
+	lastName = UserAgent
 )
 
 var names = [...]struct {
@@ -54,9 +56,9 @@ var names = [...]struct {
 	{"host", Host}, {"date", Date},
 	{"proxy", Proxy},
 	{"accept", Accept}, {"cookie", Cookie}, {"expect", Expect},
-	{"upgrade", Upgrade}, {"trailer", Trailer},
+	{"upgrade", Upgrade}, {"trailer", Trailer}, {"referer", Referer},
 	{"forwarded", Forwarded}, {"x-real-ip", XRealIP},
-	{"connection", Connection}, {"keep-alive", KeepAlive},
+	{"connection", Connection}, {"keep-alive", KeepAlive}, {"user-agent", UserAgent},
 	{"traceparent", TraceParent},
 	{"content-type", ContentType}, {"x-request-id", XRequestID},
 	{"content-length", ContentLength}, {"http2-settings", HTTP2Settings},

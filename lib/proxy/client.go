@@ -74,6 +74,7 @@ func (c *client) serve() {
 			x = takeExchange(c, b, n)
 		}
 		again = x.run()
+		x.log()
 		c.publish(nil)
 		if !x.next() {
 			x.free()

@@ -38,6 +38,7 @@ type conn struct {
 	hold                bool
 
 	in, out  transfer
+	sent     int64              // bytes written
 	readFn   func(uintptr) bool // c.tryRead, made once
 	writeFn  func(uintptr) bool
 	lazyRead int // the size of buffer to take when there is something to read
@@ -225,6 +226,7 @@ func (c *conn) write(p, p2 []byte) (n int, err error) {
 	t.p, t.p2, t.n = p, p2, 0
 	err = c.raw.Write(c.writeFn)
 	t.p, t.p2 = nil, nil
+	c.sent += int64(t.n)
 	late := settle(&c.writeBy)
 	switch {
 	case late != nil, errors.Is(err, os.ErrDeadlineExceeded):

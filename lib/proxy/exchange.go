@@ -44,14 +44,17 @@ type exchange struct {
 	chunks     http1.Chunked // of the request's body
 	respChunks http1.Chunked // of the answer's
 
-	interims  int  // 1xx responses so far
-	continued bool // 100 was sent
-	garbled   bool // the request was not understood, or not whole
-	verdict   verdict
-	begun     bool // bytes of an answer came from the process
-	answered  bool // the answer to the client has begun
-	closing   bool // the connection ends after this answer
-	upgrade   bool // the client asked for another protocol, and may
+	interims   int   // 1xx responses so far
+	continued  bool  // 100 was sent
+	status     int   // of the answer; 0 as long as there is none
+	sentBefore int64 // bytes that the client got before the answer's body
+
+	garbled  bool // the request was not understood, or not whole
+	verdict  verdict
+	begun    bool // bytes of an answer came from the process
+	answered bool // the answer to the client has begun
+	closing  bool // the connection ends after this answer
+	upgrade  bool // the client asked for another protocol, and may
 
 	halfClosed bool // the process was told that the client sends no more
 }
@@ -106,7 +109,7 @@ func takeExchange(c *client, in *buffer, n int) *exchange {
 
 func (x *exchange) reset() {
 	x.req.Reset()
-	x.idLen, x.waited = 0, 0
+	x.idLen, x.waited, x.status, x.sentBefore = 0, 0, 0, 0
 	x.mount, x.process, x.up = nil, nil, nil
 	x.target.Store(nil)
 	x.upload.reset()

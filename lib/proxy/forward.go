@@ -39,6 +39,7 @@ func (x *exchange) forward(b *buffer, n int) bool {
 	x.phase.Store(responding)
 	out := takeBuffer(x.resp.Len + 256)
 	head := x.appendResponse(out.b[:0], framing)
+	x.begin(x.resp.Status, len(head))
 	ok := x.forwardBody(&d, b, n, head)
 	out.free()
 	if !ok {
@@ -91,6 +92,11 @@ func (x *exchange) writeBoth(head, part []byte) (int, error) {
 		return x.client.write(append(head, part...), nil)
 	}
 	return x.client.write(head, part)
+}
+
+// begin notes that an answer begins, with a head of length bytes.
+func (x *exchange) begin(status, length int) {
+	x.status, x.sentBefore = status, x.client.sent+int64(length)
 }
 
 // measure says which part of p, the next bytes of the body, to pass on, and

@@ -105,6 +105,7 @@ func (x *exchange) page(p page) bool {
 		body = nil
 	}
 	x.answered = true
+	x.begin(p.Status, len(b))
 	if _, err := x.client.write(b, body); err != nil {
 		return false
 	}

@@ -47,6 +47,10 @@ type Config struct {
 	// Clients on unix sockets always are.
 	Trusted []netip.Prefix
 
+	// AccessLog gets a line for each request, in AccessFormat; nil for none.
+	AccessLog    *LogFile
+	AccessFormat AccessFormat
+
 	// ServerTiming tells clients how long their requests waited for a process.
 	ServerTiming bool
 

@@ -45,6 +45,7 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 	x.phase.Store(upgraded)
 	x.answered, x.closing = true, true
 	c, up := x.client, x.up
+	x.begin(x.resp.Status, len(head))
 	_, err := c.write(head, b.b[x.resp.Len:n])
 	out.free()
 	b.free()

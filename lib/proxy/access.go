@@ -1,0 +1,154 @@
+package proxy
+
+import (
+	"strconv"
+	"time"
+
+	"passenger/lib/http1"
+)
+
+// An AccessFormat is what a line of the access log looks like.
+type AccessFormat string
+
+// The formats: those of Apache's CustomLog, and JSON with the names of the
+// Elastic Common Schema.
+const (
+	AccessCommon   AccessFormat = "common"
+	AccessCombined AccessFormat = "combined"
+	AccessJSON     AccessFormat = "json"
+)
+
+// statusGone is logged for a client that did not wait for its answer; it is
+// nginx's.
+const statusGone = 499
+
+// log writes the exchange, which has ended, to the access log.
+func (x *exchange) log() {
+	p := x.client.proxy
+	if p.AccessLog == nil || x.idLen == 0 {
+		return // no request came
+	}
+	if x.status == 0 {
+		x.status = statusGone
+	}
+	p.AccessLog.add(func(b []byte) []byte {
+		switch p.AccessFormat {
+		case AccessJSON:
+			return x.appendECS(b)
+		case AccessCombined:
+			b = x.appendCommon(b)
+			b = appendQuoted(append(b, ' '), x.req.Find(http1.Referer))
+			b = appendQuoted(append(b, ' '), x.req.Find(http1.UserAgent))
+		default:
+			b = x.appendCommon(b)
+		}
+		return append(b, '\n')
+	})
+}
+
+// bodyBytes is how much of the answer's body the client took.
+func (x *exchange) bodyBytes() int64 { return max(x.client.sent-x.sentBefore, 0) }
+
+func (x *exchange) appendCommon(b []byte) []byte {
+	b = append(b, orDash(x.client.addr)...)
+	b = append(b, " - - ["...)
+	b = x.began.AppendFormat(b, "02/Jan/2006:15:04:05 -0700")
+	b = append(b, `] "`...)
+	b = appendEscaped(b, x.req.Method)
+	b = append(b, ' ')
+	b = appendEscaped(b, x.req.Target)
+	b = append(b, " HTTP/1."...)
+	b = append(b, '0'+x.req.Minor, '"', ' ')
+	b = strconv.AppendInt(b, int64(x.status), 10)
+	b = append(b, ' ')
+	return strconv.AppendInt(b, x.bodyBytes(), 10)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// appendECS appends a JSON line. Times are in the units of the schema,
+// nanoseconds, and ours in seconds.
+func (x *exchange) appendECS(b []byte) []byte {
+	b = append(b, `{"@timestamp":"`...)
+	b = x.began.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = append(b, `","ecs.version":"8.11.0","event.dataset":"passenger.access","event.duration":`...)
+	b = strconv.AppendInt(b, int64(time.Since(x.began)), 10)
+	b = append(b, `,"http.version":"1.`...)
+	b = append(b, '0'+x.req.Minor, '"')
+	b = appendMember(b, "http.request.method", x.req.Method)
+	b = appendMember(b, "url.original", x.req.Target)
+	b = appendMember(b, "url.domain", x.req.Host)
+	b = append(b, `,"http.response.status_code":`...)
+	b = strconv.AppendInt(b, int64(x.status), 10)
+	b = append(b, `,"http.response.body.bytes":`...)
+	b = strconv.AppendInt(b, x.bodyBytes(), 10)
+	b = appendMember(b, "http.request.id", x.id[:x.idLen])
+	b = appendMember(b, "source.ip", []byte(x.client.addr))
+	b = appendMember(b, "user_agent.original", x.req.Find(http1.UserAgent))
+	b = appendMember(b, "http.request.referrer", x.req.Find(http1.Referer))
+	if x.mount != nil {
+		b = appendMember(b, "service.name", []byte(x.mount.app.name))
+	}
+	if t := x.target.Load(); t != nil {
+		b = append(b, `,"process.pid":`...)
+		b = strconv.AppendInt(b, int64(t.pid), 10)
+		b = appendMember(b, "passenger.process.id", []byte(t.id))
+	}
+	b = append(b, `,"passenger.queue_seconds":`...)
+	b = strconv.AppendFloat(b, x.waited.Seconds(), 'f', 6, 64)
+	return append(b, "}\n"...)
+}
+
+// appendMember appends a member with a string, none if v is empty.
+func appendMember(b []byte, name string, v []byte) []byte {
+	if len(v) == 0 {
+		return b
+	}
+	b = append(b, `,"`...)
+	b = append(b, name...)
+	b = append(b, `":"`...)
+	for _, c := range v {
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ' || c >= 0x7f:
+			// As Latin-1, which is what such bytes in a header are.
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendQuoted appends v in quotes, a dash in them if it is empty.
+func appendQuoted(b, v []byte) []byte {
+	b = append(b, '"')
+	if len(v) == 0 {
+		b = append(b, '-')
+	}
+	return append(appendEscaped(b, v), '"')
+}
+
+// appendEscaped appends v so that it neither ends its field nor is a command
+// to a terminal.
+func appendEscaped(b, v []byte) []byte {
+	for _, c := range v {
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ' || c >= 0x7f:
+			b = append(b, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
+}

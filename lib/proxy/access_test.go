@@ -1,0 +1,144 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"passenger/lib/protocol"
+)
+
+// logged serves with an access log and returns what is in it once the proxy
+// has stopped.
+func logged(t *testing.T, format AccessFormat, routes []protocol.Route, requests func(*server)) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "access.log")
+	l, err := OpenLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, Config{AccessLog: l, AccessFormat: format}, routes...)
+	requests(s)
+	s.cancel()
+	within(t, s.stopped, "the proxy stops")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	l.Run(ctx)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestAccessLogFormats(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		routes := []protocol.Route{route(start(t, proto, 1, say("hello")))}
+		ask := func(s *server) {
+			s.dial().send("GET /a?b HTTP/1.1\r\nHost: a\r\nReferer: http://x/\r\nUser-Agent: curl\r\nConnection: close\r\n\r\n").receive("GET")
+		}
+		const when = `\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]`
+		const common = `127\.0\.0\.1 - - ` + when + ` "GET /a\?b HTTP/1\.1" 200 5`
+		for format, want := range map[AccessFormat]string{
+			AccessCommon: common, AccessCombined: common + ` "http://x/" "curl"`,
+		} {
+			if got := logged(t, format, routes, ask); !regexp.MustCompile(`^` + want + `\n$`).MatchString(got) {
+				t.Errorf("%s: got %q", format, got)
+			}
+		}
+		var line map[string]any
+		if err := json.Unmarshal([]byte(logged(t, AccessJSON, routes, ask)), &line); err != nil {
+			t.Fatal(err)
+		}
+		for key, want := range map[string]any{
+			"http.request.method": "GET", "url.original": "/a?b", "url.domain": "a", "http.response.status_code": 200.0,
+			"http.response.body.bytes": 5.0, "source.ip": "127.0.0.1", "user_agent.original": "curl",
+			"http.request.referrer": "http://x/", "service.name": "app", "process.pid": 1.0, "http.version": "1.1",
+		} {
+			if line[key] != want {
+				t.Errorf("%s: got %v, want %v", key, line[key], want)
+			}
+		}
+	})
+}
+
+// X14: nothing in a request ends its field or its line, or is a command to a
+// terminal.
+func TestAccessLogEscapes(t *testing.T) {
+	t.Parallel()
+	routes := []protocol.Route{route(start(t, protocol.ProtocolHTTP, 1, say("ok")))}
+	ask := func(s *server) {
+		s.dial().send("GET /\"%1b HTTP/1.1\r\nHost: a\r\nUser-Agent: a\"b\\c\td\xe9\r\nConnection: close\r\n\r\n").receive("GET")
+	}
+	got := logged(t, AccessCombined, routes, ask)
+	if !strings.Contains(got, `"GET /\"%1b HTTP/1.1" 200 2 "-" "a\"b\\c\x09d\xe9"`+"\n") {
+		t.Errorf("got %q", got)
+	}
+	var line map[string]any
+	if err := json.Unmarshal([]byte(logged(t, AccessJSON, routes, ask)), &line); err != nil {
+		t.Fatal(err)
+	}
+	if line["user_agent.original"] != "a\"b\\c\tdé" {
+		t.Errorf("got %q", line["user_agent.original"])
+	}
+}
+
+func TestAccessLogHasOurOwnAnswersToo(t *testing.T) {
+	t.Parallel()
+	got := logged(t, AccessCommon, nil, func(s *server) {
+		s.dial().send("GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").receive("GET")
+		s.dial().send("\x00\r\n\r\n").receive("GET")
+		s.dial().Close()
+	})
+	if !strings.Contains(got, `"GET /none HTTP/1.1" 404 `) || !strings.Contains(got, `" 400 `) || strings.Count(got, "\n") != 2 {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAccessLogIsReopened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, moved := filepath.Join(dir, "log"), filepath.Join(dir, "log.1")
+	l, err := OpenLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { l.Run(ctx); close(done) }()
+	l.add(func(b []byte) []byte { return append(b, "one\n"...) })
+	if err := os.Rename(path, moved); err != nil {
+		t.Fatal(err)
+	}
+	l.Reopen()
+	eventually(t, "a new file", func() bool { _, err := os.Stat(path); return err == nil })
+	l.add(func(b []byte) []byte { return append(b, "two\n"...) })
+	cancel()
+	within(t, done, "the end")
+	for name, want := range map[string]string{moved: "one\n", path: "two\n"} {
+		if b, err := os.ReadFile(name); string(b) != want || err != nil {
+			t.Errorf("%s: got %q, %v, want %q", name, b, err, want)
+		}
+	}
+}
+
+func BenchmarkProxyAccessLog(b *testing.B) {
+	l, err := OpenLog(filepath.Join(b.TempDir(), "log"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go l.Run(ctx)
+	s := serve(b, Config{AccessLog: l, AccessFormat: AccessCombined}, route(instant(b, protocol.ProtocolHTTP)))
+	r := newRoundTrip(b, s)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.do(b)
+	}
+}

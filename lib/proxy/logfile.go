@@ -1,0 +1,136 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	logFlush = 32 << 10 // write once this much has gathered
+	logMost  = 1 << 20  // drop lines rather than gather more
+	logEvery = time.Second
+)
+
+// A LogFile gathers lines and writes them by a goroutine of its own, so that
+// nobody who logs waits for a disk. Lines that find it full are dropped, and
+// counted in the log.
+type LogFile struct {
+	path string // empty for standard error
+
+	mu      sync.Mutex // guards the two below
+	lines   []byte
+	dropped int
+
+	file   *os.File
+	full   chan struct{} // has room for one: write now
+	reopen chan struct{} // has room for one
+	spare  []byte
+	failed time.Time // when a failure was logged last
+}
+
+// OpenLog opens the file at path for appending, or standard error if path is
+// empty. Run writes to it.
+func OpenLog(path string) (*LogFile, error) {
+	l := &LogFile{path: path, file: os.Stderr, full: make(chan struct{}, 1), reopen: make(chan struct{}, 1)}
+	if path == "" {
+		return l, nil
+	}
+	var err error
+	l.file, err = openLog(path)
+	return l, err
+}
+
+func openLog(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+}
+
+// Reopen makes Run open the file anew: it was moved away.
+func (l *LogFile) Reopen() {
+	select {
+	case l.reopen <- struct{}{}:
+	default:
+	}
+}
+
+// add appends what f appends.
+func (l *LogFile) add(f func([]byte) []byte) {
+	l.mu.Lock()
+	if len(l.lines) > logMost {
+		l.dropped++
+		l.mu.Unlock()
+		return
+	}
+	l.lines = f(l.lines)
+	full := len(l.lines) >= logFlush
+	l.mu.Unlock()
+	if full {
+		select {
+		case l.full <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Run writes the lines until ctx ends, and then the last of them.
+func (l *LogFile) Run(ctx context.Context) {
+	ticker := time.NewTicker(logEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			l.flush()
+			if l.path != "" {
+				_ = l.file.Close() // what was written is written
+			}
+			return
+		case <-ticker.C:
+		case <-l.full:
+		case <-l.reopen:
+			l.flush()
+			l.openAgain()
+		}
+		l.flush()
+	}
+}
+
+func (l *LogFile) flush() {
+	l.mu.Lock()
+	lines, dropped := l.lines, l.dropped
+	l.lines, l.dropped = l.spare[:0], 0
+	l.mu.Unlock()
+	l.spare = lines
+	if len(lines) > 0 {
+		if _, err := l.file.Write(lines); err != nil {
+			l.complain("could not write the access log", "err", err)
+		}
+	}
+	if dropped > 0 {
+		l.complain("access log too slow; requests are missing in it", "missing", dropped)
+	}
+}
+
+// openAgain keeps the old file if the new one cannot be had.
+func (l *LogFile) openAgain() {
+	if l.path == "" {
+		return
+	}
+	f, err := openLog(l.path)
+	if err != nil {
+		l.complain("could not reopen the access log", "err", err)
+		return
+	}
+	_ = l.file.Close() // what was written is written
+	l.file = f
+}
+
+// complain logs at most once a minute.
+func (l *LogFile) complain(message string, facts ...any) {
+	if time.Since(l.failed) < time.Minute {
+		return
+	}
+	l.failed = time.Now()
+	slog.Error(message, facts...)
+}
