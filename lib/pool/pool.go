@@ -90,13 +90,16 @@ type Outcome struct {
 }
 
 // A Decision is what is to be done. The results of Start, Stop and Check come
-// back as events: [Pool.Spawned], [Pool.Stopped], [Pool.Checked] and
-// [Pool.Cleared].
+// back as events: [Pool.Spawned], [Pool.Stopped], [Pool.Checked],
+// [Pool.Cleared] and [Pool.Promoted].
 type Decision struct {
 	Start []protocol.SpawnRequest
 	Stop  []string // process IDs
 	Check []Check
 	Clear []Clear
+
+	// Promote names processes that are to be what others are forked from.
+	Promote []string
 
 	// Routes is the new route table, nil if it did not change. It is published
 	// before anything is stopped.
@@ -164,6 +167,7 @@ func (p *Pool) settle(now time.Time, a *app, d *Decision) {
 		p.refresh(now, a, d)
 		p.renew(now, a)
 		p.reject(now, a, d)
+		p.refork(a, d)
 		p.shrink(now, a, d)
 		p.ease(now, a, d)
 	}

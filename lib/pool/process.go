@@ -18,6 +18,7 @@ type process struct {
 
 	since    time.Time // when the phase began
 	served   bool      // it was ready once
+	unfit    bool      // it cannot be promoted
 	spawning bool      // its spawn is under way: the outcome comes as an event
 	checking bool      // its check is under way, likewise
 	exit     *protocol.Exit

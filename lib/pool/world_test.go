@@ -36,6 +36,7 @@ type world struct {
 	tables   int
 	restarts []Outcome
 	events   []protocol.Event
+	promoted []string
 	removed  []string
 	ids      int
 	proxied  bool
@@ -106,6 +107,7 @@ func (w *world) decide() Decision {
 	}
 	w.restarts = append(w.restarts, d.Restarts...)
 	w.events = append(w.events, d.Events...)
+	w.promoted = append(w.promoted, d.Promote...)
 	w.removed = append(w.removed, d.Removed...)
 	w.last = d
 	if len(d.Clear) > 0 {

@@ -127,6 +127,8 @@ func (f *fakeSpawner) StopPreloader(_ context.Context, id string) error {
 	return nil
 }
 
+func (f *fakeSpawner) Promote(context.Context, string) error { return nil }
+
 func (f *fakeSpawner) Spawn(ctx context.Context, r protocol.SpawnRequest) (protocol.Process, error) {
 	crash, err := f.up()
 	if err != nil {

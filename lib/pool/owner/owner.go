@@ -172,6 +172,9 @@ func (o *Owner) do(ctx context.Context, d pool.Decision) {
 	for _, c := range d.Clear {
 		o.work.Go(func() { o.clear(ctx, c) })
 	}
+	for _, id := range d.Promote {
+		o.work.Go(func() { o.promote(ctx, id) })
+	}
 	for _, e := range d.Events {
 		o.hooks.add(e)
 	}

@@ -8,6 +8,21 @@ import (
 	"passenger/lib/pool"
 )
 
+// promoteTime is how long a process may take to fork a preloader: it does so
+// between two of its requests, and prepares it.
+const promoteTime = 5 * time.Minute
+
+// promote has a process promoted, and tells the pool.
+func (o *Owner) promote(ctx context.Context, id string) {
+	call, cancel := context.WithTimeout(ctx, promoteTime)
+	defer cancel()
+	err := o.spawner.Promote(call, id)
+	if err != nil {
+		slog.Warn("process could not be promoted", "id", id, "err", err)
+	}
+	o.tell(ctx, func(time.Time) { o.pool.Promoted(id, err == nil) })
+}
+
 // clear stops preloaders, and tells the pool. Where that fails it does so, too:
 // the start of a process that they are in the way of says why.
 func (o *Owner) clear(ctx context.Context, c pool.Clear) {

@@ -31,6 +31,9 @@ type Spawner interface {
 
 	Preloaders(ctx context.Context) (protocol.PreloaderList, error)
 	StopPreloader(ctx context.Context, id string) error
+
+	// Promote has a process fork a preloader of its generation.
+	Promote(ctx context.Context, id string) error
 }
 
 // Remote is the spawner behind a control socket.
@@ -82,6 +85,10 @@ func (r Remote) Preloaders(ctx context.Context) (list protocol.PreloaderList, er
 
 func (r Remote) StopPreloader(ctx context.Context, id string) error {
 	return r.Client.Call(ctx, http.MethodDelete, protocol.PathPreloaders+"/"+id, nil, nil)
+}
+
+func (r Remote) Promote(ctx context.Context, id string) error {
+	return r.Client.Call(ctx, http.MethodPost, protocol.PathPreloaders, protocol.PromoteRequest{Process: id}, nil)
 }
 
 const (
