@@ -108,6 +108,16 @@ func startReadyPreloader(t testing.TB, spec Spec, env ...string) (*preloader, st
 // its gate.
 func (p *preloader) order(t testing.TB) *worker {
 	t.Helper()
+	w := p.place(t)
+	if got, want := p.answer(t), (answer{ID: fmt.Sprintf("order%d", p.orders)}); got != want {
+		t.Fatalf("got answer %+v, want %+v\noutput:\n%s", got, want, p.output)
+	}
+	return w
+}
+
+// place orders a process and does not wait for the answer.
+func (p *preloader) place(t testing.TB) *worker {
+	t.Helper()
 	w := &worker{process: process{output: &output{}, exited: make(chan struct{})}}
 	dir := shortDir(t)
 	w.socket = filepath.Join(dir, "app.sock")
@@ -145,9 +155,6 @@ func (p *preloader) order(t testing.TB) *worker {
 	}
 	for _, f := range []*os.File{writing, socket, report, theirs} {
 		f.Close()
-	}
-	if got := p.answer(t); got != (answer{ID: id}) {
-		t.Fatalf("got answer %+v to %s\noutput:\n%s", got, id, p.output)
 	}
 	return w
 }

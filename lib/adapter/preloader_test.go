@@ -237,6 +237,57 @@ func TestPreloaderRefusesAnOrderWithoutDescriptors(t *testing.T) {
 	})
 }
 
+// Both forks may fail, the app's and the one of the process in between.
+func TestPreloaderSaysThatItCannotFork(t *testing.T) {
+	code := map[string]string{
+		"ruby": `
+Process.singleton_class.prepend(Module.new do
+  def _fork
+    limit = File.exist?("forks") ? File.read("forks").to_i : 2
+    raise Errno::EAGAIN if (@forks = @forks.to_i + 1) > limit && limit < 2
+
+    super
+  end
+end)
+`,
+		"python": `
+import errno, os
+fork, forks = os.fork, 0
+def limited_fork():
+    global forks
+    forks += 1
+    limit = int(open("forks").read()) if os.path.exists("forks") else 2
+    if forks > limit and limit < 2:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+    return fork()
+os.fork = limited_fork
+`,
+	}
+	eachLanguage(t, func(t *testing.T, l language, spec Spec) {
+		if err := os.WriteFile(filepath.Join(spec.AppRoot, l.file), []byte(code[l.name]+l.app), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		limit := filepath.Join(spec.AppRoot, "forks")
+		for _, n := range []string{"0", "1"} {
+			if err := os.WriteFile(limit, []byte(n), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			p, _ := startReadyPreloader(t, spec)
+			w := p.place(t)
+			if got := p.answer(t); got.ID != "order1" || !strings.Contains(got.Error, "cannot fork: Resource temporarily unavailable") {
+				t.Errorf("with %s forks: got answer %+v", n, got)
+			}
+			if n, err := w.gate.Read(make([]byte, 1)); n != 0 || err == nil {
+				t.Errorf("got %d bytes at the gate, want its end", n)
+			}
+			if err := os.Remove(limit); err != nil {
+				t.Fatal(err)
+			}
+			p.worker(t)
+		}
+	})
+}
+
 func TestPreloaderSaysWhatIsUnsafe(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

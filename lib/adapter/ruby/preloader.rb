@@ -79,7 +79,7 @@ module PhusionPassenger
       return fork_between(reading, writing) unless between
 
       writing.close
-      return reading.read if reading.wait_readable(FORK_SECONDS)
+      return reading.read if IO.select([reading], nil, nil, FORK_SECONDS)
 
       Process.kill(:KILL, between)
       "cannot fork: no answer in #{FORK_SECONDS} s: a hook that a library has in fork hangs"
