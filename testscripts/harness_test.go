@@ -146,6 +146,13 @@ func condition(name string) (bool, error) {
 	switch name {
 	case "root":
 		return os.Getuid() == 0, nil
+	case "cgroup2": // one that may be divided
+		for _, mount := range []string{"/sys/fs/cgroup/unified", "/sys/fs/cgroup"} {
+			if f, err := os.OpenFile(filepath.Join(mount, "cgroup.subtree_control"), os.O_WRONLY, 0); err == nil {
+				return true, f.Close()
+			}
+		}
+		return false, nil
 	case "chaos":
 		return *chaosTime > 0, nil
 	}

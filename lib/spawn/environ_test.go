@@ -5,8 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"passenger/lib/account"
 	"passenger/lib/protocol"
@@ -75,6 +78,24 @@ func TestSourcesOfTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestAProfileThatStartsADaemonDelaysNothing(t *testing.T) {
+	t.Parallel()
+	shell := filepath.Join(t.TempDir(), "sh")
+	write(t, shell, "#!/bin/sh\nsleep 30 & export AGENT=$!\nexec /bin/sh -c \"$2\"\n", 0o755)
+	began := time.Now()
+	exports, err := askShell(shell)
+	if err != nil || exports["AGENT"] == "" {
+		t.Fatalf("got %v, %v, want AGENT", exports, err)
+	}
+	if took := time.Since(began); took > shellTimeout/2 {
+		t.Errorf("took %v", took)
+	}
+	pid, err := strconv.Atoi(exports["AGENT"])
+	if err != nil || syscall.Kill(pid, syscall.SIGKILL) != nil {
+		t.Errorf("the daemon %q is gone: %v", exports["AGENT"], err)
+	}
+}
+
 func TestSourcesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -95,8 +116,12 @@ func TestSourcesThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// write makes a file. No process is forked meanwhile: it would hold the file
+// open for writing, and execve(2) refuses such a program.
 func write(t *testing.T, path, content string, mode os.FileMode) {
 	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(path, []byte(content), mode); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package spawn
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -39,6 +38,10 @@ type EnvSources struct {
 
 // shellTimeout is how long a login shell may take to say what it exports.
 const shellTimeout = 20 * time.Second
+
+// drainTime is how long the reader has, once the shell has ended, for what is
+// left in the pipe.
+const drainTime = 100 * time.Millisecond
 
 // shells are those that know -l and -c and descriptors by number.
 var shells = []string{"sh", "bash", "dash", "zsh", "ksh", "mksh"}
@@ -107,12 +110,20 @@ func askShell(shell string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = r.SetReadDeadline(time.Unix(1, 0)) }) // a pipe has deadlines
-	defer stop()
-	out, readErr := io.ReadAll(io.LimitReader(r, maxOrder))
-	if err := cmd.Wait(); ctx.Err() != nil {
-		return nil, fmt.Errorf("login shell %q said nothing within %v", shell, shellTimeout)
-	} else if err := errors.Join(err, readErr); err != nil {
+	said := make(chan []byte, 1) // one send
+	go func() {
+		out, _ := io.ReadAll(io.LimitReader(r, maxOrder)) // up to the deadline
+		said <- out
+	}()
+	err = cmd.Wait()
+	// What a profile left running may hold the pipe open. All that the shell
+	// said is in it.
+	_ = r.SetReadDeadline(time.Now().Add(drainTime)) // a pipe has deadlines
+	out := <-said
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("login shell %q did not end within %v", shell, shellTimeout)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("login shell %q: %w", shell, err)
 	}
 	exports := map[string]string{}

@@ -99,7 +99,9 @@ func (p *plan) invoke(found app.Detection, adapters adapter.Set) (env []string, 
 func (p *plan) confine(sw *Switching, startupFile string) error {
 	c := p.config
 	change := proc.Change{Dir: p.root, Nice: c.Nice}
-	if c.OOMScoreAdj != 0 || proc.OOMScoreAdj() < 0 { // what protects us is not for apps
+	// What protects us is not for apps, and what marks us not either; but only
+	// root may lower it.
+	if own := proc.OOMScoreAdj(); c.OOMScoreAdj != 0 || own < 0 || own > 0 && os.Geteuid() == 0 {
 		change.OOMScoreAdj = &c.OOMScoreAdj
 	}
 	if c.Umask != "" {
