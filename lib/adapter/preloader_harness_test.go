@@ -118,6 +118,21 @@ func (p *preloader) order(t testing.TB) *worker {
 // place orders a process and does not wait for the answer.
 func (p *preloader) place(t testing.TB) *worker {
 	t.Helper()
+	return p.placeWith(t, nil)
+}
+
+// orderWith is order, with endpoint in the place of the listening socket.
+func (p *preloader) orderWith(t testing.TB, endpoint *os.File) *worker {
+	t.Helper()
+	w := p.placeWith(t, endpoint)
+	if got := p.answer(t); got.Error != "" {
+		t.Fatalf("got answer %+v", got)
+	}
+	return w
+}
+
+func (p *preloader) placeWith(t testing.TB, endpoint *os.File) *worker {
+	t.Helper()
 	w := &worker{process: process{output: &output{}, exited: make(chan struct{})}}
 	dir := shortDir(t)
 	w.socket = filepath.Join(dir, "app.sock")
@@ -130,6 +145,10 @@ func (p *preloader) place(t testing.TB) *worker {
 	socket, err := listener.File()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if endpoint != nil {
+		socket.Close()
+		socket = endpoint
 	}
 	report := w.listenForNotice(t, filepath.Join(dir, "notify"))
 	reading, writing, err := os.Pipe()
@@ -165,7 +184,7 @@ type answer struct{ ID, Error string }
 func (p *preloader) answer(t testing.TB) answer {
 	t.Helper()
 	buf := make([]byte, 4096)
-	p.channel.SetReadDeadline(time.Now().Add(bound))
+	_ = p.channel.SetReadDeadline(time.Now().Add(bound))
 	n, err := p.channel.Read(buf)
 	if err != nil {
 		t.Fatalf("no answer: %v\noutput:\n%s", err, p.output)
@@ -228,6 +247,14 @@ func (w *worker) hello(t testing.TB) {
 func (w *worker) open(t testing.TB) {
 	t.Helper()
 	if _, err := w.gate.WriteString("g"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// keep lets w through its gate, which it is to keep.
+func (w *worker) keep(t testing.TB) {
+	t.Helper()
+	if _, err := w.gate.WriteString("k"); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,28 +16,36 @@ module PhusionPassenger
       end
     end
 
-    def initialize(contract)
+    # Orders come on channel; by default on the contract's socket.
+    def initialize(contract, channel = nil)
       @contract = contract
-      @channel = Socket.for_fd(contract.socket)
+      @channel = channel || Socket.for_fd(contract.socket)
       @channel.autoclose = false # a forked process has something else there
       @pid = Process.pid
     end
 
     # Serves orders until the spawner closes its end or asks us to go. Returns
-    # in each forked process, when it is to go on and its contract is its own.
+    # in each forked process, when it is to go on and its contract is its own:
+    # the gate if it is kept, else nil.
     def run
       hold_signals
       loop do
-        order = next_order or next
-        error = begin
-          fork_twice or return become(order)
-        rescue Exception => e # a hook's too
-          exit!(1) unless Process.pid == @pid
-          "cannot fork: #{e.message}"
-        end
-        order.close
-        answer(order.id, error)
+        order = next_order { exit!(0) } or next
+        return become(order) if forked?(order)
       end
+    end
+
+    # Serves one order that came to a process through the gate that it has kept.
+    # Returns :promoted in the forked process, which is to be a preloader;
+    # otherwise :ended if there will be no more orders, else :serving.
+    def promote
+      order = next_order { return :ended } or return :serving
+      return :serving unless forked?(order)
+
+      trap("TERM", "DEFAULT") # that of the server has no effect any more
+      hold_signals
+      become(order)
+      :promoted
     end
 
     private
@@ -48,9 +56,10 @@ module PhusionPassenger
       @handlers = %w[TERM INT].map { |name| [name, trap(name) { exit!(0) }] }
     end
 
+    # Yields at the end of the orders. Returns nil for one that is none.
     def next_order
       packet, _, _, *controls = @channel.recvmsg(4096, scm_rights: true)
-      exit!(0) if packet.nil? || packet.empty?
+      return yield if packet.nil? || packet.empty?
 
       descriptors = controls.flat_map { |control| control.unix_rights || [] }
       id = packet[/"id"\s*:\s*"([^"\\]+)"/, 1]
@@ -60,7 +69,20 @@ module PhusionPassenger
       answer(id, "an order has an id and #{DESCRIPTORS} descriptors, this one has #{descriptors.size}")
       nil
     rescue Errno::ECONNRESET
-      exit!(0)
+      yield
+    end
+
+    # Returns whether this is the process that was forked for the order.
+    def forked?(order)
+      error = begin
+        fork_twice or return true
+      rescue Exception => e # a hook's too
+        exit!(1) unless Process.pid == @pid
+        "cannot fork: #{e.message}"
+      end
+      order.close
+      answer(order.id, error)
+      false
     end
 
     def answer(id, error)
@@ -104,22 +126,26 @@ module PhusionPassenger
       nil # the app ignores SIGCHLD, so that the kernel has reaped it
     end
 
-    # Makes the forked process one of its own.
+    # Makes the forked process one of its own. Returns the gate if the spawner
+    # wants it kept, else nil.
     def become(order)
       Process.setsid
       STDOUT.reopen(IO.for_fd(order.stdout.fileno, "w", autoclose: false))
       STDERR.reopen(IO.for_fd(order.stderr.fileno, "w", autoclose: false))
       STDOUT.sync = STDERR.sync = true
       @contract.replace(order.listener, order.notify)
-      wait_at(order.gate)
+      gate = order.gate.dup if wait_at(order.gate) == "k"
       order.close
       @handlers.each { |name, handler| trap(name, handler || "DEFAULT") }
+      gate
     end
 
-    # An end without the spawner's word means that it is gone.
+    # Returns the spawner's word: "g", go on; or "k", and keep the gate. An end
+    # without it means that the spawner is gone.
     def wait_at(gate)
       gate.syswrite("h")
-      exit!(0) unless gate.sysread(1) == "g"
+      word = gate.sysread(1)
+      %w[g k].include?(word) ? word : exit!(0)
     rescue EOFError, SystemCallError
       exit!(0)
     end

@@ -42,27 +42,30 @@ module PhusionPassenger
       contract = Contract.take(ENV)
       app = or_fail(contract) { Loader.new(Dir.pwd, args.shift).load }
       require "socket"
-      fork_ready(contract, app) if preload
-      serve_app(contract, app, preload ? true : false)
+      gate = fork_ready(contract, app, contract.warm_up) if preload
+      gate = fork_ready(contract, app, []) while serve_app(contract, app, preload ? true : false, gate) == :promoted
     end
 
     private
 
-    # Makes this process a preloader. Returns in each process that it forks.
-    def fork_ready(contract, app)
+    # Makes this process a preloader. Returns in each process that it forks:
+    # the gate if the process is to keep it.
+    def fork_ready(contract, app, paths)
       findings = or_fail(contract) do
-        Preparation.run(app, contract.warm_up)
+        Preparation.run(app, paths)
         Findings.all(contract.descriptors)
       end
       name = ENV["PASSENGER_APP_NAME"] || File.basename(Dir.pwd)
       Process.setproctitle("passenger: preloader of #{name}")
       contract.notify(["READY=1", *findings.first(16).map { |text| "X_PASSENGER_WARNING=#{text[0, 400].tr("\n", " ")}" }].join("\n"))
-      Preloader.new(contract).run
+      gate = Preloader.new(contract).run
       Process.setproctitle("passenger: app #{name}")
       Random.srand
+      gate
     end
 
-    def serve_app(contract, app, forked)
+    # Returns :promoted in a process that was forked to be a preloader.
+    def serve_app(contract, app, forked, gate)
       server = nil
       or_fail(contract) do
         Databases.reconnect if forked
@@ -73,11 +76,13 @@ module PhusionPassenger
       end
       level = advertised_concurrency_level
       contract.notify("READY=1#{"\nX_PASSENGER_CONCURRENCY=#{level}" if level}")
+      keep(gate, server, contract) if gate
       run(server, contract)
     end
 
     def new_server(contract, app)
       listener = UNIXServer.for_fd(contract.socket)
+      listener.autoclose = false # one that is promoted has something else there
       rack = Rack.release.to_i
       return ThreadedServer.new(listener, app, rack, contract.threads) if contract.threads > 1
 
@@ -85,11 +90,26 @@ module PhusionPassenger
       Server.new(listener, app, rack)
     end
 
+    # Takes orders for preloaders through the gate.
+    def keep(gate, server, contract)
+      orders = Preloader.new(contract, gate)
+      server.watch(gate) do
+        outcome = orders.promote
+        throw :promoted, outcome if outcome == :promoted
+
+        outcome == :serving
+      end
+    end
+
     def run(server, contract)
-      server.run
+      outcome = catch(:promoted) { server.run }
+      server.abandon if outcome == :promoted
+      outcome
     ensure # also when the app calls exit
-      contract.notify("STOPPING=1")
-      call_event_quietly(:stopping_worker_process)
+      unless outcome == :promoted
+        contract.notify("STOPPING=1")
+        call_event_quietly(:stopping_worker_process)
+      end
     end
 
     def or_fail(contract)

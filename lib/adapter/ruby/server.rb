@@ -18,6 +18,7 @@ module PhusionPassenger
       @app = app
       @rack = rack
       @connections = {}.compare_by_identity # by IO
+      @others = {}.compare_by_identity # what to call, by IO
       @watched = [listener]
       @buffered = [] # IOs whose connection has a further request in its buffer
       @stopping = false
@@ -27,6 +28,18 @@ module PhusionPassenger
     # Whether this process is to finish its request and go.
     def stopping?
       @stopping
+    end
+
+    # Has the block called, between two requests, when there is something to
+    # read from io, until it returns false.
+    def watch(io, &block)
+      @watched << io
+      @others[io] = block
+    end
+
+    # Closes what a fork of the process has of it.
+    def abandon
+      @connections.each_value(&:close)
     end
 
     # Whether several threads call the app at once.
@@ -61,10 +74,19 @@ module PhusionPassenger
       ready.each do |io|
         if io.equal?(@listener)
           accept
+        elsif @others.key?(io)
+          call_other(io)
         elsif again.empty? || !again.include?(io)
           serve(io, false)
         end
       end
+    end
+
+    def call_other(io)
+      return if @others[io].call
+
+      @others.delete(io)
+      @watched.delete(io)
     end
 
     # Returns the IOs to read from.

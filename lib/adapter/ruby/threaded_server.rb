@@ -43,6 +43,8 @@ module PhusionPassenger
           accept
         elsif io.equal?(@woken)
           take_back
+        elsif @others.key?(io)
+          call_other(io)
         else
           hand_out(io, false)
         end
@@ -70,7 +72,7 @@ module PhusionPassenger
 
     def finish
       @waiting = false
-      ready, = IO.select(@watched - [@listener, @woken], nil, nil, 0)
+      ready, = IO.select(@watched & @connections.keys, nil, nil, 0)
       (ready || []).each { |io| hand_out(io, false) }
       @todo.close
       @threads.each(&:join)
