@@ -68,6 +68,8 @@ func (a *app) census() census {
 		case q.starting():
 			c.starting++
 		case q.kept:
+		case q.work != nil && q.record.Generation == a.generation:
+			c.ready++ // it is back in a moment
 		case q.phase != protocol.Ready:
 			c.leaving++
 		case q.record.Generation == a.generation:

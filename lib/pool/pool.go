@@ -91,12 +91,13 @@ type Outcome struct {
 
 // A Decision is what is to be done. The results of Start, Stop and Check come
 // back as events: [Pool.Spawned], [Pool.Stopped], [Pool.Checked],
-// [Pool.Cleared] and [Pool.Promoted].
+// [Pool.Cleared], [Pool.Promoted] and [Pool.Worked].
 type Decision struct {
 	Start []protocol.SpawnRequest
 	Stop  []string // process IDs
 	Check []Check
 	Clear []Clear
+	Work  []protocol.Process // whose time out of band has come
 
 	// Promote names processes that are to be what others are forked from.
 	Promote []string
@@ -168,6 +169,7 @@ func (p *Pool) settle(now time.Time, a *app, d *Decision) {
 		p.renew(now, a)
 		p.reject(now, a, d)
 		p.refork(a, d)
+		p.rest(now, a, d)
 		p.shrink(now, a, d)
 		p.ease(now, a, d)
 	}

@@ -31,6 +31,11 @@ type process struct {
 	// that turns out bad goes back to.
 	kept bool
 
+	// work is its time out of band, nil if it has none now; workDone is how
+	// many wishes for it were met.
+	work     *work
+	workDone uint64
+
 	// replaces is a worn process that goes once this one is ready.
 	replaces *process
 
@@ -68,6 +73,7 @@ func (p *Pool) add(now time.Time, a *app, r protocol.Process, phase protocol.Sta
 
 // drain takes a process out of service. One that is not ready yet is stopped.
 func (p *Pool) drain(now time.Time, q *process, why string) {
+	q.work = nil
 	switch q.phase {
 	case protocol.Starting:
 		p.enter(now, q, protocol.Stopping)
@@ -87,7 +93,7 @@ const proxyGrace = protocol.ReportExpiry
 // finish stops the processes that are drained.
 func (p *Pool) finish(now time.Time, d *Decision) {
 	for _, q := range p.processes {
-		if q.phase == protocol.Draining && !q.kept && p.drained(now, q, d) {
+		if q.phase == protocol.Draining && !q.kept && q.work == nil && p.drained(now, q, d) {
 			p.enter(now, q, protocol.Stopping)
 		}
 		if q.phase != protocol.Stopping || q.stopping || !p.spawner.up {

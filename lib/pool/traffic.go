@@ -19,6 +19,7 @@ type traffic struct {
 	processed uint64
 	errors    uint64    // of those processed
 	stuck     uint64    // of those errors
+	asked     uint64    // of those processed, with a wish for time out of band
 	former    counts    // of proxies that left
 	before    uint64    // processed, as of the report before
 	used      time.Time // last time that it was known to be of use
@@ -95,7 +96,7 @@ func (p *Pool) count(now time.Time) {
 	for _, q := range p.processes {
 		t := &q.traffic
 		t.before = t.processed
-		t.inFlight, t.stuck, t.processed, t.errors = 0, 0, t.former.processed, t.former.errors
+		t.inFlight, t.stuck, t.asked, t.processed, t.errors = 0, 0, 0, t.former.processed, t.former.errors
 	}
 	defer p.note(now)
 	for _, a := range p.apps {
@@ -138,5 +139,6 @@ func (t *traffic) add(r protocol.ProcessReport) {
 	t.processed += r.Processed
 	t.errors += r.Errors
 	t.stuck += r.Stuck
+	t.asked += r.WorkAsked
 	t.last = later(t.last, r.LastUsed)
 }

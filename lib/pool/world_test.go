@@ -37,6 +37,7 @@ type world struct {
 	restarts []Outcome
 	events   []protocol.Event
 	promoted []string
+	works    []string // processes that work out of band
 	removed  []string
 	ids      int
 	proxied  bool
@@ -108,6 +109,9 @@ func (w *world) decide() Decision {
 	w.restarts = append(w.restarts, d.Restarts...)
 	w.events = append(w.events, d.Events...)
 	w.promoted = append(w.promoted, d.Promote...)
+	for _, r := range d.Work {
+		w.works = append(w.works, r.ID)
+	}
 	w.removed = append(w.removed, d.Removed...)
 	w.last = d
 	if len(d.Clear) > 0 {

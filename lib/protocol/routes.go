@@ -107,6 +107,10 @@ type ProcessReport struct {
 	// Stuck counts those of them that had no answer within RequestTime.
 	Stuck uint64 `json:"stuck,omitempty"`
 
+	// WorkAsked counts responses that asked for time out of band, with the
+	// field "!~Request-OOB-Work".
+	WorkAsked uint64 `json:"work_asked,omitempty"`
+
 	// ConnectFailed says that the last connection attempt was refused: the
 	// process is probably gone.
 	ConnectFailed bool `json:"connect_failed,omitempty"`

@@ -51,6 +51,7 @@ type process struct {
 	inFlight int
 	counted  uint64 // sessions ended
 	errors   uint64 // of them, with a 5xx status or without an answer
+	asked    uint64 // of them, with a wish for time out of band
 	stuck    uint64 // of them, without a byte in the request time
 	lastUsed int64  // in the clock's time, 0 if never
 	used     uint64
@@ -197,6 +198,14 @@ func (a *app) release(p *process, u *upstream, now int64, v verdict) {
 	}
 	a.grant()
 	a.mu.Unlock()
+}
+
+// askWork counts a response of p that asked for time without requests.
+func (a *app) askWork(p *process) {
+	a.mu.Lock()
+	p.asked++
+	a.mu.Unlock()
+	a.changed()
 }
 
 // cancel ends a session that never began. refused says that p took no

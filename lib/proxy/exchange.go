@@ -49,12 +49,13 @@ type exchange struct {
 	status     int   // of the answer; 0 as long as there is none
 	sentBefore int64 // bytes that the client got before the answer's body
 
-	garbled  bool // the request was not understood, or not whole
-	verdict  verdict
-	begun    bool // bytes of an answer came from the process
-	answered bool // the answer to the client has begun
-	closing  bool // the connection ends after this answer
-	upgrade  bool // the client asked for another protocol, and may
+	garbled   bool // the request was not understood, or not whole
+	verdict   verdict
+	workAsked bool // the process wants time without requests
+	begun     bool // bytes of an answer came from the process
+	answered  bool // the answer to the client has begun
+	closing   bool // the connection ends after this answer
+	upgrade   bool // the client asked for another protocol, and may
 
 	halfClosed bool // the process was told that the client sends no more
 }
@@ -114,7 +115,7 @@ func (x *exchange) reset() {
 	x.target.Store(nil)
 	x.upload.reset()
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
-	x.upgrade, x.halfClosed, x.verdict, x.interims = false, false, fine, 0
+	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, fine, 0
 	x.phase.Store(queued)
 }
 
@@ -366,6 +367,10 @@ func (x *exchange) endSession(reusable bool) {
 	x.process, x.up = nil, nil
 	if x.verdict == fine && x.resp.Status >= 500 {
 		x.verdict = failed
+	}
+	if x.workAsked {
+		x.workAsked = false
+		x.mount.app.askWork(p)
 	}
 	x.mount.app.release(p, up, x.client.proxy.clock.now.Load(), x.verdict)
 }

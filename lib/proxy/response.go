@@ -138,6 +138,9 @@ func (x *exchange) appendFields(b []byte) []byte {
 	r := &x.resp
 	bare := r.Status < 200 || r.Status == 204 // RFC 9110, 8.6: no length
 	for i := range r.Count() {
+		if x.forUs(r.Name(i)) {
+			continue
+		}
 		kind := r.Kind(i)
 		if !hopByHop[kind] && !r.Hop(i) && !(bare && kind == http1.ContentLength) {
 			b = append(b, r.Line(i)...)
@@ -145,6 +148,16 @@ func (x *exchange) appendFields(b []byte) []byte {
 		}
 	}
 	return b
+}
+
+// forUs says that a field of a response is for this server and no client, and
+// acts on it. Phusion Passenger has such fields, with names that begin so.
+func (x *exchange) forUs(name []byte) bool {
+	if len(name) < 2 || name[0] != '!' || name[1] != '~' {
+		return false
+	}
+	x.workAsked = x.workAsked || http1.EqualFold(name, "!~request-oob-work")
+	return true
 }
 
 // appendResponse appends the final response's head.

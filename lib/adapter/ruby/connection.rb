@@ -200,7 +200,7 @@ module PhusionPassenger
     def answer(env)
       status = headers = body = error = nil
       begin
-        status, headers, body = @app.call(env)
+        status, headers, body = (env.key?(OutOfBand::KEY) ? OutOfBand : @app).call(env)
         @response.deliver(env, status, headers, body) unless @hijacked
       rescue ClientGone => e
         error = e

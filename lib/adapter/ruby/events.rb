@@ -27,6 +27,9 @@ module PhusionPassenger
     #
     # :stopping_worker_process, after the last request.
     #
+    # :oob_work, when the process has time without requests, for which a response
+    # of it asked with the header "!~Request-OOB-Work".
+    #
     # Other names are accepted and never happen.
     def on_event(event, &block)
       @callbacks[event.to_sym] << block if block

@@ -15,6 +15,7 @@
 
 require_relative "backtraces"
 require_relative "events"
+require_relative "out_of_band"
 require_relative "contract"
 require_relative "text"
 require_relative "failure"

@@ -2,11 +2,28 @@ package owner
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"passenger/lib/pool"
 	"passenger/lib/pool/probe"
+	"passenger/lib/protocol"
 )
+
+// workTime is how long a process may work out of band.
+const workTime = 10 * time.Minute
+
+// workOutOfBand gives a process its time, and tells the pool when it is over.
+func (o *Owner) workOutOfBand(ctx context.Context, r protocol.Process) {
+	call, cancel := context.WithTimeoutCause(ctx, workTime, fmt.Errorf("not done within %v", workTime))
+	defer cancel()
+	err := probe.Work(call, r)
+	if err != nil {
+		slog.Warn("process did not work out of band", "app", r.App, "pid", r.PID, "err", err)
+	}
+	o.tell(ctx, func(now time.Time) { o.pool.Worked(now, r.ID) })
+}
 
 // check asks a process whether it serves, and tells the pool.
 func (o *Owner) check(ctx context.Context, c pool.Check) {

@@ -172,6 +172,9 @@ func (o *Owner) do(ctx context.Context, d pool.Decision) {
 	for _, c := range d.Clear {
 		o.work.Go(func() { o.clear(ctx, c) })
 	}
+	for _, r := range d.Work {
+		o.work.Go(func() { o.workOutOfBand(ctx, r) })
+	}
 	for _, id := range d.Promote {
 		o.work.Go(func() { o.promote(ctx, id) })
 	}

@@ -29,6 +29,21 @@ type Request struct {
 	Host    string
 	Target  string
 	BaseURI string // "/" or a path
+
+	work bool // it is no request, but time to work out of band
+}
+
+// Work tells a process that it has time without requests now, and waits until
+// it used it. Only our Rack adapter knows that.
+func Work(ctx context.Context, p protocol.Process) error {
+	if p.Type != protocol.TypeRack {
+		return fmt.Errorf("an app of type %q cannot be told to work out of band", p.Type)
+	}
+	a, err := Get(ctx, p, Request{Host: "localhost", Target: "/", BaseURI: "/", work: true})
+	if err == nil && a.Code != http.StatusOK {
+		err = fmt.Errorf("it answered %s", a.Status)
+	}
+	return err
 }
 
 // An Answer is what a process said.
@@ -103,6 +118,9 @@ func (r Request) session() []byte {
 		{"HTTP_HOST", r.Host}, {"HTTP_USER_AGENT", agent}, {"HTTP_ACCEPT", "*/*"},
 	} {
 		b = http1.AppendPair(b, pair[0], pair[1])
+	}
+	if r.work {
+		b = http1.AppendPair(b, "PASSENGER_OOB_WORK", "1") // no client can send a name like that
 	}
 	return http1.FinishBlock(b)
 }
