@@ -77,7 +77,7 @@ func (s *Spawner) adopt(dir statedir.ProcessDir) (*process, error) {
 func (s *Spawner) takeOver(p *process) {
 	r := p.snapshot()
 	s.processes = append(s.processes, p)
-	s.generationLocked(r.App, r.Generation).root = r.AppRoot
+	s.generationLocked(r.App, r.Generation).release = release{path: r.AppRoot}
 	if proc.IsChild(r.PID) {
 		s.children[r.PID] = true // after execve: same parent
 	}

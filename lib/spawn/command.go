@@ -3,7 +3,6 @@ package spawn
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"passenger/lib/adapter"
@@ -68,6 +67,6 @@ func planOf(c protocol.AppConfig) (p *plan, elsewhere string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	p, err = (&Spawner{adapters: adapters}).planFor(c, filepath.EvalSymlinks)
+	p, err = (&Spawner{adapters: adapters}).planFor(c, findRelease)
 	return p, elsewhere, err
 }

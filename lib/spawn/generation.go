@@ -3,9 +3,7 @@ package spawn
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -22,7 +20,7 @@ type generation struct {
 
 	mu      sync.Mutex // guards the fields below
 	logical string     // the app root as the settings have it, empty if an earlier spawner resolved it
-	root    string     // the app root without symlinks, empty until the first start
+	release release    // where the app root led, the zero release until the first start
 	boot    *boot      // of the preloader, nil if there is none
 	deaths  int        // of preloaders, since one made a process that got ready
 	direct  string     // why its processes are started directly, empty while they are not
@@ -45,18 +43,18 @@ type boot struct {
 // resolve returns the app root without symlinks: where the first process of
 // the generation found it, so that processes of one generation never mix the
 // code of two releases. Other settings are another release.
-func (g *generation) resolve(appRoot string) (string, error) {
+func (g *generation) resolve(appRoot string) (release, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.root != "" && (g.logical == appRoot || g.logical == "") {
-		return g.root, nil
+	if g.release.path != "" && (g.logical == appRoot || g.logical == "") {
+		return g.release, nil
 	}
-	root, err := filepath.EvalSymlinks(appRoot)
+	found, err := findRelease(appRoot)
 	if err != nil {
-		return "", fmt.Errorf("app root %q: %w", appRoot, err)
+		return release{}, err
 	}
-	g.logical, g.root = appRoot, root
-	return root, nil
+	g.logical, g.release = appRoot, found
+	return found, nil
 }
 
 // preloaderFor returns the generation's preloader once it can fork. It is

@@ -35,23 +35,23 @@ type plan struct {
 
 // planFor decides how to run the app. Everything that can be wrong before a
 // process exists is found here. resolve finds the app root without symlinks.
-func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (string, error)) (*plan, error) {
+func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (release, error)) (*plan, error) {
 	c = app.WithDefaults(c)
 	if err := app.Validate(c); err != nil {
 		return nil, err
 	}
-	root, err := resolve(c.AppRoot)
+	at, err := resolve(c.AppRoot)
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)
 	}
 	logical := c.AppRoot
-	c.AppRoot = root // a symlink that changes meanwhile changes nothing for this process
+	c.AppRoot = at.path // a symlink that changes meanwhile changes nothing for this process
 	found, err := app.Detect(c, s.Switching != nil)
 	if err != nil {
 		return nil, err
 	}
 	c.Type = found.Type
-	p := &plan{config: c, kind: found.Type, root: root, protocol: protocol.ProtocolHTTP}
+	p := &plan{config: c, kind: found.Type, root: at.path, protocol: protocol.ProtocolHTTP}
 	needs, err := p.invoke(found, s.adapters)
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)
@@ -59,7 +59,7 @@ func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (string, er
 	if c.MaxConcurrency != nil {
 		p.concurrency = *c.MaxConcurrency
 	}
-	if err := p.confine(s.Switching, found.StartupFile); err != nil {
+	if err := p.confine(s.Switching, at, found.StartupFile); err != nil {
 		return nil, err
 	}
 	p.env = environment(c, logical, needs, p.user)
@@ -96,7 +96,7 @@ func (p *plan) invoke(found app.Detection, adapters adapter.Set) (env []string, 
 }
 
 // confine decides as whom the process runs and within which limits.
-func (p *plan) confine(sw *Switching, startupFile string) error {
+func (p *plan) confine(sw *Switching, at release, startupFile string) error {
 	c := p.config
 	change := proc.Change{Dir: p.root, Nice: c.Nice}
 	// What protects us is not for apps, and what marks us not either; but only
@@ -121,7 +121,7 @@ func (p *plan) confine(sw *Switching, startupFile string) error {
 	}
 	p.user = account.Current()
 	if sw != nil {
-		who, err := sw.who(c, p.root, startupFile)
+		who, err := sw.who(c, at, startupFile)
 		if err != nil {
 			return err
 		}

@@ -128,14 +128,27 @@ func rootsAlone(st unix.Stat_t, writable bool) error {
 	return nil
 }
 
-// who returns whom the app runs as. root is the app's directory without
-// symlinks; the startup file is looked at beneath it.
-func (sw *Switching) who(c protocol.AppConfig, root, startupFile string) (app.Who, error) {
-	owner, err := ownerOf(root, startupFile)
+// who returns whom the app runs as. The startup file is looked at beneath the
+// app's directory.
+//
+// Whoever has a symlink on the way to that directory chose it, and must not so
+// choose somebody else's to run as: a directory where both may write would do.
+func (sw *Switching) who(c protocol.AppConfig, at release, startupFile string) (app.Who, error) {
+	owner, err := ownerOf(at.path, startupFile)
 	if err != nil {
 		return app.Who{}, fmt.Errorf("app %q: %w", c.Name, err)
 	}
-	return sw.RunAs.Of(c, owner)
+	who, err := sw.RunAs.Of(c, owner)
+	if err != nil || c.User != "" {
+		return who, err
+	}
+	for _, uid := range at.links {
+		if uid != who.UID {
+			return app.Who{}, fmt.Errorf("app %q: a symlink of user %s on the way to %q leads to what would run as user %s; set \"user\" in its settings, or give the symlink to that user or to root",
+				c.Name, account.NameOf(uid), at.path, who.Name)
+		}
+	}
+	return who, nil
 }
 
 // ownerOf returns the owner of the startup file, or of the directory if there

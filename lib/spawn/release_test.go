@@ -1,0 +1,54 @@
+package spawn
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestFindRelease(t *testing.T) {
+	t.Parallel()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "releases/1/app"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for link, target := range map[string]string{
+		"current": "releases/1", "absolute": filepath.Join(dir, "current/app"), "releases/up": "../current", "loop": "loop", "dangling": "none",
+	} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"releases/1", "current", "current/app", "absolute", "releases/up/app", "releases/../current/app", "."} {
+		path = filepath.Join(dir, path)
+		want, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := findRelease(path); err != nil || got.path != want {
+			t.Errorf("%s: got %+v, %v, want %s", path, got, err, want)
+		}
+	}
+	for path, want := range map[string]error{"loop": syscall.ELOOP, "dangling": fs.ErrNotExist} {
+		if _, err := findRelease(filepath.Join(dir, path)); !errors.Is(err, want) || !strings.Contains(err.Error(), "app root") {
+			t.Errorf("%s: got %v, want %v", path, err, want)
+		}
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	if err := os.Lchown(filepath.Join(dir, "current"), 5, 5); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := findRelease(filepath.Join(dir, "absolute")); err != nil || !slices.Equal(got.links, []int{5}) {
+		t.Errorf("got %+v, %v, want the links of user 5", got, err)
+	}
+}
