@@ -397,45 +397,42 @@ func TestRubyEventsOfAPreloader(t *testing.T) {
 }
 
 func TestForkedProcessIsPromoted(t *testing.T) {
-	t.Parallel()
-	l := languages[0]
-	need(t, l.interpreter)
-	for _, threads := range []string{"1", "3"} {
-		spec := l.spec
-		spec.AppRoot = writeApp(t, map[string]string{l.file: l.app})
-		p, _ := startReadyPreloader(t, spec, "PASSENGER_THREADS="+threads)
-		origin := p.order(t)
-		origin.hello(t)
-		origin.keep(t)
-		if got := origin.notice(t); got != "READY=1" {
-			t.Fatalf("got notice %q", got)
-		}
-		s := origin.dial(t)
-		s.do(t, request{uri: "/count"})
+	eachLanguage(t, func(t *testing.T, l language, spec Spec) {
+		for _, threads := range []string{"1", "3"} {
+			p, _ := startReadyPreloader(t, spec, "PASSENGER_THREADS="+threads)
+			origin := p.order(t)
+			origin.hello(t)
+			origin.keep(t)
+			if got := origin.notice(t); got != "READY=1" {
+				t.Fatalf("got notice %q", got)
+			}
+			s := origin.dial(t)
+			s.do(t, request{uri: "/count"})
 
-		ours, theirs := socketPair(t, syscall.SOCK_SEQPACKET)
-		next := &preloader{process: process{output: &output{}}, channel: ours}
-		clone := (&preloader{channel: origin.gate}).orderWith(t, theirs)
-		clone.hello(t)
-		clone.open(t)
-		if got := clone.notice(t); got != "READY=1" {
-			t.Fatalf("got notice %q from the promoted one", got)
+			ours, theirs := socketPair(t, syscall.SOCK_SEQPACKET)
+			next := &preloader{process: process{output: &output{}}, channel: ours}
+			clone := (&preloader{channel: origin.gate}).orderWith(t, theirs)
+			clone.hello(t)
+			clone.open(t)
+			if got := clone.notice(t); got != "READY=1" {
+				t.Fatalf("got notice %q from the promoted one", got)
+			}
+			if got := next.worker(t).ask(t, "/count"); got != "2" {
+				t.Errorf("got count %s, want 2: it was forked from one that had answered a request", got)
+			}
+			if got := s.do(t, request{uri: "/count"}).body; got != "2" {
+				t.Errorf("got count %s from the process that was promoted, want 2", got)
+			}
+			origin.signal(t, syscall.SIGTERM)
+			if status := origin.wait(t); status != 0 {
+				t.Errorf("got exit status %d", status)
+			}
+			ours.Close()
+			if status := clone.wait(t); status != 0 {
+				t.Errorf("got exit status %d of the promoted one", status)
+			}
 		}
-		if got := next.worker(t).ask(t, "/count"); got != "2" {
-			t.Errorf("got count %s, want 2: it was forked from one that had answered a request", got)
-		}
-		if got := s.do(t, request{uri: "/count"}).body; got != "2" {
-			t.Errorf("got count %s from the process that was promoted, want 2", got)
-		}
-		origin.signal(t, syscall.SIGTERM)
-		if status := origin.wait(t); status != 0 {
-			t.Errorf("got exit status %d", status)
-		}
-		ours.Close()
-		if status := clone.wait(t); status != 0 {
-			t.Errorf("got exit status %d of the promoted one", status)
-		}
-	}
+	})
 }
 
 func TestPreloaderAsksForPathsBeforeItForks(t *testing.T) {

@@ -35,8 +35,9 @@ class Spawner:
         self.socket.detach()
         os.dup2(listener, FIRST_FD)
         if self._notify < 0:
-            self._notify = FIRST_FD + 1
-        os.dup2(notify, self._notify)
+            self._notify = os.dup(notify)  # the number may be the application's by now
+        else:
+            os.dup2(notify, self._notify)
         self._take_up()
 
     def descriptors(self):

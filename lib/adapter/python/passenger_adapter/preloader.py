@@ -29,19 +29,24 @@ class Order:
             os.close(descriptor)
 
 
+class Promoted(Exception):
+    """Raised in a process that was forked to be a preloader."""
+
+
 class Preloader:
     """Answers each order with one packet, when the forked process exists or
     cannot.
     """
 
-    def __init__(self, spawner):
+    def __init__(self, spawner, channel=None):
         self._spawner = spawner
-        self._channel = spawner.socket
+        self._channel = channel or spawner.socket
         self._handlers = {}
 
     def run(self):
         """Serve orders until the spawner closes its end. Returns in each
-        forked process, when it is to go on and the contract is its own.
+        forked process, when it is to go on and the contract is its own: the
+        gate if it is kept, else None.
         """
         # Until a forked process has handlers of its own, a signal ends it as it
         # ends the preloader. Python's would be dropped in a fork.
@@ -49,14 +54,37 @@ class Preloader:
             self._handlers[number] = signal.signal(number, signal.SIG_DFL)
         while True:
             order = self._next()
-            if not order.is_whole():
-                error = "an order has an id and 5 descriptors, this one has %d" % len(order.descriptors)
-            else:
-                error = _fork_twice()
-                if error is None:
-                    return self._become(order)
-            order.close()
-            self._answer(order.id, error)
+            if order is None:
+                os._exit(0)
+            if self._forked(order):
+                return self._become(order)
+
+    def promote(self):
+        """Serve one order that came to a process through the gate that it has
+        kept. Return whether there may be more; raise Promoted in the forked
+        process.
+        """
+        order = self._next()
+        if order is None:
+            return False
+        if self._forked(order):
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            self._become(order)
+            raise Promoted
+        return True
+
+    def _forked(self, order):
+        """Say whether this is the process that was forked for the order."""
+        if not order.is_whole():
+            error = "an order has an id and 5 descriptors, this one has %d" % len(order.descriptors)
+        else:
+            error = _fork_twice()
+            if error is None:
+                return True
+        order.close()
+        self._answer(order.id, error)
+        return False
 
     def _next(self):
         size = array.array("i").itemsize
@@ -65,7 +93,7 @@ class Preloader:
         except ConnectionError:
             packet, ancillary = b"", []
         if not packet:
-            os._exit(0)
+            return None
         descriptors = array.array("i")
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
@@ -86,10 +114,11 @@ class Preloader:
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
         self._spawner.replace(listener, notify)
-        _wait_at(gate)
+        kept = socket.socket(fileno=os.dup(gate)) if _wait_at(gate) == b"k" else None
         order.close()
         for number, handler in self._handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        return kept
 
 
 def _fork_twice():
@@ -143,16 +172,17 @@ def _reap(pid):
 
 
 def _wait_at(gate):
-    """Go on only when the spawner says so: an end without it means that it is
-    gone.
+    """Return the spawner's word: g, go on; or k, and keep the gate. An end
+    without it means that the spawner is gone.
     """
     try:
         os.write(gate, b"h")
         word = os.read(gate, 1)
     except OSError:
         word = b""
-    if word != b"g":
+    if word not in (b"g", b"k"):
         os._exit(0)
+    return word
 
 
 def close_databases():

@@ -15,19 +15,35 @@ def run(target, preload=False):
     prepare()
     spawner = contract.Spawner(preload)
     application = or_fail(spawner, load.application, target)
-    if preload:
-        or_fail(spawner, preloader.close_databases)
+    gate = _fork_ready(spawner) if preload else None
+    if not preload:
+        _freeze()
+    while _serve(application, spawner, gate):
+        gate = _fork_ready(spawner)
 
-    # What was loaded lives as long as the process: the collector need not
-    # look at it again, nor write to memory that is shared with others.
+
+def _freeze():
+    """Keep the collector from what was loaded, which lives as long as the
+    process: it need not look at it again, nor write to memory that is shared
+    with others.
+    """
     gc.collect()
     gc.freeze()
 
-    if preload:
-        _fork_ready(spawner)
+
+def _serve(application, spawner, gate):
+    """Serve until SIGTERM. Return true in a process that was forked to be a
+    preloader.
+    """
     serving = _server(application, spawner)
+    if gate:
+        serving.watch(gate.fileno(), preloader.Preloader(spawner, gate).promote)
     spawner.ready()
-    serving.run()
+    try:
+        serving.run()
+    except preloader.Promoted:
+        return True
+    return False
 
 
 def _server(application, spawner):
@@ -39,12 +55,17 @@ def _server(application, spawner):
 
 
 def _fork_ready(spawner):
-    """Make this process a preloader. Returns in each process that it forks."""
+    """Make this process a preloader. Returns in each process that it forks:
+    the gate if the process is to keep it.
+    """
+    or_fail(spawner, preloader.close_databases)
+    _freeze()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()  # else each forked process would write it too
     spawner.preloaded(findings.all_but(spawner.descriptors()))
-    preloader.Preloader(spawner).run()
+    gate = preloader.Preloader(spawner).run()
     or_fail(spawner, preloader.reseed)
+    return gate
 
 
 def or_fail(spawner, step, *args):

@@ -23,6 +23,7 @@ class Server:
         self._application = application
         self._common = request.template()
         self._connections = {}
+        self._others = {}  # what to call, by descriptor
         self._stopped_by = None  # the number of the signal
         self._listener = listener
         self._listener.setblocking(False)
@@ -33,6 +34,13 @@ class Server:
         self._take_signals()
         self._masks = {}  # of the threads that are just forking
         os.register_at_fork(before=self._hold_signals, after_in_parent=self._release_signals, after_in_child=self._let_go)
+
+    def watch(self, descriptor, call):
+        """Call call between two requests when there is something to read, until
+        it returns false.
+        """
+        self._others[descriptor] = call
+        self._poll.register(descriptor, select.POLLIN)
 
     def run(self):
         """Serve until SIGTERM or SIGINT, then what has arrived by then.
@@ -59,6 +67,10 @@ class Server:
             elif descriptor == self._wake:
                 os.read(self._wake, 4096)
                 self._woken()
+                continue
+            elif descriptor in self._others:
+                if not self._others[descriptor]():
+                    self._poll.unregister(descriptor)
                 continue
             else:
                 self._accept()
