@@ -90,7 +90,7 @@ func (p *plan) invoke(found app.Detection, adapters adapter.Set) (env []string, 
 			return nil, err
 		}
 		p.preload = preloader.Args
-		p.promotable = p.config.ReforkAfter > 0
+		p.promotable = p.config.ReforkAfter > 0 && p.config.Threads == 1
 	}
 	return inv.Env, nil
 }
