@@ -20,6 +20,10 @@
 // gate's end is gone without a trace. The end of descriptor 3 ends the
 // preloader.
 //
+// One that goes on at "k" keeps the gate and takes such packets there, between
+// two requests. What it forks for one is a preloader: in the place of the
+// listening socket is the socket for its orders.
+//
 // # Stack dumps
 //
 // A process can be asked where it hangs, also while it loads the app. Ruby and
