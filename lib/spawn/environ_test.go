@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -152,5 +154,35 @@ func TestNoSecretInASpawnError(t *testing.T) {
 	}
 	if !strings.Contains(se.Summary, secret.Hidden+" is refused") || se.Environment["STRIPE"] != secret.Hidden {
 		t.Errorf("got summary %q, STRIPE %q", se.Summary, se.Environment["STRIPE"])
+	}
+}
+
+// TestHideKnowsEveryField has the secret in each text of a spawn error, but for
+// those that the spawner makes itself.
+func TestHideKnowsEveryField(t *testing.T) {
+	t.Parallel()
+	const value = "tok-abcdef"
+	ours := []string{"Category", "App", "ProcessID", "AppRoot", "User", "Phases", "Environment"}
+	e := &protocol.SpawnError{Exit: &protocol.Exit{Cause: value}}
+	fields := reflect.ValueOf(e).Elem()
+	for i := range fields.NumField() {
+		f := fields.Field(i)
+		switch f.Interface().(type) {
+		case string:
+			f.SetString(value)
+		case []string:
+			f.Set(reflect.ValueOf([]string{"a " + value}))
+		}
+		if slices.Contains(ours, fields.Type().Field(i).Name) {
+			f.SetZero()
+		}
+	}
+	hide(e, &plan{env: map[string]string{"API_TOKEN": value, "OPTIONS": "--token " + value}})
+	text, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), value) || !strings.Contains(string(text), secret.Hidden) {
+		t.Errorf("got %s", text)
 	}
 }

@@ -66,8 +66,13 @@ func (a *attempt) explain(cause error) error {
 func hide(e *protocol.SpawnError, p *plan) {
 	secrets := p.secrets()
 	e.Environment = secrets.Environment(p.env)
-	e.Command, e.Output = secrets.Lines(e.Command), secrets.Lines(e.Output)
-	e.Summary, e.Advice = secrets.Text(e.Summary), secrets.Text(e.Advice)
+	e.Command, e.Output, e.Stack = secrets.Lines(e.Command), secrets.Lines(e.Output), secrets.Lines(e.Stack)
+	e.Summary, e.Advice, e.WaitsIn = secrets.Text(e.Summary), secrets.Text(e.Advice), secrets.Text(e.WaitsIn)
+	if e.Exit != nil {
+		exit := *e.Exit // the record's own
+		exit.Cause = secrets.Text(exit.Cause)
+		e.Exit = &exit
+	}
 }
 
 // lastPhase is the one that the attempt came to.
