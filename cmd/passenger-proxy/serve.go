@@ -31,7 +31,12 @@ type serveCommand struct {
 	cli.ControlSocket
 	cli.LogFormat
 
-	Listen        []string      `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N. May be repeated. Default: the sockets that systemd passed, else :3000."`
+	Listen        []string      `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N, with tls: before it for HTTPS. May be repeated. Default: the sockets that systemd passed, else :3000."`
+	Certificate   []string      `placeholder:"FILE" help:"A certificate with its chain, PEM, for tls: addresses. May be repeated, each with its --key; clients get the one that fits the name they ask for."`
+	Key           []string      `placeholder:"FILE" help:"The key of the certificate in the same place."`
+	RedirectHTTPS bool          `name:"redirect-https" help:"Send requests in plain text to the same address over HTTPS."`
+	H2C           bool          `name:"h2c" help:"Serve HTTP/2 without TLS too, to clients that begin with it."`
+	ProxyProtocol bool          `help:"Connections of trusted proxies begin with a PROXY header, version 1 or 2."`
 	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated. Clients on unix sockets are always believed."`
 	ServerTiming  bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
 	TraceParent   bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
@@ -42,6 +47,8 @@ type serveCommand struct {
 	IdleTimeout   time.Duration `default:"75s" help:"Time between two requests of a client (${default})."`
 	WriteTimeout  time.Duration `default:"60s" help:"Longest time that a client takes nothing of an answer (${default})."`
 	DrainTimeout  time.Duration `default:"30s" help:"Time for requests in flight when the proxy stops (${default})."`
+
+	certificates *proxy.Certificates // nil if there are none
 }
 
 func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
@@ -113,7 +120,10 @@ func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []ne
 	if p.AccessLog != nil {
 		wg.Go(func() { p.AccessLog.Run(rest) })
 	}
-	wg.Go(func() { reopen(rest, p.AccessLog) })
+	if c.certificates != nil {
+		wg.Go(func() { c.certificates.Watch(rest) })
+	}
+	wg.Go(func() { c.obey(rest, p.AccessLog) })
 	wg.Go(func() { p.Report(rest, pool, id) })
 	// Once only: later it would cost those who are served.
 	settle := time.AfterFunc(settleAfter, proc.Settle)
@@ -121,19 +131,22 @@ func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []ne
 	p.Serve(ctx, listeners)
 }
 
-// reopen opens the log anew at each SIGUSR1, until ctx ends. Without a log the
-// signal does nothing.
-func reopen(ctx context.Context, l *proxy.LogFile) {
+// obey opens the log anew at each SIGUSR1, and reads the certificates anew at
+// each SIGHUP, until ctx ends. What is not there makes the signal mean nothing.
+func (c *serveCommand) obey(ctx context.Context, l *proxy.LogFile) {
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGUSR1)
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-signals:
-			if l != nil {
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGUSR1 && l != nil:
 				l.Reopen()
+			case s == syscall.SIGHUP && c.certificates != nil:
+				c.certificates.Reload()
 			}
 		}
 	}
@@ -149,9 +162,14 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if err != nil {
 		return proxy.Config{}, &cli.Error{Err: fmt.Errorf("--trusted-proxy: %w", err), Status: cli.Usage}
 	}
-	return proxy.Config{Release: cli.Release, Trusted: networks, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent, Timeouts: proxy.Timeouts{
-		Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout,
-	}}, nil
+	tlsConfig, err := c.tls()
+	if err != nil {
+		return proxy.Config{}, err
+	}
+	return proxy.Config{Release: cli.Release, Trusted: networks, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
+		TLS: tlsConfig, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
+			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout,
+		}}, nil
 }
 
 func (c *serveCommand) listen() ([]net.Listener, error) {

@@ -57,11 +57,19 @@ func (x *exchange) appendCommon(b []byte) []byte {
 	b = appendEscaped(b, x.req.Method)
 	b = append(b, ' ')
 	b = appendEscaped(b, x.req.Target)
-	b = append(b, " HTTP/1."...)
-	b = append(b, '0'+x.req.Minor, '"', ' ')
+	b = append(b, " HTTP/"...)
+	b = append(x.appendVersion(b), '"', ' ')
 	b = strconv.AppendInt(b, int64(x.status), 10)
 	b = append(b, ' ')
 	return strconv.AppendInt(b, x.bodyBytes(), 10)
+}
+
+// appendVersion appends the version that the client speaks.
+func (x *exchange) appendVersion(b []byte) []byte {
+	if x.client.http2 {
+		return append(b, "2.0"...)
+	}
+	return append(b, '1', '.', '0'+x.req.Minor)
 }
 
 func orDash(s string) string {
@@ -78,8 +86,8 @@ func (x *exchange) appendECS(b []byte) []byte {
 	b = x.began.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
 	b = append(b, `","ecs.version":"8.11.0","event.dataset":"passenger.access","event.duration":`...)
 	b = strconv.AppendInt(b, int64(time.Since(x.began)), 10)
-	b = append(b, `,"http.version":"1.`...)
-	b = append(b, '0'+x.req.Minor, '"')
+	b = append(b, `,"http.version":"`...)
+	b = append(x.appendVersion(b), '"')
 	b = appendMember(b, "http.request.method", x.req.Method)
 	b = appendMember(b, "url.original", x.req.Target)
 	b = appendMember(b, "url.domain", x.req.Host)

@@ -103,7 +103,9 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 			b = append(b, "\r\n"...)
 		}
 	}
-	if r.Minor > 0 {
+	if x.client.http2 {
+		b = append(b, "Via: 2.0 passenger\r\n"...)
+	} else if r.Minor > 0 {
 		b = append(b, "Via: 1.1 passenger\r\n"...)
 	} else {
 		b = append(b, "Via: 1.0 passenger\r\n"...)

@@ -29,6 +29,8 @@ type client struct {
 	addr    string // without port; empty for a unix socket
 	port    string
 	trusted bool // may say who it asks for
+	secure  bool // came over TLS
+	http2   bool // is a stream of HTTP/2
 
 	resting atomic.Bool // between requests
 
@@ -38,18 +40,23 @@ type client struct {
 
 func newClient(p *Proxy, nc net.Conn) (*client, error) {
 	c := &client{proxy: p}
-	c.client = c
-	c.readWait, c.writeWait = p.Timeouts.Idle, p.Timeouts.Write
-	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		ip, _ := netip.AddrFromSlice(a.IP)
-		ip = ip.Unmap()
-		c.addr, c.port = ip.String(), strconv.Itoa(a.Port)
-		c.trusted = p.trusts(ip)
-	} else {
-		// Whoever may connect to a unix socket is a web server of ours.
-		c.trusted = true
-	}
+	c.identify(origin(nc))
 	return c, c.open(nc, p.clock)
+}
+
+// identify says whose connection c, which is new, is. from is nil for one that
+// came over a unix socket: whoever may connect there is a web server of ours.
+func (c *client) identify(from *net.TCPAddr) {
+	c.client = c
+	c.readWait, c.writeWait = c.proxy.Timeouts.Idle, c.proxy.Timeouts.Write
+	if from == nil {
+		c.trusted = true
+		return
+	}
+	ip, _ := netip.AddrFromSlice(from.IP)
+	ip = ip.Unmap()
+	c.addr, c.port = ip.String(), strconv.Itoa(from.Port)
+	c.trusted = c.proxy.trusts(ip)
 }
 
 // serve answers requests until the connection ends.
@@ -69,6 +76,12 @@ func (c *client) serve() {
 		if x == nil {
 			b, n, err := c.await()
 			if err != nil {
+				return
+			}
+			if c.proxy.HTTP2Plain && !c.secure && !c.http2 && isPreface(b.b[:n]) {
+				c.clock.remove(&c.conn)
+				c.proxy.serveHTTP2(&replayed{c.nc, append([]byte(nil), b.b[:n]...)}, false)
+				b.free()
 				return
 			}
 			x = takeExchange(c, b, n)

@@ -21,7 +21,7 @@ var past = time.Unix(1, 0)
 // first and wait in the runtime's poller only if they would block.
 type conn struct {
 	nc    net.Conn
-	raw   syscall.RawConn
+	raw   syscall.RawConn // nil for a stream
 	clock *clock
 
 	next, prev *conn   // in the clock's list
@@ -83,8 +83,15 @@ func (c *conn) close() {
 
 // reset closes the connection so that the peer sees an error and no end.
 func (c *conn) reset() {
-	if t, ok := c.nc.(*net.TCPConn); ok {
+	if e, ok := c.nc.(interface{ Break() }); ok {
+		e.Break()
+	}
+	below := transport(c.nc)
+	if t, ok := below.(*net.TCPConn); ok {
 		_ = t.SetLinger(0) // it may be closed already
+	}
+	if below != c.nc {
+		_ = below.Close() // before TLS could say that all is well
 	}
 	c.close()
 }
@@ -170,8 +177,16 @@ func (c *conn) readLazily(size int) (*buffer, int, error) {
 	return b, n, err
 }
 
+// fill reads once into c.in.
+func (c *conn) fill() error {
+	if c.raw == nil {
+		return c.readStream()
+	}
+	return c.raw.Read(c.readFn)
+}
+
 func (c *conn) finishRead() (int, error) {
-	err := c.raw.Read(c.readFn)
+	err := c.fill()
 	t := &c.in
 	t.p = nil
 	if !c.hold {
@@ -224,7 +239,11 @@ func (c *conn) tryRead(fd uintptr) bool {
 func (c *conn) write(p, p2 []byte) (n int, err error) {
 	t := &c.out
 	t.p, t.p2, t.n = p, p2, 0
-	err = c.raw.Write(c.writeFn)
+	if c.raw == nil {
+		err = c.writeStream()
+	} else {
+		err = c.raw.Write(c.writeFn)
+	}
 	t.p, t.p2 = nil, nil
 	c.sent += int64(t.n)
 	late := settle(&c.writeBy)
@@ -267,6 +286,9 @@ func (c *conn) tryWrite(fd uintptr) bool {
 // gone reports whether the peer has closed the connection or its sending
 // side, without reading and without waiting.
 func (c *conn) gone() (end, broken bool) {
+	if c.raw == nil {
+		return false, c.streamGone()
+	}
 	err := c.raw.Control(func(fd uintptr) {
 		var one [1]byte
 		n, errno := receive(fd, one[:], syscall.MSG_PEEK)

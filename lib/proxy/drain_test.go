@@ -114,7 +114,7 @@ func TestPanicsEndOneConnection(t *testing.T) {
 	s := serve(t, Config{}, route(f))
 	client, server := net.Pipe() // has no descriptor
 	defer client.Close()
-	s.welcome(server)
+	s.welcome(server, nil)
 	if r := s.dial().get("/"); r.Body != "ok" {
 		t.Errorf("got %+v", r)
 	}

@@ -147,6 +147,9 @@ func (x *exchange) run() bool {
 	x.makeID()
 	x.start = x.req.Len
 	x.closing = !x.req.KeepAlive || p.draining.Load()
+	if x.insecure() {
+		return x.redirectHTTPS()
+	}
 	if x.mount = p.index.Load().find(x.req.Host, x.req.Path); x.mount == nil {
 		return x.noApp()
 	}

@@ -68,10 +68,11 @@ type forwarded struct {
 }
 
 var (
-	schemeHTTP = []byte("http")
-	port80     = []byte("80")
-	port443    = []byte("443")
-	localhost  = []byte("localhost")
+	schemeHTTP  = []byte("http")
+	schemeHTTPS = []byte("https")
+	port80      = []byte("80")
+	port443     = []byte("443")
+	localhost   = []byte("localhost")
 )
 
 func (x *exchange) forwarded() (f forwarded) {
@@ -80,6 +81,9 @@ func (x *exchange) forwarded() (f forwarded) {
 		f.host = localhost
 	}
 	f.name, f.namePort = http1.SplitHost(f.host)
+	if x.client.secure {
+		f.proto, f.https = schemeHTTPS, true
+	}
 	if x.client.trusted {
 		f.override(&x.req)
 	}

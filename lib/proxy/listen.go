@@ -20,8 +20,16 @@ import (
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}
 
 // Listen listens at an address: "HOST:PORT", ":PORT", "unix:PATH", or "fd:N"
-// for a descriptor that we were started with.
+// for a descriptor that we were started with. With "tls:" before it,
+// connections begin with a TLS handshake.
 func Listen(address string) (net.Listener, error) {
+	if rest, ok := strings.CutPrefix(address, "tls:"); ok {
+		l, err := Listen(rest)
+		if err != nil {
+			return nil, err
+		}
+		return &secureListener{l}, nil
+	}
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		return listenUnix(path)
 	}

@@ -10,6 +10,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -51,6 +52,21 @@ type Config struct {
 	AccessLog    *LogFile
 	AccessFormat AccessFormat
 
+	// TLS is for the listeners of tls: addresses.
+	TLS *tls.Config
+
+	// RedirectHTTPS sends requests in plain text to HTTPSPort, 443 if it is
+	// empty.
+	RedirectHTTPS bool
+	HTTPSPort     string
+
+	// HTTP2Plain serves HTTP/2 without TLS to clients that begin with it.
+	HTTP2Plain bool
+
+	// ProxyHeader says that connections of trusted clients begin with a PROXY
+	// header.
+	ProxyHeader bool
+
 	// ServerTiming tells clients how long their requests waited for a process.
 	ServerTiming bool
 
@@ -73,6 +89,7 @@ type Proxy struct {
 	apps map[string]*app
 
 	clients sync.WaitGroup
+	http2   *http2Server
 }
 
 // tick is how often the clock looks at the connections. Waits are no finer.
@@ -83,6 +100,7 @@ func New(c Config) *Proxy {
 	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1)}
 	p.clock = newClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
+	p.http2 = newHTTP2Server(p)
 	return p
 }
 
@@ -188,6 +206,7 @@ func (p *Proxy) drain() {
 			c.client.part(by)
 		}
 	})
+	p.http2.shutdown()
 	gone := make(chan struct{})
 	go func() {
 		p.clients.Wait()
@@ -226,6 +245,7 @@ func (p *Proxy) cutOff() {
 		_ = c.nc.SetReadDeadline(past) // closed is as good
 		_ = c.nc.SetWriteDeadline(time.Now().Add(lastWords))
 	})
+	p.http2.cutOff()
 	slog.Warn("drain timed out", "connections", cut)
 }
 
@@ -237,7 +257,7 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener) {
 	for {
 		nc, err := l.Accept()
 		if err == nil {
-			p.welcome(nc)
+			p.welcome(nc, l)
 			continue
 		}
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
@@ -258,7 +278,12 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener) {
 	}
 }
 
-func (p *Proxy) welcome(nc net.Conn) {
+func (p *Proxy) welcome(nc net.Conn, l net.Listener) {
+	_, secure := l.(*secureListener)
+	if secure || p.ProxyHeader && p.trustsConn(nc) {
+		p.clients.Go(func() { p.greet(nc, secure) })
+		return
+	}
 	c, err := newClient(p, nc)
 	if err != nil {
 		slog.Error("could not serve a connection", "err", err)

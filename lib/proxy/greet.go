@@ -1,0 +1,82 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// A secureListener accepts connections that begin with a TLS handshake.
+type secureListener struct{ net.Listener }
+
+// greet does what comes before the first request of a connection, a PROXY
+// header or a TLS handshake, and then serves it.
+func (p *Proxy) greet(nc net.Conn, secure bool) {
+	deadline := time.Now().Add(p.Timeouts.Header)
+	if err := nc.SetDeadline(deadline); err != nil {
+		nc.Close()
+		return
+	}
+	if p.ProxyHeader && p.trustsConn(nc) {
+		c := proxyproto.NewConn(nc, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(p.Timeouts.Header))
+		if c.ProxyHeader() == nil {
+			slog.Debug("connection without a PROXY header refused", "client", nc.RemoteAddr())
+			nc.Close()
+			return
+		}
+		nc = c
+	}
+	if secure {
+		t := tls.Server(nc, p.TLS)
+		ctx, cancel := context.WithDeadline(context.Background(), deadline)
+		err := t.HandshakeContext(ctx)
+		cancel()
+		if err != nil {
+			slog.Debug("TLS handshake not completed", "client", nc.RemoteAddr(), "err", err)
+			nc.Close()
+			return
+		}
+		nc = t
+	}
+	if err := nc.SetDeadline(time.Time{}); err != nil {
+		nc.Close()
+		return
+	}
+	if t, ok := nc.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == "h2" {
+		p.serveHTTP2(nc, true)
+		return
+	}
+	c := newStream(p, nc, origin(nc))
+	c.secure = secure
+	c.serve()
+}
+
+// trustsConn says that the peer of nc may speak for clients.
+func (p *Proxy) trustsConn(nc net.Conn) bool {
+	a, ok := nc.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return true
+	}
+	ip, _ := netip.AddrFromSlice(a.IP)
+	return p.trusts(ip.Unmap())
+}
+
+// An origin is whom a connection comes from: nobody in particular over a unix
+// socket.
+func origin(nc net.Conn) *net.TCPAddr {
+	a, _ := nc.RemoteAddr().(*net.TCPAddr)
+	return a
+}
+
+// newStream returns a client on a stream.
+func newStream(p *Proxy, nc net.Conn, from *net.TCPAddr) *client {
+	c := &client{proxy: p}
+	c.identify(from)
+	c.openStream(nc, p.clock)
+	return c
+}

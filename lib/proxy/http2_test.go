@@ -1,0 +1,314 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"passenger/lib/protocol"
+)
+
+// certify writes a certificate for names, signed by itself, and its key.
+func certify(t testing.TB, dir string, names ...string) KeyPair {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, cert, cert, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := KeyPair{filepath.Join(dir, names[0]+".crt"), filepath.Join(dir, names[0]+".key")}
+	for path, block := range map[string]*pem.Block{
+		pair.Certificate: {Type: "CERTIFICATE", Bytes: der}, pair.Key: {Type: "PRIVATE KEY", Bytes: secret},
+	} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return pair
+}
+
+// serveTLS is serve with a listener for TLS besides, at the address returned.
+func serveTLS(t testing.TB, c Config, routes ...protocol.Route) (*server, string) {
+	t.Helper()
+	if c.TLS == nil {
+		certs, err := LoadCertificates([]KeyPair{certify(t, t.TempDir(), "a.test")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.TLS = certs.Config()
+	}
+	l, err := Listen("tls:127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, c, routes...)
+	go s.accept(t.Context(), l)
+	t.Cleanup(func() { l.Close() })
+	return s, l.Addr().String()
+}
+
+var careless = &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"} // of whose certificate it is
+
+// over returns clients that speak HTTP/1.1 and HTTP/2 over TLS.
+func over(t *testing.T, addr string, f func(t *testing.T, c *http.Client, version string)) {
+	for version, transport := range map[string]http.RoundTripper{
+		"HTTP/1.1": &http.Transport{TLSClientConfig: careless.Clone()},
+		"HTTP/2.0": &http2.Transport{TLSClientConfig: careless.Clone()},
+	} {
+		c := &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		defer c.CloseIdleConnections()
+		t.Run(version, func(t *testing.T) { f(t, c, version) })
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		_, addr := serveTLS(t, Config{}, route(start(t, proto, 0, func(c *call) bool {
+			body := c.body()
+			c.ok(strings.Join([]string{c.Method, c.Target, c.header("X-Forwarded-Proto"), c.header("Cookie"), body}, " "))
+			return true
+		})))
+		over(t, addr, func(t *testing.T, c *http.Client, version string) {
+			for range 3 {
+				for _, body := range []string{"", "hello", strings.Repeat("x", 300<<10)} {
+					r, err := http.NewRequest("POST", "https://"+addr+"/p%20q?a=b", strings.NewReader(body))
+					if err != nil {
+						t.Fatal(err)
+					}
+					r.Header.Set("Cookie", "a=b; c=d")
+					resp, err := c.Do(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got, err := io.ReadAll(resp.Body)
+					resp.Body.Close()
+					if want := "POST /p%20q?a=b https a=b; c=d " + body; string(got) != want || err != nil || resp.Proto != version {
+						t.Errorf("%s: got %.60q, %v, want %.60q", resp.Proto, got, err, want)
+					}
+				}
+			}
+		})
+	})
+}
+
+func TestHTTP2CarriesTrailersHintsAndUnknownLengths(t *testing.T) {
+	t.Parallel()
+	_, addr := serveTLS(t, Config{}, route(start(t, protocol.ProtocolHTTP, 0, func(c *call) bool {
+		body := c.body()
+		c.reply("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+		c.reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n")
+		text := body + c.Trailer().Get("X-Up")
+		c.reply("%x\r\n%s\r\n0\r\nX-Sum: 7\r\n\r\n", len(text), text)
+		return true
+	})))
+	over(t, addr, func(t *testing.T, c *http.Client, version string) {
+		hints := ""
+		trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error { hints = h.Get("Link"); return nil }}
+		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "POST", "https://"+addr+"/", io.MultiReader(strings.NewReader("ab")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Trailer = http.Header{"X-Up": {"cd"}}
+		resp, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if got, err := io.ReadAll(resp.Body); string(got) != "abcd" || err != nil || resp.Trailer.Get("X-Sum") != "7" || hints != "</a>" {
+			t.Errorf("got %q, %v, trailer %v, hints %q", got, err, resp.Trailer, hints)
+		}
+	})
+}
+
+func TestTruncatedAnswersAreVisibleOverTLS(t *testing.T) {
+	t.Parallel()
+	for name, head := range map[string]string{
+		"sized": "Content-Length: 100\r\n\r\nabc", "chunked": "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+	} {
+		_, addr := serveTLS(t, Config{}, route(start(t, protocol.ProtocolHTTP, 0, func(c *call) bool {
+			c.reply("HTTP/1.1 200 OK\r\n%s", head)
+			return false
+		})))
+		over(t, addr, func(t *testing.T, c *http.Client, version string) {
+			resp, err := c.Get("https://" + addr + "/")
+			if err != nil {
+				return
+			}
+			defer resp.Body.Close()
+			if b, err := io.ReadAll(resp.Body); err == nil {
+				t.Errorf("%s: got %q as if it were whole", name, b)
+			}
+		})
+	}
+}
+
+func TestClientsOfHTTP2ThatGoAwayFreeTheirProcess(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	f := start(t, protocol.ProtocolHTTP, 1, g.answer)
+	s, addr := serveTLS(t, Config{}, route(f))
+	over(t, addr, func(t *testing.T, c *http.Client, version string) {
+		c.Timeout = 0
+		r, err := http.NewRequest("GET", "https://"+addr+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel := make(chan struct{})
+		r.Cancel = cancel //nolint:staticcheck // the shortest way
+		done := make(chan error, 1)
+		go func() { _, err := c.Do(r); done <- err }()
+		within(t, g.came, "the call")
+		close(cancel)
+		if err := within(t, done, "the client"); err == nil {
+			t.Error("the request was answered")
+		}
+		eventually(t, "the session ends", func() bool { return s.inFlight(f) == 0 })
+	})
+	g.open()
+}
+
+func TestHTTP2WithoutTLSIsServedWhenAllowed(t *testing.T) {
+	t.Parallel()
+	for _, allowed := range []bool{true, false} {
+		s := serve(t, Config{HTTP2Plain: allowed}, route(start(t, protocol.ProtocolHTTP, 0, say("ok"))))
+		c := &http.Client{Transport: &http2.Transport{AllowHTTP: true, DialTLS: func(network, _ string, _ *tls.Config) (net.Conn, error) {
+			return net.Dial(network, s.addr)
+		}}}
+		resp, err := c.Get("http://" + s.addr + "/")
+		if allowed && (err != nil || resp.StatusCode != 200) || !allowed && err == nil {
+			t.Errorf("allowed %v: got %v, %v", allowed, resp, err)
+		}
+		c.CloseIdleConnections()
+		// HTTP/1.1 goes on as ever: X26.
+		if r := s.dial().get("/"); r.Body != "ok" {
+			t.Errorf("got %+v", r)
+		}
+	}
+}
+
+func TestCertificatesAreChosenByNameAndReadAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	certs, err := LoadCertificates([]KeyPair{certify(t, dir, "one.test"), certify(t, dir, "two.test")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go certs.Watch(t.Context())
+	_, addr := serveTLS(t, Config{TLS: certs.Config()}, route(start(t, protocol.ProtocolHTTP, 0, say("ok"))))
+	shown := func(name string) *x509.Certificate {
+		c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, ServerName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return c.ConnectionState().PeerCertificates[0]
+	}
+	for name, want := range map[string]string{"one.test": "one.test", "two.test": "two.test", "three.test": "one.test"} {
+		if got := shown(name).DNSNames[0]; got != want {
+			t.Errorf("%s: got the certificate of %s, want %s", name, got, want)
+		}
+	}
+	old := shown("two.test").SerialNumber
+	if err := os.WriteFile(filepath.Join(dir, "one.test.key"), []byte("broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	certs.Reload()
+	certify(t, dir, "one.test")
+	certify(t, dir, "two.test")
+	certs.Reload()
+	eventually(t, "the new certificate", func() bool { return shown("two.test").SerialNumber.Cmp(old) != 0 })
+}
+
+// X37: a handshake that stalls ends.
+func TestStalledHandshakesEnd(t *testing.T) {
+	t.Parallel()
+	_, addr := serveTLS(t, short(func(t *Timeouts) { t.Header = brief }), route())
+	for _, sent := range []string{"", "\x16", "\x16\x03\x01\x02\x00\x01"} {
+		p := dialPeer(t, "tcp", addr).send(sent)
+		if _, err := io.Copy(io.Discard, p.in); err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
+			t.Errorf("after %q: %v", sent, err)
+		}
+	}
+}
+
+func TestPlainRequestsAreSentToHTTPS(t *testing.T) {
+	t.Parallel()
+	c := trust(t, "127.0.0.0/8")
+	c.RedirectHTTPS, c.HTTPSPort = true, "8443"
+	s, addr := serveTLS(t, c, route(start(t, protocol.ProtocolHTTP, 0, say("ok"))))
+	r := s.dial().send("POST /a?b HTTP/1.1\r\nHost: a.test:80\r\nContent-Length: 3\r\n\r\nabc").receive("POST")
+	if r.Status != 308 || r.Header.Get("Location") != "https://a.test:8443/a?b" {
+		t.Errorf("got %+v", r)
+	}
+	r = s.dial().send("GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-Proto: https\r\n\r\n").receive("GET")
+	if r.Body != "ok" {
+		t.Errorf("a trusted proxy got %+v", r)
+	}
+	over(t, addr, func(t *testing.T, c *http.Client, version string) {
+		if resp, err := c.Get("https://" + addr + "/"); err != nil || resp.StatusCode != 200 {
+			t.Errorf("got %v, %v", resp, err)
+		}
+	})
+}
+
+func TestProxyHeadersNameTheClient(t *testing.T) {
+	t.Parallel()
+	v2 := "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\x01\x02\x03\x04\x7f\x00\x00\x01\x10\x00\x00\x50"
+	answer := func(c *call) bool { c.ok(c.header("X-Forwarded-For")); return true }
+	c := trust(t, "127.0.0.0/8")
+	c.ProxyHeader = true
+	s, addr := serveTLS(t, c, route(start(t, protocol.ProtocolHTTP, 0, answer)))
+	for _, header := range []string{"PROXY TCP4 1.2.3.4 127.0.0.1 4096 80\r\n", v2} {
+		p := s.dial().send(header + "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if r := p.receive("GET"); r.Body != "1.2.3.4" {
+			t.Errorf("got %+v", r)
+		}
+		// X11: only once.
+		if r := p.send("PROXY TCP4 9.9.9.9 127.0.0.1 4096 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").receive("GET"); r.Status != 400 && r.Status != 505 {
+			t.Errorf("a second header: got %+v", r)
+		}
+		nc := dialPeer(t, "tcp", addr).send(header).Conn
+		tc := tls.Client(nc, careless)
+		if _, err := tc.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(tc); !bytes.HasSuffix(b, []byte("1.2.3.4")) || err != nil {
+			t.Errorf("over TLS: got %q, %v", b, err)
+		}
+	}
+	// X10, and none at all.
+	for _, header := range []string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "PROXY " + strings.Repeat("x", 4096)} {
+		s.dial().send(header).closed()
+	}
+}
