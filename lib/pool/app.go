@@ -22,8 +22,8 @@ type app struct {
 	newest     int // the highest number ever given
 
 	processes []*process // in order of start
-	promoted  int        // the last generation for which a process was promoted
-	restart   *restart   // nil unless one is under way
+	refork    refork
+	restart   *restart // nil unless one is under way
 	last      *protocol.Restart
 	backoff   backoff
 	demand    demand

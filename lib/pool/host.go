@@ -42,7 +42,7 @@ func (p *Pool) strained(w *want) bool {
 // LimitsMemory says that the memory of processes matters more than usual.
 func (p *Pool) LimitsMemory() bool {
 	for _, a := range p.apps {
-		if a.config.MemoryLimit > 0 {
+		if a.config.MemoryLimit > 0 || a.config.ReforkAfter > 0 {
 			return true
 		}
 	}

@@ -2,37 +2,99 @@ package pool
 
 import (
 	"log/slog"
+	"time"
 
 	"passenger/lib/protocol"
 )
 
+// leastGain is how much smaller a promotion has to make processes for another
+// one to be worth its while.
+const leastGain = 0.05
+
+// A refork is what processes of an app's newest generation are forked from.
+type refork struct {
+	generation int
+	since      time.Time // of the last promotion, the zero time if there was none
+	asked      bool      // one is under way
+	over       bool      // the last one gained too little, or nobody knows what
+	memory     float64   // of a process before the last one, in bytes, 0 if it is not known
+}
+
 // refork has a process that answered enough requests promoted to be what later
-// ones of its generation are forked from: once a generation.
+// ones of its generation are forked from. Those forked before are replaced then,
+// and it goes on as long as that makes them smaller.
 func (p *Pool) refork(a *app, d *Decision) {
 	after := a.config.ReforkAfter
-	if after == 0 || a.promoted >= a.generation || a.restart != nil || a.always {
+	if a.refork.generation != a.generation {
+		a.refork = refork{generation: a.generation}
+	}
+	r := &a.refork
+	if after == 0 || r.asked || r.over || a.restart != nil || a.always {
 		return
 	}
+	var ripe *process
 	for _, q := range a.processes {
-		if q.phase == protocol.Ready && q.record.Generation == a.generation && q.record.Preloader != "" &&
-			!q.unfit && q.traffic.processed >= uint64(after) {
-			a.promoted = a.generation
-			d.Promote = append(d.Promote, q.record.ID)
-			return
+		switch {
+		case q.record.Generation != a.generation || q.record.Preloader == "":
+		case q.phase != protocol.Ready, outdated(q):
+			return // processes come and go
+		case ripe == nil && !q.unfit && q.traffic.processed >= uint64(after):
+			ripe = q
 		}
 	}
+	if ripe == nil {
+		return
+	}
+	memory := p.meanMemory(a)
+	if !r.since.IsZero() && (memory == 0 || memory > (1-leastGain)*r.memory) {
+		r.over = true
+		slog.Info("processes are not promoted any more", "app", a.config.Name, "generation", a.generation,
+			"memory_mb", int(memory)>>20, "before_mb", int(r.memory)>>20)
+		return
+	}
+	r.asked, r.memory = true, memory
+	d.Promote = append(d.Promote, ripe.record.ID)
 }
 
 // Promoted tells whether a process was promoted. If it was not, another one is
 // tried.
-func (p *Pool) Promoted(id string, ok bool) {
+func (p *Pool) Promoted(now time.Time, id string, ok bool) {
 	q := p.processes[id]
-	switch {
-	case q == nil || q.app.promoted != q.record.Generation:
-	case ok:
-		slog.Info("processes are forked from one that served", "app", q.app.config.Name, "pid", q.record.PID)
-	default:
-		q.unfit = true
-		q.app.promoted = 0
+	if q == nil {
+		return
 	}
+	r := &q.app.refork
+	if r.generation != q.record.Generation {
+		return
+	}
+	r.asked = false
+	if !ok {
+		q.unfit = true
+		return
+	}
+	r.since = now
+	slog.Info("processes are forked from one that served", "app", q.app.config.Name, "pid", q.record.PID)
+}
+
+// outdated says that the process was forked before another of its generation
+// was promoted.
+func outdated(q *process) bool {
+	r := q.app.refork
+	return q.record.Preloader != "" && q.record.Generation == r.generation && q.record.StartedAt.Before(r.since)
+}
+
+// meanMemory is the memory of a ready process of the app in bytes, 0 if it is
+// not known.
+func (p *Pool) meanMemory(a *app) float64 {
+	var sum, n float64
+	for _, q := range a.processes {
+		if m := p.host.Processes[q.record.ID]; m > 0 && q.phase == protocol.Ready && q.record.Generation == a.generation {
+			sum += float64(m)
+			n++
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return sum / n
 }

@@ -21,6 +21,8 @@ func (p *Pool) wear(q *process) string {
 		return fmt.Sprintf("it answered %d requests; max_requests is %d", q.traffic.processed, c.MaxRequests)
 	case c.MemoryLimit > 0 && memory > int64(c.MemoryLimit)<<20:
 		return fmt.Sprintf("it takes %d MB; memory_limit is %d", memory>>20, c.MemoryLimit)
+	case outdated(q):
+		return "another process was promoted since it was forked"
 	case q.traffic.stuck > 0:
 		return fmt.Sprintf("a request had no answer within %gs; see max_request_time", c.MaxRequestTime)
 	}
