@@ -29,43 +29,59 @@ type Server struct {
 	App                string
 }
 
+// A wound is what was done to the server.
+type wound struct {
+	cut    Cut
+	pid    int             // that was killed, 0 if none was
+	daemon *control.Client // whose it was, nil if it was a process of the app
+}
+
 // do does one thing to the server.
-func (s Server) do(ctx context.Context, fault string) (Cut, error) {
+func (s Server) do(ctx context.Context, fault string) (wound, error) {
 	switch fault {
 	case Restart:
 		path := protocol.PathApps + "/" + s.App + "/restart"
-		return Cut{}, s.Pool.Call(ctx, http.MethodPost, path, protocol.RestartRequest{Wait: true, Timeout: recoverTime.Seconds()}, nil)
+		return wound{}, s.Pool.Call(ctx, http.MethodPost, path, protocol.RestartRequest{Wait: true, Timeout: recoverTime.Seconds()}, nil)
 	case KillPool:
-		return Cut{}, kill(ctx, s.Pool)
+		return kill(ctx, s.Pool)
 	case KillSpawn:
-		return Cut{}, kill(ctx, s.Spawn)
+		return kill(ctx, s.Spawn)
 	case KillProcess:
 		return s.killProcess(ctx)
 	}
-	return Cut{}, nil
+	return wound{}, nil
 }
 
 // kill sends SIGKILL to a daemon.
-func kill(ctx context.Context, daemon *control.Client) error {
+func kill(ctx context.Context, daemon *control.Client) (wound, error) {
 	var info protocol.Info
 	if err := daemon.Call(ctx, http.MethodGet, protocol.PathInfo, nil, &info); err != nil {
-		return err
+		return wound{}, err
 	}
 	if err := syscall.Kill(info.PID, syscall.SIGKILL); err != nil {
-		return fmt.Errorf("kill process %d: %w", info.PID, err)
+		return wound{}, fmt.Errorf("kill process %d: %w", info.PID, err)
 	}
-	return nil
+	return wound{pid: info.PID, daemon: daemon}, nil
+}
+
+// healed says that somebody has taken the place of what was killed.
+func (w wound) healed(ctx context.Context, a protocol.App) bool {
+	if w.daemon == nil {
+		return !slices.ContainsFunc(a.Processes, func(p protocol.AppProcess) bool { return w.pid > 0 && p.PID == w.pid })
+	}
+	var info protocol.Info
+	return w.daemon.Call(ctx, http.MethodGet, protocol.PathInfo, nil, &info) == nil && info.PID != w.pid
 }
 
 // killProcess sends SIGKILL to the busiest process of the app.
-func (s Server) killProcess(ctx context.Context) (Cut, error) {
+func (s Server) killProcess(ctx context.Context) (wound, error) {
 	a, err := s.app(ctx)
 	if err != nil {
-		return Cut{}, err
+		return wound{}, err
 	}
 	ready := slices.DeleteFunc(a.Processes, func(p protocol.AppProcess) bool { return p.State != protocol.Ready })
 	if len(ready) == 0 {
-		return Cut{}, fmt.Errorf("app %q has no process to kill", s.App)
+		return wound{}, fmt.Errorf("app %q has no process to kill", s.App)
 	}
 	p := slices.MaxFunc(ready, func(x, y protocol.AppProcess) int { return x.InFlight - y.InFlight })
 	cut := Cut{At: time.Now(), Most: p.Concurrency}
@@ -73,9 +89,9 @@ func (s Server) killProcess(ctx context.Context) (Cut, error) {
 		cut.Most = -1
 	}
 	if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
-		return Cut{}, fmt.Errorf("kill process %d: %w", p.PID, err)
+		return wound{}, fmt.Errorf("kill process %d: %w", p.PID, err)
 	}
-	return cut, nil
+	return wound{cut: cut, pid: p.PID}, nil
 }
 
 func (s Server) app(ctx context.Context) (a protocol.App, err error) {

@@ -40,9 +40,9 @@ func (t Test) Run(ctx context.Context) (Report, error) {
 	go func() { samples <- t.Load.Run(loading) }()
 
 	waitUntil(loading, time.Now().Add(t.Duration/4))
-	cut, failed := t.Server.do(ctx, t.During)
-	recovered := t.recovered(ctx, serving(before))
-	report := Count(<-samples, t.Slow, cut)
+	done, failed := t.Server.do(ctx, t.During)
+	recovered := t.recovered(ctx, serving(before), done)
+	report := Count(<-samples, t.Slow, done.cut)
 	report.App, report.During, report.Recovered = t.Server.App, t.During, recovered
 	if after, err := t.Server.retried(ctx); err == nil {
 		report.Retried = max(after-retried, 0)
@@ -61,9 +61,10 @@ func serving(a protocol.App) int {
 	return n
 }
 
-// recovered waits until the app has as many processes as before and both
-// daemons answer, and returns how long that took, -1 if it did not.
-func (t Test) recovered(ctx context.Context, processes int) float64 {
+// recovered waits until what was killed is replaced, the app has as many
+// processes as before and both daemons answer, and returns how long that took,
+// -1 if it did not.
+func (t Test) recovered(ctx context.Context, processes int, done wound) float64 {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, recoverTime)
 	defer cancel()
@@ -72,7 +73,7 @@ func (t Test) recovered(ctx context.Context, processes int) float64 {
 		err := t.Server.Pool.Call(ctx, "GET", protocol.PathApps, nil, &list)
 		for _, a := range list.Apps {
 			if a.Name == t.Server.App && err == nil && list.SpawnerUp && len(list.Proxies) > 0 &&
-				a.State == protocol.AppReady && serving(a) >= processes {
+				a.State == protocol.AppReady && serving(a) >= processes && done.healed(ctx, a) {
 				return time.Since(began).Seconds()
 			}
 		}
