@@ -1,12 +1,7 @@
 package owner
 
 import (
-	"bytes"
 	"context"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"passenger/lib/pool"
@@ -29,9 +24,9 @@ const (
 func (o *Owner) measure(ctx context.Context) {
 	for last := (time.Time{}); ctx.Err() == nil; rest(ctx, hostEvery) {
 		h := pool.Host{
-			MemoryFree:     memoryFree(),
-			CPUPressure:    pressure("/proc/pressure/cpu", "some"),
-			MemoryPressure: pressure("/proc/pressure/memory", "full"),
+			MemoryFree:     system.memoryFree(),
+			CPUPressure:    system.pressure("cpu", "some"),
+			MemoryPressure: system.pressure("memory", "full"),
 		}
 		if time.Since(last) >= o.usagePause(ctx) {
 			h.Processes = o.usage(ctx)
@@ -71,78 +66,4 @@ func (o *Owner) usage(ctx context.Context) map[string]int64 {
 		}
 	}
 	return sizes
-}
-
-// memoryFree is how many bytes may be taken until the machine has none left,
-// or the cgroup that this program is in, 0 if nobody can tell.
-func memoryFree() int64 {
-	free := field("/proc/meminfo", "MemAvailable:") << 10
-	for _, dir := range cgroups() {
-		limit, used := number(dir+"/memory.max"), number(dir+"/memory.current")
-		if limit > 0 && used > 0 && (free == 0 || limit-used < free) {
-			// What is cached of files is given back when it is needed.
-			free = max(limit-used+field(dir+"/memory.stat", "inactive_file"), 1)
-		}
-	}
-	return free
-}
-
-// pressure is the avg10 of a line of a pressure file, 0 where the kernel has
-// none.
-func pressure(path, line string) float64 {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
-	for text := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(text, line+" avg10="); ok {
-			value, _, _ := strings.Cut(rest, " ")
-			percent, _ := strconv.ParseFloat(value, 64)
-			return percent
-		}
-	}
-	return 0
-}
-
-// cgroups are the directories of the cgroup (version 2) that this process is
-// in, and of those above it.
-func cgroups() []string {
-	b, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return nil
-	}
-	var dirs []string
-	for line := range strings.Lines(string(b)) {
-		path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
-		for ok && path != "/" && path != "." && path != "" {
-			dirs = append(dirs, "/sys/fs/cgroup"+path)
-			path = filepath.Dir(path)
-		}
-	}
-	return dirs
-}
-
-// number is the number in a file, 0 if there is none.
-func number(path string) int64 {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
-	n, _ := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64) // "max" is no number
-	return n
-}
-
-// field is the number behind a word at the begin of a line, 0 if there is none.
-func field(path, word string) int64 {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == word {
-			n, _ := strconv.ParseInt(f[1], 10, 64)
-			return n
-		}
-	}
-	return 0
 }
