@@ -11,7 +11,8 @@ import (
 	"passenger/lib/protocol"
 )
 
-// newTree makes a cgroup for the test to divide.
+// newTree makes a cgroup for the test to divide. It comes before the spawner,
+// whose processes are gone then when the cgroup goes.
 func newTree(t *testing.T) *cgroup.Tree {
 	t.Helper()
 	for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
@@ -19,7 +20,11 @@ func newTree(t *testing.T) *cgroup.Tree {
 		if err != nil {
 			continue
 		}
-		t.Cleanup(func() { _ = os.Remove(dir) })
+		t.Cleanup(func() {
+			if err := os.Remove(dir); err != nil {
+				t.Error(err)
+			}
+		})
 		if tree, err := cgroup.Open(dir); err == nil {
 			return tree
 		}
@@ -95,12 +100,13 @@ func TestCgroupLimitsThatAreNotToBeHad(t *testing.T) {
 	t.Parallel()
 	config := appConfig("ready")
 	config.MemoryMax, config.PIDsMax = 64, 1000
+	tree := newTree(t)
 	s, _ := newSpawner(t, shortDir(t))
 	s.UseCgroups(nil, cgroup.ErrNotDelegated)
 	if _, err := s.Spawn(t.Context(), request("cg04", config)); err != nil {
 		t.Errorf("without a tree: %v", err)
 	}
-	s.UseCgroups(newTree(t), nil) // which may have no controllers
+	s.UseCgroups(tree, nil) // which may have no controllers
 	r, err := s.Spawn(t.Context(), request("cg05", config))
 	if err != nil {
 		t.Fatalf("with a tree: %v", err)
