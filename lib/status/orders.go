@@ -45,6 +45,8 @@ func (a App) writeRestart(b *strings.Builder, st Style, now time.Time) {
 			why = printable(r.Error.Summary)
 		}
 		fmt.Fprintf(b, "  %s %s\n", st.red(fmt.Sprintf("restart to generation %d %s %s:", r.Generation, what, ago(now, r.EndedAt))), why)
-		fmt.Fprintf(b, "    generation %d serves; next try: the next restart\n", a.Generation)
+		if a.Generation != r.Generation { // else it goes on to be tried
+			fmt.Fprintf(b, "    generation %d serves; next try: the next restart\n", a.Generation)
+		}
 	}
 }
