@@ -20,6 +20,7 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/proxy"
 	"passenger/lib/statedir"
+	"passenger/lib/unixsock"
 )
 
 const program = "passenger-proxy"
@@ -52,22 +53,23 @@ type serveCommand struct {
 }
 
 func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
-	config, err := c.config()
-	if err != nil {
-		return err
-	}
-	dir, lock, err := cmd.TakeStateDir(statedir.Proxy)
+	dir, lock, old, err := c.takePlace(cmd)
 	if err != nil {
 		return err
 	}
 	defer lock.Unlock()
-	if c.AccessLog != "none" {
-		config.AccessFormat = proxy.AccessFormat(c.AccessLog)
-		if config.AccessLog, err = proxy.OpenLog(c.AccessLogFile); err != nil {
-			return fmt.Errorf("cannot open the access log: %w", err)
-		}
+	if old != nil {
+		defer old.Close()
 	}
-	listeners, err := c.listen()
+	c.addresses(old)
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
+	if config.AccessLog, err = c.openLog(); err != nil {
+		return err
+	}
+	listeners, err := c.listen(old)
 	if err != nil {
 		return err
 	}
@@ -76,14 +78,51 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if err := p.LoadRoutes(dir.Routes()); err != nil {
 		slog.Warn("could not read the last route table; waiting for the pool", "err", err)
 	}
-	sock, group, err := c.ControlSocket.Listen(dir, statedir.Proxy)
-	if err != nil {
+	if old != nil {
+		if err := old.Ready(); err != nil {
+			return fmt.Errorf("cannot take over: %w", err)
+		}
+		if err := lock.Sign(); err != nil {
+			slog.Warn("could not write our number into the lock", "err", err)
+		}
+	}
+	s := &service{dir: dir, lock: lock, listeners: listeners, proxy: p}
+	if s.control, s.group, err = c.ControlSocket.Listen(dir, statedir.Proxy); err != nil {
 		return err
 	}
-	slog.Info("proxy started", "listen", strings.Join(c.Listen, " "), "state_dir", dir.Path())
-	c.serve(ctx, p, listeners, sock, group, dir)
-	slog.Info("proxy stopped")
-	return os.Remove(dir.Socket(statedir.Proxy))
+	if s.handover, err = unixsock.Listen(dir.Handover(), 0o600); err != nil {
+		return fmt.Errorf("cannot start: %w", err)
+	}
+	slog.Info("proxy started", "listen", strings.Join(c.Listen, " "), "state_dir", dir.Path(), "taken_over", old != nil)
+	handed := c.serve(ctx, s)
+	slog.Info("proxy stopped", "handed_over", handed)
+	if handed {
+		return nil
+	}
+	return errors.Join(os.Remove(dir.Handover()), os.Remove(dir.Socket(statedir.Proxy)))
+}
+
+// openLog opens the access log, nil if none is wanted.
+func (c *serveCommand) openLog() (*proxy.LogFile, error) {
+	if c.AccessLog == "none" {
+		return nil, nil
+	}
+	l, err := proxy.OpenLog(c.AccessLogFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the access log: %w", err)
+	}
+	return l, nil
+}
+
+// A service is what a proxy holds while it serves.
+type service struct {
+	dir       statedir.Dir
+	lock      *statedir.Lock
+	listeners []net.Listener
+	control   *net.UnixListener
+	handover  *net.UnixListener
+	group     *account.Group
+	proxy     *proxy.Proxy
 }
 
 // shareProcessors leaves half of the processors to the apps, unless
@@ -96,8 +135,10 @@ func shareProcessors() {
 	}
 }
 
-// serve runs the parts until ctx ends or the control socket is told to drain.
-func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []net.Listener, sock *net.UnixListener, group *account.Group, dir statedir.Dir) {
+// serve runs the parts until ctx ends, the control socket is told to drain, or
+// a successor took over: then handed is true.
+func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
+	p := s.proxy
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	// The rest outlives the drain: who asks sees how it goes, and the pool's
@@ -107,12 +148,12 @@ func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []ne
 	defer wg.Wait()
 	defer stopRest()
 
-	server := &control.Server{Program: program, Release: cli.Release, Group: group, Listen: func() []string { return c.Listen }}
+	server := &control.Server{Program: program, Release: cli.Release, Group: s.group, Listen: func() []string { return c.Listen }}
 	p.Register(server, stop)
-	pool := control.NewClient(dir.Socket(statedir.Pool), program, cli.Release)
+	pool := control.NewClient(s.dir.Socket(statedir.Pool), program, cli.Release)
 	id := fmt.Sprintf("%d-%x", os.Getpid(), time.Now().UnixNano())
 	wg.Go(func() {
-		if err := server.Serve(rest, sock); err != nil {
+		if err := server.Serve(rest, s.control); err != nil {
 			slog.Error("control socket failed", "err", err)
 		}
 	})
@@ -128,7 +169,17 @@ func (c *serveCommand) serve(ctx context.Context, p *proxy.Proxy, listeners []ne
 	// Once only: later it would cost those who are served.
 	settle := time.AfterFunc(settleAfter, proc.Settle)
 	defer settle.Stop()
-	p.Serve(ctx, listeners)
+	offered := make(chan bool, 1) // room for its one answer
+	go func() {
+		ok := proxy.Offer(ctx, s.handover, s.lock.File(), c.Listen, s.listeners)
+		if ok {
+			slog.Info("sockets handed over")
+			stop()
+		}
+		offered <- ok
+	}()
+	p.Serve(ctx, s.listeners)
+	return <-offered
 }
 
 // obey opens the log anew at each SIGUSR1, and reads the certificates anew at
@@ -166,31 +217,10 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if err != nil {
 		return proxy.Config{}, err
 	}
-	return proxy.Config{Release: cli.Release, Trusted: networks, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
+	return proxy.Config{Release: cli.Release, AccessFormat: proxy.AccessFormat(c.AccessLog), Trusted: networks, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
 		TLS: tlsConfig, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
 			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout,
 		}}, nil
-}
-
-func (c *serveCommand) listen() ([]net.Listener, error) {
-	if len(c.Listen) == 0 {
-		c.Listen = proxy.Inherited()
-	}
-	if len(c.Listen) == 0 {
-		c.Listen = []string{":3000"}
-	}
-	var list []net.Listener
-	for _, address := range c.Listen {
-		l, err := proxy.Listen(address)
-		if err != nil {
-			for _, l := range list {
-				l.Close()
-			}
-			return nil, listenError(address, err)
-		}
-		list = append(list, l)
-	}
-	return list, nil
 }
 
 func listenError(address string, err error) error {

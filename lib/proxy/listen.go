@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -76,14 +77,42 @@ func listenUnix(path string) (net.Listener, error) {
 type unixListener struct {
 	*net.UnixListener
 	path string
+	kept atomic.Bool // the file is a successor's now
 }
 
 func (l *unixListener) Close() error {
 	err := l.UnixListener.Close()
+	if l.kept.Load() {
+		return err
+	}
 	if rerr := os.Remove(l.path); err == nil && !errors.Is(rerr, fs.ErrNotExist) {
 		err = rerr
 	}
 	return err
+}
+
+// keepFile leaves the file of a unix socket to a successor.
+func keepFile(l net.Listener) {
+	switch l := l.(type) {
+	case *secureListener:
+		keepFile(l.Listener)
+	case *unixListener:
+		l.SetUnlinkOnClose(false)
+		l.kept.Store(true)
+	}
+}
+
+// dress makes of a listener that was handed over what Listen makes of an
+// address.
+func dress(address string, l net.Listener) net.Listener {
+	rest, secure := strings.CutPrefix(address, "tls:")
+	if u, ok := l.(*net.UnixListener); ok && strings.HasPrefix(rest, "unix:") {
+		l = &unixListener{UnixListener: u, path: strings.TrimPrefix(rest, "unix:")}
+	}
+	if secure {
+		return &secureListener{l}
+	}
+	return l
 }
 
 func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }

@@ -53,15 +53,22 @@ func (d Dir) Lock(daemon string) (*Lock, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	// The number in the file is for people only; the flock decides.
-	if err := f.Truncate(0); err == nil {
-		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
+	l := &Lock{f: f}
+	if err := l.Sign(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return &Lock{f: f}, nil
+	return l, nil
+}
+
+// Sign writes who holds the lock into the file: the caller. The number is for
+// people only; the flock decides.
+func (l *Lock) Sign() error {
+	if err := l.f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := l.f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
 }
 
 // Unlock gives the lock up. The file stays: to remove it would race with the

@@ -214,6 +214,9 @@ func kind(m fs.FileMode) string {
 // Path is the directory itself.
 func (d Dir) Path() string { return d.path }
 
+// Handover is the socket at which the proxy hands its listeners to a successor.
+func (d Dir) Handover() string { return filepath.Join(d.path, "proxy-handover.sock") }
+
 // Socket is the control socket of a daemon.
 func (d Dir) Socket(daemon string) string { return filepath.Join(d.path, daemon+".sock") }
 

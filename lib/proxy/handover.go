@@ -1,0 +1,242 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"passenger/lib/unixsock"
+)
+
+// Hand-over: a proxy passes its lock and its listening sockets to a successor,
+// over a unix socket.
+//
+// It sends one message: an estate in JSON, a line feed, and with it the
+// descriptors of the lock and then of the sockets, in the order in which the
+// estate names them. The successor writes "ready" and a line feed once it is
+// about to accept. The old one answers "bye" and a line feed: it has removed
+// this socket, accepts no more, drains and exits. If the successor ends the
+// connection before, nothing has happened. At every moment one of the two
+// accepts, so that no client is refused.
+
+// An estate is what is handed over.
+type estate struct {
+	Version int `json:"version"`
+
+	// Addresses are those of the listening sockets, as in --listen.
+	Addresses []string `json:"addresses"`
+}
+
+const (
+	estateVersion = 1
+
+	// handoverTime bounds each step: a successor reads its certificates and
+	// routes before it asks, so all it has to do is to begin.
+	handoverTime = 10 * time.Second
+
+	maxEstate      = 64 << 10
+	maxDescriptors = 128
+)
+
+// A Predecessor is a proxy that offers its sockets.
+type Predecessor struct {
+	// Lock is the state directory's, held now by both.
+	Lock *os.File
+
+	conn    *net.UnixConn
+	sockets map[string]*os.File // by address
+	order   []string
+}
+
+// Succeed asks the proxy at path for its sockets.
+func Succeed(path string) (*Predecessor, error) {
+	nc, err := net.DialTimeout("unix", path, handoverTime)
+	if err != nil {
+		return nil, reason(err)
+	}
+	p := &Predecessor{conn: nc.(*net.UnixConn), sockets: map[string]*os.File{}}
+	if err := p.receive(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Predecessor) receive() error {
+	if err := p.conn.SetDeadline(time.Now().Add(handoverTime)); err != nil {
+		return err
+	}
+	b, oob := make([]byte, maxEstate), make([]byte, syscall.CmsgSpace(4*maxDescriptors))
+	n, oobn, _, _, err := p.conn.ReadMsgUnix(b, oob)
+	if err != nil {
+		return reason(err)
+	}
+	files, err := descriptors(oob[:oobn])
+	if err != nil {
+		return err
+	}
+	var e estate
+	if err := json.Unmarshal(b[:n], &e); err != nil || len(files) != len(e.Addresses)+1 {
+		for _, f := range files {
+			f.Close()
+		}
+		return fmt.Errorf("it offers %d descriptors for %d sockets (%v)", len(files), len(e.Addresses), err)
+	}
+	p.Lock, p.order = files[0], e.Addresses
+	for i, a := range e.Addresses {
+		p.sockets[a] = files[1+i]
+	}
+	return nil
+}
+
+// descriptors takes the descriptors out of a control message.
+func descriptors(oob []byte) ([]*os.File, error) {
+	messages, err := syscall.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil, err
+	}
+	var files []*os.File
+	for _, m := range messages {
+		fds, err := syscall.ParseUnixRights(&m)
+		if err != nil {
+			continue // credentials, say
+		}
+		for _, fd := range fds {
+			syscall.CloseOnExec(fd)
+			files = append(files, os.NewFile(uintptr(fd), "handed over"))
+		}
+	}
+	return files, nil
+}
+
+// Addresses are those that the predecessor listens at.
+func (p *Predecessor) Addresses() []string { return p.order }
+
+// Listen returns the predecessor's listener at an address, or a new one if it
+// has none there.
+func (p *Predecessor) Listen(address string) (net.Listener, error) {
+	f := p.sockets[address]
+	if f == nil {
+		return Listen(address)
+	}
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, fmt.Errorf("the socket handed over: %w", reason(err))
+	}
+	return dress(address, l), nil
+}
+
+// Ready tells the predecessor to accept no more. When it returns, its
+// hand-over socket is gone.
+func (p *Predecessor) Ready() error {
+	if _, err := io.WriteString(p.conn, "ready\n"); err != nil {
+		return reason(err)
+	}
+	b := make([]byte, len("bye\n"))
+	if _, err := io.ReadFull(p.conn, b); err != nil || string(b) != "bye\n" {
+		return fmt.Errorf("the old proxy did not let go: %q, %v", b, err)
+	}
+	return nil
+}
+
+// Close ends the talk, and closes what was not taken but the lock. Before
+// Ready it leaves the predecessor as it was.
+func (p *Predecessor) Close() {
+	p.conn.Close()
+	for _, f := range p.sockets {
+		f.Close()
+	}
+}
+
+// Offer hands the lock and the listeners, which serve the addresses, over to
+// whoever asks on l, until it has done so or ctx ends. handed says that
+// it has: then the files of the listeners are the successor's.
+func Offer(ctx context.Context, l *net.UnixListener, lock *os.File, addresses []string, listeners []net.Listener) (handed bool) {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	for {
+		c, err := l.AcceptUnix()
+		if err != nil {
+			return false // it was closed: nothing else ends a listener
+		}
+		err = offer(c, lock, addresses, listeners)
+		if err == nil {
+			for _, l := range listeners {
+				keepFile(l)
+			}
+			l.Close()
+			_ = os.Remove(l.Addr().String())  // the successor would remove it too
+			_, _ = io.WriteString(c, "bye\n") // it took over, whether it reads this or not
+			c.Close()
+			return true
+		}
+		c.Close()
+		slog.Warn("sockets not handed over", "err", err)
+	}
+}
+
+func offer(c *net.UnixConn, lock *os.File, addresses []string, listeners []net.Listener) error {
+	peer, err := unixsock.PeerOf(c)
+	if err != nil {
+		return err
+	}
+	if peer.UID != 0 && peer.UID != os.Geteuid() {
+		return fmt.Errorf("asked by user %d, pid %d", peer.UID, peer.PID)
+	}
+	if err := c.SetDeadline(time.Now().Add(handoverTime)); err != nil {
+		return err
+	}
+	text, err := json.Marshal(estate{estateVersion, addresses})
+	if err != nil {
+		return err
+	}
+	err = withDescriptors(listeners, []int{int(lock.Fd())}, func(fds []int) error {
+		_, _, err := c.WriteMsgUnix(append(text, '\n'), syscall.UnixRights(fds...), nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b := make([]byte, len("ready\n"))
+	if _, err := io.ReadFull(c, b); err != nil || string(b) != "ready\n" {
+		return fmt.Errorf("the successor was not ready: %q, %v", b, err)
+	}
+	return nil
+}
+
+// withDescriptors calls f with fds and the descriptors of the listeners, which
+// stay what they are: taking them out would make them block.
+func withDescriptors(listeners []net.Listener, fds []int, f func([]int) error) error {
+	if len(listeners) == 0 {
+		return f(fds)
+	}
+	sc, ok := bare(listeners[0]).(syscall.Conn)
+	if !ok {
+		return errors.New("internal error: a listener without a descriptor")
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	err = raw.Control(func(fd uintptr) { inner = withDescriptors(listeners[1:], append(fds, int(fd)), f) })
+	return errors.Join(err, inner)
+}
+
+// bare is the listener without what Listen puts around it.
+func bare(l net.Listener) net.Listener {
+	switch l := l.(type) {
+	case *secureListener:
+		return bare(l.Listener)
+	case *unixListener:
+		return l.UnixListener
+	}
+	return l
+}
