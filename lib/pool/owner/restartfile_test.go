@@ -1,0 +1,84 @@
+package owner
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// touch sets an app's restart file to a time of the test's clock.
+func (s *site) touch(app, name string, at time.Time) {
+	s.t.Helper()
+	dir := filepath.Join(filepath.Dir(s.files.Routes), app, "tmp")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	file := filepath.Join(dir, name)
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.Chtimes(file, at, at); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) wantGeneration(want int) {
+	s.t.Helper()
+	if got := s.view("shop").Generation; got != want {
+		s.t.Fatalf("generation %d, want %d", got, want)
+	}
+}
+
+func TestTouchedFileRestartsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, "shop")
+		s.touch("shop", "restart.txt", time.Now().Add(-time.Hour))
+		s.start(t.Context())
+		defer s.stop()
+		time.Sleep(10 * time.Second)
+		s.wantGeneration(1) // it was there before
+		s.touch("shop", "restart.txt", time.Now())
+		time.Sleep(10 * time.Second)
+		s.wantGeneration(2)
+		s.touch("shop", "restart.txt", time.Now().Add(-2*time.Hour)) // of another release
+		time.Sleep(10 * time.Second)
+		s.wantGeneration(3)
+	})
+}
+
+func TestFileTouchedWhileNoPoolRanRestarts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, "shop")
+		s.start(t.Context())
+		time.Sleep(10 * time.Second)
+		s.stop()
+		s.touch("shop", "restart.txt", time.Now())
+		time.Sleep(time.Second)
+		s.start(t.Context())
+		time.Sleep(10 * time.Second)
+		s.wantGeneration(2)
+		s.stop()
+		s.start(t.Context()) // what runs is newer now
+		time.Sleep(10 * time.Second)
+		s.wantGeneration(2)
+		s.stop()
+	})
+}
+
+func TestAlwaysRestartFileEndsIdleProcesses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, "shop")
+		s.start(t.Context())
+		defer s.stop()
+		s.touch("shop", "always_restart.txt", time.Now())
+		time.Sleep(20 * time.Second)
+		if n := s.spawner.living("shop"); n != 0 {
+			t.Errorf("%d processes live that nobody asks", n)
+		}
+	})
+}
