@@ -89,6 +89,10 @@ type Process struct {
 	// ReadyAt is the zero time until the process is ready.
 	ReadyAt time.Time `json:"ready_at,omitzero"`
 
+	// SpawnTook is the time from the request to start the process until it was
+	// ready, in seconds, 0 until then.
+	SpawnTook float64 `json:"spawn_seconds,omitempty"`
+
 	// Adopted says that a later spawner took the process over. Its exit is
 	// seen, but not its status.
 	Adopted bool `json:"adopted,omitempty"`

@@ -76,7 +76,7 @@ func (a *attempt) preloaderReady() *preloader {
 		slog.Warn("preloader", "app", r.App, "generation", r.Generation, "warning", w)
 	}
 	l.startIdling(seconds(*a.plan.config.PreloaderIdleTime))
-	slog.Info("preloader ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", r.ReadyAt.Sub(r.StartedAt).Round(time.Millisecond))
+	slog.Info("preloader ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", seconds(r.SpawnTook).Round(time.Millisecond))
 	go func() {
 		<-l.exited
 		l.control.Close()

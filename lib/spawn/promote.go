@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"passenger/lib/protocol"
 )
@@ -104,6 +105,7 @@ func (s *Spawner) Promote(ctx context.Context, id string) (protocol.Preloader, e
 
 // promote makes the attempt's process by a fork of o.
 func (a *attempt) promote(ctx context.Context, o *origin) error {
+	a.began = time.Now()
 	err := a.phase(ctx, protocol.PhasePrepare, a.prepare)
 	if err == nil {
 		err = a.limited(ctx, protocol.PhaseFork, func(ctx context.Context) error { return a.fork(ctx, o) })

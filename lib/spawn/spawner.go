@@ -115,7 +115,7 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 		return protocol.Process{}, err
 	}
 	r := a.p.snapshot()
-	slog.Info("process ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", r.ReadyAt.Sub(r.StartedAt).Round(time.Millisecond))
+	slog.Info("process ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", seconds(r.SpawnTook).Round(time.Millisecond))
 	return r, nil
 }
 

@@ -33,6 +33,7 @@ type attempt struct {
 	preloader *preloader // that is to be, if the process is one
 	endpoint  *os.File   // what a preloader has in the place of a listening socket
 
+	began    time.Time // of the attempt
 	phases   []protocol.Phase
 	cause    error    // what failed, before it was explained
 	warnings []string // of the process, until it was ready
@@ -43,6 +44,7 @@ type attempt struct {
 // run makes the attempt. An error is always a *protocol.SpawnError, and
 // nothing is left of the process then.
 func (a *attempt) run(ctx context.Context) error {
+	a.began = time.Now()
 	err := a.phase(ctx, protocol.PhasePrepare, a.prepare)
 	if err == nil {
 		err = a.start(ctx)
@@ -356,6 +358,7 @@ func (a *attempt) ready(address string) error {
 	a.p.change(func(r *protocol.Process) {
 		if r.State == protocol.Starting { // else it was stopped or has gone
 			r.State, r.Address, r.ReadyAt = protocol.Ready, address, time.Now()
+			r.SpawnTook = time.Since(a.began).Seconds()
 		}
 	})
 	r := a.p.snapshot()

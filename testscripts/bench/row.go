@@ -26,8 +26,9 @@ type row struct {
 	// less says that a smaller number is the better one.
 	less bool
 
-	// idle says that the servers are measured without load.
-	idle bool
+	// idle says that the servers are measured without load, worked that they
+	// have had one before.
+	idle, worked bool
 
 	// limit is what ours may be at most, 0 for no limit.
 	limit float64
@@ -56,6 +57,9 @@ type contestant struct {
 
 	// value is that of the row if nil.
 	value func(sample) float64
+
+	// look, if set, reads the number from the server instead.
+	look func(context.Context, *server) (float64, error)
 }
 
 // A site is where a contestant serves.
@@ -126,17 +130,28 @@ func (r row) measure(ctx context.Context, l *lab) ([]result, error) {
 			if err != nil {
 				return results, err
 			}
-			value := r.value
-			if results[i].value != nil {
-				value = results[i].value
+			v, err := r.number(ctx, s, results[i].contestant, m)
+			if err != nil {
+				return results, err
 			}
-			results[i].values = append(results[i].values, value(m))
+			results[i].values = append(results[i].values, v)
 			if !r.idle {
 				results[i].cpu = append(results[i].cpu, microsecondsPerRequest(m))
 			}
 		}
 	}
 	return results, nil
+}
+
+// number is the one of interest.
+func (r row) number(ctx context.Context, s *server, c contestant, m sample) (float64, error) {
+	switch {
+	case c.look != nil:
+		return c.look(ctx, s)
+	case c.value != nil:
+		return c.value(m), nil
+	}
+	return r.value(m), nil
 }
 
 func (r row) startUpstream(l *lab) (*server, string, error) {
@@ -178,21 +193,25 @@ const (
 	idleTime   = 10 * time.Second // what the start left to do is done by then
 )
 
-// warmUp loads every server shortly, or leaves them alone for longer.
+// warmUp loads every server shortly, and leaves those alone for longer that are
+// measured idle.
 func (r row) warmUp(ctx context.Context, l *lab, servers []*server) error {
-	if r.idle {
-		select {
-		case <-time.After(idleTime):
-		case <-ctx.Done():
-		}
-		return ctx.Err()
-	}
 	for _, s := range servers {
+		if r.idle && !r.worked {
+			break
+		}
 		if _, err := l.load.run(ctx, s.url+"/", warmUpTime); err != nil {
 			return fmt.Errorf("%s, while warming up: %w", s.name, err)
 		}
 	}
-	return nil
+	if !r.idle {
+		return nil
+	}
+	select {
+	case <-time.After(idleTime):
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 // sample measures once. The server must answer as it should before and after.

@@ -50,6 +50,23 @@ func rows() []row {
 			},
 		},
 		{
+			name: "spawn", title: "One more Rails process, of 4, once the first is there",
+			unit: "ms", format: "%.1f", less: true, idle: true, want: "Hello from Rails", processes: 4, limit: 20, value: pssMegabytes,
+			contestants: []contestant{
+				{name: "Passenger 6, smart spawning", start: passenger6("rails", 4), look: passengerSpawns},
+				{name: "ours", start: ours("rails", 4), look: ourSpawns},
+			},
+		},
+		{
+			name: "workers", title: "Memory of a Rails process, of 4, after requests, PSS",
+			unit: "MB", format: "%.1f", less: true, idle: true, worked: true, want: "Hello from Rails", processes: 4, value: quarterOfPSS,
+			contestants: []contestant{
+				{name: "Passenger 6, smart spawning", start: passenger6("rails", 4), programs: []string{"Passenger RubyApp"}, target: 0.9},
+				{name: "ours, with warm_up_requests", start: ours("rails-warm", 4), programs: []string{"passenger: app"}},
+				{name: "ours", start: ours("rails", 4), programs: []string{"passenger: app"}},
+			},
+		},
+		{
 			name: "memory", title: "Memory of the daemons, idle, with 2 Rack processes",
 			unit: "MB", format: "%.1f", less: true, idle: true, want: hello, processes: 2, limit: 26, value: pssMegabytes,
 			contestants: []contestant{
@@ -75,5 +92,6 @@ func microsecondsPerRequest(s sample) float64 {
 	return float64(s.cpu.Nanoseconds()) / 1e3 / float64(s.requests)
 }
 
+func quarterOfPSS(s sample) float64 { return pssMegabytes(s) / 4 }
 func pssMegabytes(s sample) float64 { return float64(s.pss) / 1e6 }
 func rssMegabytes(s sample) float64 { return float64(s.rss) / 1e6 }
