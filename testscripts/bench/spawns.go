@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"passenger/lib/control"
 	"passenger/lib/protocol"
@@ -15,20 +17,30 @@ import (
 )
 
 // ourSpawns is how long the start of a forked process took, in ms: the mean of
-// all but the first, which waited for the preloader.
+// those that were asked for when the preloader was there.
 func ourSpawns(ctx context.Context, s *server) (float64, error) {
 	socket := statedir.At(filepath.Join(filepath.Dir(s.log), "state")).Socket(statedir.Spawn)
+	client := control.NewClient(socket, "bench", "")
 	var list protocol.ProcessList
-	if err := control.NewClient(socket, "bench", "").Call(ctx, "GET", protocol.PathProcesses, nil, &list); err != nil {
+	if err := client.Call(ctx, "GET", protocol.PathProcesses, nil, &list); err != nil {
 		return 0, err
+	}
+	var preloaders protocol.PreloaderList
+	if err := client.Call(ctx, "GET", protocol.PathPreloaders, nil, &preloaders); err != nil {
+		return 0, err
+	}
+	there := map[string]time.Time{}
+	for _, l := range preloaders.Preloaders {
+		there[l.ID] = l.ReadyAt
 	}
 	var took []float64
 	for _, p := range list.Processes {
-		if p.Preloader != "" {
+		asked := p.ReadyAt.Add(-time.Duration(p.SpawnTook * float64(time.Second)))
+		if at := there[p.Preloader]; !at.IsZero() && asked.After(at) {
 			took = append(took, 1000*p.SpawnTook)
 		}
 	}
-	return meanButFirst(took)
+	return mean(took)
 }
 
 // passengerSpawns is the same of Passenger, by its own status.
@@ -54,16 +66,19 @@ func passengerSpawns(ctx context.Context, s *server) (float64, error) {
 	for _, p := range status.Processes {
 		took = append(took, (p.End-p.Start)/1000)
 	}
-	return meanButFirst(took)
+	if len(took) > 0 {
+		took = took[1:] // it waited for the preloader
+	}
+	return mean(took)
 }
 
-func meanButFirst(took []float64) (float64, error) {
-	if len(took) < 2 {
-		return 0, fmt.Errorf("%d processes were started; to compare, there have to be more", len(took))
+func mean(took []float64) (float64, error) {
+	if len(took) == 0 {
+		return 0, errors.New("no process was started when the preloader was there")
 	}
 	var sum float64
-	for _, t := range took[1:] {
+	for _, t := range took {
 		sum += t
 	}
-	return sum / float64(len(took)-1), nil
+	return sum / float64(len(took)), nil
 }
