@@ -85,9 +85,9 @@ func (a *app) free() int {
 }
 
 // unfree is how many processes to start so that as many have no request as
-// the settings say.
+// the settings say. A process that takes any number of them needs none beside it.
 func (a *app) unfree(c census) int {
-	if c.serving() == 0 || a.always || a.paused != "" || a.instances != nil {
+	if c.serving() == 0 || a.concurrency() == 0 || a.always || a.paused != "" || a.instances != nil {
 		return 0
 	}
 	return max(a.config.SpareInstances-a.free()-c.starting, 0)

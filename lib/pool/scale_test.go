@@ -201,6 +201,21 @@ func TestSpareProcesses(t *testing.T) {
 	w.want("shop", "1:ready 1:ready 1:ready")
 }
 
+func TestProcessWithoutLimitNeedsNoSpare(t *testing.T) {
+	t.Parallel()
+	c := settings("node", 1, 5)
+	c.SpareInstances = 2
+	w := newWorld(t, roomy)
+	w.p.Put(c)
+	w.tell()
+	r := w.next()
+	p := w.become(r.ID, 0)
+	w.p.Spawned(w.now, Spawned{ID: r.ID, Process: &p})
+	w.decide()
+	w.inFlight(r.ID, 9)
+	w.want("node", "1:ready")
+}
+
 func (w *world) firstOf(app string) string { return w.p.apps[app].processes[0].record.ID }
 
 func TestAppAtItsMinimumGivesAnIdleProcessToOneThatHasNone(t *testing.T) {
