@@ -39,6 +39,7 @@ type serveCommand struct {
 	H2C           bool          `name:"h2c" help:"Serve HTTP/2 without TLS too, to clients that begin with it."`
 	ProxyProtocol bool          `help:"Connections of trusted proxies begin with a PROXY header, version 1 or 2."`
 	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated. Clients on unix sockets are always believed."`
+	DataBufferDir string        `placeholder:"DIR" help:"Where requests' bodies are kept until they are whole. Default: the system's directory for temporary files."`
 	ServerTiming  bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
 	TraceParent   bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
 	AccessLog     string        `enum:"none,common,combined,json" default:"none" placeholder:"FORMAT" help:"Write a line for each request: common, combined, json (Elastic Common Schema) or none (${default})."`
@@ -217,7 +218,7 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if err != nil {
 		return proxy.Config{}, err
 	}
-	return proxy.Config{Release: cli.Release, AccessFormat: proxy.AccessFormat(c.AccessLog), Trusted: networks, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
+	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, AccessFormat: proxy.AccessFormat(c.AccessLog), Trusted: networks, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
 		TLS: tlsConfig, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
 			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout,
 		}}, nil

@@ -12,6 +12,9 @@ func checkServing(c protocol.AppConfig) error {
 	if s := c.OverflowStatus; s != 0 && (s < 400 || s > 599) {
 		return fmt.Errorf("request_queue_overflow_status_code is %d; it must be 400 to 599", s)
 	}
+	if c.MaxBodySize < 0 {
+		return fmt.Errorf("max_request_body_size is %d bytes; it must be 0, for no limit, or more", c.MaxBodySize)
+	}
 	if strings.ContainsFunc(c.StickyCookie, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
 	}) {

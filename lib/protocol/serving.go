@@ -8,6 +8,14 @@ type Serving struct {
 	// queue full. Default: 503.
 	OverflowStatus int `json:"request_queue_overflow_status_code,omitempty"`
 
+	// BufferUpload keeps a request's body until it is whole before a process is
+	// held for it. Default: if processes take a limited number of requests at
+	// once and the body's length is known.
+	BufferUpload *bool `json:"buffer_upload,omitempty"`
+
+	// MaxBodySize is the longest body of a request in bytes. 0 means no limit.
+	MaxBodySize int `json:"max_request_body_size,omitempty"`
+
 	// StickySessions sends a client to the process that answered it last, as
 	// long as that serves.
 	StickySessions bool `json:"sticky_sessions,omitempty"`

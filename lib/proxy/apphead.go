@@ -58,6 +58,10 @@ func (x *exchange) send() (sent int, err error) {
 			return sent, err
 		}
 		x.upload.begin(x, x.up)
+	case keptBody:
+		if sent, err = x.up.write(head, nil); err == nil {
+			x.upload.begin(x, x.up)
+		}
 	default:
 		sent, err = x.up.write(head, nil)
 	}

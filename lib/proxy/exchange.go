@@ -41,6 +41,8 @@ type exchange struct {
 
 	body       bodyPlan
 	upload     upload
+	spool      *spool        // nil if the body is elsewhere
+	taken      int64         // bytes of a chunked body so far
 	chunks     http1.Chunked // of the request's body
 	respChunks http1.Chunked // of the answer's
 
@@ -87,6 +89,7 @@ const (
 	noBody   bodyPlan = iota
 	heldBody          // whole in the buffer behind the head
 	sentBody          // passed on as it comes
+	keptBody          // whole in the spool
 )
 
 // maxHeld is the largest body that is read before a process is held for it.
@@ -114,12 +117,15 @@ func (x *exchange) reset() {
 	x.mount, x.process, x.up = nil, nil, nil
 	x.target.Store(nil)
 	x.upload.reset()
+	x.freeSpool()
+	x.taken = 0
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
 	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, fine, 0
 	x.phase.Store(queued)
 }
 
 func (x *exchange) free() {
+	x.freeSpool()
 	x.in.free()
 	if x.rest != nil {
 		x.rest.free()
@@ -168,9 +174,15 @@ func (x *exchange) run() bool {
 // planBody decides how the body travels, and reads a small one.
 func (x *exchange) planBody() error {
 	x.upgrade = x.req.AsksUpgrade && x.req.Minor > 0 && x.req.ContentLength <= 0 && !x.req.Chunked && x.mayUpgrade()
+	if most := int64(x.mount.route.MaxBodySize); most > 0 && x.req.ContentLength > most {
+		x.body = sentBody
+		return errBodyTooLong
+	}
 	switch {
 	case x.req.Chunked:
-		return x.planChunked()
+		if err := x.planChunked(); err != nil || x.body == heldBody {
+			return err
+		}
 	case x.req.ContentLength <= 0:
 		x.body = noBody
 	case x.req.ContentLength <= maxHeld:
@@ -181,6 +193,12 @@ func (x *exchange) planBody() error {
 		x.start = x.req.Len + int(x.req.ContentLength)
 	default:
 		x.body = sentBody
+	}
+	if x.body == sentBody && x.mount.buffers(x.req.Chunked) {
+		if err := x.fillSpool(); err != nil {
+			return err
+		}
+		x.body = keptBody
 	}
 	return nil
 }

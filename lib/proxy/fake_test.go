@@ -326,9 +326,11 @@ func (s *server) set(routes ...protocol.Route) {
 	s.SetRoutes(&protocol.Routes{Version: s.version, Apps: routes})
 }
 
-// route is a route to fakes for every host and path.
+// route is a route to fakes for every host and path. Bodies are passed on as
+// they come.
 func route(fakes ...*fake) protocol.Route {
 	r := protocol.Route{App: "app", BaseURI: "/", QueueSize: 100, QueueTime: 60, ReadTimeout: 60}
+	r.BufferUpload = new(bool)
 	for _, f := range fakes {
 		r.Processes = append(r.Processes, f.route)
 	}

@@ -27,6 +27,8 @@ func (x *exchange) refuse(err error) bool {
 	switch {
 	case errors.As(err, &bad):
 		return x.fail(bad.Status, "The request was refused: "+bad.Reason+".")
+	case errors.Is(err, errNoRoom):
+		return x.page(page{Status: 503, Message: "The server has no room for the request's body right now.", retry: 5})
 	case errors.Is(err, errTimeout):
 		return x.fail(http.StatusRequestTimeout, "The request did not arrive in time.")
 	}

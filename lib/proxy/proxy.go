@@ -52,6 +52,10 @@ type Config struct {
 	AccessLog    *LogFile
 	AccessFormat AccessFormat
 
+	// DataBufferDir is where bodies are kept, in files without a name; empty
+	// for the system's directory of temporary files.
+	DataBufferDir string
+
 	// TLS is for the listeners of tls: addresses.
 	TLS *tls.Config
 
@@ -88,8 +92,9 @@ type Proxy struct {
 	mu   sync.Mutex // guards apps; who changes index holds it
 	apps map[string]*app
 
-	clients sync.WaitGroup
-	http2   *http2Server
+	clients    sync.WaitGroup
+	http2      *http2Server
+	complained complaint // of a full disk
 }
 
 // tick is how often the clock looks at the connections. Waits are no finer.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ type mount struct {
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
 	sticky                 sticky
+	scarce                 bool // some process takes a limited number of requests
 }
 
 // What a table that leaves a time out means.
@@ -56,6 +58,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
 			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: orElse(r.QueueTime, defaultQueueTime), requestTime: seconds(r.RequestTime)}
 		m.sticky = newSticky(m)
+		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
 		x.mounts = append(x.mounts, m)
 		if len(r.ServerNames) == 0 {
 			x.any.add(m)

@@ -17,7 +17,7 @@ func named(t *testing.T, proto string) *fake {
 
 func stickyRoute(fakes ...*fake) protocol.Route {
 	r := route(fakes...)
-	r.Serving = protocol.Serving{StickySessions: true, StickyCookie: "at", StickyAttributes: "HttpOnly"}
+	r.StickySessions, r.StickyCookie, r.StickyAttributes = true, "at", "HttpOnly"
 	return r
 }
 

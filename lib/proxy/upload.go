@@ -43,7 +43,14 @@ func (u *upload) begin(x *exchange, up *upstream) {
 	u.running, u.done = true, make(chan struct{})
 	done := u.done
 	go func() {
-		err, byClient := x.sendBody(up)
+		var err error
+		var byClient bool
+		if x.spool != nil {
+			err = x.sendSpool(up)
+			u.read.Store(true)
+		} else {
+			err, byClient = x.sendBody(up)
+		}
 		u.err, u.byClient = err, byClient
 		close(done)
 		if err != nil && byClient {
@@ -139,11 +146,21 @@ func (u *upload) unfinished() bool {
 	}
 }
 
-// sendBody passes the body on: first what is in the buffer already.
+// sendBody passes the body on as it comes.
 func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
+	return x.passBody(func(p []byte, ended bool) error {
+		err := x.passOn(up, p, ended)
+		x.upload.moved.Store(x.client.clock.now.Load())
+		return err
+	})
+}
+
+// passBody reads the body and calls to with each part: first what is in the
+// buffer already.
+func (x *exchange) passBody(to func(p []byte, ended bool) error) (err error, byClient bool) {
 	c := x.client
 	c.readWait = c.proxy.Timeouts.Body
-	left := x.req.ContentLength
+	left, room := x.req.ContentLength, int64(x.mount.route.MaxBodySize)
 	x.chunks.Reset()
 	p := x.in.b[x.start:x.end]
 	var b *buffer
@@ -153,16 +170,21 @@ func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
 			b.freeIf()
 			return err, true
 		}
+		if room > 0 && x.req.Chunked {
+			if x.taken += int64(keep); x.taken > room {
+				b.freeIf()
+				return errBodyTooLong, true
+			}
+		}
 		if ended {
 			x.keepRest(p, total, b == nil)
 			x.upload.read.Store(true)
 		}
-		err = x.passOn(up, p[:keep], ended)
+		err = to(p[:keep], ended)
 		b.freeIf()
 		if err != nil || ended {
 			return err, false
 		}
-		x.upload.moved.Store(c.clock.now.Load())
 		if x.upload.stopped.Load() {
 			return errStopped, false
 		}

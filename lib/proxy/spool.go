@@ -1,0 +1,117 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"passenger/lib/http1"
+)
+
+// errNoRoom says that a body could not be kept on disk.
+var errNoRoom = errors.New("no room for the request's body")
+
+// A spool holds a request's body, as it was sent, in a file without a name,
+// so that a process is held only for as long as it needs itself.
+type spool struct {
+	file *os.File
+	size int64
+}
+
+// newSpool makes an empty spool in dir.
+func newSpool(dir string) (*spool, error) {
+	f, err := os.CreateTemp(dir, "passenger-body-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &spool{file: f}, nil
+}
+
+func (s *spool) add(p []byte) error {
+	n, err := s.file.WriteAt(p, s.size)
+	s.size += int64(n)
+	return err
+}
+
+// fillSpool reads the body to its end before a process is held for it.
+func (x *exchange) fillSpool() error {
+	c := x.client
+	s, err := newSpool(c.proxy.DataBufferDir)
+	if err != nil {
+		return c.proxy.noRoom(err)
+	}
+	x.spool = s
+	if err := x.sendContinue(); err != nil {
+		return err
+	}
+	err, byClient := x.passBody(func(p []byte, _ bool) error { return s.add(p) })
+	if err != nil && !byClient {
+		return c.proxy.noRoom(err)
+	}
+	return err
+}
+
+// noRoom logs why a body could not be kept, at most once a second.
+func (p *Proxy) noRoom(err error) error {
+	now := time.Now().UnixNano()
+	if last := p.complained.Load(); now-last >= int64(time.Second) && p.complained.CompareAndSwap(last, now) {
+		slog.Error("could not keep a request's body on disk", "dir", p.DataBufferDir, "err", err)
+	}
+	return fmt.Errorf("%w: %w", errNoRoom, err)
+}
+
+// sendSpool sends the body kept to up. Who asks for the upload to stop does so
+// by interrupting the writing.
+func (x *exchange) sendSpool(up *upstream) error {
+	b := takeBuffer(large)
+	defer b.free()
+	for at := int64(0); at < x.spool.size; {
+		n, err := x.spool.file.ReadAt(b.b, at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if n == 0 {
+			return io.ErrUnexpectedEOF // someone cut the file
+		}
+		at += int64(n)
+		if err := x.passOn(up, b.b[:n], at == x.spool.size); err != nil {
+			return err
+		}
+		x.upload.moved.Store(x.client.clock.now.Load())
+		if x.upload.stopped.Load() {
+			return errStopped
+		}
+	}
+	return nil
+}
+
+func (x *exchange) freeSpool() {
+	if x.spool != nil {
+		_ = x.spool.file.Close() // and so it is gone
+		x.spool = nil
+	}
+}
+
+// A complaint is when something was logged last, in nanoseconds since 1970.
+type complaint = atomic.Int64
+
+var errBodyTooLong = &http1.Error{Status: 413, Reason: "body too long"}
+
+// buffers says whether bodies are kept before a process is held for them:
+// where processes take few requests at a time, unless the app says.
+func (m *mount) buffers(chunked bool) bool {
+	if b := m.route.BufferUpload; b != nil {
+		return *b
+	}
+	// A client may want the answer's begin before it sends all of a body whose
+	// length it does not know.
+	return m.scarce && !chunked
+}
