@@ -326,6 +326,25 @@ func TestLoweredMaximumStopsWhatIsOver(t *testing.T) {
 	}
 }
 
+func TestNothingIsPublishedWhileNothingChanges(t *testing.T) {
+	t.Parallel()
+	var configs []protocol.AppConfig
+	for i := range 20 {
+		configs = append(configs, settings(fmt.Sprintf("app%02d", i), i%2, 0))
+	}
+	w := serving(t, roomy, configs...)
+	tables := w.tables
+	for n := range 100 {
+		w.served("p001", uint64(n), 0)
+		w.tell()
+		w.p.Measured(Host{MemoryFree: int64(1<<30 + n), CPUPressure: float64(n % 50)})
+		w.pass(time.Second)
+	}
+	if w.tables != tables {
+		t.Errorf("%d tables were published", w.tables-tables)
+	}
+}
+
 // BenchmarkDecide is one report of a proxy and what is decided on it, with 200
 // apps of 5 processes.
 func BenchmarkDecide(b *testing.B) {
