@@ -13,8 +13,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"golang.org/x/net/http2"
 )
 
 // A stream of HTTP/2 becomes an exchange like any other: it is written as an
@@ -40,25 +38,48 @@ const (
 // another value than "trailers", is answered 400 where a stream error is asked
 // for (8.1.2.2/1 and 2). No app sees any of them.
 type http2Server struct {
-	server http2.Server
-	base   http.Server // tells the connections that the proxy drains
+	server *http.Server // reads its connections from accepted
+	serve  sync.Once
+
+	accepted chan net.Conn
+	closed   chan struct{} // closed by shutdown
 
 	mu    sync.Mutex // guards conns
-	conns map[net.Conn]bool
+	conns map[*http2Conn]bool
 }
 
+// An http2Conn is a connection that speaks HTTP/2, as the handler finds it.
+type http2Conn struct {
+	net.Conn
+	from   *net.TCPAddr
+	secure bool
+	ended  chan struct{} // closed when it is
+	end    sync.Once
+}
+
+func (c *http2Conn) Close() error {
+	defer c.end.Do(func() { close(c.ended) })
+	return c.Conn.Close()
+}
+
+type http2Key struct{}
+
 func newHTTP2Server(p *Proxy) *http2Server {
-	s := &http2Server{conns: map[net.Conn]bool{}}
-	s.server = http2.Server{
-		MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame,
-		IdleTimeout: p.Timeouts.Idle, ReadIdleTimeout: p.Timeouts.Idle, WriteByteTimeout: p.Timeouts.Write,
-	}
-	s.base = http.Server{
+	s := &http2Server{accepted: make(chan net.Conn), closed: make(chan struct{}), conns: map[*http2Conn]bool{}}
+	// Whoever hands us a connection has seen that it speaks HTTP/2, by ALPN or
+	// by its preface: to the server it is one with prior knowledge.
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	s.server = &http.Server{
+		Protocols:      protocols,
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame, SendPingTimeout: p.Timeouts.Idle, WriteByteTimeout: p.Timeouts.Write},
 		MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: p.Timeouts.Header, IdleTimeout: p.Timeouts.Idle,
-		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
-	}
-	if err := http2.ConfigureServer(&s.base, &s.server); err != nil {
-		panic("internal error: " + err.Error()) // it checks a TLS configuration that we leave out
+		ErrorLog:    slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, http2Key{}, c) },
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c := r.Context().Value(http2Key{}).(*http2Conn)
+			p.serveStream(w, r, c.from, c.secure)
+		}),
 	}
 	return s
 }
@@ -66,35 +87,43 @@ func newHTTP2Server(p *Proxy) *http2Server {
 // serveHTTP2 serves nc until it ends.
 func (p *Proxy) serveHTTP2(nc net.Conn, secure bool) {
 	s := p.http2
+	s.serve.Do(func() { go s.server.Serve(s) }) // until shutdown
+	c := &http2Conn{Conn: nc, from: origin(nc), secure: secure, ended: make(chan struct{})}
 	s.mu.Lock()
-	s.conns[nc] = true
+	s.conns[c] = true
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
-		delete(s.conns, nc)
+		delete(s.conns, c)
 		s.mu.Unlock()
-		nc.Close()
+		c.Close()
 	}()
-	from := origin(nc)
-	s.server.ServeConn(nc, &http2.ServeConnOpts{
-		BaseConfig: &s.base,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			p.serveStream(w, r, from, secure)
-		}),
-	})
+	select {
+	case s.accepted <- c:
+		<-c.ended
+	case <-s.closed:
+	}
 }
+
+// Accept, Close and Addr make s the listener of its server.
+func (s *http2Server) Accept() (net.Conn, error) {
+	select {
+	case c := <-s.accepted:
+		return c, nil
+	case <-s.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (s *http2Server) Close() error   { return nil }
+func (s *http2Server) Addr() net.Addr { return &net.UnixAddr{Name: "http2"} }
 
 // shutdown asks the clients to open no more streams.
 func (s *http2Server) shutdown() {
+	close(s.closed)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_ = s.base.Shutdown(ctx) // it waits for listeners, of which it has none
-}
-
-func (s *http2Server) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
+	_ = s.server.Shutdown(ctx) // we wait for the connections ourselves
 }
 
 // cutOff closes the connections.
@@ -283,6 +312,5 @@ func (c *replayed) Read(p []byte) (int, error) {
 // isPreface says that b begins like a connection that speaks HTTP/2 without
 // having negotiated it.
 func isPreface(b []byte) bool {
-	const first = "PRI * HTTP/2.0\r\n"
-	return len(b) >= len(first) && strings.HasPrefix(http2.ClientPreface, string(b[:len(first)]))
+	return strings.HasPrefix(string(b), "PRI * HTTP/2.0\r\n")
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -21,8 +22,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
 
 	"passenger/lib/protocol"
 )
@@ -79,11 +78,18 @@ func serveTLS(t testing.TB, c Config, routes ...protocol.Route) (*server, string
 
 var careless = &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"} // of whose certificate it is
 
+// protocols are those of a transport, with one that set allows.
+func protocols(set func(*http.Protocols, bool)) *http.Protocols {
+	p := new(http.Protocols)
+	set(p, true)
+	return p
+}
+
 // over returns clients that speak HTTP/1.1 and HTTP/2 over TLS.
 func over(t *testing.T, addr string, f func(t *testing.T, c *http.Client, version string)) {
 	for version, transport := range map[string]http.RoundTripper{
 		"HTTP/1.1": &http.Transport{TLSClientConfig: careless.Clone()},
-		"HTTP/2.0": &http2.Transport{TLSClientConfig: careless.Clone()},
+		"HTTP/2.0": &http.Transport{TLSClientConfig: careless.Clone(), Protocols: protocols((*http.Protocols).SetHTTP2)},
 	} {
 		c := &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		defer c.CloseIdleConnections()
@@ -180,16 +186,15 @@ func TestClientsOfHTTP2ThatGoAwayFreeTheirProcess(t *testing.T) {
 	s, addr := serveTLS(t, Config{}, route(f))
 	over(t, addr, func(t *testing.T, c *http.Client, version string) {
 		c.Timeout = 0
-		r, err := http.NewRequest("GET", "https://"+addr+"/", nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		r, err := http.NewRequestWithContext(ctx, "GET", "https://"+addr+"/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		cancel := make(chan struct{})
-		r.Cancel = cancel //nolint:staticcheck // the shortest way
 		done := make(chan error, 1)
 		go func() { _, err := c.Do(r); done <- err }()
 		within(t, g.came, "the call")
-		close(cancel)
+		cancel()
 		if err := within(t, done, "the client"); err == nil {
 			t.Error("the request was answered")
 		}
@@ -202,9 +207,7 @@ func TestHTTP2WithoutTLSIsServedWhenAllowed(t *testing.T) {
 	t.Parallel()
 	for _, allowed := range []bool{true, false} {
 		s := serve(t, Config{HTTP2Plain: allowed}, route(start(t, protocol.ProtocolHTTP, 0, say("ok"))))
-		c := &http.Client{Transport: &http2.Transport{AllowHTTP: true, DialTLS: func(network, _ string, _ *tls.Config) (net.Conn, error) {
-			return net.Dial(network, s.addr)
-		}}}
+		c := &http.Client{Transport: &http.Transport{Protocols: protocols((*http.Protocols).SetUnencryptedHTTP2)}}
 		resp, err := c.Get("http://" + s.addr + "/")
 		if allowed && (err != nil || resp.StatusCode != 200) || !allowed && err == nil {
 			t.Errorf("allowed %v: got %v, %v", allowed, resp, err)
