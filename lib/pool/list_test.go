@@ -87,6 +87,8 @@ func TestDrainingGoesOnAfterTheDeathOfThePool(t *testing.T) {
 	w.inFlight("p001", 1)
 	w.restart(c, false)
 	w.ready()
+	w.pass(settleTime)
+	w.useTable()
 	w.wantRoute("shop", "p001(draining) p002")
 	w.crash(c)
 	w.tell()

@@ -146,7 +146,7 @@ func (p *Pool) roll(now time.Time, a *app, d *Decision) {
 	if p.judge(now, a) {
 		return
 	}
-	surplus := c.old - max(r.want-c.ready, 0)
+	surplus := c.old - max(r.want-p.settled(now, a, d), 0)
 	switch {
 	case r.blocking():
 		surplus = c.old
@@ -186,6 +186,34 @@ func (p *Pool) end(now time.Time, a *app, state string, err *protocol.SpawnError
 		slog.Error("restart failed", "app", o.App, "generation", o.Generation, "state", state, "err", err.Summary,
 			"serving", a.generation, "old_serves", o.Serving)
 	}
+}
+
+// settleTime is how long a new process of a busy app serves beside the old ones
+// before it takes the place of one. The first requests of a process are slow,
+// with most frameworks; those behind them go to the old ones meanwhile.
+const settleTime = time.Second
+
+// settled counts the processes of the new generation that can take the place of
+// old ones.
+func (p *Pool) settled(now time.Time, a *app, d *Decision) int {
+	n, busy := 0, a.busy()
+	for _, q := range a.processes {
+		if q.phase != protocol.Ready || q.record.Generation != a.generation {
+			continue
+		}
+		if settled := q.since.Add(settleTime); busy && now.Before(settled) {
+			d.wake(settled)
+			continue
+		}
+		n++
+	}
+	return n
+}
+
+// busy says that every old process has a request.
+func (a *app) busy() bool {
+	old := a.oldFirst()
+	return len(old) > 0 && !slices.ContainsFunc(old, func(q *process) bool { return q.traffic.inFlight == 0 })
 }
 
 // inPlace says that an old process has to make room for a new one.

@@ -51,6 +51,8 @@ func TestRollingRestartSurges(t *testing.T) {
 	w.ready()
 	w.want("shop", "1:ready 1:stopping 2:ready 2:starting") // the idle one goes first
 	w.ready()
+	w.want("shop", "1:ready 1:stopping 2:ready 2:ready") // the other one is busy
+	w.pass(settleTime)
 	w.want("shop", "1:draining 1:stopping 2:ready 2:ready")
 	w.stopped()
 	w.wantRoute("shop", "p001(draining) p003 p004")
@@ -59,6 +61,27 @@ func TestRollingRestartSurges(t *testing.T) {
 	w.want("shop", "1:stopping 2:ready 2:ready")
 	w.stopped()
 	w.want("shop", "2:ready 2:ready")
+	w.wantOutcome("shop 2")
+}
+
+func TestNewProcessesOfABusyAppSettleFirst(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 2, 0)
+	w := serving(t, roomy, c)
+	w.inFlight("p001", 1)
+	w.inFlight("p002", 1)
+	w.restart(c, false)
+	w.ready()
+	w.ready()
+	w.wantRoute("shop", "p001 p002 p003 p004")
+	w.pass(settleTime - time.Millisecond)
+	w.wantRoute("shop", "p001 p002 p003 p004")
+	w.pass(time.Millisecond)
+	w.useTable()
+	w.wantRoute("shop", "p001(draining) p002(draining) p003 p004")
+	w.inFlight("p001", 0)
+	w.inFlight("p002", 0)
+	w.run()
 	w.wantOutcome("shop 2")
 }
 
