@@ -373,6 +373,7 @@ func (x *exchange) dropSession() {
 	p, up := x.process, x.up
 	x.process, x.up = nil, nil
 	up.close()
+	x.upload.abandon()
 	x.mount.app.cancel(p, false, 0)
 }
 

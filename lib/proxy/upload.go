@@ -120,6 +120,16 @@ func (x *exchange) stopUpload() {
 	u.running = false
 }
 
+// abandon waits for an upload whose connection was closed, so that another can
+// begin. A body that comes from the client is not sent twice, so the upload
+// waits for nothing but that connection.
+func (u *upload) abandon() {
+	if u.running {
+		<-u.done
+		u.running = false
+	}
+}
+
 // failed says that the upload has ended because of the client.
 func (u *upload) failed() bool {
 	if u.done == nil {
