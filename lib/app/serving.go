@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"passenger/lib/protocol"
@@ -24,4 +25,19 @@ func checkServing(c protocol.AppConfig) error {
 		return fmt.Errorf("sticky_sessions_cookie_attributes: %q has a character that no header may have", c.StickyAttributes)
 	}
 	return nil
+}
+
+// noFiles is the value of static_files_dir for an app that serves all itself.
+const noFiles = "none"
+
+func staticDir(c protocol.AppConfig) string {
+	switch {
+	case c.StaticDir == noFiles || filepath.IsAbs(c.StaticDir):
+		return c.StaticDir
+	case c.AppRoot == "":
+		return ""
+	case c.StaticDir == "":
+		return filepath.Join(c.AppRoot, "public")
+	}
+	return filepath.Join(c.AppRoot, c.StaticDir)
 }

@@ -61,6 +61,7 @@ func WithDefaults(c protocol.AppConfig) protocol.AppConfig {
 		*c.PreloaderIdleTime = 300
 	}
 	setDefault(&c.Threads, 1)
+	c.StaticDir = staticDir(c)
 	setDefault(&c.HealthTimeout, 10)
 	setDefault(&c.RestartDir, "tmp")
 	if c.FriendlyErrors == nil {

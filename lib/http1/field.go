@@ -44,8 +44,9 @@ const (
 	TraceParent
 	Referer
 	UserAgent
+	AcceptEncoding
 
-	lastName = UserAgent
+	lastName = AcceptEncoding
 )
 
 var names = [...]struct {
@@ -62,7 +63,7 @@ var names = [...]struct {
 	{"traceparent", TraceParent},
 	{"content-type", ContentType}, {"x-request-id", XRequestID},
 	{"content-length", ContentLength}, {"http2-settings", HTTP2Settings},
-	{"x-request-start", XRequestStart}, {"x-forwarded-for", XForwardedFor},
+	{"x-request-start", XRequestStart}, {"accept-encoding", AcceptEncoding}, {"x-forwarded-for", XForwardedFor},
 	{"proxy-connection", ProxyConnection}, {"x-forwarded-host", XForwardedHost}, {"x-forwarded-port", XForwardedPort},
 	{"transfer-encoding", TransferEncoding}, {"x-forwarded-proto", XForwardedProto},
 	{"proxy-authenticate", ProxyAuthenticate},

@@ -16,6 +16,11 @@ type Serving struct {
 	// MaxBodySize is the longest body of a request in bytes. 0 means no limit.
 	MaxBodySize int `json:"max_request_body_size,omitempty"`
 
+	// StaticDir is the directory of files that proxies serve themselves,
+	// relative to AppRoot or absolute; absolute in a route. "none" is for none.
+	// Default: "public".
+	StaticDir string `json:"static_files_dir,omitempty"`
+
 	// StickySessions sends a client to the process that answered it last, as
 	// long as that serves.
 	StickySessions bool `json:"sticky_sessions,omitempty"`

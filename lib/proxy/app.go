@@ -36,6 +36,7 @@ type app struct {
 	requests  uint64
 	rejected  uint64
 	retried   uint64
+	static    files  // the proxy's mutex guards it
 	uses      uint64 // orders the processes by last use
 }
 

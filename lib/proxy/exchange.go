@@ -159,6 +159,11 @@ func (x *exchange) run() bool {
 	if x.mount = p.index.Load().find(x.req.Host, x.req.Path); x.mount == nil {
 		return x.noApp()
 	}
+	if x.mount.files != nil {
+		if done, again := x.static(); done {
+			return again
+		}
+	}
 	if err := x.planBody(); err != nil {
 		return x.refuse(err)
 	}

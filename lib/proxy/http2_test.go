@@ -315,3 +315,22 @@ func TestProxyHeadersNameTheClient(t *testing.T) {
 		s.dial().send(header).closed()
 	}
 }
+
+// sameBody asks for a URL and wants a body.
+func sameBody(url, want string) func(*testing.T, *http.Client, string) {
+	return func(t *testing.T, c *http.Client, version string) {
+		t.Helper()
+		r, err := http.NewRequest("GET", url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if b, err := io.ReadAll(resp.Body); string(b) != want || err != nil {
+			t.Errorf("%s: got %d bytes, %v, want %d", version, len(b), err, len(want))
+		}
+	}
+}

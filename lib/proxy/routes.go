@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +35,8 @@ type mount struct {
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
 	sticky                 sticky
-	scarce                 bool // some process takes a limited number of requests
+	files                  *os.Root // nil if there are none
+	scarce                 bool     // some process takes a limited number of requests
 }
 
 // What a table that leaves a time out means.
@@ -58,6 +60,9 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
 			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: orElse(r.QueueTime, defaultQueueTime), requestTime: seconds(r.RequestTime)}
 		m.sticky = newSticky(m)
+		if r.StaticDir != "none" {
+			m.files = m.app.files(r.StaticDir, r.Generation)
+		}
 		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
 		x.mounts = append(x.mounts, m)
 		if len(r.ServerNames) == 0 {

@@ -1,0 +1,134 @@
+package proxy
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// withFiles serves an app that says "app", with files before it.
+func withFiles(t *testing.T, names map[string]string) (*server, string) {
+	t.Helper()
+	dir := t.TempDir()
+	public, made := filepath.Join(dir, "public"), time.Now().Add(-time.Hour)
+	for name, content := range names {
+		path := filepath.Join(public, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		// No twin is older than its file.
+		if err := os.Chtimes(path, time.Time{}, made); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := route(start(t, protocol.ProtocolHTTP, 0, say("app")))
+	r.StaticDir = public
+	return serve(t, Config{}, r), dir
+}
+
+func TestStaticFiles(t *testing.T) {
+	t.Parallel()
+	big := strings.Repeat("0123456789", 300<<10)
+	s, dir := withFiles(t, map[string]string{
+		"a.txt": "text", "sub/b c.css": "css", "big.bin": big, "empty.txt": "", "app-0123456789abcdef.js": "js",
+		"packed.js": "plain", "packed.js.br": "brotli", "packed.js.gz": "gzip", ".env": "secret", ".well-known/x.txt": "known",
+		"noext": "file", "index.html": "home",
+	})
+	for link, to := range map[string]string{"out.txt": "../secret.txt", "in.txt": "a.txt", "up": ".."} {
+		if err := os.Symlink(to, filepath.Join(dir, "public", link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "secret.txt"), []byte("secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "public", "fifo.txt"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := s.dial()
+	for path, want := range map[string]string{
+		"/a.txt": "text", "/a.txt?v=1": "text", "/sub/b%20c.css": "css", "/big.bin": big, "/empty.txt": "", "/in.txt": "text",
+		"/.well-known/x.txt": "known", "/index.html": "home",
+		// These are the app's.
+		"/": "app", "/noext": "app", "/sub": "app", "/none.txt": "app", "/.env": "app", "/out.txt": "app", "/fifo.txt": "app",
+		"/up/secret.txt": "app", "/../secret.txt": "app", "/%2e%2e/secret.txt": "app", "/..%2fsecret.txt": "app",
+		"/sub/..%5c..%5csecret.txt": "app", "/%252e%252e/secret.txt": "app", "//a.txt": "app", "/sub/./../a.txt": "app", "/a.txt%00.css": "app",
+		"/a.txt/": "app", "/sub//b%20c.css": "app",
+	} {
+		if r := p.get(path); r.Status != 200 || r.Body != want {
+			t.Errorf("%s: got %d, %.40q, want %.40q", path, r.Status, r.Body, want)
+		}
+	}
+	if r := p.get("/app-0123456789abcdef.js"); !strings.Contains(r.Header.Get("Cache-Control"), "immutable") {
+		t.Errorf("a fingerprinted name: got %v", r.Header)
+	}
+	if r := p.get("/a.txt"); r.Header.Get("Content-Type") != "text/plain; charset=utf-8" || r.Header.Get("Cache-Control") != "" {
+		t.Errorf("got %v", r.Header)
+	}
+	for accept, want := range map[string]string{"gzip, br": "brotli", "gzip": "gzip", "br;q=0, gzip;q=0.5": "gzip", "identity": "plain"} {
+		r := p.send("GET /packed.js HTTP/1.1\r\nHost: a\r\nAccept-Encoding: " + accept + "\r\n\r\n").receive("GET")
+		if r.Body != want || !strings.Contains(r.Header.Get("Content-Type"), "javascript") {
+			t.Errorf("%s: got %q as %q", accept, r.Body, r.Header.Get("Content-Type"))
+		}
+	}
+	if r := p.send("HEAD /a.txt HTTP/1.1\r\nHost: a\r\n\r\n").receive("HEAD"); r.Header.Get("Content-Length") != "4" {
+		t.Errorf("HEAD: got %+v", r)
+	}
+	if r := p.send("POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").receive("POST"); r.Body != "app" {
+		t.Errorf("POST: got %+v", r)
+	}
+}
+
+func TestStaticFilesInPartAndOnCondition(t *testing.T) {
+	t.Parallel()
+	s, _ := withFiles(t, map[string]string{"a.txt": "0123456789"})
+	p := s.dial()
+	whole := p.get("/a.txt")
+	get := func(header string) reply {
+		return p.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n" + header + "\r\n\r\n").receive("GET")
+	}
+	for header, want := range map[string]struct {
+		status int
+		body   string
+	}{
+		"Range: bytes=2-4": {206, "234"},
+		"Range: bytes=-3":  {206, "789"},
+		"If-None-Match: " + whole.Header.Get("Etag"):                                {304, ""},
+		"If-Modified-Since: " + whole.Header.Get("Last-Modified"):                   {304, ""},
+		"If-None-Match: \"other\"":                                                  {200, "0123456789"},
+		"If-Match: \"other\"":                                                       {412, ""},
+		"If-Range: \"other\"\r\nRange: bytes=2-4":                                   {200, "0123456789"},
+		"If-Modified-Since: " + time.Unix(1, 0).UTC().Format(time.RFC1123) + "\r\n": {200, "0123456789"},
+	} {
+		if want.status == 200 && strings.HasSuffix(header, "\r\n") {
+			header = strings.TrimSuffix(header, "\r\n")
+		}
+		if r := get(header); r.Status != want.status || r.Body != want.body {
+			t.Errorf("%s: got %d, %q, want %d, %q", header, r.Status, r.Body, want.status, want.body)
+		}
+	}
+	if r := s.dial().send("GET /a.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=20-\r\n\r\n").receive("GET"); r.Status != 416 {
+		t.Errorf("got %+v, want 416", r)
+	}
+}
+
+func TestStaticFilesOverHTTP2(t *testing.T) {
+	t.Parallel()
+	content := strings.Repeat("x", 1<<20)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "big.bin"), []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := route(start(t, protocol.ProtocolHTTP, 0, say("app")))
+	r.StaticDir = dir
+	_, addr := serveTLS(t, Config{}, r)
+	over(t, addr, sameBody("https://"+addr+"/big.bin", content))
+}
