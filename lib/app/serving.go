@@ -32,12 +32,19 @@ const noFiles = "none"
 
 func staticDir(c protocol.AppConfig) string {
 	switch {
-	case c.StaticDir == noFiles || filepath.IsAbs(c.StaticDir):
-		return c.StaticDir
-	case c.AppRoot == "":
-		return ""
+	case c.StaticDir == noFiles:
+		return noFiles
 	case c.StaticDir == "":
-		return filepath.Join(c.AppRoot, "public")
+		return inRoot(c, "public")
 	}
-	return filepath.Join(c.AppRoot, c.StaticDir)
+	return inRoot(c, c.StaticDir)
+}
+
+// inRoot makes a path absolute that is relative to the app's root, as long as
+// that is known.
+func inRoot(c protocol.AppConfig, path string) string {
+	if path == "" || c.AppRoot == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.AppRoot, path)
 }

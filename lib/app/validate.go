@@ -62,6 +62,7 @@ func WithDefaults(c protocol.AppConfig) protocol.AppConfig {
 	}
 	setDefault(&c.Threads, 1)
 	c.StaticDir = staticDir(c)
+	c.ErrorPage, c.MaintenancePage = inRoot(c, c.ErrorPage), inRoot(c, c.MaintenancePage)
 	setDefault(&c.HealthTimeout, 10)
 	setDefault(&c.RestartDir, "tmp")
 	if c.FriendlyErrors == nil {

@@ -21,6 +21,12 @@ type Serving struct {
 	// Default: "public".
 	StaticDir string `json:"static_files_dir,omitempty"`
 
+	// ErrorPage and MaintenancePage are HTML files that clients get while the
+	// app cannot be started, and while it is paused, relative to AppRoot or
+	// absolute; absolute in a route. Default: pages of the proxy's own.
+	ErrorPage       string `json:"custom_error_page,omitempty"`
+	MaintenancePage string `json:"maintenance_page,omitempty"`
+
 	// StickySessions sends a client to the process that answered it last, as
 	// long as that serves.
 	StickySessions bool `json:"sticky_sessions,omitempty"`

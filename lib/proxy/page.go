@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"passenger/lib/http1"
@@ -54,13 +57,13 @@ func (x *exchange) noProcess(err error) bool {
 	case errors.Is(err, errQueueTime):
 		return x.page(page{Status: 504, Message: "The application was busy for too long."})
 	case errors.Is(err, errNoProcess):
-		p := page{Status: 503, Message: "The application could not be started.", retry: 5}
+		p := page{Status: 503, Message: "The application could not be started.", retry: 5, file: x.mount.route.ErrorPage}
 		if x.mount.route.FriendlyErrors {
 			p.Error = x.mount.app.spawnError()
 		}
 		return x.page(p)
 	case errors.Is(err, errPaused):
-		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10})
+		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10, file: x.mount.route.MaintenancePage})
 	case errors.Is(err, errRemoved):
 		return x.page(page{Status: 503, Message: "The application was removed.", retry: 1})
 	case errors.Is(err, errStopping):
@@ -84,7 +87,8 @@ type page struct {
 	ID      string               `json:"request_id"`
 	Error   *protocol.SpawnError `json:"error,omitempty"`
 
-	retry int // seconds, for Retry-After; 0 for none
+	retry int    // seconds, for Retry-After; 0 for none
+	file  string // the app's own page, for those who want HTML; empty for none
 }
 
 // page sends p and says whether the connection can go on.
@@ -129,7 +133,36 @@ func (p *page) render(accept []byte) (kind string, body []byte) {
 	case bytes.Contains(accept, []byte("text/plain")):
 		return "text/plain; charset=utf-8", p.text()
 	}
+	if own := p.own(); own != nil {
+		return "text/html; charset=utf-8", own
+	}
 	return "text/html; charset=utf-8", p.html()
+}
+
+// maxOwnPage bounds an app's page: it is read for each answer.
+const maxOwnPage = 1 << 20
+
+// own is the app's own page, nil if it has none or the details of an error are
+// to be shown.
+func (p *page) own() []byte {
+	if p.file == "" || p.Error != nil {
+		return nil
+	}
+	// Without O_NONBLOCK a FIFO would wait for its writer.
+	f, err := os.OpenFile(p.file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil // ours does
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxOwnPage))
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 func (p *page) text() []byte {

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -66,5 +68,38 @@ func TestNoTableYet(t *testing.T) {
 	}
 	if s.healthy() == nil {
 		t.Error("it says that it is fit to serve")
+	}
+}
+
+func TestAppsMayHaveTheirOwnPages(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"error", "pause"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("<p>"+name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	failed, paused := route(), route()
+	failed.Error, failed.ErrorPage = &protocol.SpawnError{Summary: "no"}, filepath.Join(dir, "error")
+	paused.Paused, paused.MaintenancePage = protocol.PausedPage, filepath.Join(dir, "pause")
+	missing, friendly := failed, failed
+	missing.ErrorPage = filepath.Join(dir, "none")
+	friendly.FriendlyErrors = true
+	for _, c := range []struct {
+		route protocol.Route
+		want  string
+		own   bool
+	}{
+		{failed, "<p>error", true}, {paused, "<p>pause", true},
+		{missing, "could not be started", false}, {friendly, "did not start", false},
+	} {
+		s := serve(t, Config{}, c.route)
+		r := s.dial().get("/")
+		if r.Status != 503 || !strings.Contains(r.Body, c.want) || (r.Body == c.want) != c.own {
+			t.Errorf("got %d, %q, want %q", r.Status, r.Body, c.want)
+		}
+		if r := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n").receive("GET"); !strings.Contains(r.Body, `"status":503`) {
+			t.Errorf("JSON: got %q", r.Body)
+		}
 	}
 }
