@@ -140,7 +140,7 @@ func untilExit(ctx context.Context, spawner *spawn.Spawner, id string) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			_, err := spawner.Stop(id)
+			_, err := spawner.Stop(id, protocol.StopRequest{})
 			return err
 		}
 	}

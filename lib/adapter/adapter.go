@@ -33,7 +33,7 @@
 // writes to stderr only; [InspectorURL] finds it there and [InspectorStack]
 // asks. The port stays open, so this is for a process that is to be killed. One
 // that is blocked in a system call opens none.
-// Invocation.Dump says which it is.
+// [DumpOf] says which it is.
 package adapter
 
 import (
@@ -92,9 +92,6 @@ type Invocation struct {
 
 	// Preloads says whether the type has a preloader; see Spec.Preload.
 	Preloads bool
-
-	// Dump is how the process is asked where it hangs.
-	Dump Dump
 }
 
 // A Dump is a way to ask a process where it hangs.
@@ -138,7 +135,6 @@ func (s Set) Invocation(spec Spec) (Invocation, error) {
 		Protocol:    k.protocol,
 		Concurrency: k.concurrency,
 		Preloads:    k.preloads,
-		Dump:        k.dump,
 	}
 	if k.threads && spec.Threads > 1 {
 		inv.Env = []string{fmt.Sprintf("PASSENGER_THREADS=%d", spec.Threads)}
@@ -149,6 +145,10 @@ func (s Set) Invocation(spec Spec) (Invocation, error) {
 	}
 	return inv, nil
 }
+
+// DumpOf returns how a process of an app of the type is asked where it hangs, 0
+// if it cannot be.
+func DumpOf(kind string) Dump { return kinds[kind].dump }
 
 // A kind is what is particular to one type of app.
 type kind struct {

@@ -84,23 +84,23 @@ func TestInvocationNamesProgramAndStartupFile(t *testing.T) {
 	}{
 		{Spec{Type: protocol.TypeRack}, Invocation{
 			Args:     []string{"ruby", "/s/ruby/rack.rb", "config.ru"},
-			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true, Dump: DumpSignal,
+			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true,
 		}},
 		{Spec{Type: protocol.TypeWSGI, StartupFile: "app.py:app", Interpreter: "/v/bin/python"}, Invocation{
 			Args:     []string{"/v/bin/python", "/s/python/wsgi.py", "app.py:app"},
-			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true, Dump: DumpSignal,
+			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true,
 		}},
 		{Spec{Type: protocol.TypeRack, Threads: 5}, Invocation{
 			Args: []string{"ruby", "/s/ruby/rack.rb", "config.ru"}, Env: []string{"PASSENGER_THREADS=5"},
-			Protocol: protocol.ProtocolSession, Concurrency: 5, Preloads: true, Dump: DumpSignal,
+			Protocol: protocol.ProtocolSession, Concurrency: 5, Preloads: true,
 		}},
 		{Spec{Type: protocol.TypeRack, Preload: true}, Invocation{
 			Args:     []string{"ruby", "/s/ruby/rack.rb", "--preload", "config.ru"},
-			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true, Dump: DumpSignal,
+			Protocol: protocol.ProtocolSession, Concurrency: 1, Preloads: true,
 		}},
 		{Spec{Type: protocol.TypeNode, StartupFile: "-e.mjs"}, Invocation{
 			Args:     []string{"node", "--inspect-publish-uid=stderr", "--require", "/s/node/preload.cjs", "./-e.mjs"},
-			Protocol: protocol.ProtocolHTTP, Dump: DumpInspector,
+			Protocol: protocol.ProtocolHTTP,
 		}},
 	}
 	for _, test := range tests {

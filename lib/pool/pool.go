@@ -94,7 +94,7 @@ type Outcome struct {
 // [Pool.Cleared], [Pool.Promoted] and [Pool.Worked].
 type Decision struct {
 	Start []protocol.SpawnRequest
-	Stop  []string // process IDs
+	Stop  []Stop
 	Check []Check
 	Clear []Clear
 	Work  []protocol.Process // whose time out of band has come
@@ -113,6 +113,12 @@ type Decision struct {
 	// Wake is when to decide again if nothing happens before. The zero time
 	// means never.
 	Wake time.Time
+}
+
+// A Stop is a process that is to be stopped.
+type Stop struct {
+	ID string
+	protocol.StopRequest
 }
 
 func (d *Decision) wake(at time.Time) {

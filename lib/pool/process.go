@@ -39,6 +39,7 @@ type process struct {
 	// replaces is a worn process that goes once this one is ready.
 	replaces *process
 
+	why    string  // it is to go, empty until it is
 	chance float64 // drawn for this process, in [0, 1)
 
 	stopping  bool      // its stop is under way
@@ -73,7 +74,7 @@ func (p *Pool) add(now time.Time, a *app, r protocol.Process, phase protocol.Sta
 
 // drain takes a process out of service. One that is not ready yet is stopped.
 func (p *Pool) drain(now time.Time, q *process, why string) {
-	q.work = nil
+	q.work, q.why = nil, why
 	switch q.phase {
 	case protocol.Starting:
 		p.enter(now, q, protocol.Stopping)
@@ -104,7 +105,7 @@ func (p *Pool) finish(now time.Time, d *Decision) {
 			continue
 		}
 		q.stopping = true
-		d.Stop = append(d.Stop, q.record.ID)
+		d.Stop = append(d.Stop, Stop{q.record.ID, protocol.StopRequest{Reason: q.why, Dump: q.traffic.stuck > 0}})
 	}
 }
 

@@ -37,6 +37,7 @@ func (p *Pool) renew(now time.Time, a *app) {
 		case q.phase != protocol.Ready && q.phase != protocol.Draining:
 		case p.bloated(q):
 			slog.Error("process is stopped", "app", a.config.Name, "pid", q.record.PID, "why", p.wear(q))
+			q.why = p.wear(q)
 			p.enter(now, q, protocol.Stopping)
 		case q.phase == protocol.Ready && q.traffic.stuck > 0 && q.record.Concurrency == 1:
 			p.drain(now, q, p.wear(q)) // it takes one request at a time, and has one

@@ -101,7 +101,9 @@ func (w *world) decide() Decision {
 		w.tables++
 	}
 	w.starts = append(w.starts, d.Start...)
-	w.stops = append(w.stops, d.Stop...)
+	for _, stop := range d.Stop {
+		w.stops = append(w.stops, stop.ID)
+	}
 	w.checks = append(w.checks, d.Check...)
 	for _, r := range d.Start {
 		w.put(r.ID, protocol.Process{ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: w.now})

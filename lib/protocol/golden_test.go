@@ -44,6 +44,7 @@ var messages = map[string]any{
 	"pause-request":   PauseRequest{},
 	"scale-request":   ScaleRequest{},
 	"spawn-error":     SpawnError{},
+	"stop-request":    StopRequest{},
 	"spawn-request":   SpawnRequest{},
 }
 

@@ -204,6 +204,16 @@ type PreloaderList struct {
 	Preloaders []Preloader `json:"preloaders"`
 }
 
+// A StopRequest is the body of DELETE /v1/processes/ID, which may be missing.
+type StopRequest struct {
+	// Reason becomes part of the exit's cause: "it takes 600 MB".
+	Reason string `json:"reason,omitempty"`
+
+	// Dump has the process say first where it is, for one that is stuck. The
+	// stacks go to its log.
+	Dump bool `json:"dump,omitempty"`
+}
+
 // A PromoteRequest is the body of POST /v1/preloaders: it makes a process the
 // origin of its generation's preloader.
 type PromoteRequest struct {

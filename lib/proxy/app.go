@@ -66,6 +66,9 @@ type process struct {
 }
 
 func (p *process) free() bool {
+	if p.stuck > 0 && p.concurrency == 1 {
+		return false // it is at it still, and is replaced
+	}
 	return !p.draining && !p.refused && (p.concurrency == 0 || p.inFlight < p.concurrency)
 }
 

@@ -85,7 +85,7 @@ func TestAdoptAfterKill(t *testing.T) {
 	if err := notifyByName(r.NotifySocket, "STATUS=x"); err != nil {
 		t.Errorf("its notify socket: %v", err)
 	}
-	r, err := s.Stop("made")
+	r, err := s.Stop("made", protocol.StopRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func BenchmarkSpawn(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StopTimer()
-		if _, err := s.Stop(id); err != nil {
+		if _, err := s.Stop(id, protocol.StopRequest{}); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

@@ -33,23 +33,35 @@ type hang struct {
 
 // whereItHangs asks the process and the kernel. The process is to be killed
 // after it.
-func (a *attempt) whereItHangs() hang {
-	if a.p == nil || a.p.handle == nil || a.p.out == nil {
+func (s *Spawner) whereItHangs(p *process) hang {
+	if p == nil || p.handle == nil || p.out == nil {
 		return hang{}
 	}
-	h := hang{asked: time.Now(), waitsIn: proc.WaitsIn(a.p.handle.Identity().PID)} // before a signal interrupts it
+	h := hang{asked: time.Now(), waitsIn: proc.WaitsIn(p.handle.Identity().PID)} // before a signal interrupts it
 	ctx, cancel := context.WithTimeout(context.Background(), dumpPatience)
 	defer cancel()
-	switch a.plan.dump {
+	switch adapter.DumpOf(p.snapshot().Type) {
 	case adapter.DumpSignal:
-		h.stack = a.p.dumpBySignal(ctx)
+		h.stack = p.dumpBySignal(ctx)
 	case adapter.DumpInspector:
-		h.stack = a.p.dumpByInspector(ctx)
+		h.stack = p.dumpByInspector(ctx)
 	}
 	h.stack = slices.DeleteFunc(h.stack, func(frame string) bool {
-		return strings.Contains(frame, a.adapters.Dir()) || strings.Contains(frame, "<frozen importlib")
+		return strings.Contains(frame, s.adapters.Dir()) || strings.Contains(frame, "<frozen importlib")
 	})
 	return h
+}
+
+// dump has a stuck process say where it is, in its log. Stacks that it does
+// not write itself are put there.
+func (s *Spawner) dump(p *process) {
+	h := s.whereItHangs(p)
+	r := p.snapshot()
+	slog.Warn("process is stuck", "app", r.App, "pid", r.PID, "waits_in", h.waitsIn, "frames", len(h.stack))
+	if adapter.DumpOf(r.Type) == adapter.DumpInspector && len(h.stack) > 0 {
+		from := &output.Source{App: r.App, Environment: r.Environment, ID: r.ID, Generation: r.Generation, PID: r.PID}
+		s.Log.Lines(from, output.Stderr, []byte(strings.Join(h.stack, "\n")+"\n"))
+	}
 }
 
 // dumpBySignal has the process write its stacks.

@@ -37,7 +37,7 @@ func (a *attempt) explain(cause error) error {
 	var timeout *timeoutError
 	var hung hang
 	if errors.As(cause, &timeout) {
-		hung = a.whereItHangs()
+		hung = a.whereItHangs(a.p)
 		e.WaitsIn, e.Stack = hung.waitsIn, hung.stack
 	}
 	if a.p != nil {

@@ -51,7 +51,7 @@ func TestManyStartsLeaveNothing(t *testing.T) {
 					if err != nil {
 						continue
 					}
-					if _, err := s.Stop(r.ID); err != nil {
+					if _, err := s.Stop(r.ID, protocol.StopRequest{}); err != nil {
 						t.Error(err)
 					}
 				}

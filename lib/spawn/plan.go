@@ -30,7 +30,6 @@ type plan struct {
 	user        account.User
 	protocol    string
 	concurrency int
-	dump        adapter.Dump // how the process is asked where it hangs, 0 if it cannot be
 }
 
 // planFor decides how to run the app. Everything that can be wrong before a
@@ -82,7 +81,7 @@ func (p *plan) invoke(found app.Detection, adapters adapter.Set) (env []string, 
 	if err != nil {
 		return nil, err
 	}
-	p.args, p.protocol, p.concurrency, p.dump = inv.Args, inv.Protocol, inv.Concurrency, inv.Dump
+	p.args, p.protocol, p.concurrency = inv.Args, inv.Protocol, inv.Concurrency
 	if inv.Preloads && p.config.SpawnMethod != "direct" {
 		spec.Preload = true
 		preloader, err := adapters.Invocation(spec)

@@ -65,7 +65,7 @@ func TestForkedProcess(t *testing.T) {
 	if len(loaders) != 1 || loaders[0].ID != r.Preloader || loaders[0].Forked != 1 || loaders[0].State != protocol.Ready {
 		t.Errorf("got preloaders %+v, want one that forked %s", loaders, r.ID)
 	}
-	if stopped, err := s.Stop(r.ID); err != nil || stopped.Exit == nil || stopped.Exit.Unknown || stopped.Exit.Status != 0 {
+	if stopped, err := s.Stop(r.ID, protocol.StopRequest{}); err != nil || stopped.Exit == nil || stopped.Exit.Unknown || stopped.Exit.Status != 0 {
 		t.Errorf("stop: got %+v, %v, want exit status 0", stopped.Exit, err)
 	}
 }
@@ -263,7 +263,7 @@ func TestPreloaderOfAnOldGenerationGoes(t *testing.T) {
 	if n := len(s.Preloaders()); n != 2 {
 		t.Errorf("got %d preloaders while both generations run, want 2", n)
 	}
-	if _, err := s.Stop("aaaa"); err != nil {
+	if _, err := s.Stop("aaaa", protocol.StopRequest{}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "one preloader", func() bool { l := s.Preloaders(); return len(l) == 1 && l[0].Generation == 2 })

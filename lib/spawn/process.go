@@ -34,6 +34,7 @@ type process struct {
 	cgroup  *cgroup.Group // nil if it has none of its own
 	stopped bool          // we asked it to go
 	killed  string        // why we killed it, empty if we did not
+	reason  string        // why it was asked to go, with ": " after it; empty if nobody said
 	left    int           // how many processes of its group outlived it
 	origin  *origin       // by what it can be made a preloader, nil if it cannot
 }
@@ -94,7 +95,7 @@ func (p *process) wait() {
 		exit.Cause = p.killed
 	case p.stopped:
 		exit.ByUs = true
-		exit.Cause = "stopped by us: " + exit.Cause
+		exit.Cause = "stopped by us: " + p.reason + exit.Cause
 	case outOfMemory != "" && (exit.Signal == "SIGKILL" || exit.Unknown):
 		exit.OutOfMemory = true
 		exit.Cause = outOfMemory
@@ -160,6 +161,15 @@ func (p *process) stop(grace time.Duration, told func()) {
 	case <-p.exited:
 	case <-time.After(grace):
 		p.kill(fmt.Sprintf("killed by us: did not stop within %v", grace))
+	}
+}
+
+// because notes why the process is asked to go.
+func (p *process) because(reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if reason != "" && !p.stopped {
+		p.reason = reason + ": "
 	}
 }
 

@@ -35,7 +35,7 @@ func TestPromote(t *testing.T) {
 	if err != nil || l.ReforkedFrom != "bbbb" {
 		t.Errorf("got %+v, %v, want a preloader from bbbb", l, err)
 	}
-	if r, err := s.Stop("aaaa"); err != nil || r.Exit.Status != 0 {
+	if r, err := s.Stop("aaaa", protocol.StopRequest{}); err != nil || r.Exit.Status != 0 {
 		t.Errorf("stop the promoted process: %+v, %v", r.Exit, err)
 	}
 }

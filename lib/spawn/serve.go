@@ -41,7 +41,13 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 		if err != nil {
 			return nil, err
 		}
-		record, err := s.Stop(id)
+		var req protocol.StopRequest
+		if r.ContentLength != 0 {
+			if err := control.Decode(r, &req); err != nil {
+				return nil, err
+			}
+		}
+		record, err := s.Stop(id, req)
 		return record, asReply(err)
 	})
 	server.Handle("GET "+protocol.PathProcesses+"/{id}/output", func(r *http.Request) (any, error) {

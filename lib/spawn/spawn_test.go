@@ -234,7 +234,7 @@ func TestStop(t *testing.T) {
 	t.Parallel()
 	s, _ := newSpawner(t, shortDir(t))
 	mustSpawn(t, s, "abcd", "ready")
-	r, err := s.Stop("abcd")
+	r, err := s.Stop("abcd", protocol.StopRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,10 +244,10 @@ func TestStop(t *testing.T) {
 	if _, err := os.Stat(string(s.dir.Process("abcd"))); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("process directory: got %v, want it gone", err)
 	}
-	if again, err := s.Stop("abcd"); err != nil || again.State != protocol.Exited {
+	if again, err := s.Stop("abcd", protocol.StopRequest{}); err != nil || again.State != protocol.Exited {
 		t.Errorf("a second stop: got %+v, %v", again, err)
 	}
-	if _, err := s.Stop("none"); !errors.Is(err, ErrUnknown) {
+	if _, err := s.Stop("none", protocol.StopRequest{}); !errors.Is(err, ErrUnknown) {
 		t.Errorf("got %v, want ErrUnknown", err)
 	}
 }
@@ -265,7 +265,7 @@ func TestStopKillsTheGroupAfterTheGrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.Stop("abcd")
+	r, err := s.Stop("abcd", protocol.StopRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestStopWhileStarting(t *testing.T) {
 		spawned <- err
 	}()
 	out.await(t, "role silent")
-	if _, err := s.Stop("abcd"); err != nil {
+	if _, err := s.Stop("abcd", protocol.StopRequest{}); err != nil {
 		t.Fatal(err)
 	}
 	var e *protocol.SpawnError

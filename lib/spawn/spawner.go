@@ -246,13 +246,17 @@ var ErrUnknown = errors.New("no such process")
 
 // Stop asks a process to go, kills it if it does not within its grace, and
 // returns its last record. One that is gone already is no error.
-func (s *Spawner) Stop(id string) (protocol.Process, error) {
+func (s *Spawner) Stop(id string, req protocol.StopRequest) (protocol.Process, error) {
 	p := s.find(id)
 	if p == nil || p.snapshot().PID == 0 {
 		return protocol.Process{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
 	}
 	r := p.snapshot()
 	if r.State != protocol.Exited {
+		if req.Dump {
+			s.dump(p)
+		}
+		p.because(req.Reason)
 		p.stop(seconds(r.StopGrace), s.publish)
 	}
 	return p.snapshot(), nil

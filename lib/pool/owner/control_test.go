@@ -54,7 +54,7 @@ func (f *fakeSpawner) register(s *control.Server) {
 		return f.Spawn(context.WithoutCancel(r.Context()), req)
 	})
 	s.Handle("DELETE "+protocol.PathProcesses+"/{id}", func(r *http.Request) (any, error) {
-		return nil, f.Stop(r.Context(), r.PathValue("id"))
+		return nil, f.Stop(r.Context(), r.PathValue("id"), protocol.StopRequest{})
 	})
 }
 

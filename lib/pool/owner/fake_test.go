@@ -176,7 +176,7 @@ func (f *fakeSpawner) Spawn(ctx context.Context, r protocol.SpawnRequest) (proto
 	}
 }
 
-func (f *fakeSpawner) Stop(ctx context.Context, id string) error {
+func (f *fakeSpawner) Stop(ctx context.Context, id string, _ protocol.StopRequest) error {
 	crash, err := f.up()
 	if err != nil {
 		return err

@@ -163,8 +163,8 @@ func (o *Owner) do(ctx context.Context, d pool.Decision) {
 	for _, r := range d.Start {
 		o.work.Go(func() { o.spawn(ctx, r) })
 	}
-	for _, id := range d.Stop {
-		o.work.Go(func() { o.stop(ctx, id) })
+	for _, stop := range d.Stop {
+		o.work.Go(func() { o.stop(ctx, stop) })
 	}
 	for _, c := range d.Check {
 		o.work.Go(func() { o.check(ctx, c) })

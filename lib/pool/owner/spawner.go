@@ -27,7 +27,7 @@ type Spawner interface {
 	Usage(ctx context.Context) (protocol.ProcessList, error)
 
 	Spawn(ctx context.Context, r protocol.SpawnRequest) (protocol.Process, error)
-	Stop(ctx context.Context, id string) error
+	Stop(ctx context.Context, id string, r protocol.StopRequest) error
 
 	Preloaders(ctx context.Context) (protocol.PreloaderList, error)
 	StopPreloader(ctx context.Context, id string) error
@@ -74,8 +74,8 @@ func (r Remote) Spawn(ctx context.Context, req protocol.SpawnRequest) (p protoco
 	return p, err
 }
 
-func (r Remote) Stop(ctx context.Context, id string) error {
-	return r.Client.Call(ctx, http.MethodDelete, protocol.PathProcesses+"/"+id, nil, nil)
+func (r Remote) Stop(ctx context.Context, id string, req protocol.StopRequest) error {
+	return r.Client.Call(ctx, http.MethodDelete, protocol.PathProcesses+"/"+id, req, nil)
 }
 
 func (r Remote) Preloaders(ctx context.Context) (list protocol.PreloaderList, err error) {
@@ -218,14 +218,14 @@ func ended(p protocol.Process) *protocol.SpawnError {
 
 // stop stops a process and tells the pool when it is gone, or that nobody
 // knows.
-func (o *Owner) stop(ctx context.Context, id string) {
+func (o *Owner) stop(ctx context.Context, s pool.Stop) {
 	call, cancel := context.WithTimeout(ctx, longestStop+answerTime)
-	err := o.spawner.Stop(call, id)
+	err := o.spawner.Stop(call, s.ID, s.StopRequest)
 	cancel()
 	var answer *protocol.Error
 	gone := err == nil || errors.As(err, &answer) && answer.Code == protocol.CodeUnknownProcess
 	if !gone {
-		slog.Debug("stop came to nothing", "id", id, "err", err)
+		slog.Debug("stop came to nothing", "id", s.ID, "err", err)
 	}
-	o.tell(ctx, func(now time.Time) { o.pool.Stopped(now, id, gone) })
+	o.tell(ctx, func(now time.Time) { o.pool.Stopped(now, s.ID, gone) })
 }
