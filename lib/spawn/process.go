@@ -160,7 +160,10 @@ func (p *process) stop(grace time.Duration, told func()) {
 	select {
 	case <-p.exited:
 	case <-time.After(grace):
-		p.kill(fmt.Sprintf("killed by us: did not stop within %v", grace))
+		p.mu.Lock()
+		reason := p.reason
+		p.mu.Unlock()
+		p.kill(fmt.Sprintf("killed by us: %sdid not stop within %v", reason, grace))
 	}
 }
 
