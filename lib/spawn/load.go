@@ -1,0 +1,137 @@
+package spawn
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+
+	"passenger/lib/proc"
+	"passenger/lib/protocol"
+)
+
+// said takes what the process says before it is ready; what comes later has no
+// reader and is dropped.
+func (a *attempt) said(n notice) {
+	select {
+	case a.noticed <- n:
+	default:
+	}
+}
+
+// exitPatience is how long a process may take to exit after it has said why
+// the app did not load.
+const exitPatience = 3 * time.Second
+
+// load waits until the process is ready.
+func (a *attempt) load(ctx context.Context) error {
+	// A SIGTERM that came while the process was still at its gate may be lost:
+	// execve(2) ends the thread that had just taken it.
+	if a.p.snapshot().State == protocol.Stopping {
+		_ = a.p.handle.Signal(syscall.SIGTERM) // gone is fine
+	}
+	var failed *report
+	var patience <-chan time.Time // nil until it failed
+	listening := a.watchListener(ctx)
+	for {
+		select {
+		case n := <-a.noticed:
+			a.warnings = append(a.warnings, n.warnings...)
+			if n.report != nil {
+				failed = n.report // it exits next, and its output comes first
+				patience = time.After(exitPatience)
+				continue
+			}
+			if !n.ready {
+				continue
+			}
+			if n.concurrency > 0 && a.plan.config.MaxConcurrency == nil {
+				a.p.change(func(r *protocol.Process) { r.Concurrency = n.concurrency })
+			}
+			return a.ready(a.address(ctx))
+		case l := <-listening:
+			if l.err == nil {
+				return a.ready(l.address)
+			}
+			listening = nil // READY=1 or the timeout decides
+		case <-a.p.exited:
+			return &exitError{report: a.lastReport(failed)}
+		case <-patience:
+			return &exitError{report: failed} // something in it keeps it from its exit
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// lastReport is the reason that the process gave before it ended: the one
+// known, or one that was not looked at yet.
+func (a *attempt) lastReport(known *report) *report {
+	for {
+		select {
+		case n := <-a.noticed:
+			a.warnings = append(a.warnings, n.warnings...)
+			if n.report != nil {
+				known = n.report
+			}
+		default:
+			return known
+		}
+	}
+}
+
+// address is where a process that says READY=1 accepts. A generic command may
+// do so and serve on its port all the same: Puma does.
+func (a *attempt) address(ctx context.Context) string {
+	if a.endpoint != nil {
+		return "" // a preloader serves nobody
+	}
+	if a.port != 0 && accepts(ctx, loopback(a.port)) && proc.ListensOn(a.p.handle.Identity().PID, a.port) {
+		return "tcp:" + loopback(a.port)
+	}
+	return "unix:" + a.p.dir.Socket()
+}
+
+type listening struct {
+	address string
+	err     error
+}
+
+// watchListener looks for a generic app's listener. For the others, whose
+// adapters say when they are ready, the channel stays silent.
+func (a *attempt) watchListener(ctx context.Context) <-chan listening {
+	if a.plan.kind != protocol.TypeGeneric {
+		return nil
+	}
+	found := make(chan listening, 1) // one send
+	go func() {
+		address, err := awaitListener(ctx, a.p.handle.Identity().PID, a.port, a.p.dir.Socket(), a.inode)
+		found <- listening{address, err}
+	}()
+	return found
+}
+
+func (a *attempt) ready(address string) error {
+	a.p.change(func(r *protocol.Process) {
+		if r.State == protocol.Starting { // else it was stopped or has gone
+			r.State, r.Address, r.ReadyAt = protocol.Ready, address, time.Now()
+			r.SpawnTook = time.Since(a.began).Seconds()
+		}
+	})
+	r := a.p.snapshot()
+	if r.State != protocol.Ready {
+		<-a.p.exited
+		return &exitError{report: a.lastReport(nil)}
+	}
+	return nil
+}
+
+// A timeoutError says that the start timeout ran out.
+type timeoutError struct{ limit time.Duration }
+
+func (e *timeoutError) Error() string { return fmt.Sprintf("not ready within %v", e.limit) }
+
+// An exitError says that the process was gone before it was ready.
+type exitError struct{ report *report }
+
+func (e *exitError) Error() string { return "exited before it was ready" }
