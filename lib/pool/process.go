@@ -19,6 +19,7 @@ type process struct {
 	since    time.Time // when the phase began
 	served   bool      // it was ready once
 	unfit    bool      // it cannot be promoted
+	outdated bool      // another of its generation was promoted since it was started
 	spawning bool      // its spawn is under way: the outcome comes as an event
 	checking bool      // its check is under way, likewise
 	exit     *protocol.Exit

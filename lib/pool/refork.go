@@ -2,7 +2,6 @@ package pool
 
 import (
 	"log/slog"
-	"time"
 
 	"passenger/lib/protocol"
 )
@@ -14,10 +13,10 @@ const leastGain = 0.05
 // A refork is what processes of an app's newest generation are forked from.
 type refork struct {
 	generation int
-	since      time.Time // of the last promotion, the zero time if there was none
-	asked      bool      // one is under way
-	over       bool      // the last one gained too little, or nobody knows what
-	memory     float64   // of a process before the last one, in bytes, 0 if it is not known
+	promoted   bool    // there was a promotion
+	asked      bool    // one is under way
+	over       bool    // the last one gained too little, or nobody knows what
+	memory     float64 // of a process before the last one, in bytes, 0 if it is not known
 }
 
 // refork has a process that answered enough requests promoted to be what later
@@ -46,7 +45,7 @@ func (p *Pool) refork(a *app, d *Decision) {
 		return
 	}
 	memory := p.meanMemory(a)
-	if !r.since.IsZero() && (memory == 0 || memory > (1-leastGain)*r.memory) {
+	if r.promoted && (memory == 0 || memory > (1-leastGain)*r.memory) {
 		r.over = true
 		slog.Info("processes are not promoted any more", "app", a.config.Name, "generation", a.generation,
 			"memory_mb", int(memory)>>20, "before_mb", int(r.memory)>>20)
@@ -58,7 +57,7 @@ func (p *Pool) refork(a *app, d *Decision) {
 
 // Promoted tells whether a process was promoted. If it was not, another one is
 // tried.
-func (p *Pool) Promoted(now time.Time, id string, ok bool) {
+func (p *Pool) Promoted(id string, ok bool) {
 	q := p.processes[id]
 	if q == nil {
 		return
@@ -72,16 +71,16 @@ func (p *Pool) Promoted(now time.Time, id string, ok bool) {
 		q.unfit = true
 		return
 	}
-	r.since = now
+	r.promoted = true
+	for _, before := range q.app.processes {
+		before.outdated = before.outdated || before.record.Generation == r.generation
+	}
 	slog.Info("processes are forked from one that served", "app", q.app.config.Name, "pid", q.record.PID)
 }
 
 // outdated says that the process was forked before another of its generation
-// was promoted.
-func outdated(q *process) bool {
-	r := q.app.refork
-	return q.record.Preloader != "" && q.record.Generation == r.generation && q.record.StartedAt.Before(r.since)
-}
+// was promoted. What it was forked from is known once it is ready.
+func outdated(q *process) bool { return q.outdated && q.record.Preloader != "" }
 
 // meanMemory is the memory of a ready process of the app in bytes, 0 if it is
 // not known.

@@ -45,7 +45,7 @@ func TestOneOfTheProcessesIsPromoted(t *testing.T) {
 		{func() { w.served("p001", 99, 0) }, nil},
 		{func() { w.served("p002", 100, 0) }, []string{"p002"}},
 		{func() { w.served("p001", 100, 0) }, nil}, // it is under way
-		{func() { w.p.Promoted(w.now, "p002", false); w.pass(time.Second) }, []string{"p001"}},
+		{func() { w.p.Promoted("p002", false); w.pass(time.Second) }, []string{"p001"}},
 	} {
 		w.promoted = nil
 		step.do()
@@ -60,7 +60,7 @@ func TestProcessesOfBeforeAPromotionAreReplacedOneByOne(t *testing.T) {
 	w := reforked(t)
 	w.served("p001", 100, 0)
 	w.pass(time.Second)
-	w.p.Promoted(w.now, "p001", true)
+	w.p.Promoted("p001", true)
 	w.pass(time.Second)
 	w.want("shop", "1:ready 1:ready 1:starting")
 	w.forkedFrom(w.ready(), "l002")
@@ -84,7 +84,7 @@ func TestPromotionsEndWhenTheyGainTooLittle(t *testing.T) {
 		w.weigh(100, "p001", "p002")
 		w.served("p001", 100, 0)
 		w.pass(time.Second)
-		w.p.Promoted(w.now, "p001", true)
+		w.p.Promoted("p001", true)
 		w.pass(time.Second)
 		w.run()
 		var ids []string

@@ -26,6 +26,7 @@ type world struct {
 	p        *Pool
 	limits   Limits
 	now      time.Time
+	skew     time.Duration // of the wall clock that the spawner stamps by, against now
 	last     Decision
 	list     map[string]protocol.Process // what the spawner has
 	order    []string                    // IDs in order of start
@@ -106,7 +107,7 @@ func (w *world) decide() Decision {
 	}
 	w.checks = append(w.checks, d.Check...)
 	for _, r := range d.Start {
-		w.put(r.ID, protocol.Process{ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: w.now})
+		w.put(r.ID, protocol.Process{ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: w.now.Add(w.skew)})
 	}
 	w.restarts = append(w.restarts, d.Restarts...)
 	w.events = append(w.events, d.Events...)

@@ -20,7 +20,7 @@ func (o *Owner) promote(ctx context.Context, id string) {
 	if err != nil {
 		slog.Warn("process could not be promoted", "id", id, "err", err)
 	}
-	o.tell(ctx, func(now time.Time) { o.pool.Promoted(now, id, err == nil) })
+	o.tell(ctx, func(time.Time) { o.pool.Promoted(id, err == nil) })
 }
 
 // clear stops preloaders, and tells the pool. Where that fails it does so, too:
