@@ -409,7 +409,7 @@ func TestUsage(t *testing.T) {
 	for _, args := range []string{"", "help", "--help", "start --help", "version"} {
 		r.wrapper(0, strings.Fields(args)...)
 	}
-	if out := r.wrapper(0, "--version"); out != "passenger 1.2.3\n" {
+	if out := r.wrapper(0, "--version"); out != "passenger 1.2.3\nPhusion Passenger 6.0.17-compatible\n" {
 		t.Errorf("got version %q", out)
 	}
 	if out := r.wrapper(1, "start", "missing"); !strings.Contains(out, `cannot serve "missing": no such directory`) {
