@@ -36,6 +36,11 @@ func (c *restartCommand) Run(ctx context.Context, cmd *command) error {
 	if err != nil {
 		return err
 	}
+	progress, stop := context.WithCancel(ctx)
+	defer stop()
+	if c.Wait {
+		go tellProgress(progress, pool, apps)
+	}
 	replies, err := c.restart(ctx, pool, apps)
 	return errors.Join(err, c.print(replies))
 }
