@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -27,6 +29,7 @@ const (
 // events in order and a burst of events starts no burst of commands.
 type hooks struct {
 	commands Hooks
+	limit    time.Duration // of each command
 	events   chan protocol.Event
 }
 
@@ -50,7 +53,7 @@ func (h *hooks) run(ctx context.Context) {
 			return
 		case e := <-h.events:
 			for _, command := range h.commands[e.Event] {
-				if err := runHook(ctx, command, e); err != nil {
+				if err := h.runOne(ctx, command, e); err != nil {
 					slog.Error("hook failed", "event", e.Event, "app", e.App, "command", command, "err", err)
 				}
 			}
@@ -58,12 +61,12 @@ func (h *hooks) run(ctx context.Context) {
 	}
 }
 
-func runHook(ctx context.Context, command string, e protocol.Event) error {
+func (h *hooks) runOne(ctx context.Context, command string, e protocol.Event) error {
 	record, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, hookTime)
+	ctx, cancel := context.WithTimeout(ctx, h.limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
 	cmd.Stdin = bytes.NewReader(append(record, '\n'))
@@ -72,7 +75,11 @@ func runHook(ctx context.Context, command string, e protocol.Event) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // for what left the group with our end of stdin
-	return cmd.Run()
+	err = cmd.Run()
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("killed after %v: %w", h.limit, err)
+	}
+	return err
 }
 
 // hookEnv says in the environment what a shell would have to look for in the

@@ -66,7 +66,7 @@ func New(spawner Spawner, files Files, limits pool.Limits, commands Hooks) (*Own
 	o := &Owner{
 		spawner: spawner, files: files, events: make(chan func(time.Time), 16), catalog: catalog{},
 		restarting: map[string][]chan<- pool.Outcome{}, removing: map[string][]chan<- error{},
-		ended: make(chan struct{}), hooks: hooks{commands: commands, events: make(chan protocol.Event, mostEvents)},
+		ended: make(chan struct{}), hooks: hooks{commands: commands, limit: hookTime, events: make(chan protocol.Event, mostEvents)},
 	}
 	last := lastRoutes(files.Routes)
 	o.written = last
