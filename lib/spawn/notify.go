@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -105,7 +106,11 @@ func (n *notifier) listen(group int, got func(notice)) {
 	defer close(n.done)
 	buf := make([]byte, maxNotice)
 	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+64)
+	var flood throttle
 	for {
+		if wait := flood.wait(time.Now()); wait > 0 {
+			time.Sleep(wait)
+		}
 		size, oobSize, _, _, err := n.conn.ReadMsgUnix(buf, oob)
 		if errors.Is(err, net.ErrClosed) {
 			return
