@@ -73,8 +73,9 @@ func MakeFIFO(path string, uid int) error {
 type Process struct {
 	readers []*reader
 
-	mu   sync.Mutex // guards tail
-	tail []Line
+	mu   sync.Mutex // guards the fields below
+	tail []Line     // a ring once it is full
+	next int        // where the next line goes then, which is where the oldest is
 }
 
 // A Line is one that a process wrote, perhaps cut.
@@ -118,13 +119,16 @@ func openFIFO(path string) (*os.File, error) {
 }
 
 // keep adds a line to the last ones.
-func (p *Process) keep(stream Stream, line []byte) {
+func (p *Process) keep(stream Stream, at time.Time, line []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.tail) == tailLines {
-		p.tail = append(p.tail[:0], p.tail[1:]...)
+	kept := Line{at, stream, string(line[:min(len(line), tailLine)])}
+	if len(p.tail) < tailLines {
+		p.tail = append(p.tail, kept)
+		return
 	}
-	p.tail = append(p.tail, Line{time.Now(), stream, string(line[:min(len(line), tailLine)])})
+	p.tail[p.next] = kept
+	p.next = (p.next + 1) % tailLines
 }
 
 // Finish passes on what can be read without waiting, a last line without its
@@ -139,5 +143,5 @@ func (p *Process) Finish() {
 func (p *Process) Last() []Line {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]Line{}, p.tail...)
+	return append(append([]Line{}, p.tail[p.next:]...), p.tail[:p.next]...)
 }

@@ -15,10 +15,11 @@ type reader struct {
 	from   *Source
 	stream Stream
 	sink   Sink
-	keep   func(Stream, []byte)
+	keep   func(Stream, time.Time, []byte)
 	done   chan struct{} // closed when the last line was passed on
 
-	batch []byte // whole lines to pass on
+	batch []byte    // whole lines to pass on
+	at    time.Time // of the last read
 }
 
 func (r *reader) run() {
@@ -26,8 +27,13 @@ func (r *reader) run() {
 	defer r.fifo.Close()
 	buf := make([]byte, 32<<10)
 	var part []byte
+	var flood pace
 	for {
 		n, err := r.fifo.Read(buf)
+		r.at = time.Now()
+		if wait := flood.wait(r.at, n); wait > 0 {
+			time.Sleep(wait)
+		}
 		part = r.lines(append(part, buf[:n]...))
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			part = r.drain(buf, part)
@@ -101,7 +107,7 @@ func (r *reader) flush() {
 func (r *reader) line(b []byte) {
 	b = bytes.TrimSuffix(b, []byte("\r"))
 	r.batch = append(append(r.batch, b...), '\n')
-	r.keep(r.stream, b)
+	r.keep(r.stream, r.at, b)
 }
 
 // finish reads what is left of a process that has ended, and stops reading.
