@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -34,6 +36,18 @@ type client struct {
 
 	resting atomic.Bool // between requests
 
+	// waitBy is when the wait for a request's first byte, or that for the end
+	// of its head, is over, in the clock's time; 0 between them.
+	waitBy int64
+
+	// head is what it sent of a head before it was parked, else nil. parked,
+	// enrolled and space are the park's: whether it is there, whether it was
+	// before, and where.
+	head     []byte
+	parked   atomic.Bool
+	enrolled bool
+	space    int
+
 	mu sync.Mutex // guards x
 	x  *exchange  // the request in flight, for those who ask; else nil
 }
@@ -59,12 +73,16 @@ func (c *client) identify(from *net.TCPAddr) {
 	c.trusted = c.proxy.trusts(ip)
 }
 
-// serve answers requests until the connection ends.
-func (c *client) serve() {
+// serve answers requests until the connection ends, which it closes, or is
+// quiet for so long that it should be parked.
+func (c *client) serve() (quiet bool) {
 	var x *exchange
 	defer func() {
 		if r := recover(); r != nil {
 			slog.Error("internal error", "err", r, "stack", string(debug.Stack()))
+		}
+		if quiet {
+			return
 		}
 		c.close()
 		if x != nil {
@@ -76,17 +94,26 @@ func (c *client) serve() {
 		if x == nil {
 			b, n, err := c.await()
 			if err != nil {
-				return
+				return errors.Is(err, errQuiet)
 			}
 			if c.proxy.HTTP2Plain && !c.secure && !c.http2 && isPreface(b.b[:n]) {
 				c.clock.remove(&c.conn)
 				c.proxy.serveHTTP2(&replayed{c.nc, append([]byte(nil), b.b[:n]...)}, false)
 				b.free()
-				return
+				return false
 			}
 			x = takeExchange(c, b, n)
 		}
-		again = x.run()
+		if err := x.readHead(); errors.Is(err, errQuiet) {
+			c.head = bytes.Clone(x.in.b[:x.end])
+			x.free()
+			x = nil
+			return true
+		} else if err != nil {
+			again = x.refuse(err)
+		} else {
+			again = x.run()
+		}
 		x.log()
 		c.publish(nil)
 		if !x.next() {
@@ -98,18 +125,46 @@ func (c *client) serve() {
 		x.free()
 		x = nil
 	}
+	return false
 }
+
+// errQuiet says that a client should be parked.
+var errQuiet = errors.New("the client is quiet")
 
 // await waits for the next request's first bytes.
 func (c *client) await() (*buffer, int, error) {
-	c.resting.Store(true)
-	c.readWait = c.proxy.Timeouts.Idle
-	if c.proxy.draining.Load() {
-		c.readWait = partingTime
+	if head := c.head; head != nil {
+		c.head = nil
+		b := takeBuffer(len(head))
+		return b, copy(b.b, head), nil
 	}
+	c.resting.Store(true)
+	patience := newPatience
+	if c.waitBy == 0 {
+		c.waitBy = c.clock.after(c.proxy.Timeouts.Idle)
+		if c.sent > 0 {
+			patience = c.proxy.idlePatience
+		}
+	}
+	if c.proxy.draining.Load() {
+		c.waitBy = min(c.waitBy, c.clock.after(partingTime))
+	}
+	until := c.waitBy
+	if c.mayPark() {
+		until = min(until, c.clock.after(patience))
+	}
+	c.readWait = time.Duration(until - c.clock.after(0))
 	b, n, err := c.readLazily(small)
+	if err != nil {
+		if until < c.waitBy && errors.Is(err, errTimeout) && !c.clock.ending.Load() {
+			c.rearm()
+			err = errQuiet
+		}
+		return nil, 0, err
+	}
 	c.resting.Store(false)
-	return b, n, err
+	c.waitBy = 0
+	return b, n, nil
 }
 
 // part shortens the wait of a client between requests: the proxy drains.

@@ -33,9 +33,10 @@ type conn struct {
 	readBy, writeBy atomic.Int64
 	expiry          sync.Mutex // makes expired and the runtime's deadline one
 
-	// How long a read or write may wait. hold keeps readBy over reads.
+	// How long a read or write may wait. hold keeps readBy over reads. A read
+	// that is impatient does not wait but fails with EAGAIN.
 	readWait, writeWait time.Duration
-	hold                bool
+	hold, impatient     bool
 
 	in, out  transfer
 	sent     int64              // bytes written
@@ -101,7 +102,7 @@ func (c *conn) interrupt() { _ = c.nc.SetDeadline(past) } // closed is as good
 
 // expire ends waits that last too long.
 func (c *conn) expire(now int64) {
-	if v := c.readBy.Load(); v > 0 && v <= now {
+	if v := c.readBy.Load(); v > 0 && v <= now && !(c.client != nil && c.client.wake()) {
 		c.expiry.Lock()
 		if c.readBy.CompareAndSwap(v, expired) {
 			_ = c.nc.SetReadDeadline(past) // a closed one waits no more
@@ -119,8 +120,12 @@ func (c *conn) expire(now int64) {
 
 // holdRead bounds all reads until releaseRead together.
 func (c *conn) holdRead(wait time.Duration) {
+	c.holdReadUntil(c.clock.after(wait))
+}
+
+func (c *conn) holdReadUntil(by int64) {
 	c.hold = true
-	c.readBy.Store(c.clock.after(wait))
+	c.readBy.Store(by)
 }
 
 func (c *conn) releaseRead() error {
@@ -222,7 +227,7 @@ func (c *conn) tryRead(fd uintptr) bool {
 		p = c.lazy.b
 	}
 	t.n, t.errno = receive(fd, p, 0)
-	if t.errno != syscall.EAGAIN {
+	if t.errno != syscall.EAGAIN || c.impatient {
 		return true
 	}
 	if c.lazy != nil {

@@ -142,12 +142,9 @@ func (x *exchange) abandon() {
 	}
 }
 
-// run carries the request from its first bytes to the end of its answer, and
-// says whether the connection can go on.
+// run carries the request, whose head is complete, to the end of its answer,
+// and says whether the connection can go on.
 func (x *exchange) run() bool {
-	if err := x.readHead(); err != nil {
-		return x.refuse(err)
-	}
 	p := x.client.proxy
 	x.began = time.Now()
 	x.makeID()

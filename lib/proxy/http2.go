@@ -156,7 +156,7 @@ func (p *Proxy) serveStream(w http.ResponseWriter, r *http.Request, from *net.TC
 	c := newStream(p, end, from)
 	c.secure, c.http2 = secure, true
 	var wg sync.WaitGroup
-	wg.Go(c.serve)
+	wg.Go(func() { c.serve() }) // a stream is never parked
 	wg.Go(func() {
 		if err := writeRequest(ours, r); err != nil {
 			// The answer says what became of it, or the client is gone.

@@ -92,9 +92,12 @@ type Proxy struct {
 	mu   sync.Mutex // guards apps; who changes index holds it
 	apps map[string]*app
 
-	clients    sync.WaitGroup
-	http2      *http2Server
-	complained complaint // of a full disk
+	clients sync.WaitGroup
+	park    *park // nil unless Serve runs
+
+	idlePatience time.Duration // see the constant
+	http2        *http2Server
+	complained   complaint // of a full disk
 }
 
 // tick is how often the clock looks at the connections. Waits are no finer.
@@ -102,7 +105,7 @@ const tick = 200 * time.Millisecond
 
 // New returns a proxy without routes.
 func New(c Config) *Proxy {
-	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1)}
+	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1), idlePatience: idlePatience}
 	p.clock = newClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server(p)
@@ -190,6 +193,8 @@ func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener) {
 	defer wg.Wait()
 	defer stopClock()
 	wg.Go(func() { p.clock.run(clock) })
+	p.park = newPark()
+	wg.Go(func() { p.park.run(clock) })
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
 		accepting.Go(func() { p.accept(ctx, l) })
@@ -247,6 +252,7 @@ func (p *Proxy) cutOff() {
 			return
 		}
 		cut++
+		c.client.wake()
 		_ = c.nc.SetReadDeadline(past) // closed is as good
 		_ = c.nc.SetWriteDeadline(time.Now().Add(lastWords))
 	})
@@ -294,7 +300,8 @@ func (p *Proxy) welcome(nc net.Conn, l net.Listener) {
 		slog.Error("could not serve a connection", "err", err)
 		return
 	}
-	p.clients.Go(c.serve)
+	p.clients.Add(1)
+	go c.run()
 }
 
 // ParseNetworks reads networks and addresses.

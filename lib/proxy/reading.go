@@ -1,16 +1,37 @@
 package proxy
 
+import (
+	"errors"
+	"syscall"
+)
+
 // What an exchange reads from its client before a process is involved.
 
 // readHead reads on until the request's head is complete. It returns an
-// *http1.Error if it never can be.
+// *http1.Error if it never can be, and errQuiet if the client should be parked
+// until more of it comes.
 func (x *exchange) readHead() error {
 	c := x.client
 	done, err := x.req.Parse(x.in.b[:x.end])
-	if done || err != nil {
-		return err
+	if !done && err == nil {
+		err = x.readRestOfHead()
 	}
-	c.holdRead(c.proxy.Timeouts.Header)
+	if err != errQuiet {
+		c.waitBy = 0
+	}
+	return err
+}
+
+func (x *exchange) readRestOfHead() error {
+	c := x.client
+	if c.waitBy == 0 {
+		c.waitBy = c.clock.after(c.proxy.Timeouts.Header)
+	}
+	if c.impatient = c.mayPark(); !c.impatient {
+		c.holdReadUntil(c.waitBy)
+	}
+	var done bool
+	var err error
 	for !done && err == nil {
 		if x.end == len(x.in.b) {
 			x.in = x.in.grown(min(4*len(x.in.b), large), x.end)
@@ -22,8 +43,18 @@ func (x *exchange) readHead() error {
 		x.end += n
 		done, err = x.req.Parse(x.in.b[:x.end])
 	}
-	if late := c.releaseRead(); late != nil {
-		return late
+	if c.impatient {
+		c.impatient = false
+		if errors.Is(err, syscall.EAGAIN) {
+			err = errQuiet
+			if c.clock.now.Load() >= c.waitBy {
+				err = errTimeout
+			}
+		}
+		return err
+	}
+	if c.releaseRead() != nil && done {
+		c.rearm() // it came in the last moment
 	}
 	return err
 }

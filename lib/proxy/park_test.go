@@ -1,0 +1,121 @@
+package proxy
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// parked counts the clients that are.
+func (s *server) parked() (n int) {
+	s.clock.each(func(c *conn) {
+		if c.client != nil && c.client.parked.Load() {
+			n++
+		}
+	})
+	return n
+}
+
+func (s *server) awaitParked(n int) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprintf("%d parked clients", n), func() bool { return s.parked() == n })
+}
+
+func TestQuietClientsAreParkedAndServed(t *testing.T) {
+	t.Parallel()
+	f := start(t, "http", 0, say("ok"))
+	s := serve(t, Config{}, route(f))
+	s.idlePatience = time.Millisecond
+	p := s.dial()
+	for range 3 {
+		s.awaitParked(1)
+		if r := p.get("/"); r.Body != "ok" {
+			t.Errorf("got %+v", r)
+		}
+	}
+	s.awaitParked(1)
+	p.Close()
+	eventually(t, "no connection", func() bool { return s.connections() == 0 })
+}
+
+func TestHeadsInPartsAreGathered(t *testing.T) {
+	t.Parallel()
+	long := "X-Long: " + strings.Repeat("a", 3<<10) + "\r\n"
+	for _, c := range []struct {
+		name   string
+		parts  []string
+		status int
+	}{
+		{"by lines", []string{"GET / HTTP/1.1\r\n", "Host: a\r\n", "X: b\r\n", "\r\n"}, 200},
+		{"end of lines apart", []string{"GET / HTTP/1.1\r\nHost: a\r", "\n\r", "\n"}, 200},
+		{"with a body", []string{"POST / HTTP/1.1\r\nHost: a\r\nContent-Le", "ngth: 5\r\n\r\nhe", "llo"}, 200},
+		{"over a buffer", []string{"GET / HTTP/1.1\r\nHost: a\r\n", long, long, long, "\r\n"}, 200},
+		{"bare line feeds", []string{"GET / HTTP/1.1\r\nHost: a\r\nX: b", "\nY: c\n\n"}, 400},
+		{"no name", []string{"GET / HTTP/1.1\r\nHost: a\r\n", ": b\r\n", "\r\n"}, 400},
+		{"no request", []string{"GE", "T\x01", " / HTTP/1.1\r\n\r\n"}, 400},
+		{"too long", append([]string{"GET / HTTP/1.1\r\nHost: a\r\n"}, slices.Repeat([]string{long}, 22)...), 431},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, Config{}, route(start(t, "http", 0, say("ok"))))
+			p := s.dial()
+			for i, part := range c.parts {
+				p.send(part)
+				if i < 3 && !strings.Contains(strings.Join(c.parts[:i+1], ""), "\n\r\n") && i < len(c.parts)-1 {
+					s.awaitParked(1)
+				}
+			}
+			if r := p.receive(strings.Fields(c.parts[0] + "T")[0]); r.Status != c.status {
+				t.Errorf("got %+v, want status %d", r, c.status)
+			}
+		})
+	}
+}
+
+func TestParkedClientsMeetTheirTimeouts(t *testing.T) {
+	t.Parallel()
+	s := serve(t, short(func(t *Timeouts) { t.Header = 4 * brief }), route(start(t, "http", 0, say("no"))))
+	p := s.dial().send("GET / HTTP/1.1\r\nHost: ")
+	s.awaitParked(1)
+	if r := p.receive("GET"); r.Status != 408 {
+		t.Errorf("half a head: got %+v", r)
+	}
+	s = serve(t, short(func(t *Timeouts) { t.Idle = 8 * brief }), route(start(t, "http", 0, say("no"))))
+	p = s.dial()
+	s.awaitParked(1)
+	p.closed()
+}
+
+func TestParkedClientsLeaveAtTheEnd(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{}, route(start(t, "http", 0, say("ok"))))
+	idle, half := s.dial(), s.dial().send("GET / HTTP/1.1\r\n")
+	s.awaitParked(2)
+	s.cancel()
+	idle.closed()
+	if r := half.send("Host: a\r\n\r\n").receive("GET"); r.Body != "ok" || !r.Close {
+		t.Errorf("a head in parts during the drain: got %+v", r)
+	}
+	within(t, s.stopped, "the end")
+}
+
+// Slow heads are the cheapest of attacks: what a client costs is its
+// connection and what it sent.
+func TestSlowClientsHoldNoGoroutines(t *testing.T) {
+	s := serve(t, Config{}, route(start(t, "http", 0, say("ok"))))
+	before := runtime.NumGoroutine()
+	const many = 500
+	for range many {
+		s.dial().send("GET / HTTP/1.1\r\nHost: a\r\nX: ")
+	}
+	s.awaitParked(many)
+	if n := runtime.NumGoroutine() - before; n > many/10 {
+		t.Errorf("%d goroutines more for %d slow clients", n, many)
+	}
+	if r := s.dial().get("/"); r.Body != "ok" {
+		t.Errorf("another client: got %+v", r)
+	}
+}
