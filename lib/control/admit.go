@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strconv"
 	"time"
 
@@ -90,8 +89,8 @@ func (s *Server) admit(r *http.Request) error {
 }
 
 func (s *Server) admits(peer unixsock.Peer) bool {
-	if peer.UID == 0 || peer.UID == os.Geteuid() {
-		return true
+	if s.Group == nil {
+		return peer.Trusted(-1)
 	}
-	return s.Group != nil && (peer.GID == s.Group.GID || slices.Contains(peer.Groups, s.Group.GID))
+	return peer.Trusted(s.Group.GID)
 }

@@ -3,6 +3,8 @@ package unixsock
 import (
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +18,12 @@ type Peer struct {
 	// Groups are the supplementary ones (SO_PEERGROUPS), as far as the kernel
 	// tells.
 	Groups []int
+}
+
+// Trusted says that the peer is root, the user that this program runs as, or
+// in the group unless that is negative: they may call a daemon.
+func (p Peer) Trusted(gid int) bool {
+	return p.UID == 0 || p.UID == os.Geteuid() || gid >= 0 && (p.GID == gid || slices.Contains(p.Groups, gid))
 }
 
 // maxGroups is the most that a process can have (NGROUPS_MAX).
