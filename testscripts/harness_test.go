@@ -96,9 +96,11 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"exits":       cmdExits,
 	"port":        cmdPort,
 	"ctrl-c":      cmdCtrlC,
+	"crash":       cmdCrash,
 	"upgrade":     cmdUpgrade,
 
 	"await-log":      cmdAwaitLog,
+	"await-metric":   cmdAwaitMetric,
 	"await-file":     cmdAwaitFile,
 	"await-requests": cmdAwaitRequests,
 }

@@ -91,6 +91,8 @@ var leaves = map[string][]string{
 	"passenger/lib/spelling": {},
 	"passenger/lib/http1":    {},
 	"passenger/lib/statedir": {"passenger/lib/unixsock"},
+	"passenger/lib/fdstore":  {"passenger/lib/unixsock"},
+	"passenger/lib/systemd":  {},
 	"passenger/lib/secret":   {},
 	"passenger/lib/cgroup":   {},
 	"passenger/lib/account":  {"passenger/lib/spelling"},

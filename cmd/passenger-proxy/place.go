@@ -3,53 +3,109 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"strings"
+	"syscall"
 
 	"passenger/lib/cli"
+	"passenger/lib/fdstore"
 	"passenger/lib/proxy"
 	"passenger/lib/statedir"
+	"passenger/lib/systemd"
 )
 
-// takePlace takes the state directory, from the proxy that has it if there is
-// one: then that is returned too, and serves on until it is told otherwise.
-func (c *serveCommand) takePlace(cmd *command) (statedir.Dir, *statedir.Lock, *proxy.Predecessor, error) {
+// A place is what a proxy takes when it starts: the state directory, and the
+// sockets of the proxy before it.
+type place struct {
+	dir     statedir.Dir
+	lock    *statedir.Lock
+	old     *proxy.Predecessor // lives, and serves on until it is told otherwise; nil if none does
+	sockets *proxy.Sockets
+}
+
+// takePlace takes the state directory from the proxy that has it, else what is
+// left of the last one.
+func (c *serveCommand) takePlace(cmd *command) (*place, error) {
 	dir, lock, err := cmd.TakeStateDir(statedir.Proxy)
+	if err == nil {
+		return &place{dir: dir, lock: lock, sockets: c.left(dir)}, nil
+	}
 	if !errors.Is(err, statedir.ErrLocked) {
-		return dir, lock, nil, err
+		return nil, err
 	}
 	if dir, err = statedir.Open(cmd.StatePath()); err != nil {
-		return dir, nil, nil, fmt.Errorf("cannot start: %w", err)
+		return nil, fmt.Errorf("cannot start: %w", err)
 	}
 	old, err := proxy.Succeed(dir.Handover())
 	if err != nil {
 		err = fmt.Errorf("cannot take over from the proxy that runs (pid %d): %w", dir.Holder(statedir.Proxy), err)
-		return dir, nil, nil, cli.Hint(err, "it does so unless it is stopped or stopping; see \"passenger-status\"")
+		return nil, cli.Hint(err, "it does so unless it is stopped or stopping; see \"passenger-status\"")
 	}
-	return dir, statedir.Adopted(old.Lock), old, nil
+	return &place{dir: dir, lock: statedir.Adopted(old.Lock), old: old, sockets: &old.Sockets}, nil
+}
+
+func (p *place) leave() {
+	if p.old != nil {
+		p.old.Close()
+	}
+	p.lock.Unlock()
+}
+
+// left returns the sockets of a proxy that crashed: those that systemd kept,
+// and those that the spawner did.
+func (c *serveCommand) left(dir statedir.Dir) *proxy.Sockets {
+	var left proxy.Sockets
+	for _, s := range systemd.Sockets() {
+		if address, ok := fdstore.Address(s.Name); ok {
+			syscall.CloseOnExec(s.FD)
+			left.Add(address, s.FD)
+		}
+	}
+	kept, err := fdstore.Take(dir.KeptSockets(), c.Listen)
+	if err != nil {
+		slog.Warn("could not get the sockets that the spawner keeps", "err", err)
+	}
+	for _, s := range kept {
+		left.Add(s.Address, s.FD)
+	}
+	return &left
 }
 
 // addresses settles where to listen: as told, else at the sockets of systemd,
-// else where the old proxy does, else at the default.
-func (c *serveCommand) addresses(old *proxy.Predecessor) {
+// else where the proxy before us did, else at the default.
+func (c *serveCommand) addresses(before *proxy.Sockets) {
 	if len(c.Listen) == 0 {
-		c.Listen = proxy.Inherited()
+		c.Listen = inherited()
 	}
-	if len(c.Listen) == 0 && old != nil {
-		c.Listen = old.Addresses()
+	if len(c.Listen) == 0 {
+		c.Listen = append(c.Listen, before.Addresses()...)
 	}
 	if len(c.Listen) == 0 {
 		c.Listen = []string{":3000"}
 	}
 }
 
-func (c *serveCommand) listen(old *proxy.Predecessor) ([]net.Listener, error) {
-	open := proxy.Listen
-	if old != nil {
-		open = old.Listen
+// inherited returns the addresses of the sockets that systemd passed, but for
+// those that it only kept for us.
+func inherited() []string {
+	var list []string
+	for _, s := range systemd.Sockets() {
+		if _, ours := fdstore.Address(s.Name); !ours {
+			list = append(list, fmt.Sprintf("fd:%d", s.FD))
+		}
 	}
+	return list
+}
+
+// listen listens at each address, on the socket of the proxy before us if it
+// has one there. Its others are closed.
+func (c *serveCommand) listen(before *proxy.Sockets) ([]net.Listener, error) {
+	defer before.Close()
+	before.Narrow(c.Listen)
 	var list []net.Listener
 	for _, address := range c.Listen {
-		l, err := open(address)
+		l, err := before.Listen(address)
 		if err != nil {
 			// The files of unix sockets may be another's: they stay.
 			return nil, listenError(address, err)
@@ -57,4 +113,43 @@ func (c *serveCommand) listen(old *proxy.Predecessor) ([]net.Listener, error) {
 		list = append(list, l)
 	}
 	return list, nil
+}
+
+// deposit is what is to be kept beside us: the listeners but those on inherited
+// descriptors, which are their giver's to keep.
+func (c *serveCommand) deposit(dir statedir.Dir, listeners []net.Listener) *fdstore.Deposit {
+	d := &fdstore.Deposit{Path: dir.KeptSockets()}
+	var kept []net.Listener
+	for i, address := range c.Listen {
+		if !strings.HasPrefix(strings.TrimPrefix(address, "tls:"), "fd:") {
+			d.Addresses, kept = append(d.Addresses, address), append(kept, listeners[i])
+		}
+	}
+	d.With = func(f func([]int) error) error { return proxy.WithDescriptors(kept, f) }
+	return d
+}
+
+// keepAt has the service manager keep the sockets of d too, and no others of
+// ours. It closes them when the service is stopped, and not when it is
+// restarted.
+func keepAt(m *systemd.Manager, d *fdstore.Deposit) {
+	if m == nil {
+		return
+	}
+	for _, s := range systemd.Sockets() {
+		if _, ours := fdstore.Address(s.Name); ours {
+			m.Forget(s.Name)
+		}
+	}
+	err := d.With(func(fds []int) error {
+		for i, fd := range fds {
+			if err := m.Keep(fdstore.Name(d.Addresses[i]), fd); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		slog.Warn("could not give the sockets to the service manager", "err", err)
+	}
 }

@@ -17,9 +17,11 @@ import (
 	"passenger/lib/account"
 	"passenger/lib/cli"
 	"passenger/lib/control"
+	"passenger/lib/fdstore"
 	"passenger/lib/proc"
 	"passenger/lib/proxy"
 	"passenger/lib/statedir"
+	"passenger/lib/systemd"
 	"passenger/lib/unixsock"
 )
 
@@ -54,15 +56,13 @@ type serveCommand struct {
 }
 
 func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
-	dir, lock, old, err := c.takePlace(cmd)
+	manager := systemd.Started()
+	at, err := c.takePlace(cmd)
 	if err != nil {
 		return err
 	}
-	defer lock.Unlock()
-	if old != nil {
-		defer old.Close()
-	}
-	c.addresses(old)
+	defer at.leave()
+	c.addresses(at.sockets)
 	config, err := c.config()
 	if err != nil {
 		return err
@@ -70,37 +70,39 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if config.AccessLog, err = c.openLog(); err != nil {
 		return err
 	}
-	listeners, err := c.listen(old)
+	listeners, err := c.listen(at.sockets)
 	if err != nil {
 		return err
 	}
 	shareProcessors()
 	p := proxy.New(config)
-	if err := p.LoadRoutes(dir.Routes()); err != nil {
+	if err := p.LoadRoutes(at.dir.Routes()); err != nil {
 		slog.Warn("could not read the last route table; waiting for the pool", "err", err)
 	}
-	if old != nil {
-		if err := old.Ready(); err != nil {
+	if at.old != nil {
+		if err := at.old.Ready(); err != nil {
 			return fmt.Errorf("cannot take over: %w", err)
 		}
-		if err := lock.Sign(); err != nil {
+		if err := at.lock.Sign(); err != nil {
 			slog.Warn("could not write our number into the lock", "err", err)
 		}
 	}
-	s := &service{dir: dir, lock: lock, listeners: listeners, proxy: p}
-	if s.control, s.group, err = c.ControlSocket.Listen(dir, statedir.Proxy); err != nil {
+	s := &service{place: at, listeners: listeners, deposit: c.deposit(at.dir, listeners), manager: manager, proxy: p}
+	if s.control, s.group, err = c.ControlSocket.Listen(at.dir, statedir.Proxy); err != nil {
 		return err
 	}
-	if s.handover, err = unixsock.Listen(dir.Handover(), 0o600); err != nil {
+	if s.handover, err = unixsock.Listen(at.dir.Handover(), 0o600); err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
-	slog.Info("proxy started", "listen", strings.Join(c.Listen, " "), "state_dir", dir.Path(), "taken_over", old != nil)
+	slog.Info("proxy started", "listen", strings.Join(c.Listen, " "), "state_dir", at.dir.Path(), "taken_over", at.old != nil)
+	keepAt(manager, s.deposit)
+	manager.Tell(systemd.Ready)
 	handed := c.serve(ctx, s)
 	slog.Info("proxy stopped", "handed_over", handed)
 	if handed {
 		return nil
 	}
-	return errors.Join(os.Remove(dir.Handover()), os.Remove(dir.Socket(statedir.Proxy)))
+	return errors.Join(os.Remove(at.dir.Handover()), os.Remove(at.dir.Socket(statedir.Proxy)))
 }
 
 // openLog opens the access log, nil if none is wanted.
@@ -117,9 +119,10 @@ func (c *serveCommand) openLog() (*proxy.LogFile, error) {
 
 // A service is what a proxy holds while it serves.
 type service struct {
-	dir       statedir.Dir
-	lock      *statedir.Lock
+	*place
 	listeners []net.Listener
+	deposit   *fdstore.Deposit
+	manager   *systemd.Manager
 	control   *net.UnixListener
 	handover  *net.UnixListener
 	group     *account.Group
@@ -165,7 +168,11 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	if c.certificates != nil {
 		wg.Go(func() { c.certificates.Watch(rest) })
 	}
-	wg.Go(func() { c.obey(rest, p.AccessLog) })
+	wg.Go(func() { c.obey(rest, p.AccessLog, s.manager) })
+	wg.Go(func() { s.deposit.Run(ctx) })
+	wg.Go(func() { s.manager.Watch(rest, p.Pulse) })
+	stopping := context.AfterFunc(ctx, func() { s.manager.Tell(systemd.Stopping) })
+	defer stopping()
 	wg.Go(func() { p.Report(rest, pool, id) })
 	// Once only: later it would cost those who are served.
 	settle := time.AfterFunc(settleAfter, proc.Settle)
@@ -175,6 +182,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 		ok := proxy.Offer(ctx, s.handover, s.lock.File(), c.Listen, s.listeners)
 		if ok {
 			slog.Info("sockets handed over")
+			s.deposit.Forget()
 			stop()
 		}
 		offered <- ok
@@ -185,7 +193,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 
 // obey opens the log anew at each SIGUSR1, and reads the certificates anew at
 // each SIGHUP, until ctx ends. What is not there makes the signal mean nothing.
-func (c *serveCommand) obey(ctx context.Context, l *proxy.LogFile) {
+func (c *serveCommand) obey(ctx context.Context, l *proxy.LogFile, m *systemd.Manager) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -197,8 +205,12 @@ func (c *serveCommand) obey(ctx context.Context, l *proxy.LogFile) {
 			switch {
 			case s == syscall.SIGUSR1 && l != nil:
 				l.Reopen()
-			case s == syscall.SIGHUP && c.certificates != nil:
-				c.certificates.Reload()
+			case s == syscall.SIGHUP:
+				m.Reloading()
+				if c.certificates != nil {
+					c.certificates.Reload()
+				}
+				m.Tell(systemd.Ready)
 			}
 		}
 	}

@@ -71,6 +71,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	}
 	server := &control.Server{Program: "passenger-spawn", Release: cli.Release, Group: group, SwitchesUsers: switching != nil}
 	spawner.Register(ctx, server)
+	st.count(server)
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", st.dir.Path(), "version", cli.Release)
 	go reopenOnSignal(ctx, spawner)
 	for {
@@ -133,11 +134,17 @@ func (s *serve) switching() (*spawn.Switching, error) {
 func serveUntil(ctx context.Context, st *station, spawner *spawn.Spawner, server *control.Server) error {
 	serving, stop := upgradeOnSignal(ctx, spawner)
 	defer stop()
-	socket, err := st.listener()
+	socket, err := listener(st.socket)
 	if err != nil {
 		return err
 	}
+	keeper, err := listener(st.keeper)
+	if err != nil {
+		socket.Close()
+		return err
+	}
 	var wg sync.WaitGroup
+	wg.Go(func() { st.store.Serve(serving, keeper) })
 	wg.Go(func() { proc.ReapStrangers(serving, spawner.Ours) })
 	wg.Go(func() { proc.KeepSettled(serving) })
 	err = server.Serve(serving, socket)

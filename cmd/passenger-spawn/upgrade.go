@@ -16,6 +16,7 @@ import (
 
 	"passenger/lib/account"
 	"passenger/lib/cli"
+	"passenger/lib/fdstore"
 	"passenger/lib/proc"
 	"passenger/lib/spawn"
 	"passenger/lib/statedir"
@@ -25,6 +26,7 @@ import (
 const (
 	inheritedLock   = "lock"
 	inheritedSocket = "socket"
+	inheritedKeeper = "keeper"
 )
 
 const (
@@ -40,22 +42,30 @@ const (
 var errUpgrade = errors.New("upgrade")
 
 // A station is what a spawner hands on when it replaces itself: the lock of its
-// state directory and its control socket.
+// state directory, its control socket, and the proxy's sockets with the socket
+// at which it keeps them.
 type station struct {
 	dir    statedir.Dir
 	lock   *statedir.Lock
 	socket *os.File
+	keeper *os.File
+	store  fdstore.Store
 }
 
 // takeStation takes what a predecessor handed on, else the lock and a new
 // control socket.
 func takeStation(c *command, group *account.Group) (st *station, err error) {
 	inherited := proc.Inherited()
-	st = &station{}
+	st = &station{store: fdstore.Store{GID: -1}}
+	if group != nil {
+		st.store.GID = group.GID
+	}
 	if lock, socket := inherited[inheritedLock], inherited[inheritedSocket]; lock != nil && socket != nil {
 		st.lock, st.socket = statedir.Adopted(lock), socket
-		st.dir, err = statedir.Open(c.StatePath())
-		return st, err
+		if st.dir, err = statedir.Open(c.StatePath()); err != nil {
+			return nil, err
+		}
+		return st, st.adopt(inherited, group)
 	}
 	if group != nil && os.Geteuid() == 0 {
 		if _, err := statedir.Share(c.StatePath(), group.GID); err != nil {
@@ -73,20 +83,23 @@ func takeStation(c *command, group *account.Group) (st *station, err error) {
 	if st.socket, err = l.File(); err != nil {
 		return nil, errors.Join(err, st.lock.Unlock())
 	}
+	if err := st.openKeeper(group); err != nil {
+		return nil, errors.Join(err, st.lock.Unlock())
+	}
 	return st, nil
 }
 
-// listener returns a listener on the control socket, which stays open when
-// that is closed.
-func (st *station) listener() (*net.UnixListener, error) {
-	l, err := net.FileListener(st.socket)
+// listener returns a listener on one of the station's sockets, which stays open
+// when that is closed.
+func listener(socket *os.File) (*net.UnixListener, error) {
+	l, err := net.FileListener(socket)
 	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
+		return nil, fmt.Errorf("socket %s: %w", socket.Name(), err)
 	}
 	unix, ok := l.(*net.UnixListener)
 	if !ok {
 		l.Close()
-		return nil, fmt.Errorf("control socket: descriptor %d is no unix socket", st.socket.Fd())
+		return nil, fmt.Errorf("socket %s: descriptor %d is no unix socket", socket.Name(), socket.Fd())
 	}
 	unix.SetUnlinkOnClose(false)
 	return unix, nil
@@ -95,6 +108,9 @@ func (st *station) listener() (*net.UnixListener, error) {
 // leave gives the station up.
 func (st *station) leave() {
 	_ = os.Remove(st.dir.Socket(statedir.Spawn)) // gone is fine
+	_ = os.Remove(st.dir.KeptSockets())
+	st.store.Close()
+	st.keeper.Close()
 	st.socket.Close()
 	st.lock.Unlock()
 }
@@ -165,5 +181,11 @@ func (st *station) succeed() error {
 	if err != nil {
 		return err
 	}
-	return proc.Succeed(path, map[string]*os.File{inheritedLock: st.lock.File(), inheritedSocket: st.socket})
+	files := map[string]*os.File{inheritedLock: st.lock.File(), inheritedSocket: st.socket, inheritedKeeper: st.keeper}
+	release, err := st.handOn(files)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return proc.Succeed(path, files)
 }

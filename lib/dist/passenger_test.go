@@ -293,7 +293,7 @@ func TestPausesGrow(t *testing.T) {
 	}
 	r.signal(syscall.SIGTERM)
 	r.end(0)
-	for _, pause := range []string{"in 0.1 s", "in 0.2 s", "in 0.4 s"} {
+	for _, pause := range []string{"starting it again\n", "in 0.1 s", "in 0.2 s"} {
 		if !strings.Contains(r.output.String(), pause) {
 			t.Errorf("got no %q in\n%s", pause, r.output.String())
 		}

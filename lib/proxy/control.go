@@ -38,6 +38,12 @@ func (p *Proxy) healthy() error {
 	return nil
 }
 
+// Pulse hangs if the proxy does: it takes each lock for an instant.
+func (p *Proxy) Pulse() {
+	p.allApps() // looks at each
+	p.connections()
+}
+
 func (p *Proxy) metrics(m *control.Metrics) {
 	r := p.snapshot()
 	m.Gauge("passenger_proxy_connections", "Client connections open.", float64(p.connections()))

@@ -3,13 +3,11 @@ package proxy
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"passenger/lib/unixsock"
@@ -40,19 +38,16 @@ const (
 	// handoverTime bounds each step: a successor reads its certificates and
 	// routes before it asks, so all it has to do is to begin.
 	handoverTime = 10 * time.Second
-
-	maxEstate      = 64 << 10
-	maxDescriptors = 128
 )
 
 // A Predecessor is a proxy that offers its sockets.
 type Predecessor struct {
+	Sockets
+
 	// Lock is the state directory's, held now by both.
 	Lock *os.File
 
-	conn    *net.UnixConn
-	sockets map[string]*os.File // by address
-	order   []string
+	conn *net.UnixConn
 }
 
 // Succeed asks the proxy at path for its sockets.
@@ -61,7 +56,7 @@ func Succeed(path string) (*Predecessor, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
-	p := &Predecessor{conn: nc.(*net.UnixConn), sockets: map[string]*os.File{}}
+	p := &Predecessor{conn: nc.(*net.UnixConn)}
 	if err := p.receive(); err != nil {
 		p.Close()
 		return nil, err
@@ -73,64 +68,20 @@ func (p *Predecessor) receive() error {
 	if err := p.conn.SetDeadline(time.Now().Add(handoverTime)); err != nil {
 		return err
 	}
-	b, oob := make([]byte, maxEstate), make([]byte, syscall.CmsgSpace(4*maxDescriptors))
-	n, oobn, _, _, err := p.conn.ReadMsgUnix(b, oob)
+	line, fds, err := unixsock.Receive(p.conn)
 	if err != nil {
 		return reason(err)
 	}
-	files, err := descriptors(oob[:oobn])
-	if err != nil {
-		return err
-	}
 	var e estate
-	if err := json.Unmarshal(b[:n], &e); err != nil || len(files) != len(e.Addresses)+1 {
-		for _, f := range files {
-			f.Close()
-		}
-		return fmt.Errorf("it offers %d descriptors for %d sockets (%v)", len(files), len(e.Addresses), err)
+	if err := json.Unmarshal(line, &e); err != nil || len(fds) != len(e.Addresses)+1 {
+		unixsock.CloseAll(fds)
+		return fmt.Errorf("it offers %d descriptors for %d sockets (%v)", len(fds), len(e.Addresses), err)
 	}
-	p.Lock, p.order = files[0], e.Addresses
+	p.Lock = os.NewFile(uintptr(fds[0]), "proxy.lock")
 	for i, a := range e.Addresses {
-		p.sockets[a] = files[1+i]
+		p.Add(a, fds[1+i])
 	}
 	return nil
-}
-
-// descriptors takes the descriptors out of a control message.
-func descriptors(oob []byte) ([]*os.File, error) {
-	messages, err := syscall.ParseSocketControlMessage(oob)
-	if err != nil {
-		return nil, err
-	}
-	var files []*os.File
-	for _, m := range messages {
-		fds, err := syscall.ParseUnixRights(&m)
-		if err != nil {
-			continue // credentials, say
-		}
-		for _, fd := range fds {
-			syscall.CloseOnExec(fd)
-			files = append(files, os.NewFile(uintptr(fd), "handed over"))
-		}
-	}
-	return files, nil
-}
-
-// Addresses are those that the predecessor listens at.
-func (p *Predecessor) Addresses() []string { return p.order }
-
-// Listen returns the predecessor's listener at an address, or a new one if it
-// has none there.
-func (p *Predecessor) Listen(address string) (net.Listener, error) {
-	f := p.sockets[address]
-	if f == nil {
-		return Listen(address)
-	}
-	l, err := net.FileListener(f)
-	if err != nil {
-		return nil, fmt.Errorf("the socket handed over: %w", reason(err))
-	}
-	return dress(address, l), nil
 }
 
 // Ready tells the predecessor to accept no more. When it returns, its
@@ -150,9 +101,7 @@ func (p *Predecessor) Ready() error {
 // Ready it leaves the predecessor as it was.
 func (p *Predecessor) Close() {
 	p.conn.Close()
-	for _, f := range p.sockets {
-		f.Close()
-	}
+	p.Sockets.Close()
 }
 
 // Offer hands the lock and the listeners, which serve the addresses, over to
@@ -197,9 +146,8 @@ func offer(c *net.UnixConn, lock *os.File, addresses []string, listeners []net.L
 	if err != nil {
 		return err
 	}
-	err = withDescriptors(listeners, []int{int(lock.Fd())}, func(fds []int) error {
-		_, _, err := c.WriteMsgUnix(append(text, '\n'), syscall.UnixRights(fds...), nil)
-		return err
+	err = WithDescriptors(listeners, func(fds []int) error {
+		return unixsock.Send(c, text, append([]int{int(lock.Fd())}, fds...))
 	})
 	if err != nil {
 		return err
@@ -209,34 +157,4 @@ func offer(c *net.UnixConn, lock *os.File, addresses []string, listeners []net.L
 		return fmt.Errorf("the successor was not ready: %q, %v", b, err)
 	}
 	return nil
-}
-
-// withDescriptors calls f with fds and the descriptors of the listeners, which
-// stay what they are: taking them out would make them block.
-func withDescriptors(listeners []net.Listener, fds []int, f func([]int) error) error {
-	if len(listeners) == 0 {
-		return f(fds)
-	}
-	sc, ok := bare(listeners[0]).(syscall.Conn)
-	if !ok {
-		return errors.New("internal error: a listener without a descriptor")
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var inner error
-	err = raw.Control(func(fd uintptr) { inner = withDescriptors(listeners[1:], append(fds, int(fd)), f) })
-	return errors.Join(err, inner)
-}
-
-// bare is the listener without what Listen puts around it.
-func bare(l net.Listener) net.Listener {
-	switch l := l.(type) {
-	case *secureListener:
-		return bare(l.Listener)
-	case *unixListener:
-		return l.UnixListener
-	}
-	return l
 }

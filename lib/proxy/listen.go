@@ -131,20 +131,3 @@ func listenFD(text string) (net.Listener, error) {
 	syscall.CloseOnExec(fd)
 	return l, nil
 }
-
-// Inherited returns the addresses, as fd:N, of the sockets that systemd passed
-// to this process, none if it passed none.
-func Inherited() []string {
-	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
-		return nil
-	}
-	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
-	if err != nil {
-		return nil
-	}
-	var list []string
-	for i := range n {
-		list = append(list, fmt.Sprintf("fd:%d", 3+i))
-	}
-	return list
-}

@@ -217,6 +217,10 @@ func (d Dir) Path() string { return d.path }
 // Handover is the socket at which the proxy hands its listeners to a successor.
 func (d Dir) Handover() string { return filepath.Join(d.path, "proxy-handover.sock") }
 
+// KeptSockets is the socket at which the spawner keeps the proxy's listening
+// sockets.
+func (d Dir) KeptSockets() string { return filepath.Join(d.path, "spawn-sockets.sock") }
+
 // Socket is the control socket of a daemon.
 func (d Dir) Socket(daemon string) string { return filepath.Join(d.path, daemon+".sock") }
 

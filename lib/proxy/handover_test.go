@@ -1,0 +1,180 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"passenger/lib/unixsock"
+)
+
+// An offered proxy is one that offers its sockets.
+type offered struct {
+	path      string // where it does
+	listeners []net.Listener
+	handed    chan bool // its one answer
+	stop      context.CancelFunc
+}
+
+// offer offers listeners at the addresses, and a lock that says "lock".
+func offerAt(t *testing.T, addresses ...string) *offered {
+	t.Helper()
+	dir := shortDir(t)
+	lock, err := os.Create(filepath.Join(dir, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lock.Close() })
+	if _, err := lock.WriteString("lock"); err != nil {
+		t.Fatal(err)
+	}
+	o := &offered{path: filepath.Join(dir, "handover"), handed: make(chan bool, 1)}
+	for _, a := range addresses {
+		l, err := Listen(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		o.listeners = append(o.listeners, l)
+	}
+	l, err := unixsock.Listen(o.path, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	o.stop = stop
+	t.Cleanup(stop)
+	go func() { o.handed <- Offer(ctx, l, lock, addresses, o.listeners) }()
+	return o
+}
+
+// shortDir is a directory with a path short enough for sockets.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "proxy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func TestASuccessorGetsLockAndSockets(t *testing.T) {
+	t.Parallel()
+	web := "unix:" + filepath.Join(shortDir(t), "web")
+	o := offerAt(t, "127.0.0.1:0", web)
+	p, err := Succeed(o.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if got, want := p.Addresses(), []string{"127.0.0.1:0", web}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	b := make([]byte, 10)
+	if n, _ := p.Lock.ReadAt(b, 0); string(b[:n]) != "lock" {
+		t.Errorf("the lock says %q", b[:n])
+	}
+	l, err := p.Listen(web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	if !within(t, o.handed, "the hand-over") {
+		t.Error("the old proxy says that it handed nothing over")
+	}
+	for _, old := range o.listeners {
+		old.Close()
+	}
+	// The old one left the file, and only the new one listens.
+	c := dialPeer(t, "unix", strings.TrimPrefix(web, "unix:"))
+	defer c.Close()
+	a, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	p.Sockets.Close()
+	l.Close()
+	if _, err := os.Lstat(strings.TrimPrefix(web, "unix:")); err == nil {
+		t.Error("the new proxy left the file of its socket")
+	}
+}
+
+// One that looks and goes leaves the old proxy as it was.
+func TestAnUnreadySuccessorChangesNothing(t *testing.T) {
+	t.Parallel()
+	o := offerAt(t, "127.0.0.1:0")
+	for range 2 {
+		p, err := Succeed(o.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Close()
+	}
+	o.stop()
+	if within(t, o.handed, "the end") {
+		t.Error("it handed its sockets over to nobody")
+	}
+	if _, err := net.Dial("tcp", o.listeners[0].Addr().String()); err != nil {
+		t.Error(err)
+	}
+}
+
+// After a hand-over a listener that is closed refuses connections: no copy of
+// the socket is left.
+func TestSocketsLeaveNothingOpen(t *testing.T) {
+	t.Parallel()
+	o := offerAt(t, "127.0.0.1:0", "localhost:0")
+	p, err := Succeed(o.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.Narrow([]string{"127.0.0.1:0"})
+	l, err := p.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Sockets.Close()
+	all := append(o.listeners, l)
+	for _, l := range all {
+		l.Close()
+	}
+	for _, l := range all {
+		if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			t.Errorf("%s takes connections", l.Addr())
+		}
+	}
+}
+
+// A socket whose file is gone cannot be reached: it is made anew.
+func TestAUnixSocketWithoutItsFileIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(shortDir(t), "web")
+	o := offerAt(t, "unix:"+path)
+	p, err := Succeed(o.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	l, err := p.Listen("unix:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if c, err := net.Dial("unix", path); err != nil {
+		t.Error(err)
+	} else {
+		c.Close()
+	}
+}
