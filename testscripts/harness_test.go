@@ -25,6 +25,7 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	os.Setenv("PEBBLE_VA_NOSLEEP", "1") // see cmdCA; it sleeps at random otherwise
 	var err error
 	bin, err = os.MkdirTemp("", "psgbin")
 	if err != nil {
@@ -98,6 +99,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"ctrl-c":      cmdCtrlC,
 	"crash":       cmdCrash,
 	"upgrade":     cmdUpgrade,
+	"ca":          cmdCA,
 
 	"await-log":      cmdAwaitLog,
 	"await-metric":   cmdAwaitMetric,

@@ -34,9 +34,10 @@ type serveCommand struct {
 	cli.ControlSocket
 	cli.LogFormat
 
-	Listen        []string      `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N, with tls: before it for HTTPS. May be repeated. Default: the sockets that systemd passed, else :3000."`
-	Certificate   []string      `placeholder:"FILE" help:"A certificate with its chain, PEM, for tls: addresses. May be repeated, each with its --key; clients get the one that fits the name they ask for."`
-	Key           []string      `placeholder:"FILE" help:"The key of the certificate in the same place."`
+	Listen      []string `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N, with tls: before it for HTTPS. May be repeated. Default: the sockets that systemd passed, else :3000."`
+	Certificate []string `placeholder:"FILE" help:"A certificate with its chain, PEM, for tls: addresses. May be repeated, each with its --key; clients get the one that fits the name they ask for."`
+	Key         []string `placeholder:"FILE" help:"The key of the certificate in the same place."`
+	acmeFlags
 	RedirectHTTPS bool          `name:"redirect-https" help:"Send requests in plain text to the same address over HTTPS."`
 	H2C           bool          `name:"h2c" help:"Serve HTTP/2 without TLS too, to clients that begin with it."`
 	ProxyProtocol bool          `help:"Connections of trusted proxies begin with a PROXY header, version 1 or 2."`
@@ -166,7 +167,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 		wg.Go(func() { p.AccessLog.Run(rest) })
 	}
 	if c.certificates != nil {
-		wg.Go(func() { c.certificates.Watch(rest) })
+		wg.Go(func() { c.certificates.Run(rest) })
 	}
 	wg.Go(func() { c.obey(rest, p.AccessLog, s.manager) })
 	wg.Go(func() { s.deposit.Run(ctx) })
@@ -226,12 +227,11 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if err != nil {
 		return proxy.Config{}, &cli.Error{Err: fmt.Errorf("--trusted-proxy: %w", err), Status: cli.Usage}
 	}
-	tlsConfig, err := c.tls()
-	if err != nil {
+	if c.certificates, err = c.loadCertificates(); err != nil {
 		return proxy.Config{}, err
 	}
 	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, AccessFormat: proxy.AccessFormat(c.AccessLog), Trusted: networks, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
-		TLS: tlsConfig, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
+		Certificates: c.certificates, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
 			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout,
 		}}, nil
 }

@@ -1,25 +1,29 @@
 package main
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
+	"passenger/lib/acme"
 	"passenger/lib/cli"
 	"passenger/lib/proxy"
 )
 
-// tls reads the certificates, and returns nil if no listener needs any.
-func (c *serveCommand) tls() (*tls.Config, error) {
-	secure := c.secureAddress() != ""
+// loadCertificates reads the certificates, and returns nil if no listener
+// needs any.
+func (c *serveCommand) loadCertificates() (*proxy.Certificates, error) {
+	secure := slices.ContainsFunc(c.Listen, isSecure)
 	switch {
 	case len(c.Certificate) != len(c.Key):
 		return nil, usage("%d times --certificate but %d times --key: each certificate has one key", len(c.Certificate), len(c.Key))
-	case secure && len(c.Certificate) == 0:
-		return nil, usage("a tls: address needs --certificate and --key")
+	case secure && len(c.Certificate) == 0 && len(c.Domains) == 0:
+		return nil, usage("a tls: address needs --certificate and --key, or --acme-domain")
 	case !secure && len(c.Certificate) > 0:
 		return nil, usage("certificates without a tls: address to listen on")
+	case !secure && len(c.Domains) > 0:
+		return nil, usage("--acme-domain without a tls: address to listen on")
 	case !secure:
 		return nil, nil
 	}
@@ -27,31 +31,40 @@ func (c *serveCommand) tls() (*tls.Config, error) {
 	for i, name := range c.Certificate {
 		pairs = append(pairs, proxy.KeyPair{Certificate: name, Key: c.Key[i]})
 	}
-	var err error
-	if c.certificates, err = proxy.LoadCertificates(pairs); err != nil {
+	keeper, err := c.keeper(c.challenges())
+	if err != nil {
+		return nil, err
+	}
+	certificates, err := proxy.LoadCertificates(pairs, keeper)
+	if err != nil {
 		return nil, fmt.Errorf("cannot serve HTTPS: %w", err)
 	}
-	return c.certificates.Config(), nil
+	return certificates, nil
+}
+
+// challenges are those that our listeners can answer, best first: a file in
+// plain text is found behind a load balancer that ends TLS, too.
+func (c *serveCommand) challenges() []acme.Challenge {
+	if slices.ContainsFunc(c.Listen, func(a string) bool { return !isSecure(a) }) {
+		return []acme.Challenge{acme.HTTP01, acme.TLSALPN01}
+	}
+	return []acme.Challenge{acme.TLSALPN01}
 }
 
 func usage(format string, args ...any) error {
 	return &cli.Error{Err: fmt.Errorf(format, args...), Status: cli.Usage}
 }
 
-// secureAddress is the first address with TLS, empty if there is none.
-func (c *serveCommand) secureAddress() string {
-	for _, a := range c.Listen {
-		if rest, ok := strings.CutPrefix(a, "tls:"); ok {
-			return rest
-		}
-	}
-	return ""
-}
+func isSecure(address string) bool { return strings.HasPrefix(address, "tls:") }
 
-// httpsPort is where clients in plain text are sent to, empty for the usual
-// port.
+// httpsPort is where clients in plain text are sent to, the port of the first
+// address with TLS, empty for the usual port.
 func (c *serveCommand) httpsPort() string {
-	_, port, err := net.SplitHostPort(c.secureAddress())
+	i := slices.IndexFunc(c.Listen, isSecure)
+	if i < 0 {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(c.Listen[i], "tls:"))
 	if err != nil {
 		return "" // a unix socket or a descriptor: what clients see is another
 	}

@@ -7,35 +7,52 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"passenger/lib/acme"
+	"passenger/lib/control"
 )
 
 // A KeyPair names the files of a certificate, with its chain, and of its key.
 type KeyPair struct{ Certificate, Key string }
 
-// Certificates are those of the files, as they were when they could be read
-// last. A client gets the one that fits the name it asks for, the first if
-// none does.
+// Certificates are those of files, as they were when they could be read last,
+// and those that a Keeper gets. A client gets the one that fits the name it
+// asks for, one of a file before one of the keeper, and the first if none fits.
+// A name that the keeper has nothing for yet is refused: a stranger's
+// certificate would only teach people to click warnings away.
 type Certificates struct {
 	pairs  []KeyPair
+	keeper *acme.Keeper // nil if there is none
 	config atomic.Pointer[tls.Config]
 	seen   []time.Time // when the files changed last; only Watch uses it
 	again  chan struct{}
 }
 
-// LoadCertificates reads the files.
-func LoadCertificates(pairs []KeyPair) (*Certificates, error) {
-	if len(pairs) == 0 {
+// LoadCertificates reads the files. keeper may be nil if there are some.
+func LoadCertificates(pairs []KeyPair, keeper *acme.Keeper) (*Certificates, error) {
+	if len(pairs) == 0 && keeper == nil {
 		return nil, errors.New("no certificate is given")
 	}
-	c := &Certificates{pairs: pairs, again: make(chan struct{}, 1)}
+	c := &Certificates{pairs: pairs, keeper: keeper, again: make(chan struct{}, 1)}
 	c.seen = c.changes()
 	return c, c.load()
 }
 
+// suites are those of TLS 1.2 that testers of today find nothing wrong with:
+// forward secret and authenticated. Those of TLS 1.3 all are.
+var suites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
 func (c *Certificates) load() error {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites, NextProtos: []string{"h2", "http/1.1"}}
 	for _, p := range c.pairs {
 		cert, err := tls.LoadX509KeyPair(p.Certificate, p.Key)
 		if err != nil {
@@ -43,30 +60,88 @@ func (c *Certificates) load() error {
 		}
 		config.Certificates = append(config.Certificates, cert)
 	}
+	if c.keeper != nil {
+		config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return c.choose(config, hello) }
+	}
 	c.config.Store(config)
 	return nil
 }
 
-// Config returns a configuration for servers that always has the newest
-// certificates.
-func (c *Certificates) Config() *tls.Config {
-	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.config.Load(), nil }}
+// errNoCertificate says that a name is ours but its certificate has not come.
+var errNoCertificate = errors.New("the certificate for this name has not been issued yet")
+
+// choose finds the certificate for a client, nil for the first of the files.
+func (c *Certificates) choose(config *tls.Config, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	for i := range config.Certificates {
+		if hello.SupportsCertificate(&config.Certificates[i]) == nil {
+			return &config.Certificates[i], nil
+		}
+	}
+	cert, wanted := c.keeper.Certificate(serverName(hello))
+	if cert == nil && !wanted && len(config.Certificates) == 0 {
+		cert = c.keeper.Any()
+	}
+	if cert == nil && (wanted || len(config.Certificates) == 0) {
+		return nil, errNoCertificate
+	}
+	return cert, nil
 }
 
-// Reload makes Watch read the files again.
+func serverName(hello *tls.ClientHelloInfo) string {
+	return strings.ToLower(strings.TrimRight(hello.ServerName, "."))
+}
+
+// acmeProtocol is what an authority negotiates that asks for a proof, and then
+// closes the connection (RFC 8737).
+const acmeProtocol = "acme-tls/1"
+
+// Config returns a configuration for servers that always has the newest
+// certificates. It is to be used as it is, not copied: it holds the keys of
+// session tickets, which change once a day.
+func (c *Certificates) Config() *tls.Config {
+	return &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if c.keeper == nil || !slices.Equal(hello.SupportedProtos, []string{acmeProtocol}) {
+			return c.config.Load(), nil
+		}
+		proof := c.keeper.Proof(serverName(hello))
+		if proof == nil {
+			return nil, errNoCertificate
+		}
+		return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*proof}, NextProtos: []string{acmeProtocol}}, nil
+	}}
+}
+
+// Reload makes Run read the files again, and try again to get the certificates
+// that failed.
 func (c *Certificates) Reload() {
 	select {
 	case c.again <- struct{}{}:
 	default:
 	}
+	if c.keeper != nil {
+		c.keeper.Retry()
+	}
+}
+
+// Run keeps the certificates fresh until ctx ends.
+func (c *Certificates) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	if c.keeper != nil {
+		wg.Go(func() { c.keeper.Run(ctx) })
+	}
+	c.watch(ctx)
 }
 
 // lookForChanges is how often the files are looked at.
 const lookForChanges = 5 * time.Second
 
-// Watch reads the files anew when they change, until ctx ends. What cannot be
+// watch reads the files anew when they change, until ctx ends. What cannot be
 // read, or does not fit together, leaves the old certificates in use.
-func (c *Certificates) Watch(ctx context.Context) {
+func (c *Certificates) watch(ctx context.Context) {
+	if len(c.pairs) == 0 {
+		return
+	}
 	ticker := time.NewTicker(lookForChanges)
 	defer ticker.Stop()
 	for {
@@ -79,7 +154,7 @@ func (c *Certificates) Watch(ctx context.Context) {
 		case <-ticker.C:
 		}
 		now := c.changes()
-		if !asked && equalTimes(now, c.seen) {
+		if !asked && slices.EqualFunc(now, c.seen, time.Time.Equal) {
 			continue
 		}
 		c.seen = now
@@ -106,11 +181,18 @@ func (c *Certificates) changes() []time.Time {
 	return list
 }
 
-func equalTimes(a, b []time.Time) bool {
-	for i := range a {
-		if !a[i].Equal(b[i]) {
-			return false
-		}
+func (c *Certificates) metrics(m *control.Metrics) {
+	const expiry, help = "passenger_certificate_expiry_timestamp_seconds", "When a certificate ends."
+	for i, cert := range c.config.Load().Certificates {
+		m.Gauge(expiry, help, float64(cert.Leaf.NotAfter.Unix()), "name", strings.Join(cert.Leaf.DNSNames, " "), "file", c.pairs[i].Certificate)
 	}
-	return true
+	if c.keeper == nil {
+		return
+	}
+	for _, s := range c.keeper.Status() {
+		if !s.Expiry.IsZero() {
+			m.Gauge(expiry, help, float64(s.Expiry.Unix()), "name", s.Name, "file", "")
+		}
+		m.Gauge("passenger_certificate_failures", "Attempts in a row to get a certificate by ACME that failed.", float64(s.Failures), "name", s.Name)
+	}
 }

@@ -48,6 +48,9 @@ func (p *Proxy) metrics(m *control.Metrics) {
 	r := p.snapshot()
 	m.Gauge("passenger_proxy_connections", "Client connections open.", float64(p.connections()))
 	m.Gauge("passenger_proxy_routes_version", "Version of the route table in use.", float64(r.RoutesVersion))
+	if p.Certificates != nil {
+		p.Certificates.metrics(m)
+	}
 	for name, a := range r.Apps {
 		m.Counter("passenger_proxy_requests_total", "Requests that ended.", float64(a.Requests), "app", name)
 		m.Counter("passenger_proxy_rejected_total", "Requests answered by the proxy because of the queue.", float64(a.Rejected), "app", name)

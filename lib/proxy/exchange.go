@@ -150,6 +150,9 @@ func (x *exchange) run() bool {
 	x.makeID()
 	x.start = x.req.Len
 	x.closing = !x.req.KeepAlive || p.draining.Load()
+	if done, again := x.challenge(); done {
+		return again
+	}
 	if x.insecure() {
 		return x.redirectHTTPS()
 	}

@@ -32,7 +32,7 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 		nc = c
 	}
 	if secure {
-		t := tls.Server(nc, p.TLS)
+		t := tls.Server(nc, p.tls)
 		ctx, cancel := context.WithDeadline(context.Background(), deadline)
 		err := t.HandshakeContext(ctx)
 		cancel()
@@ -47,9 +47,15 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 		nc.Close()
 		return
 	}
-	if t, ok := nc.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == "h2" {
-		p.serveHTTP2(nc, true)
-		return
+	if t, ok := nc.(*tls.Conn); ok {
+		switch t.ConnectionState().NegotiatedProtocol {
+		case "h2":
+			p.serveHTTP2(nc, true)
+			return
+		case acmeProtocol:
+			nc.Close() // the handshake was all that was asked for
+			return
+		}
 	}
 	c := newStream(p, nc, origin(nc))
 	c.secure = secure

@@ -10,10 +10,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"io"
 	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -59,12 +57,12 @@ func certify(t testing.TB, dir string, names ...string) KeyPair {
 // serveTLS is serve with a listener for TLS besides, at the address returned.
 func serveTLS(t testing.TB, c Config, routes ...protocol.Route) (*server, string) {
 	t.Helper()
-	if c.TLS == nil {
-		certs, err := LoadCertificates([]KeyPair{certify(t, t.TempDir(), "a.test")})
+	if c.Certificates == nil {
+		certs, err := LoadCertificates([]KeyPair{certify(t, t.TempDir(), "a.test")}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.TLS = certs.Config()
+		c.Certificates = certs
 	}
 	l, err := Listen("tls:127.0.0.1:0")
 	if err != nil {
@@ -223,12 +221,12 @@ func TestHTTP2WithoutTLSIsServedWhenAllowed(t *testing.T) {
 func TestCertificatesAreChosenByNameAndReadAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	certs, err := LoadCertificates([]KeyPair{certify(t, dir, "one.test"), certify(t, dir, "two.test")})
+	certs, err := LoadCertificates([]KeyPair{certify(t, dir, "one.test"), certify(t, dir, "two.test")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	go certs.Watch(t.Context())
-	_, addr := serveTLS(t, Config{TLS: certs.Config()}, route(start(t, protocol.ProtocolHTTP, 0, say("ok"))))
+	go certs.Run(t.Context())
+	_, addr := serveTLS(t, Config{Certificates: certs}, route(start(t, protocol.ProtocolHTTP, 0, say("ok"))))
 	shown := func(name string) *x509.Certificate {
 		c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, ServerName: name})
 		if err != nil {
@@ -251,18 +249,6 @@ func TestCertificatesAreChosenByNameAndReadAgain(t *testing.T) {
 	certify(t, dir, "two.test")
 	certs.Reload()
 	eventually(t, "the new certificate", func() bool { return shown("two.test").SerialNumber.Cmp(old) != 0 })
-}
-
-// X37: a handshake that stalls ends.
-func TestStalledHandshakesEnd(t *testing.T) {
-	t.Parallel()
-	_, addr := serveTLS(t, short(func(t *Timeouts) { t.Header = brief }), route())
-	for _, sent := range []string{"", "\x16", "\x16\x03\x01\x02\x00\x01"} {
-		p := dialPeer(t, "tcp", addr).send(sent)
-		if _, err := io.Copy(io.Discard, p.in); err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
-			t.Errorf("after %q: %v", sent, err)
-		}
-	}
 }
 
 func TestPlainRequestsAreSentToHTTPS(t *testing.T) {

@@ -56,8 +56,9 @@ type Config struct {
 	// for the system's directory of temporary files.
 	DataBufferDir string
 
-	// TLS is for the listeners of tls: addresses.
-	TLS *tls.Config
+	// Certificates are for the listeners of tls: addresses; nil if there are
+	// none.
+	Certificates *Certificates
 
 	// RedirectHTTPS sends requests in plain text to HTTPSPort, 443 if it is
 	// empty.
@@ -97,7 +98,8 @@ type Proxy struct {
 
 	idlePatience time.Duration // see the constant
 	http2        *http2Server
-	complained   complaint // of a full disk
+	tls          *tls.Config // nil without Certificates
+	complained   complaint   // of a full disk
 }
 
 // tick is how often the clock looks at the connections. Waits are no finer.
@@ -109,6 +111,9 @@ func New(c Config) *Proxy {
 	p.clock = newClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server(p)
+	if c.Certificates != nil {
+		p.tls = c.Certificates.Config()
+	}
 	return p
 }
 
