@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"passenger/lib/protocol"
@@ -24,7 +25,30 @@ func checkServing(c protocol.AppConfig) error {
 	if strings.ContainsFunc(c.StickyAttributes, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
 		return fmt.Errorf("sticky_sessions_cookie_attributes: %q has a character that no header may have", c.StickyAttributes)
 	}
+	return checkSendfile(c)
+}
+
+// checkSendfile checks where an app's answers may name files.
+func checkSendfile(c protocol.AppConfig) error {
+	for _, dir := range c.SendfileDirs {
+		if !validPath(dir) {
+			return fmt.Errorf("sendfile_dirs: %q is no directory", dir)
+		}
+	}
+	for prefix, dir := range c.AccelLocations {
+		if !strings.HasPrefix(prefix, "/") || !strings.HasSuffix(prefix, "/") || strings.ContainsAny(prefix, "?%,=") || slices.Contains(strings.Split(prefix, "/"), "..") {
+			return fmt.Errorf("accel_locations: %q is not the beginning of a path such as \"/protected/\", with a slash at each end", prefix)
+		}
+		if !validPath(dir) {
+			return fmt.Errorf("accel_locations: %q for %q is no directory", dir, prefix)
+		}
+	}
 	return nil
+}
+
+// validPath says that a path could be in the file system and in a header.
+func validPath(path string) bool {
+	return path != "" && !strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 // noFiles is the value of static_files_dir for an app that serves all itself.

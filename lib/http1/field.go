@@ -45,8 +45,10 @@ const (
 	Referer
 	UserAgent
 	AcceptEncoding
+	XSendfileType
+	XAccelMapping
 
-	lastName = AcceptEncoding
+	lastName = XAccelMapping
 )
 
 var names = [...]struct {
@@ -64,6 +66,7 @@ var names = [...]struct {
 	{"content-type", ContentType}, {"x-request-id", XRequestID},
 	{"content-length", ContentLength}, {"http2-settings", HTTP2Settings},
 	{"x-request-start", XRequestStart}, {"accept-encoding", AcceptEncoding}, {"x-forwarded-for", XForwardedFor},
+	{"x-sendfile-type", XSendfileType}, {"x-accel-mapping", XAccelMapping},
 	{"proxy-connection", ProxyConnection}, {"x-forwarded-host", XForwardedHost}, {"x-forwarded-port", XForwardedPort},
 	{"transfer-encoding", TransferEncoding}, {"x-forwarded-proto", XForwardedProto},
 	{"proxy-authenticate", ProxyAuthenticate},

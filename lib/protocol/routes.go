@@ -65,6 +65,9 @@ type RouteProcess struct {
 	// Concurrency is how many sessions it can take at once, 0 for no limit.
 	Concurrency int `json:"concurrency"`
 
+	// AppRoot is the app's directory as the process found it, without symlinks.
+	AppRoot string `json:"app_root,omitempty"`
+
 	// Draining forbids new sessions on it.
 	Draining bool `json:"draining,omitempty"`
 }

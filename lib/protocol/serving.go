@@ -21,6 +21,16 @@ type Serving struct {
 	// Default: "public".
 	StaticDir string `json:"static_files_dir,omitempty"`
 
+	// SendfileDirs are the directories below which an answer's X-Sendfile may
+	// name a file for the proxy to send, relative to AppRoot or absolute; those
+	// that are relative are below the release that the process was started from.
+	// Default: none, and the field is passed on.
+	SendfileDirs []string `json:"sendfile_dirs,omitempty"`
+
+	// AccelLocations are the same for X-Accel-Redirect: what a path begins with,
+	// which begins and ends with a slash, and the directory that stands for it.
+	AccelLocations map[string]string `json:"accel_locations,omitempty"`
+
 	// ErrorPage and MaintenancePage are HTML files that clients get while the
 	// app cannot be started, and while it is paused, relative to AppRoot or
 	// absolute; absolute in a route. Default: pages of the proxy's own.

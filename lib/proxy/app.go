@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"passenger/lib/protocol"
@@ -38,6 +39,8 @@ type app struct {
 	retried   uint64
 	static    files  // the proxy's mutex guards it
 	uses      uint64 // orders the processes by last use
+
+	complained complaint // of a file that an answer names; no mutex guards it
 }
 
 // A process is one process of an app as a target of sessions. Its app's mutex
@@ -57,6 +60,8 @@ type process struct {
 	lastUsed int64  // in the clock's time, 0 if never
 	used     uint64
 	sticky   string // its name in cookies
+
+	sendfile atomic.Pointer[sendfile] // nil if its answers name no files
 	idle     []*upstream
 
 	// refused says that the last connection attempt was; until retry, in the
@@ -255,7 +260,7 @@ func (a *app) apply(r *protocol.Route) {
 		}
 	}
 	for _, rp := range r.Processes {
-		a.applyProcess(rp)
+		a.applyProcess(r, rp)
 	}
 	a.processes = slices.DeleteFunc(a.processes, func(p *process) bool {
 		return p.inFlight == 0 && !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id })
@@ -271,18 +276,21 @@ func (a *app) apply(r *protocol.Route) {
 	closeAll(closed)
 }
 
-func (a *app) applyProcess(rp protocol.RouteProcess) {
+func (a *app) applyProcess(r *protocol.Route, rp protocol.RouteProcess) {
 	for _, p := range a.processes {
 		if p.id == rp.ID {
 			p.draining = rp.Draining
 			p.concurrency = rp.Concurrency
+			p.sendfile.Store(newSendfile(r, rp.AppRoot))
 			return
 		}
 	}
-	a.processes = append(a.processes, &process{
+	p := &process{
 		id: rp.ID, sticky: stickyID(rp.ID), pid: rp.PID, address: rp.Address, concurrency: rp.Concurrency,
 		session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining,
-	})
+	}
+	p.sendfile.Store(newSendfile(r, rp.AppRoot))
+	a.processes = append(a.processes, p)
 }
 
 // remove is apply for an app that is no longer in the table.

@@ -7,8 +7,10 @@ import (
 )
 
 // fromClient are the fields of a client that never reach the app as they are:
-// those that end at this proxy, those that it sets itself, and Proxy, which a
-// CGI environment would turn into the proxy settings of a library.
+// those that end at this proxy, those that it sets itself, Proxy, which a CGI
+// environment would turn into the proxy settings of a library, and those that
+// tell Rack::Sendfile what to leave to the server, which would let a client
+// have files past whoever guards them (CVE-2025-61780).
 var fromClient = http1.Names{
 	http1.Odd: true, http1.Host: true, http1.Connection: true, http1.ContentLength: true,
 	http1.TransferEncoding: true, http1.KeepAlive: true, http1.ProxyConnection: true,
@@ -17,6 +19,7 @@ var fromClient = http1.Names{
 	http1.Proxy: true, http1.Forwarded: true, http1.XForwardedFor: true, http1.XForwardedHost: true,
 	http1.XForwardedPort: true, http1.XForwardedProto: true, http1.XForwardedOther: true,
 	http1.XRealIP: true, http1.XRequestID: true, http1.XRequestStart: true,
+	http1.XSendfileType: true, http1.XAccelMapping: true,
 }
 
 // fromTrusted are the same for a client that may say who it asks for. What it
@@ -143,6 +146,9 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 		b = strconv.AppendInt(b, x.req.ContentLength, 10)
 		b = append(b, "\r\n"...)
 	}
+	if s := x.process.sendfile.Load(); s != nil {
+		b = append(b, s.lines...)
+	}
 	if x.upgrade {
 		b = append(b, "Connection: Upgrade\r\nUpgrade: "...)
 		b = append(b, r.Find(http1.Upgrade)...)
@@ -231,6 +237,9 @@ func (x *exchange) appendSessionForwarded(b []byte, f *forwarded) []byte {
 	b = append(b, 0)
 	if x.makesTrace() {
 		b = append(x.appendTrace(append(b, "HTTP_TRACEPARENT\x00"...)), 0)
+	}
+	if s := x.process.sendfile.Load(); s != nil {
+		b = append(b, s.pairs...)
 	}
 	if x.upgrade {
 		b = append(b, "HTTP_CONNECTION\x00Upgrade\x00"...)

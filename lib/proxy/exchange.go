@@ -256,7 +256,7 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 	if err != nil {
 		return x.noResponse(err, n)
 	}
-	return false, x.forward(b, n1)
+	return false, x.answer(b, n1)
 }
 
 // acquire gets a process and a connection to it, if one is idle and open.

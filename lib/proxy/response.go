@@ -171,6 +171,11 @@ func (x *exchange) appendResponse(b []byte, framing http1.BodyKind) []byte {
 	if framing == http1.ChunkedEnd {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
+	return append(x.appendConnection(x.appendOurs(b)), crlf...)
+}
+
+// appendOurs appends what this proxy has to say in an answer of the process.
+func (x *exchange) appendOurs(b []byte) []byte {
 	if x.mount.sticky.name != nil {
 		b = x.mount.sticky.appendTo(b, x.process)
 	}
@@ -179,7 +184,7 @@ func (x *exchange) appendResponse(b []byte, framing http1.BodyKind) []byte {
 		b = strconv.AppendFloat(b, float64(x.waited.Microseconds())/1000, 'f', 3, 64)
 		b = append(b, crlf...)
 	}
-	return append(x.appendConnection(b), crlf...)
+	return b
 }
 
 // appendConnection says whether the connection goes on, where the client

@@ -61,8 +61,7 @@ func (x *exchange) fillSpool() error {
 
 // noRoom logs why a body could not be kept, at most once a second.
 func (p *Proxy) noRoom(err error) error {
-	now := time.Now().UnixNano()
-	if last := p.complained.Load(); now-last >= int64(time.Second) && p.complained.CompareAndSwap(last, now) {
+	if p.complained.due() {
 		slog.Error("could not keep a request's body on disk", "dir", p.DataBufferDir, "err", err)
 	}
 	return fmt.Errorf("%w: %w", errNoRoom, err)
@@ -101,7 +100,13 @@ func (x *exchange) freeSpool() {
 }
 
 // A complaint is when something was logged last, in nanoseconds since 1970.
-type complaint = atomic.Int64
+type complaint struct{ atomic.Int64 }
+
+// due says whether to log now: at most once a second.
+func (c *complaint) due() bool {
+	now, last := time.Now().UnixNano(), c.Load()
+	return now-last >= int64(time.Second) && c.CompareAndSwap(last, now)
+}
 
 var errBodyTooLong = &http1.Error{Status: 413, Reason: "body too long"}
 

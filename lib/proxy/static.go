@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -15,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"passenger/lib/http1"
 )
@@ -72,16 +69,8 @@ func (x *exchange) static() (done, again bool) {
 		w.header.Set("Content-Encoding", coding)
 		w.header.Set("Vary", "Accept-Encoding")
 	}
-	w.size = info.Size()
-	w.header.Set("Etag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
-	http.ServeContent(w, x.condition(), "", info.ModTime(), f)
-	if !w.begun {
-		w.WriteHeader(http.StatusOK) // an empty file
-	}
-	if w.err != nil {
-		return true, false
-	}
-	return true, x.finish()
+	w.header.Set("Etag", entityTag(info))
+	return true, x.serveFile(w, f, info, info.ModTime(), false)
 }
 
 // fileName is the name of the file, below the directory, that the request may
@@ -156,6 +145,11 @@ func accepts(list, coding string) bool {
 	return false
 }
 
+// entityTag tells the contents of a file apart.
+func entityTag(info os.FileInfo) string {
+	return fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size())
+}
+
 // fingerprinted are names that change with the content.
 var fingerprinted = regexp.MustCompile(`[-.][0-9a-f]{8,64}\.[^/]*$`)
 
@@ -164,107 +158,4 @@ func contentType(name string) string {
 		return t
 	}
 	return "application/octet-stream"
-}
-
-// condition is what http.ServeContent goes by.
-func (x *exchange) condition() *http.Request {
-	r := &http.Request{Method: string(x.req.Method), Header: http.Header{}}
-	for i := range x.req.Count() {
-		name := http.CanonicalHeaderKey(string(x.req.Name(i)))
-		if name == "Range" || strings.HasPrefix(name, "If-") {
-			r.Header.Add(name, string(x.req.Value(i)))
-		}
-	}
-	return r
-}
-
-// A fileWriter is the exchange as http.ServeContent wants it.
-type fileWriter struct {
-	x      *exchange
-	header http.Header
-	size   int64 // of the whole file
-	begun  bool
-	err    error
-}
-
-func (w *fileWriter) Header() http.Header { return w.header }
-
-func (w *fileWriter) WriteHeader(status int) {
-	if w.begun {
-		return
-	}
-	w.begun = true
-	x := w.x
-	switch {
-	case w.header.Get("Content-Length") != "" || status == http.StatusNotModified:
-	case status == http.StatusOK:
-		w.header.Set("Content-Length", strconv.FormatInt(w.size, 10))
-	case status == http.StatusPreconditionFailed:
-		w.header.Set("Content-Length", "0")
-	default:
-		x.closing = true // a text of unknown length follows
-	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status), x.client.proxy.dates.at(x.began))
-	_ = w.header.Write(&b) // a buffer takes everything
-	head := append(x.appendConnection(b.Bytes()), crlf...)
-	x.answered = true
-	x.begin(status, len(head))
-	_, w.err = x.client.write(head, nil)
-}
-
-func (w *fileWriter) Write(p []byte) (n int, err error) {
-	w.WriteHeader(http.StatusOK)
-	if w.err == nil {
-		n, w.err = w.x.client.write(p, nil)
-	}
-	return n, w.err
-}
-
-// ReadFrom lets the kernel send a file.
-func (w *fileWriter) ReadFrom(r io.Reader) (n int64, err error) {
-	w.WriteHeader(http.StatusOK)
-	limited, ok := r.(*io.LimitedReader)
-	if ok && w.err == nil && w.x.client.raw != nil {
-		if f, ok := limited.R.(*os.File); ok {
-			n, w.err = w.x.client.sendFile(f, limited.N)
-			return n, w.err
-		}
-	}
-	return io.Copy(struct{ io.Writer }{w}, r)
-}
-
-// sendFile sends n bytes of f from where it stands.
-func (c *conn) sendFile(f *os.File, n int64) (sent int64, err error) {
-	in := int(f.Fd())
-	var failed error
-	err = c.raw.Write(func(fd uintptr) bool {
-		for n > sent {
-			m, err := unix.Sendfile(int(fd), in, nil, int(min(n-sent, 1<<20)))
-			switch {
-			case errors.Is(err, unix.EAGAIN):
-				if c.writeBy.Load() == 0 {
-					c.writeBy.Store(c.clock.after(c.writeWait))
-				}
-				return false
-			case errors.Is(err, unix.EINTR):
-				continue
-			case err == nil && m == 0:
-				err = io.ErrUnexpectedEOF // the file was cut
-			}
-			if err != nil {
-				failed = err
-				return true
-			}
-			if sent += int64(m); c.writeBy.Load() > 0 {
-				c.writeBy.Store(c.clock.after(c.writeWait))
-			}
-		}
-		return true
-	})
-	c.sent += sent
-	if late := settle(&c.writeBy); late != nil {
-		return sent, late
-	}
-	return sent, errors.Join(err, failed)
 }

@@ -29,7 +29,7 @@ func withFiles(t *testing.T, names map[string]string) (*server, string) {
 			t.Fatal(err)
 		}
 	}
-	r := route(start(t, protocol.ProtocolHTTP, 0, say("app")))
+	r := route(start(t, protocol.ProtocolSession, 0, say("app")))
 	r.StaticDir = public
 	return serve(t, Config{}, r), dir
 }

@@ -177,6 +177,9 @@ module PhusionPassenger
       env["rack.response_finished"] = []
       env["HTTP_VERSION"] = env["SERVER_PROTOCOL"] if @rack < 3
       env["rack.url_scheme"] = "https" if env["HTTPS"] == "on"
+      # Rack::Sendfile believes no header. This one the proxy has set, and
+      # X-Accel-Redirect needs mappings that the app alone can give it.
+      env["sendfile.type"] = "X-Sendfile" if env["HTTP_X_SENDFILE_TYPE"] == "X-Sendfile"
       @body = nil
       add_body(env, length) unless length == "0"
       env

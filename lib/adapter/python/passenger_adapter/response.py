@@ -6,7 +6,7 @@ import sys
 
 from . import load
 
-_PASS, _LENGTH, _HOP = range(3)
+_PASS, _LENGTH, _HOP, _FILE = range(4)
 
 # What each header name seen so far is. Names are few, and looking one up costs
 # less than checking it.
@@ -15,6 +15,9 @@ _KINDS_MOST = 1000
 
 # A server's business, which an application can only get wrong.
 _HOP_BY_HOP = ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection")
+
+# What names a file that the server sends in the body's place.
+_NAME_A_FILE = ("x-sendfile", "x-accel-redirect")
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
@@ -25,7 +28,7 @@ def _kind(name):
     if type(name) is not str or not _TOKEN.match(name):
         raise ValueError("%r is not a header name" % (name,))
     lower = name.lower()
-    kind = _LENGTH if lower == "content-length" else _HOP if lower in _HOP_BY_HOP else _PASS
+    kind = _LENGTH if lower == "content-length" else _HOP if lower in _HOP_BY_HOP else _FILE if lower in _NAME_A_FILE else _PASS
     if len(_kinds) < _KINDS_MOST:
         _kinds[name] = kind
     return kind
@@ -168,17 +171,21 @@ class Response:
             raise AssertionError("the application sent a body before it called start_response")
         code = _code(self._status)
         lines = ["HTTP/1.1 " + self._status]
-        given = None
+        given, file_named = None, False
         for name, value in self._headers:
             kind = _kinds.get(name)
             if kind is None:
                 kind = _kind(name)
             if not isinstance(value, str):
                 raise TypeError("the value of header %s is not a str: %r" % (name, value))
-            if kind is _PASS:
-                lines.append(name + ": " + value)
-            elif kind is _LENGTH:
+            if kind is _LENGTH:
                 given = _length(value)
+            elif kind is not _HOP:
+                lines.append(name + ": " + value)
+                file_named = file_named or kind is _FILE
+
+        if file_named and known == 0:
+            given = None  # the file's, as Werkzeug gives it
 
         self._silent = self._is_head or code == 204 or code == 304
         if self._silent:

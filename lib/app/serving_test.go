@@ -1,0 +1,37 @@
+package app
+
+import (
+	"strings"
+	"testing"
+
+	"passenger/lib/protocol"
+)
+
+func TestDirectoriesOfNamedFilesAreChecked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		dirs      []string
+		locations map[string]string
+		want      string
+	}{
+		{[]string{"private", "/data"}, map[string]string{"/": "a", "/p/q/": "/b"}, ""},
+		{[]string{""}, nil, `sendfile_dirs: "" is no directory`},
+		{[]string{"a\x00"}, nil, `sendfile_dirs: "a\x00" is no directory`},
+		{[]string{"a\r\nb"}, nil, "is no directory"},
+		{nil, map[string]string{"/p/": ""}, `accel_locations: "" for "/p/" is no directory`},
+		{nil, map[string]string{"/p": "a"}, "with a slash at each end"},
+		{nil, map[string]string{"p/": "a"}, "with a slash at each end"},
+		{nil, map[string]string{"": "a"}, "with a slash at each end"},
+		{nil, map[string]string{"/%70/": "a"}, "is not the beginning of a path"},
+		{nil, map[string]string{"/a/../": "a"}, "is not the beginning of a path"},
+	} {
+		s := protocol.AppConfig{AppRoot: t.TempDir()}
+		s.SendfileDirs, s.AccelLocations = c.dirs, c.locations
+		switch err := Validate(WithDefaults(s)); {
+		case err == nil && c.want != "":
+			t.Errorf("%q, %q: no error, want %q", c.dirs, c.locations, c.want)
+		case err != nil && (c.want == "" || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%q, %q: got %v, want %q", c.dirs, c.locations, err, c.want)
+		}
+	}
+}

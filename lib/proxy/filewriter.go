@@ -1,0 +1,144 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// serveFile answers with a file, of which w.header says all that its content
+// does not, and says whether the connection can go on. Whole leaves out of
+// account what the client has already and which part it wants.
+func (x *exchange) serveFile(w *fileWriter, f *os.File, info os.FileInfo, modified time.Time, whole bool) bool {
+	w.size = info.Size()
+	http.ServeContent(w, x.condition(whole), "", modified, f)
+	if !w.begun {
+		w.WriteHeader(http.StatusOK) // an empty file
+	}
+	return w.err == nil && x.finish()
+}
+
+// condition is what http.ServeContent goes by.
+func (x *exchange) condition(whole bool) *http.Request {
+	r := &http.Request{Method: string(x.req.Method), Header: http.Header{}}
+	if whole {
+		return r
+	}
+	for i := range x.req.Count() {
+		name := http.CanonicalHeaderKey(string(x.req.Name(i)))
+		if name == "Range" || strings.HasPrefix(name, "If-") {
+			r.Header.Add(name, string(x.req.Value(i)))
+		}
+	}
+	return r
+}
+
+// A fileWriter is the exchange as http.ServeContent wants it.
+type fileWriter struct {
+	x      *exchange
+	header http.Header
+	size   int64  // of the whole file
+	status int    // in place of 200; 0 for that
+	extra  []byte // more lines of the head
+	begun  bool
+	mute   bool // the body is dropped
+	err    error
+}
+
+func (w *fileWriter) Header() http.Header { return w.header }
+
+func (w *fileWriter) WriteHeader(status int) {
+	if w.begun {
+		return
+	}
+	w.begun = true
+	x := w.x
+	switch {
+	case status >= 400:
+		// What http.ServeContent has to say of it is not worth its type.
+		w.header.Del("Content-Type")
+		w.header.Set("Content-Length", "0")
+		w.mute = true
+	case w.header.Get("Content-Length") != "" || status == http.StatusNotModified:
+	case status == http.StatusOK:
+		w.header.Set("Content-Length", strconv.FormatInt(w.size, 10))
+	}
+	if status == http.StatusOK && w.status != 0 {
+		status = w.status
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status), x.client.proxy.dates.at(x.began))
+	_ = w.header.Write(&b) // a buffer takes everything
+	b.Write(w.extra)
+	head := append(x.appendConnection(b.Bytes()), crlf...)
+	x.answered = true
+	x.begin(status, len(head))
+	_, w.err = x.client.write(head, nil)
+}
+
+func (w *fileWriter) Write(p []byte) (n int, err error) {
+	w.WriteHeader(http.StatusOK)
+	if w.mute {
+		return len(p), nil
+	}
+	if w.err == nil {
+		n, w.err = w.x.client.write(p, nil)
+	}
+	return n, w.err
+}
+
+// ReadFrom lets the kernel send a file.
+func (w *fileWriter) ReadFrom(r io.Reader) (n int64, err error) {
+	w.WriteHeader(http.StatusOK)
+	limited, ok := r.(*io.LimitedReader)
+	if ok && w.err == nil && w.x.client.raw != nil {
+		if f, ok := limited.R.(*os.File); ok {
+			n, w.err = w.x.client.sendFile(f, limited.N)
+			return n, w.err
+		}
+	}
+	return io.Copy(struct{ io.Writer }{w}, r)
+}
+
+// sendFile sends n bytes of f from where it stands.
+func (c *conn) sendFile(f *os.File, n int64) (sent int64, err error) {
+	in := int(f.Fd())
+	var failed error
+	err = c.raw.Write(func(fd uintptr) bool {
+		for n > sent {
+			m, err := unix.Sendfile(int(fd), in, nil, int(min(n-sent, 1<<20)))
+			switch {
+			case errors.Is(err, unix.EAGAIN):
+				if c.writeBy.Load() == 0 {
+					c.writeBy.Store(c.clock.after(c.writeWait))
+				}
+				return false
+			case errors.Is(err, unix.EINTR):
+				continue
+			case err == nil && m == 0:
+				err = io.ErrUnexpectedEOF // the file was cut
+			}
+			if err != nil {
+				failed = err
+				return true
+			}
+			if sent += int64(m); c.writeBy.Load() > 0 {
+				c.writeBy.Store(c.clock.after(c.writeWait))
+			}
+		}
+		return true
+	})
+	c.sent += sent
+	if late := settle(&c.writeBy); late != nil {
+		return sent, late
+	}
+	return sent, errors.Join(err, failed)
+}

@@ -1,0 +1,170 @@
+package proxy
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"passenger/lib/http1"
+	"passenger/lib/protocol"
+)
+
+// A sendfile is where the answers of a process may name a file that is sent in
+// their place: with X-Sendfile by its path, with X-Accel-Redirect by a URL, as
+// nginx has it.
+type sendfile struct {
+	dirs      []string   // absolute and clean, longest first
+	locations []location // longest prefix first
+
+	// lines and pairs are what the app is told of it, for the two protocols.
+	lines, pairs []byte
+}
+
+// A location is a directory and the beginning of the URLs that stand for it.
+type location struct{ prefix, dir string }
+
+// newSendfile makes what the settings of a route mean for a process whose app
+// lies in root; nil if its answers name no files.
+func newSendfile(r *protocol.Route, root string) *sendfile {
+	if len(r.SendfileDirs) == 0 && len(r.AccelLocations) == 0 {
+		return nil
+	}
+	s := &sendfile{}
+	for _, dir := range r.SendfileDirs {
+		if dir, ok := absolute(root, dir); ok {
+			s.dirs = append(s.dirs, dir)
+		}
+	}
+	for prefix, dir := range r.AccelLocations {
+		if dir, ok := absolute(root, dir); ok {
+			s.locations = append(s.locations, location{prefix, dir})
+		}
+	}
+	slices.SortFunc(s.dirs, func(a, b string) int { return len(b) - len(a) })
+	slices.SortFunc(s.locations, func(a, b location) int { return len(b.prefix) - len(a.prefix) })
+	s.tell()
+	return s
+}
+
+func absolute(root, dir string) (string, bool) {
+	if !filepath.IsAbs(dir) {
+		if root == "" {
+			return "", false // a pool of an earlier version does not say
+		}
+		dir = filepath.Join(root, dir)
+	}
+	return filepath.Clean(dir), true
+}
+
+// tell makes the fields that Rack::Sendfile goes by.
+func (s *sendfile) tell() {
+	kind := "X-Sendfile"
+	if len(s.dirs) == 0 {
+		kind = "X-Accel-Redirect"
+	}
+	s.lines = fmt.Appendf(nil, "X-Sendfile-Type: %s\r\n", kind)
+	s.pairs = http1.AppendPair(nil, "HTTP_X_SENDFILE_TYPE", kind)
+	var mapping []string
+	for _, l := range s.locations {
+		mapping = append(mapping, strings.TrimSuffix(l.dir, "/")+"/="+l.prefix)
+	}
+	if len(mapping) > 0 {
+		list := strings.Join(mapping, ", ")
+		s.lines = fmt.Appendf(s.lines, "X-Accel-Mapping: %s\r\n", list)
+		s.pairs = http1.AppendPair(s.pairs, "HTTP_X_ACCEL_MAPPING", list)
+	}
+}
+
+// A refusal is why a file that an answer names is not sent, and the status of
+// the answer instead.
+type refusal struct {
+	status int
+	reason string
+}
+
+func (r *refusal) Error() string { return r.reason }
+
+// Why a name is no good.
+var (
+	errOutside  = &refusal{403, "it is in none of the sendfile_dirs"}
+	errRelative = &refusal{403, "it is no absolute path"}
+	errUnmapped = &refusal{404, "none of the accel_locations begins it"}
+	errNamed    = &refusal{404, "a named location of nginx is none here"}
+	errEscape   = &refusal{404, "its percent-encoding is malformed"}
+	errUnsafe   = &refusal{404, `it has a ".." or a NUL in it`}
+)
+
+// A sentFile is the file that an answer names: name is relative to dir. header
+// and value are what it was named by.
+type sentFile struct{ dir, name, header, value string }
+
+// find returns the file that an answer names. found is false if it names none.
+func (s *sendfile) find(r *http1.Response) (f sentFile, found bool, err error) {
+	if r.Status < 200 || r.Status == 204 || r.Status == 304 {
+		return f, false, nil // it has no body that could be replaced
+	}
+	for i := range r.Count() {
+		switch name := r.Name(i); {
+		case len(s.locations) > 0 && http1.EqualFold(name, "x-accel-redirect"):
+			f.header, f.value = "X-Accel-Redirect", string(r.Value(i))
+			f.dir, f.name, err = s.byURL(f.value)
+			return f, true, err
+		case len(s.dirs) > 0 && http1.EqualFold(name, "x-sendfile"):
+			f.header, f.value = "X-Sendfile", string(r.Value(i))
+			found = true // X-Accel-Redirect goes first
+		}
+	}
+	if found {
+		f.dir, f.name, err = s.byPath(f.value)
+	}
+	return f, found, err
+}
+
+// byPath finds the directory that a path lies in. Nothing in it is an escape.
+func (s *sendfile) byPath(path string) (dir, name string, err error) {
+	if !strings.HasPrefix(path, "/") {
+		return "", "", errRelative
+	}
+	if strings.ContainsRune(path, 0) {
+		return "", "", errUnsafe
+	}
+	path = filepath.Clean(path)
+	for _, dir := range s.dirs {
+		if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(dir, "/")+"/"); ok && rest != "" {
+			return dir, rest, nil
+		}
+	}
+	return "", "", errOutside
+}
+
+// byURL finds the directory of a location. As in nginx the query is cut off,
+// what is left is decoded once, and ".." has no place in either form.
+func (s *sendfile) byURL(u string) (dir, name string, err error) {
+	if strings.HasPrefix(u, "@") {
+		return "", "", errNamed
+	}
+	u, _, _ = strings.Cut(u, "?")
+	path, err := url.PathUnescape(u)
+	if err != nil {
+		return "", "", errEscape
+	}
+	if strings.ContainsRune(path, 0) || slices.Contains(strings.Split(path, "/"), "..") {
+		return "", "", errUnsafe
+	}
+	for _, l := range s.locations {
+		if rest, ok := strings.CutPrefix(path, l.prefix); ok {
+			return l.dir, strings.TrimLeft(rest, "/"), nil
+		}
+	}
+	return "", "", errUnmapped
+}
+
+// withoutFile are the fields of an answer that say what its own body was, and
+// nothing of the file's, or are for a server like this one.
+var withoutFile = map[string]bool{
+	"Content-Length": true, "Content-Encoding": true, "Content-Range": true, "Accept-Ranges": true, "Trailer": true, "Date": true,
+	"X-Sendfile": true, "X-Accel-Redirect": true, "X-Accel-Buffering": true, "X-Accel-Charset": true, "X-Accel-Expires": true,
+	"X-Accel-Limit-Rate": true,
+}

@@ -1,0 +1,139 @@
+package proxy
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"syscall"
+
+	"passenger/lib/http1"
+)
+
+// answer passes the response on whose head is in b, or the file that it names
+// in its body's place. Like forward it frees b, whose first n bytes are filled.
+func (x *exchange) answer(b *buffer, n int) (again bool) {
+	if s := x.process.sendfile.Load(); s != nil {
+		if f, found, err := s.find(&x.resp); found {
+			return x.answerFile(b, n, f, err)
+		}
+	}
+	return x.forward(b, n)
+}
+
+// answerFile gives the process back and sends the file that its answer names,
+// unless err says that it may not be sent.
+func (x *exchange) answerFile(b *buffer, n int, f sentFile, err error) (again bool) {
+	w := &fileWriter{x: x, header: x.fieldsOfFile(), extra: x.appendOurs(nil)}
+	status := x.resp.Status
+	x.phase.Store(responding)
+	x.discard(b, n)
+	if err == nil {
+		again, err = x.sendNamed(w, status, f)
+	}
+	if err == nil {
+		return again
+	}
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		refused = refusalOf(err)
+	}
+	if a := x.mount.app; a.complained.due() {
+		slog.Warn("file that an answer names was not sent", "app", a.name, "header", f.header, "value", f.value, "status", refused.status, "err", err)
+	}
+	return x.fail(refused.status, "The file is not available.")
+}
+
+// refusalOf tells a file that is not there from one that must not be sent.
+func refusalOf(err error) *refusal {
+	switch {
+	case errors.Is(err, syscall.EXDEV), errors.Is(err, syscall.ELOOP), errors.Is(err, fs.ErrPermission):
+		return &refusal{403, err.Error()}
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return &refusal{503, err.Error()}
+	}
+	return &refusal{404, err.Error()}
+}
+
+// sendNamed sends the file, with the fields and the status of the answer that
+// named it. What the client has already, and which part of it it wants, counts
+// as for any file, but only if the app had all of it in mind.
+func (x *exchange) sendNamed(w *fileWriter, status int, f sentFile) (again bool, err error) {
+	t, err := openTree(f.dir)
+	if err != nil {
+		return false, err
+	}
+	defer t.close()
+	file, info, err := t.openFile(f.name)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	h := w.header
+	if h.Get("Etag") == "" {
+		h.Set("Etag", entityTag(info))
+	}
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", contentType(f.name))
+	}
+	modified, err := http.ParseTime(h.Get("Last-Modified"))
+	if err != nil {
+		modified = info.ModTime()
+	}
+	whole := !x.reads()
+	if status != http.StatusOK && status != http.StatusPartialContent {
+		w.status, whole = status, true
+	}
+	return x.serveFile(w, file, info, modified, whole), nil
+}
+
+// reads says that the request is for a representation, so that its conditions
+// and its range are about that.
+func (x *exchange) reads() bool {
+	return string(x.req.Method) == "GET" || string(x.req.Method) == "HEAD"
+}
+
+// fieldsOfFile are the fields of the answer that stay when a file takes its
+// body's place.
+func (x *exchange) fieldsOfFile() http.Header {
+	h := http.Header{}
+	for i := range x.resp.Count() {
+		name := http.CanonicalHeaderKey(string(x.resp.Name(i)))
+		if x.forUs(x.resp.Name(i)) || hopByHop[x.resp.Kind(i)] || x.resp.Hop(i) || withoutFile[name] {
+			continue
+		}
+		h.Add(name, string(x.resp.Value(i)))
+	}
+	return h
+}
+
+// maxDiscarded is how much of a body is read for nothing, so that the
+// connection can be used again.
+const maxDiscarded = 256 << 10
+
+// discard gives the process back after the answer whose head is in b, and whose
+// body nobody gets. It frees b; nothing of x.resp but its numbers is left.
+func (x *exchange) discard(b *buffer, n int) {
+	d := download{kind: x.resp.Body(string(x.req.Method) == "HEAD"), left: x.resp.ContentLength}
+	x.respChunks.Reset()
+	from := x.resp.Len
+	for read := 0; d.kind != http1.UntilClose && read < maxDiscarded; from = 0 {
+		_, ended, err := x.measure(&d, b.b[from:n])
+		if err != nil {
+			break
+		}
+		if ended {
+			x.endExchange(!d.surplus)
+			b.free()
+			return
+		}
+		read += n - from
+		b.free()
+		if b, n, err = x.readUpstream(medium); err != nil {
+			x.endSession(false)
+			return
+		}
+	}
+	b.free()
+	x.endSession(false)
+}

@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A tree is a directory whose regular files are opened beneath it: neither
+// ".." nor a symbolic link leads out of it.
+type tree struct {
+	path string
+	dir  *os.File // only good for opening beneath it
+}
+
+// openTree opens the directory at path, to which symbolic links may lead.
+func openTree(path string) (*tree, error) {
+	f, err := os.OpenFile(path, unix.O_PATH|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &tree{path: path, dir: f}, nil
+}
+
+// close closes the tree. One that requests may still use is left to the
+// garbage collector instead.
+func (t *tree) close() { _ = t.dir.Close() } // nothing was written
+
+// errIrregular says that a name is that of a directory or device.
+var errIrregular = errors.New("not a regular file")
+
+// openFile opens the regular file of a name. The error is syscall.EXDEV for one
+// that a symbolic link leads out of the tree.
+func (t *tree) openFile(name string) (*os.File, os.FileInfo, error) {
+	fd, err := t.open(append([]byte(name), 0))
+	if err != nil {
+		return nil, nil, fmt.Errorf("open %q below %q: %w", name, t.path, err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errIrregular
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, fmt.Errorf("open %q below %q: %w", name, t.path, err)
+	}
+	return f, info, nil
+}
+
+// raceAttempts is how often an opening is tried that met a renaming.
+const raceAttempts = 8
+
+// open opens what has a name, which ends in NUL, whatever it is, and returns
+// its descriptor.
+func (t *tree) open(name []byte) (fd int, err error) {
+	// Without O_NONBLOCK a FIFO would wait for its writer.
+	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
+	how := unix.OpenHow{Flags: flags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
+	for attempt := 1; ; attempt++ {
+		n, _, errno := syscall.Syscall6(unix.SYS_OPENAT2, t.dir.Fd(), uintptr(unsafe.Pointer(unsafe.SliceData(name))),
+			uintptr(unsafe.Pointer(&how)), unix.SizeofOpenHow, 0, 0)
+		runtime.KeepAlive(t)
+		switch {
+		case errno == 0:
+			return int(n), nil
+		case errno == unix.EINTR, errno == unix.EAGAIN && attempt < raceAttempts:
+		case errno == unix.ENOSYS, errno == unix.EPERM:
+			// A kernel before 5.6, or a sandbox that does not know the call.
+			return t.walk(string(name[:len(name)-1]))
+		default:
+			return -1, errno
+		}
+	}
+}
+
+// walk is open without openat2.
+func (t *tree) walk(name string) (fd int, err error) {
+	root, err := os.OpenRoot(t.path)
+	if err != nil {
+		return -1, err
+	}
+	defer root.Close()
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			return -1, errno
+		}
+		return -1, syscall.EXDEV // only this has no number
+	}
+	defer f.Close()
+	return unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+}
