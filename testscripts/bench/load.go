@@ -15,10 +15,12 @@ type load struct {
 	connections int
 }
 
-// A rate is what wrk counted.
+// A rate is what a client counted.
 type rate struct {
 	requests  int
 	perSecond float64
+	bytes     int64         // of bodies, if the client counts them
+	p99       time.Duration // of the answers, if the client measures it
 }
 
 var (
@@ -29,9 +31,13 @@ var (
 
 // run loads the server for so long. Any error or other status than 2xx and
 // 3xx that wrk saw is an error: then it did not measure the work.
-func (l load) run(ctx context.Context, url string, duration time.Duration) (rate, error) {
+func (l load) run(ctx context.Context, url string, duration time.Duration, headers ...string) (rate, error) {
 	seconds := strconv.Itoa(max(1, int(duration.Round(time.Second)/time.Second)))
-	cmd := exec.CommandContext(ctx, "wrk", "-t1", "-c"+strconv.Itoa(l.connections), "-d"+seconds+"s", url)
+	args := []string{"-t1", "-c" + strconv.Itoa(l.connections), "-d" + seconds + "s"}
+	for _, h := range headers {
+		args = append(args, "-H", h)
+	}
+	cmd := exec.CommandContext(ctx, "wrk", append(args, url)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return rate{}, fmt.Errorf("wrk: %w: %s", err, out)

@@ -27,11 +27,18 @@ func main() {
 	flag.DurationVar(&l.load.duration, "duration", 5*time.Second, "length of one measurement")
 	flag.IntVar(&l.load.connections, "connections", 64, "connections of wrk")
 	flag.IntVar(&l.rounds, "rounds", 3, "measurements of each server")
+	upstream := flag.String("bulk", "", "serve large bodies on this unix `socket` instead")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "usage: bench [flags] [ROW…]\nrows: %s\n", strings.Join(rowNames(), " "))
 		flag.PrintDefaults()
 	}
 	flag.Parse()
+	if *upstream != "" {
+		if err := serveBulk(*upstream); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
+		}
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := run(ctx, l, flag.Args()); err != nil {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // debianPath is where the peers lie, so that none is taken from elsewhere.
@@ -58,20 +60,49 @@ func bareNode(l *lab, s site) (command, error) {
 	return command{dir: l.app("node"), args: []string{"/usr/bin/node", "app.js"}, env: []string{"PORT=" + s.port}}, nil
 }
 
-// nginxHello is the upstream that nginx and passenger-proxy are measured with.
+// nginxHello is the upstream that nginx and passenger-proxy are measured with:
+// hello, and /page, which is larger.
 func nginxHello(dir string) (command, error) {
+	if err := os.WriteFile(filepath.Join(dir, "page"), bytes.Repeat([]byte("<p>hello world\n"), 10<<10/15), 0o600); err != nil {
+		return command{}, err
+	}
 	return nginx(dir, fmt.Sprintf(`
 	server {
-		listen unix:%s/upstream.sock;
-		location / { default_type text/plain; return 200 "hello world\n"; }
+		listen unix:%[1]s/upstream.sock;
+		default_type text/html;
+		location = /page { root %[1]s; }
+		location / { return 200 "hello world\n"; }
 	}`, dir))
 }
 
-func nginxProxy(_ *lab, s site) (command, error) {
+func nginxProxy(_ *lab, s site) (command, error) { return nginxBefore(s, "") }
+
+// nginxUnbuffered passes bodies on as they come.
+func nginxUnbuffered(_ *lab, s site) (command, error) {
+	return nginxBefore(s, "client_max_body_size 0; proxy_buffering off; proxy_request_buffering off;")
+}
+
+// nginxCrowd has room for many connections.
+func nginxCrowd(_ *lab, s site) (command, error) {
+	c, err := nginxBefore(s, "keepalive_timeout 1h; client_header_timeout 1h;")
+	if err != nil {
+		return c, err
+	}
+	path := filepath.Join(s.dir, "nginx.conf")
+	config, err := os.ReadFile(path)
+	if err != nil {
+		return c, err
+	}
+	more := strings.Replace(string(config), "worker_connections 9000", fmt.Sprintf("worker_connections %d", crowd+1000), 1)
+	return c, os.WriteFile(path, []byte(more), 0o600)
+}
+
+func nginxBefore(s site, settings string) (command, error) {
 	return nginx(s.dir, fmt.Sprintf(`
+	%s
 	upstream hello {
 		server unix:%s/upstream.sock;
-		keepalive 256;
+		keepalive 1024;
 		keepalive_requests 1000000000;
 	}
 	server {
@@ -82,7 +113,7 @@ func nginxProxy(_ *lab, s site) (command, error) {
 			proxy_set_header Host $host;
 			proxy_pass http://hello;
 		}
-	}`, s.upstream, s.port))
+	}`, settings, s.upstream, s.port))
 }
 
 // nginx runs one worker without logs, with connections that last.
@@ -93,7 +124,7 @@ daemon off;
 user root;
 pid %[1]s/pid;
 error_log %[1]s/error.log;
-events { worker_connections 4096; }
+events { worker_connections 9000; }
 http {
 	access_log off;
 	keepalive_requests 1000000000;

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,6 +17,13 @@ type row struct {
 
 	// want is what GET / answers; see server.check.
 	want string
+
+	// path is what the load asks for, / if it is empty, with the headers.
+	path    string
+	headers []string
+
+	// traffic, if set, is the load instead of wrk.
+	traffic func(ctx context.Context, s *server, duration time.Duration) (rate, error)
 
 	// processes is how many of them answer /pid, 0 if there is no such path.
 	processes int
@@ -54,6 +62,10 @@ type contestant struct {
 	// target is the ratio of our number to this one that is to be reached, 0
 	// for none.
 	target float64
+
+	// connections is how many wrk opens, if it is not the usual number, and
+	// crowd how many more are open meanwhile and ask nothing.
+	connections, crowd int
 
 	// value is that of the row if nil.
 	value func(sample) float64
@@ -120,13 +132,18 @@ func (r row) measure(ctx context.Context, l *lab) ([]result, error) {
 		if err := s.ready(ctx, r.want, r.processes); err != nil {
 			return results, err
 		}
+		conns, err := s.openCrowd(c.crowd, idleConnection)
+		defer closeAll(conns)
+		if err != nil {
+			return results, err
+		}
 	}
 	if err := r.warmUp(ctx, l, servers); err != nil {
 		return results, err
 	}
 	for range l.rounds {
 		for i, s := range servers {
-			m, err := r.sample(ctx, l, s, results[i].programs)
+			m, err := r.sample(ctx, l, s, results[i].contestant)
 			if err != nil {
 				return results, err
 			}
@@ -196,11 +213,11 @@ const (
 // warmUp loads every server shortly, and leaves those alone for longer that are
 // measured idle.
 func (r row) warmUp(ctx context.Context, l *lab, servers []*server) error {
-	for _, s := range servers {
+	for i, s := range servers {
 		if r.idle && !r.worked {
 			break
 		}
-		if _, err := l.load.run(ctx, s.url+"/", warmUpTime); err != nil {
+		if _, err := r.load(ctx, l, s, r.contestants[i], warmUpTime); err != nil {
 			return fmt.Errorf("%s, while warming up: %w", s.name, err)
 		}
 	}
@@ -214,19 +231,31 @@ func (r row) warmUp(ctx context.Context, l *lab, servers []*server) error {
 	return ctx.Err()
 }
 
+// load is the row's.
+func (r row) load(ctx context.Context, l *lab, s *server, c contestant, duration time.Duration) (rate, error) {
+	if r.traffic != nil {
+		return r.traffic(ctx, s, duration)
+	}
+	wrk := l.load
+	if c.connections > 0 {
+		wrk.connections = c.connections
+	}
+	return wrk.run(ctx, s.url+cmp.Or(r.path, "/"), duration, r.headers...)
+}
+
 // sample measures once. The server must answer as it should before and after.
-func (r row) sample(ctx context.Context, l *lab, s *server, programs []string) (m sample, err error) {
+func (r row) sample(ctx context.Context, l *lab, s *server, c contestant) (m sample, err error) {
 	if r.idle {
-		if m.cost = costOf(s.pids(), programs...); m.pss == 0 {
+		if m.cost = costOf(s.pids(), c.programs...); m.pss == 0 {
 			return m, fmt.Errorf("%s: no process of it was found", s.name)
 		}
 		return m, s.check(ctx, r.want)
 	}
-	before := costOf(s.pids(), programs...)
-	if m.rate, err = l.load.run(ctx, s.url+"/", l.load.duration); err != nil {
+	before := costOf(s.pids(), c.programs...)
+	if m.rate, err = r.load(ctx, l, s, c, l.load.duration); err != nil {
 		return m, fmt.Errorf("%s: %w", s.name, err)
 	}
-	m.cost = costOf(s.pids(), programs...)
+	m.cost = costOf(s.pids(), c.programs...)
 	m.cpu -= before.cpu
 	if m.cpu <= 0 {
 		return m, fmt.Errorf("%s: no process of it was found", s.name)

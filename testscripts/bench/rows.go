@@ -2,17 +2,12 @@ package main
 
 const hello = "hello world\n"
 
-// rows is the table, as issue 2 asks for it.
-func rows() []row {
+// rows is the table.
+func rows() []row { return append(proxyRows(), appRows()...) }
+
+// appRows are those with an app behind all four programs.
+func appRows() []row {
 	return []row{
-		{
-			name: "proxy", title: "CPU of the proxy per request, unix socket upstream",
-			unit: "µs", format: "%.1f", less: true, want: hello, value: microsecondsPerRequest, upstream: nginxHello,
-			contestants: []contestant{
-				{name: "nginx, 1 worker, keep-alive upstream", start: nginxProxy, programs: []string{"nginx"}, target: 1.3},
-				{name: "passenger-proxy", start: ourProxy, programs: []string{"passenger-proxy"}},
-			},
-		},
 		{
 			name: "rack", title: "Rack hello, 2 processes",
 			unit: "requests/s", format: "%.0f", want: hello, processes: 2, value: requestsPerSecond,

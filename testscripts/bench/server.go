@@ -40,6 +40,7 @@ type server struct {
 	log    string
 	mark   string // in the environment of all its processes
 	exited chan struct{}
+	empty  cost // before the first connection, see memoryOf
 }
 
 // start executes the command in a session of its own: the kernel shares the CPU

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+// crowdSettles is how long the connections are left alone before the memory
+// is measured.
+const crowdSettles = 8 * time.Second
+
+// memoryOf is the memory of the programs that each of so many connections
+// adds to the server as it was before the first, in KB, after open has made
+// each what it is.
+func memoryOf(count int, open func(net.Conn) error, programs ...string) func(context.Context, *server) (float64, error) {
+	return func(ctx context.Context, s *server) (float64, error) {
+		if s.empty.pss == 0 {
+			s.empty = costOf(s.pids(), programs...)
+		}
+		conns, err := s.openCrowd(count, open)
+		defer closeAll(conns)
+		if err != nil {
+			return 0, err
+		}
+		select {
+		case <-time.After(crowdSettles):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+		return float64(costOf(s.pids(), programs...).pss-s.empty.pss) / float64(count) / 1e3, nil
+	}
+}
+
+// openCrowd opens connections. Those that it returns with an error are to be
+// closed too.
+func (s *server) openCrowd(count int, open func(net.Conn) error) (conns []net.Conn, err error) {
+	for range count {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			return conns, fmt.Errorf("%s: connection %d: %w", s.name, len(conns)+1, err)
+		}
+		conns = append(conns, c)
+		if err := open(c); err != nil {
+			return conns, fmt.Errorf("%s: connection %d: %w", s.name, len(conns), err)
+		}
+	}
+	return conns, nil
+}
+
+func closeAll(conns []net.Conn) {
+	for _, c := range conns {
+		c.Close()
+	}
+}
+
+// idleConnection makes one request and keeps the connection.
+func idleConnection(c net.Conn) error {
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		return err
+	}
+	b := make([]byte, 4<<10)
+	n, err := c.Read(b)
+	if err == nil && !bytes.HasPrefix(b[:n], []byte("HTTP/1.1 200 ")) {
+		err = fmt.Errorf("it answers %q", clip(string(b[:n])))
+	}
+	return err
+}
+
+// slowHead sends a part of a head and then nothing.
+func slowHead(c net.Conn) error {
+	_, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nX-a: ")
+	return err
+}

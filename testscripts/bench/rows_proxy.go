@@ -1,0 +1,136 @@
+package main
+
+import "fmt"
+
+const crowd = 10000 // connections
+
+// proxyRows are those of the proxy alone, before an upstream that costs
+// nothing.
+func proxyRows() []row {
+	return []row{
+		{
+			name: "proxy", title: "CPU of the proxy per request, unix socket upstream",
+			unit: "µs", format: "%.1f", less: true, want: hello, value: microsecondsPerRequest, upstream: nginxHello,
+			contestants: beside(nginxProxy, 1.0),
+		},
+		{
+			name: "browser", title: "The same with a browser's 15 headers and a page of 10 kB",
+			unit: "µs", format: "%.1f", less: true, want: hello, path: "/page", headers: browserHeaders,
+			value: microsecondsPerRequest, upstream: nginxHello,
+			contestants: beside(nginxUnbuffered, 1.0),
+		},
+		{
+			name: "download", title: "1 GB down through the proxy",
+			unit: "MB/s", format: "%.0f", want: hello, traffic: download, value: megabytesPerSecond, upstream: bulkUpstream,
+			contestants: beside(nginxUnbuffered, 1.0),
+		},
+		{
+			name: "download-cpu", title: "1 GB down through the proxy, its CPU",
+			unit: "s/GB", format: "%.2f", less: true, want: hello, traffic: download, value: secondsPerGigabyte, upstream: bulkUpstream,
+			contestants: beside(nginxUnbuffered, 0.8),
+		},
+		{
+			name: "upload", title: "1 GB up through the proxy",
+			unit: "MB/s", format: "%.0f", want: hello, traffic: upload, value: megabytesPerSecond, upstream: bulkUpstream,
+			contestants: beside(nginxUnbuffered, 1.0),
+		},
+		{
+			name: "upload-cpu", title: "1 GB up through the proxy, its CPU",
+			unit: "s/GB", format: "%.2f", less: true, want: hello, traffic: upload, value: secondsPerGigabyte, upstream: bulkUpstream,
+			contestants: beside(nginxUnbuffered, 0.8),
+		},
+		{
+			name: "latency", title: "99th percentile at a constant 8,000 requests/s",
+			unit: "ms", format: "%.2f", less: true, want: hello, traffic: constantRate(8000, 64), value: p99Milliseconds, upstream: nginxHello,
+			contestants: beside(nginxProxy, 1.2),
+		},
+		{
+			name: "access-log", title: "Requests with an access log",
+			unit: "requests/s", format: "%.0f", want: hello, value: requestsPerSecond, upstream: nginxHello,
+			contestants: []contestant{
+				{name: "passenger-proxy, no log", start: ourProxy, programs: ours1, target: 0.95},
+				{name: "passenger-proxy, common", start: ourProxyWith("--access-log=common", "--access-log-file=access.log"), programs: ours1, target: 0.95},
+				{name: "passenger-proxy, json", start: ourProxyWith("--access-log=json", "--access-log-file=access.log"), programs: ours1},
+			},
+		},
+		{
+			name: "idle", title: fmt.Sprintf("Memory of an idle keep-alive connection, of %d", crowd),
+			unit: "KB", format: "%.2f", less: true, idle: true, want: hello, limit: 4, upstream: nginxHello,
+			contestants: []contestant{
+				{name: "nginx, 1 worker", start: nginxCrowd, look: memoryOf(crowd, idleConnection, "nginx")},
+				{name: "passenger-proxy", start: ourProxy, look: memoryOf(crowd, idleConnection, ours1...)},
+			},
+		},
+		{
+			name: "slow", title: fmt.Sprintf("Memory of a client that sends its head byte by byte, of %d", crowd),
+			unit: "KB", format: "%.2f", less: true, idle: true, want: hello, limit: 4, upstream: nginxHello,
+			contestants: []contestant{
+				{name: "nginx, 1 worker", start: nginxCrowd, look: memoryOf(crowd, slowHead, "nginx")},
+				{name: "passenger-proxy", start: ourProxy, look: memoryOf(crowd, slowHead, ours1...)},
+			},
+		},
+		{
+			name: "apps", title: "CPU of the proxy per request, by apps in the route table",
+			unit: "µs", format: "%.1f", less: true, want: hello, headers: []string{"Host: app-0.example.com"},
+			value: microsecondsPerRequest, upstream: nginxHello,
+			contestants: []contestant{
+				{name: "passenger-proxy, 1 app", start: ourProxyOf(1), programs: ours1, target: 1.1},
+				{name: "passenger-proxy, 10 apps", start: ourProxyOf(10), programs: ours1},
+				{name: "passenger-proxy, 100 apps", start: ourProxyOf(100), programs: ours1},
+				{name: "passenger-proxy, 1,000 apps", start: ourProxyOf(1000), programs: ours1},
+			},
+		},
+		{
+			name: "connections", title: "CPU of the proxy per request, by connections open beside 64 that ask",
+			unit: "µs", format: "%.1f", less: true, want: hello, value: microsecondsPerRequest, upstream: nginxHello,
+			contestants: []contestant{
+				{name: "passenger-proxy, none", start: ourProxy, programs: ours1, target: 1.1},
+				{name: "passenger-proxy, 100", start: ourProxy, programs: ours1, crowd: 100},
+				{name: "passenger-proxy, 1,000", start: ourProxy, programs: ours1, crowd: 1000},
+				{name: "passenger-proxy, 10,000", start: ourProxy, programs: ours1, crowd: crowd},
+			},
+		},
+		{
+			name: "busy", title: "CPU of the proxy per request, 1,000 connections that ask",
+			unit: "µs", format: "%.1f", less: true, want: hello, value: microsecondsPerRequest, upstream: nginxHello,
+			contestants: []contestant{
+				{name: "nginx, 1 worker, keep-alive upstream", start: nginxProxy, programs: []string{"nginx"}, connections: 1000, target: 1.1},
+				{name: "passenger-proxy", start: ourProxy, programs: ours1, connections: 1000},
+			},
+		},
+	}
+}
+
+// ours1 is the program that counts of ours.
+var ours1 = []string{"passenger-proxy"}
+
+// beside is nginx and our proxy.
+func beside(nginx func(*lab, site) (command, error), target float64) []contestant {
+	return []contestant{
+		{name: "nginx, 1 worker, keep-alive upstream", start: nginx, programs: []string{"nginx"}, target: target},
+		{name: "passenger-proxy", start: ourProxy, programs: ours1},
+	}
+}
+
+// browserHeaders are what Firefox sends besides Host, and cookies.
+var browserHeaders = []string{
+	"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/png,image/svg+xml,*/*;q=0.8",
+	"Accept-Language: de,en-US;q=0.7,en;q=0.3",
+	"Accept-Encoding: gzip, deflate, br, zstd",
+	"Referer: https://www.example.com/articles?page=3",
+	"DNT: 1",
+	"Sec-GPC: 1",
+	"Cookie: _session=dGhpcyBpcyBub3QgYSByZWFsIHNlc3Npb24gY29va2llIGJ1dCBhcyBsb25nIGFzIG9uZQ%3D%3D; theme=dark; _ga=GA1.1.1234567890.1234567890",
+	"Upgrade-Insecure-Requests: 1",
+	"Sec-Fetch-Dest: document",
+	"Sec-Fetch-Mode: navigate",
+	"Sec-Fetch-Site: same-origin",
+	"Sec-Fetch-User: ?1",
+	"Priority: u=0, i",
+	"Cache-Control: max-age=0",
+}
+
+func megabytesPerSecond(s sample) float64 { return s.perSecond * bulk / 1e6 }
+func secondsPerGigabyte(s sample) float64 { return s.cpu.Seconds() / (float64(s.bytes) / 1e9) }
+func p99Milliseconds(s sample) float64    { return float64(s.p99.Microseconds()) / 1e3 }
