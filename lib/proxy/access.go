@@ -52,7 +52,7 @@ func (x *exchange) bodyBytes() int64 { return max(x.client.sent-x.sentBefore, 0)
 func (x *exchange) appendCommon(b []byte) []byte {
 	b = append(b, orDash(x.client.addr)...)
 	b = append(b, " - - ["...)
-	b = x.began.AppendFormat(b, "02/Jan/2006:15:04:05 -0700")
+	b = append(b, x.client.proxy.dates.at(x.began).common...)
 	b = append(b, `] "`...)
 	b = appendEscaped(b, x.req.Method)
 	b = append(b, ' ')
@@ -83,8 +83,10 @@ func orDash(s string) string {
 // nanoseconds, and ours in seconds.
 func (x *exchange) appendECS(b []byte) []byte {
 	b = append(b, `{"@timestamp":"`...)
-	b = x.began.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
-	b = append(b, `","ecs.version":"8.11.0","event.dataset":"passenger.access","event.duration":`...)
+	b = append(b, x.client.proxy.dates.at(x.began).iso...)
+	ms := x.began.Nanosecond() / 1e6
+	b = append(b, '.', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10))
+	b = append(b, `Z","ecs.version":"8.11.0","event.dataset":"passenger.access","event.duration":`...)
 	b = strconv.AppendInt(b, int64(time.Since(x.began)), 10)
 	b = append(b, `,"http.version":"`...)
 	b = append(x.appendVersion(b), '"')

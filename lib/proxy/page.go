@@ -102,7 +102,7 @@ func (x *exchange) page(p page) bool {
 	p.ID = string(x.id[:x.idLen])
 	kind, body := p.render(x.req.Find(http1.Accept))
 	b := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\n",
-		p.Status, http.StatusText(p.Status), x.client.proxy.dates.at(x.began), kind, len(body))
+		p.Status, http.StatusText(p.Status), x.client.proxy.dates.at(x.began).http, kind, len(body))
 	if p.retry > 0 {
 		b = fmt.Appendf(b, "Retry-After: %d\r\n", p.retry)
 	}

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"passenger/lib/http1"
@@ -165,7 +164,7 @@ func (x *exchange) appendResponse(b []byte, framing http1.BodyKind) []byte {
 	b = x.appendFields(x.appendStatus(b))
 	if x.resp.Find(http1.Date) == nil {
 		b = append(b, "Date: "...)
-		b = append(b, x.client.proxy.dates.at(x.began)...)
+		b = append(b, x.client.proxy.dates.at(x.began).http...)
 		b = append(b, crlf...)
 	}
 	if framing == http1.ChunkedEnd {
@@ -198,21 +197,4 @@ func (x *exchange) appendConnection(b []byte) []byte {
 		return append(b, "Connection: keep-alive\r\n"...)
 	}
 	return b
-}
-
-// dates holds the present second as a Date.
-type dates struct{ newest atomic.Pointer[date] }
-
-type date struct {
-	second int64
-	text   []byte
-}
-
-func (d *dates) at(t time.Time) []byte {
-	if v := d.newest.Load(); v != nil && v.second == t.Unix() {
-		return v.text
-	}
-	v := &date{second: t.Unix(), text: t.UTC().AppendFormat(nil, "Mon, 02 Jan 2006 15:04:05 GMT")}
-	d.newest.Store(v)
-	return v.text
 }

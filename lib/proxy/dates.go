@@ -1,0 +1,33 @@
+package proxy
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// dates holds the present second as text, which costs more to make than all
+// else in a short answer.
+type dates struct{ newest atomic.Pointer[date] }
+
+// A date is a second in the forms that are asked for.
+type date struct {
+	second int64
+	http   []byte // of a Date field, RFC 9110, 5.6.7
+	common []byte // of Apache's logs, in the local time
+	iso    []byte // ISO 8601 in UTC, up to the second and without a zone
+}
+
+func (d *dates) at(t time.Time) *date {
+	if v := d.newest.Load(); v != nil && v.second == t.Unix() {
+		return v
+	}
+	utc := t.UTC()
+	v := &date{
+		second: t.Unix(),
+		http:   utc.AppendFormat(nil, "Mon, 02 Jan 2006 15:04:05 GMT"),
+		common: t.AppendFormat(nil, "02/Jan/2006:15:04:05 -0700"),
+		iso:    utc.AppendFormat(nil, "2006-01-02T15:04:05"),
+	}
+	d.newest.Store(v)
+	return v
+}
