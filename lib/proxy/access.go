@@ -122,19 +122,45 @@ func appendMember(b []byte, name string, v []byte) []byte {
 	b = append(b, `,"`...)
 	b = append(b, name...)
 	b = append(b, `":"`...)
-	for _, c := range v {
-		switch {
-		case c == '"' || c == '\\':
+	// Bytes beyond ASCII as Latin-1, which is what they are in a header.
+	return append(appendPlain(b, v, `\u00`), '"')
+}
+
+// appendPlain appends v with every byte that is no printable ASCII as code and
+// two hexadecimal digits, and a backslash before those that mean something.
+func appendPlain(b, v []byte, code string) []byte {
+	for {
+		n := plainLength(v)
+		b = append(b, v[:n]...)
+		if n == len(v) {
+			return b
+		}
+		if c := v[n]; c == '"' || c == '\\' {
 			b = append(b, '\\', c)
-		case c < ' ' || c >= 0x7f:
-			// As Latin-1, which is what such bytes in a header are.
-			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		default:
-			b = append(b, c)
+		} else {
+			b = append(append(b, code...), hexDigits[c>>4], hexDigits[c&15])
+		}
+		v = v[n+1:]
+	}
+}
+
+// plainLength is how many bytes of v, from its start, stand for themselves in
+// every format.
+func plainLength(v []byte) int {
+	for i, c := range v {
+		if !plain[c] {
+			return i
 		}
 	}
-	return append(b, '"')
+	return len(v)
 }
+
+var plain = func() (t [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
 
 const hexDigits = "0123456789abcdef"
 
@@ -149,16 +175,4 @@ func appendQuoted(b, v []byte) []byte {
 
 // appendEscaped appends v so that it neither ends its field nor is a command
 // to a terminal.
-func appendEscaped(b, v []byte) []byte {
-	for _, c := range v {
-		switch {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c < ' ' || c >= 0x7f:
-			b = append(b, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
-		default:
-			b = append(b, c)
-		}
-	}
-	return b
-}
+func appendEscaped(b, v []byte) []byte { return appendPlain(b, v, `\x`) }
