@@ -1,17 +1,10 @@
 package testscripts
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,24 +12,6 @@ import (
 
 	"passenger/lib/statedir"
 )
-
-// Clients of a crash: half of them keep their connection, half open a new one
-// for each request.
-const crashClients = 4
-
-// A crash is daemons that are killed while clients ask.
-type crash struct {
-	network, address, path string
-
-	stopped atomic.Bool
-	clients sync.WaitGroup
-
-	good, cut atomic.Int64
-
-	mu      sync.Mutex // guards refused and strange
-	refused []string   // connections that were not accepted
-	strange []string   // answers that are none
-}
 
 // cmdCrash kills daemons with SIGKILL, several times, while clients GET a path
 // from the proxy at an address. It starts again those that the script started;
@@ -50,15 +25,8 @@ func cmdCrash(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	times, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	w, c := worldOf(ts), &crash{network: "tcp", address: args[1], path: args[2]}
-	if path, ok := strings.CutPrefix(args[1], "unix:"); ok {
-		c.network, c.address = "unix", path
-	}
-	for i := range crashClients {
-		c.clients.Go(func() { c.run(i%2 == 0) })
-	}
-	defer c.clients.Wait()
-	defer c.stopped.Store(true)
+	w, c := worldOf(ts), begin(args[1], args[2])
+	defer c.end()
 	before := w.openFiles()
 	var took []time.Duration
 	for range times {
@@ -67,12 +35,60 @@ func cmdCrash(ts *testscript.TestScript, neg bool, args []string) {
 		took = append(took, d)
 		ts.Check(c.more(20))
 	}
-	c.stopped.Store(true)
-	c.clients.Wait()
+	c.end()
 	slices.Sort(took)
 	ts.Logf("%d kills of %v: %d answers, %d cut, %d refused; next answer after %v (median), %v (most)", times, args[3:],
 		c.good.Load(), c.cut.Load(), len(c.refused), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
-	if n := len(c.refused) + len(c.strange); n > 0 || c.cut.Load() > int64(times*crashClients) {
+	if n := len(c.refused) + len(c.strange); n > 0 || c.cut.Load() > int64(times*crowdSize) {
+		ts.Fatalf("refused: %v\nstrange: %v\ncut: %d", c.refused, c.strange, c.cut.Load())
+	}
+	ts.Check(eventually("the descriptors of before", func() error {
+		if now := w.openFiles(); now > before+mostIdle {
+			return fmt.Errorf("%d are open, %d were before", now, before)
+		}
+		return nil
+	}))
+}
+
+// cmdReplace starts one proxy after the other, each of which takes over from the
+// one before, while clients GET a path from them at an address. It fails if
+// any request failed, or a proxy did not drain and exit with status 0:
+// replace TIMES ADDRESS PATH
+func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace TIMES ADDRESS PATH")
+	}
+	times, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	w, c := worldOf(ts), begin(args[1], args[2])
+	defer c.end()
+	ts.Check(c.more(crowdSize))
+	before, began := w.openFiles(), time.Now()
+	var old []*daemon
+	for i := range times {
+		d := w.daemons[statedir.Proxy]
+		old = append(old, d)
+		w.daemons[fmt.Sprintf("replaced %d", i)] = d // so that it ends with the script
+		ts.Check(w.start(ts, statedir.Proxy, d.cmd.Args))
+		pid := w.daemons[statedir.Proxy].cmd.Process.Pid
+		ts.Check(eventually("the new proxy", func() error {
+			if now := statedir.At(w.state).Holder(statedir.Proxy); now != pid {
+				return fmt.Errorf("proxy %d runs", now)
+			}
+			return w.up(ts, statedir.Proxy)
+		}))
+		ts.Check(c.more(crowdSize))
+	}
+	took := time.Since(began)
+	for _, d := range old {
+		ts.Check(d.await())
+		if status := d.cmd.ProcessState.ExitCode(); status != 0 {
+			ts.Fatalf("proxy %d exited with status %d", d.cmd.Process.Pid, status)
+		}
+	}
+	c.end()
+	ts.Logf("%d proxies in %v: %d answers, %d cut, %d refused", times, took.Round(time.Millisecond), c.good.Load(), c.cut.Load(), len(c.refused))
+	if len(c.refused)+len(c.strange) > 0 || c.cut.Load() > 0 {
 		ts.Fatalf("refused: %v\nstrange: %v\ncut: %d", c.refused, c.strange, c.cut.Load())
 	}
 	ts.Check(eventually("the descriptors of before", func() error {
@@ -91,7 +107,7 @@ func (w *world) openFiles() int {
 
 // kill kills the daemons at once and returns how long a client that comes then
 // waits for its answer.
-func (c *crash) kill(ts *testscript.TestScript, w *world, daemons []string) (time.Duration, error) {
+func (c *crowd) kill(ts *testscript.TestScript, w *world, daemons []string) (time.Duration, error) {
 	dir := statedir.At(w.state)
 	var pids []int
 	for _, name := range daemons {
@@ -133,107 +149,4 @@ func (c *crash) kill(ts *testscript.TestScript, w *world, daemons []string) (tim
 func awaitEnd(pid int) {
 	for descriptors(pid) > 0 {
 	}
-}
-
-// more waits for more answers.
-func (c *crash) more(n int64) error {
-	n += c.good.Load()
-	return eventually(fmt.Sprintf("%d answers", n), func() error {
-		if got := c.good.Load(); got < n {
-			return fmt.Errorf("got %d", got)
-		}
-		return nil
-	})
-}
-
-func (c *crash) run(keep bool) {
-	var k *kept
-	if keep {
-		k = &kept{}
-		defer k.close()
-	}
-	for deadline := time.Now().Add(loadBound); !c.stopped.Load() && time.Now().Before(deadline); {
-		err := c.get(k)
-		var refused *net.OpError
-		switch {
-		case err == nil:
-			c.good.Add(1)
-		case errors.As(err, &refused) && refused.Op == "dial":
-			c.note(&c.refused, err)
-			time.Sleep(lookEvery)
-		case isCut(err):
-			c.cut.Add(1)
-		default:
-			c.note(&c.strange, err)
-		}
-	}
-}
-
-// isCut says that the connection ended before the answer did.
-func isCut(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
-
-func (c *crash) note(list *[]string, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(*list) < 10 {
-		*list = append(*list, err.Error())
-	}
-}
-
-// A kept connection is used for one request after the other.
-type kept struct {
-	net.Conn
-	in *bufio.Reader
-}
-
-func (k *kept) close() {
-	if k.Conn != nil {
-		k.Conn.Close()
-		k.Conn = nil
-	}
-}
-
-// get makes a request, on k unless it is nil.
-func (c *crash) get(k *kept) error {
-	closing := ""
-	if k == nil {
-		k, closing = &kept{}, "Connection: close\r\n"
-		defer k.close()
-	}
-	if k.Conn == nil {
-		nc, err := net.DialTimeout(c.network, c.address, waitBound)
-		if err != nil {
-			return err
-		}
-		k.Conn, k.in = nc, bufio.NewReader(nc)
-	}
-	err := k.exchange(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", c.path, closing))
-	if err != nil {
-		k.close()
-	}
-	return err
-}
-
-func (k *kept) exchange(request string) error {
-	if err := k.SetDeadline(time.Now().Add(waitBound)); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(k, request); err != nil {
-		return err
-	}
-	resp, err := http.ReadResponse(k.in, nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("status %d: %.200s", resp.StatusCode, body)
-	}
-	if resp.Close {
-		k.close()
-	}
-	return err
 }

@@ -98,8 +98,13 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"port":        cmdPort,
 	"ctrl-c":      cmdCtrlC,
 	"crash":       cmdCrash,
+	"replace":     cmdReplace,
 	"upgrade":     cmdUpgrade,
 	"ca":          cmdCA,
+
+	"sockets-open":     cmdSocketsOpen,
+	"sockets-echo":     cmdSocketsEcho,
+	"sockets-farewell": cmdSocketsFarewell,
 
 	"await-log":      cmdAwaitLog,
 	"await-metric":   cmdAwaitMetric,
@@ -118,7 +123,7 @@ func setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	w := &world{state: filepath.Join(state, "s"), work: env.WorkDir, daemons: map[string]*daemon{}, loads: map[string]*load{}}
+	w := &world{state: filepath.Join(state, "s"), work: env.WorkDir, daemons: map[string]*daemon{}, loads: map[string]*load{}, sockets: map[string][]*socket{}}
 	env.Values[worldKey{}] = w
 	// Apps that run as other users get to their files and to our programs.
 	for _, dir := range []string{bin, state, filepath.Dir(env.WorkDir)} {

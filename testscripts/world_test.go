@@ -36,6 +36,7 @@ type world struct {
 	env     *testscript.Env
 	daemons map[string]*daemon
 	loads   map[string]*load
+	sockets map[string][]*socket
 }
 
 func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
@@ -300,6 +301,7 @@ func (w *world) stopAll() {
 	for _, l := range w.loads {
 		l.stop()
 	}
+	w.closeSockets()
 	records, _ := filepath.Glob(filepath.Join(w.state, "processes", "*", "record.json"))
 	for _, d := range w.daemons {
 		select {

@@ -144,8 +144,8 @@ func shareProcessors() {
 // a successor took over: then handed is true.
 func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	p := s.proxy
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	// The rest outlives the drain: who asks sees how it goes, and the pool's
 	// tables and our reports tell which processes are idle.
 	rest, stopRest := context.WithCancel(context.WithoutCancel(ctx))
@@ -154,7 +154,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	defer stopRest()
 
 	server := &control.Server{Program: program, Release: cli.Release, Group: s.group, Listen: func() []string { return c.Listen }}
-	p.Register(server, stop)
+	p.Register(server, func() { stop(nil) })
 	pool := control.NewClient(s.dir.Socket(statedir.Pool), program, cli.Release)
 	id := fmt.Sprintf("%d-%x", os.Getpid(), time.Now().UnixNano())
 	wg.Go(func() {
@@ -184,7 +184,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 		if ok {
 			slog.Info("sockets handed over")
 			s.deposit.Forget()
-			stop()
+			stop(proxy.ErrHandedOver)
 		}
 		offered <- ok
 	}()

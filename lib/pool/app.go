@@ -130,7 +130,7 @@ func (p *Pool) Remove(name string) bool {
 	}
 	if !a.removed {
 		a.removed, a.restart = true, nil
-		a.release()
+		p.release(a)
 		p.table.stale = true
 	}
 	return true

@@ -164,4 +164,9 @@ func (p *Pool) Stopped(now time.Time, id string, gone bool) {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
+// leaving says that q is out of service in order to be stopped.
+func (q *process) leaving() bool {
+	return q.phase == protocol.Stopping || q.phase == protocol.Draining && !q.kept && q.work == nil
+}
+
 func (q *process) starting() bool { return q.phase == protocol.Starting }

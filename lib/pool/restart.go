@@ -83,7 +83,7 @@ func (p *Pool) begin(a *app, how How) {
 		if c.ready == 0 {
 			r.before = former.before
 		}
-		a.release()
+		p.release(a)
 	}
 	r.want = min(max(r.want, a.least()), p.most(a))
 	a.generation, a.running, a.restart = a.newest, a.config, r

@@ -88,7 +88,7 @@ func (a *app) route() protocol.Route {
 		}
 		r.Processes = append(r.Processes, protocol.RouteProcess{
 			ID: q.record.ID, PID: q.record.PID, Address: q.record.Address, DataProtocol: q.record.DataProtocol,
-			Concurrency: q.record.Concurrency, AppRoot: q.record.AppRoot, Draining: q.phase != protocol.Ready,
+			Concurrency: q.record.Concurrency, AppRoot: q.record.AppRoot, Draining: q.phase != protocol.Ready, Leaving: q.leaving(),
 		})
 		serves = serves || q.phase == protocol.Ready
 	}

@@ -43,13 +43,14 @@ func (p *Pool) watched(now time.Time, a *app, d *Decision) bool {
 		d.wake(w.until)
 		return false
 	}
-	a.release()
+	p.release(a)
 	return true
 }
 
 // release lets the process go that was kept.
-func (a *app) release() {
+func (p *Pool) release(a *app) {
 	for _, q := range a.processes {
+		p.table.stale = p.table.stale || q.kept
 		q.kept = false
 	}
 }

@@ -70,6 +70,10 @@ type RouteProcess struct {
 
 	// Draining forbids new sessions on it.
 	Draining bool `json:"draining,omitempty"`
+
+	// Leaving says that it drains in order to be stopped: its upgraded
+	// connections are closed, unless AbortWebSockets is false.
+	Leaving bool `json:"leaving,omitempty"`
 }
 
 // ReportExpiry is how long a proxy counts as alive after its last report.
@@ -131,4 +135,10 @@ type AppReport struct {
 
 	// Retried counts how often one was tried on another process.
 	Retried uint64 `json:"retried,omitempty"`
+
+	// Upgraded is how many upgraded connections are open, such as WebSockets;
+	// UpgradedClosed counts those that were closed because their process or the
+	// proxy was to go.
+	Upgraded       int    `json:"upgraded,omitempty"`
+	UpgradedClosed uint64 `json:"upgraded_closed,omitempty"`
 }

@@ -37,6 +37,11 @@ type Serving struct {
 	ErrorPage       string `json:"custom_error_page,omitempty"`
 	MaintenancePage string `json:"maintenance_page,omitempty"`
 
+	// AbortWebSockets closes the upgraded connections of a process as soon as it
+	// is to go. If it is false they may last until the process ends, at most for
+	// DrainTimeout. Default: true.
+	AbortWebSockets *bool `json:"abort_websockets_on_process_shutdown,omitempty"`
+
 	// StickySessions sends a client to the process that answered it last, as
 	// long as that serves.
 	StickySessions bool `json:"sticky_sessions,omitempty"`

@@ -41,6 +41,9 @@ type app struct {
 	uses      uint64 // orders the processes by last use
 
 	complained complaint // of a file that an answer names; no mutex guards it
+
+	keepsUpgraded bool   // upgraded connections are left until their process ends
+	dismissed     uint64 // of them, those that we closed
 }
 
 // A process is one process of an app as a target of sessions. Its app's mutex
@@ -52,6 +55,8 @@ type process struct {
 	concurrency int
 
 	draining bool
+	leaving  bool // it is not only to be idle but to go
+	upgraded map[*exchange]struct{}
 	inFlight int
 	counted  uint64 // sessions ended
 	errors   uint64 // of them, with a 5xx status or without an answer
@@ -253,6 +258,7 @@ func (a *app) apply(r *protocol.Route) {
 	a.mu.Lock()
 	a.size, a.wait = r.QueueSize, orElse(r.QueueTime, defaultQueueTime)
 	a.failure, a.removed, a.paused = r.Error, false, r.Paused
+	a.keepsUpgraded = r.AbortWebSockets != nil && !*r.AbortWebSockets
 	var closed []*upstream
 	for _, p := range a.processes {
 		if !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id && !rp.Draining }) {
@@ -265,6 +271,11 @@ func (a *app) apply(r *protocol.Route) {
 	a.processes = slices.DeleteFunc(a.processes, func(p *process) bool {
 		return p.inFlight == 0 && !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id })
 	})
+	for _, p := range a.processes {
+		if p.leaving && !a.keepsUpgraded {
+			a.dismiss(p)
+		}
+	}
 	a.grant()
 	if a.paused == protocol.PausedPage {
 		a.fail(errPaused)
@@ -279,7 +290,7 @@ func (a *app) apply(r *protocol.Route) {
 func (a *app) applyProcess(r *protocol.Route, rp protocol.RouteProcess) {
 	for _, p := range a.processes {
 		if p.id == rp.ID {
-			p.draining = rp.Draining
+			p.draining, p.leaving = rp.Draining, rp.Leaving
 			p.concurrency = rp.Concurrency
 			p.sendfile.Store(newSendfile(r, rp.AppRoot))
 			return
@@ -287,7 +298,7 @@ func (a *app) applyProcess(r *protocol.Route, rp protocol.RouteProcess) {
 	}
 	p := &process{
 		id: rp.ID, sticky: stickyID(rp.ID), pid: rp.PID, address: rp.Address, concurrency: rp.Concurrency,
-		session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining,
+		session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining, leaving: rp.Leaving,
 	}
 	p.sendfile.Store(newSendfile(r, rp.AppRoot))
 	a.processes = append(a.processes, p)
@@ -300,6 +311,9 @@ func (a *app) remove() {
 	var closed []*upstream
 	for _, p := range a.processes {
 		closed = append(closed, p.drain()...)
+		if !a.keepsUpgraded {
+			a.dismiss(p)
+		}
 	}
 	a.fail(errRemoved)
 	a.mu.Unlock()

@@ -54,6 +54,8 @@ func (p *Proxy) metrics(m *control.Metrics) {
 	for name, a := range r.Apps {
 		m.Counter("passenger_proxy_requests_total", "Requests that ended.", float64(a.Requests), "app", name)
 		m.Counter("passenger_proxy_rejected_total", "Requests answered by the proxy because of the queue.", float64(a.Rejected), "app", name)
+		m.Gauge("passenger_proxy_upgraded", "Upgraded connections open, such as WebSockets.", float64(a.Upgraded), "app", name)
+		m.Counter("passenger_proxy_upgraded_closed_total", "Upgraded connections closed because their process or the proxy was to go.", float64(a.UpgradedClosed), "app", name)
 		m.Gauge("passenger_proxy_queued", "Requests that wait for a process.", float64(a.Queued), "app", name)
 		m.Gauge("passenger_proxy_oldest_wait_seconds", "How long the first of them has waited.", a.OldestWait, "app", name)
 	}

@@ -59,6 +59,8 @@ type exchange struct {
 	closing   bool // the connection ends after this answer
 	upgrade   bool // the client asked for another protocol, and may
 
+	dismissed atomic.Bool // it was upgraded, and is to end
+
 	halfClosed bool // the process was told that the client sends no more
 }
 
@@ -122,6 +124,7 @@ func (x *exchange) reset() {
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
 	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, fine, 0
 	x.phase.Store(queued)
+	x.dismissed.Store(false)
 }
 
 func (x *exchange) free() {

@@ -273,6 +273,7 @@ type server struct {
 	unix    string
 	version uint64
 	cancel  context.CancelFunc
+	end     context.CancelCauseFunc // cancels with a cause
 	stopped chan struct{}
 }
 
@@ -301,8 +302,9 @@ func serve(t testing.TB, c Config, routes ...protocol.Route) *server {
 	}
 	s.addr = tcp.Addr().String()
 	s.set(routes...)
-	ctx, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
+	ctx, end := context.WithCancelCause(context.Background())
+	cancel := func() { end(nil) }
+	s.cancel, s.end = cancel, end
 	go func() {
 		defer close(s.stopped)
 		s.Serve(ctx, []net.Listener{tcp, unix})

@@ -86,6 +86,7 @@ type Proxy struct {
 
 	index    atomic.Pointer[index]
 	draining atomic.Bool // no new clients
+	parting  atomic.Bool // and nobody comes after us
 	clock    *clock
 	dates    dates
 	report   chan struct{} // has room for one: a report is due
@@ -191,7 +192,8 @@ func (p *Proxy) trusts(ip netip.Addr) bool {
 // Serve accepts clients on the listeners until ctx ends, then drains: it
 // accepts no more, finishes the requests in flight, each with Connection:
 // close, and cuts off those that outlast the drain timeout. It closes the
-// listeners.
+// listeners. Upgraded connections are closed at once unless the context's cause
+// is ErrHandedOver.
 func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener) {
 	clock, stopClock := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
@@ -206,6 +208,7 @@ func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener) {
 	}
 	<-ctx.Done()
 	p.draining.Store(true)
+	p.parting.Store(!errors.Is(context.Cause(ctx), ErrHandedOver))
 	for _, l := range listeners {
 		l.Close()
 	}
@@ -222,6 +225,9 @@ func (p *Proxy) drain() {
 		}
 	})
 	p.http2.shutdown()
+	if p.parting.Load() {
+		p.dismiss(false)
+	}
 	gone := make(chan struct{})
 	go func() {
 		p.clients.Wait()
@@ -250,6 +256,7 @@ func (p *Proxy) cutOff() {
 	for _, a := range p.allApps() {
 		a.stop()
 	}
+	p.dismiss(true)
 	cut := 0
 	p.clock.each(func(c *conn) {
 		if c.client == nil {

@@ -31,6 +31,10 @@ func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) prot
 		processes[p.id] = pr
 	}
 	r := protocol.AppReport{Queued: a.queue.length, Requests: a.requests, Rejected: a.rejected, Retried: a.retried}
+	for _, p := range a.processes {
+		r.Upgraded += len(p.upgraded)
+	}
+	r.UpgradedClosed = a.dismissed
 	if w := a.queue.first; w != nil {
 		r.OldestWait = time.Since(w.began).Seconds()
 	}

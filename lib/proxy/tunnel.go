@@ -46,6 +46,9 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 	x.answered, x.closing = true, true
 	c, up := x.client, x.up
 	x.begin(x.resp.Status, len(head))
+	var sent frames
+	x.followFrames(&sent)
+	sent.follow(b.b[x.resp.Len:n])
 	_, err := c.write(head, b.b[x.resp.Len:n])
 	out.free()
 	b.free()
@@ -55,6 +58,9 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 	}
 	limit := x.mount.readTimeout
 	c.readWait, up.readWait = limit, limit
+	if x.resp.Status == 101 {
+		x.mount.app.enter(x)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -67,21 +73,27 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 				return
 			}
 		}
-		pass(&up.conn, &c.conn)
+		pass(&up.conn, &c.conn, nil)
 	}()
-	pass(&c.conn, &up.conn)
+	pass(&c.conn, &up.conn, &sent)
 	<-done
+	if x.resp.Status == 101 {
+		x.mount.app.exit(x)
+		x.farewell(&sent)
+	}
 	x.endSession(false)
 	return false
 }
 
 // pass copies from one connection to the other until the end, which it passes
-// on. Any failure ends both directions.
-func pass(to, from *conn) {
+// on. Any failure ends both directions. What was written is followed in f,
+// unless that is nil.
+func pass(to, from *conn, f *frames) {
 	for {
 		b, n, err := from.readLazily(medium)
 		if err == nil {
-			_, err = to.write(b.b[:n], nil)
+			n, err = to.write(b.b[:n], nil)
+			f.wrote(b.b[:n], err != nil && to.raw == nil)
 			b.free()
 			to.extendRead()
 		}
@@ -89,6 +101,7 @@ func pass(to, from *conn) {
 		case err == nil:
 		case errors.Is(err, io.EOF):
 			to.closeWrite()
+			f.wrote(nil, true)
 			return
 		default:
 			to.interrupt()

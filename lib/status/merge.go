@@ -149,7 +149,7 @@ func (s Snapshot) count(a *App) {
 		return
 	}
 	r := s.Proxy.Report.Apps[a.Name] // missing: nothing counted yet
-	a.Requests, a.Rejected = &r.Requests, &r.Rejected
+	a.Requests, a.Rejected, a.Upgraded = &r.Requests, &r.Rejected, r.Upgraded
 	if s.alone() {
 		a.Queued, a.OldestWait = &r.Queued, r.OldestWait
 	}

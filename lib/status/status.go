@@ -98,6 +98,9 @@ type App struct {
 	Requests *uint64 `json:"requests"`
 	Rejected *uint64 `json:"rejected"`
 
+	// Upgraded is how many upgraded connections that proxy holds.
+	Upgraded int `json:"upgraded,omitempty"`
+
 	Failures  int                  `json:"failures"`
 	NextTry   time.Time            `json:"next_try,omitzero"`
 	LastError *protocol.SpawnError `json:"last_error,omitempty"`

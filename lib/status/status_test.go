@@ -79,7 +79,7 @@ func night() Snapshot {
 				"aaaa": {InFlight: 1, Processed: 1234567, LastUsed: now},
 				"bbbb": {InFlight: 1, Processed: 98, LastUsed: now.Add(-4 * time.Minute)},
 			},
-			Apps: map[string]protocol.AppReport{"shop": {Queued: 3, OldestWait: 1.25, Requests: 1234666, Rejected: 7}},
+			Apps: map[string]protocol.AppReport{"shop": {Queued: 3, OldestWait: 1.25, Requests: 1234666, Rejected: 7, Upgraded: 2}},
 		}},
 		Routes: protocol.Routes{Version: 12},
 	}

@@ -126,6 +126,9 @@ func (a App) traffic(st Style) string {
 	if a.Requests != nil {
 		parts = append(parts, plural(int(*a.Requests), "request served", "requests served"))
 	}
+	if a.Upgraded > 0 {
+		parts = append(parts, plural(a.Upgraded, "upgraded connection", "upgraded connections"))
+	}
 	if a.Rejected != nil && *a.Rejected > 0 {
 		parts = append(parts, st.red(count(*a.Rejected)+" rejected"))
 	}

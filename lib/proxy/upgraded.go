@@ -1,0 +1,107 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"time"
+
+	"passenger/lib/http1"
+)
+
+// ErrHandedOver is the cause with which a proxy's context ends once a successor
+// accepts: upgraded connections then stay until the drain is over, as the
+// requests do. When a proxy is stopped they are closed at once.
+var ErrHandedOver = errors.New("a successor took over")
+
+// Upgraded connections may last for hours. So those of a process that is to go
+// are closed at once, unless the app wants them to be left until it ends.
+
+// enter counts x among the upgraded connections of its process.
+func (a *app) enter(x *exchange) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := x.process
+	if p.upgraded == nil {
+		p.upgraded = map[*exchange]struct{}{}
+	}
+	p.upgraded[x] = struct{}{}
+	if (p.leaving || a.removed || x.client.proxy.parting.Load()) && !a.keepsUpgraded {
+		a.dismiss(p)
+	}
+}
+
+// exit is the reverse of enter. Once it returns, nobody interrupts x.
+func (a *app) exit(x *exchange) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(x.process.upgraded, x)
+}
+
+// dismiss closes the upgraded connections of a process. The app's mutex is
+// held.
+func (a *app) dismiss(p *process) {
+	for x := range p.upgraded {
+		if !x.dismissed.Swap(true) {
+			a.dismissed++
+			x.client.interrupt()
+			x.up.interrupt()
+		}
+	}
+}
+
+// dismissAll closes the upgraded connections of all processes. force does so
+// even if the app wants them left.
+func (a *app) dismissAll(force bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.keepsUpgraded && !force {
+		return
+	}
+	for _, p := range a.processes {
+		a.dismiss(p)
+	}
+}
+
+// dismiss does it for all apps.
+func (p *Proxy) dismiss(force bool) {
+	for _, a := range p.allApps() {
+		a.dismissAll(force)
+	}
+}
+
+// farewell tells a client whose connection was dismissed, if it is a WebSocket
+// and no frame is under way, that we go away. Nobody else uses the connection
+// any more.
+func (x *exchange) farewell(sent *frames) {
+	c := x.client
+	if !x.dismissed.Load() || !sent.between() {
+		return
+	}
+	if err := c.nc.SetDeadline(time.Now().Add(lastWords)); err != nil {
+		return
+	}
+	if _, err := c.write(goingAway, nil); err != nil {
+		slog.Debug("could not say goodbye to a client", "err", err)
+		return
+	}
+	c.closeWrite()
+	// What it sent last would turn our closing into a reset, which may overtake
+	// the frame. It answers with a close frame and its end.
+	c.readWait = lastWords
+	b := takeBuffer(small)
+	defer b.free()
+	for {
+		if _, err := c.read(b.b); err != nil {
+			return
+		}
+	}
+}
+
+// followFrames prepares f for what the process sends behind the head of its
+// answer, which switched protocols.
+func (x *exchange) followFrames(f *frames) {
+	if x.resp.Status != 101 || !bytes.EqualFold(x.resp.Find(http1.Upgrade), []byte("websocket")) {
+		f.lose()
+	}
+}
