@@ -34,10 +34,11 @@ type serveCommand struct {
 	cli.ControlSocket
 	cli.LogFormat
 
-	Listen      []string `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N, with tls: before it for HTTPS. May be repeated. Default: the sockets that systemd passed, else :3000."`
+	Listen      []string `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N, with tls: before it for HTTPS, or secure-headers:unix:PATH for a web server that configures apps. May be repeated. Default: the sockets that systemd passed, else :3000."`
 	Certificate []string `placeholder:"FILE" help:"A certificate with its chain, PEM, for tls: addresses. May be repeated, each with its --key; clients get the one that fits the name they ask for."`
 	Key         []string `placeholder:"FILE" help:"The key of the certificate in the same place."`
 	acmeFlags
+	secureHeaderFlags
 	RedirectHTTPS bool          `name:"redirect-https" help:"Send requests in plain text to the same address over HTTPS."`
 	H2C           bool          `name:"h2c" help:"Serve HTTP/2 without TLS too, to clients that begin with it."`
 	ProxyProtocol bool          `help:"Connections of trusted proxies begin with a PROXY header, version 1 or 2."`
@@ -68,11 +69,17 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if err != nil {
 		return err
 	}
+	if config.SecureHeaders, err = c.secureHeaders(at.dir); err != nil {
+		return err
+	}
 	if config.AccessLog, err = c.openLog(); err != nil {
 		return err
 	}
 	listeners, err := c.listen(at.sockets)
 	if err != nil {
+		return err
+	}
+	if err := c.letGroupIn(); err != nil {
 		return err
 	}
 	shareProcessors()

@@ -36,7 +36,7 @@ func conflict(message, hint string) error {
 
 // samePlace names a place that both apps claim, empty if there is none.
 func samePlace(a, b protocol.AppConfig) string {
-	if a.BaseURI != b.BaseURI {
+	if a.Unlisted || b.Unlisted || a.BaseURI != b.BaseURI {
 		return ""
 	}
 	if len(a.ServerNames) == 0 && len(b.ServerNames) == 0 {

@@ -31,6 +31,10 @@ type Serving struct {
 	// which begins and ends with a slash, and the directory that stands for it.
 	AccelLocations map[string]string `json:"accel_locations,omitempty"`
 
+	// Unlisted keeps the app from requests by host and path: only a web server
+	// in front gives it some, by secure headers.
+	Unlisted bool `json:"unlisted,omitempty"`
+
 	// ErrorPage and MaintenancePage are HTML files that clients get while the
 	// app cannot be started, and while it is paused, relative to AppRoot or
 	// absolute; absolute in a route. Default: pages of the proxy's own.

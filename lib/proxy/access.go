@@ -50,7 +50,10 @@ func (x *exchange) log() {
 func (x *exchange) bodyBytes() int64 { return max(x.client.sent-x.sentBefore, 0) }
 
 func (x *exchange) appendCommon(b []byte) []byte {
-	b = append(b, orDash(x.client.addr)...)
+	n := len(b)
+	if b = x.appendAddr(b); len(b) == n {
+		b = append(b, '-')
+	}
 	b = append(b, " - - ["...)
 	b = append(b, x.client.proxy.dates.at(x.began).common...)
 	b = append(b, `] "`...)
@@ -72,13 +75,6 @@ func (x *exchange) appendVersion(b []byte) []byte {
 	return append(b, '1', '.', '0'+x.req.Minor)
 }
 
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
 // appendECS appends a JSON line. Times are in the units of the schema,
 // nanoseconds, and ours in seconds.
 func (x *exchange) appendECS(b []byte) []byte {
@@ -98,7 +94,8 @@ func (x *exchange) appendECS(b []byte) []byte {
 	b = append(b, `,"http.response.body.bytes":`...)
 	b = strconv.AppendInt(b, x.bodyBytes(), 10)
 	b = appendMember(b, "http.request.id", x.id[:x.idLen])
-	b = appendMember(b, "source.ip", []byte(x.client.addr))
+	var addr [maxAddr]byte
+	b = appendMember(b, "source.ip", x.appendAddr(addr[:0]))
 	b = appendMember(b, "user_agent.original", x.req.Find(http1.UserAgent))
 	b = appendMember(b, "http.request.referrer", x.req.Find(http1.Referer))
 	if x.mount != nil {

@@ -191,13 +191,13 @@ func (x *exchange) appendSession(b []byte) []byte {
 	b = append(b, "SERVER_SOFTWARE\x00passenger/"...)
 	b = append(b, x.client.proxy.Release...)
 	b = append(b, "\x00REMOTE_ADDR\x00"...)
-	if x.client.addr != "" {
-		b = append(b, x.client.addr...)
-		b = append(b, "\x00REMOTE_PORT\x00"...)
-		b = append(b, x.client.port...)
-		b = append(b, 0)
-	} else {
-		b = append(b, "127.0.0.1\x00REMOTE_PORT\x000\x00"...)
+	n := len(b)
+	if b = x.appendAddr(b); len(b) == n {
+		b = append(b, "127.0.0.1"...)
+	}
+	b = append(x.appendPort(append(b, "\x00REMOTE_PORT\x00"...)), 0)
+	if user := x.told(remoteUser); user != nil {
+		b = http1.AppendPair(b, "REMOTE_USER", user)
 	}
 	if f.https {
 		b = append(b, "HTTPS\x00on\x00"...)

@@ -34,6 +34,8 @@ type client struct {
 	secure  bool // came over TLS
 	http2   bool // is a stream of HTTP/2
 
+	headers *secureHeaders // those of its present request; nil if it may send none
+
 	resting atomic.Bool // between requests
 
 	// waitBy is when the wait for a request's first byte, or that for the end
@@ -96,7 +98,7 @@ func (c *client) serve() (quiet bool) {
 			if err != nil {
 				return errors.Is(err, errQuiet)
 			}
-			if c.proxy.HTTP2Plain && !c.secure && !c.http2 && isPreface(b.b[:n]) {
+			if c.proxy.HTTP2Plain && c.headers == nil && !c.secure && !c.http2 && isPreface(b.b[:n]) {
 				c.clock.remove(&c.conn)
 				c.proxy.serveHTTP2(&replayed{c.nc, append([]byte(nil), b.b[:n]...)}, false)
 				b.free()

@@ -115,6 +115,9 @@ func takeExchange(c *client, in *buffer, n int) *exchange {
 
 func (x *exchange) reset() {
 	x.req.Reset()
+	if x.client.headers != nil {
+		*x.client.headers = secureHeaders{}
+	}
 	x.idLen, x.waited, x.status, x.sentBefore = 0, 0, 0, 0
 	x.mount, x.process, x.up = nil, nil, nil
 	x.target.Store(nil)
@@ -159,8 +162,8 @@ func (x *exchange) run() bool {
 	if x.insecure() {
 		return x.redirectHTTPS()
 	}
-	if x.mount = p.index.Load().find(x.req.Host, x.req.Path); x.mount == nil {
-		return x.noApp()
+	if done, again := x.route(); done {
+		return again
 	}
 	if x.mount.files != nil {
 		if done, again := x.static(); done {
@@ -202,7 +205,7 @@ func (x *exchange) planBody() error {
 	default:
 		x.body = sentBody
 	}
-	if x.body == sentBody && x.mount.buffers(x.req.Chunked) {
+	if x.body == sentBody && (x.mount.buffers(x.req.Chunked) || x.flagged(flagBuffer)) {
 		if err := x.fillSpool(); err != nil {
 			return err
 		}
@@ -410,7 +413,7 @@ func (x *exchange) describe(now time.Time) protocol.Request {
 	r := protocol.Request{
 		ID: string(x.id[:x.idLen]), Method: string(x.req.Method), Host: string(x.req.Host), Path: string(x.req.Path),
 		Age: now.Sub(x.began).Seconds(), Phase: phases[x.phase.Load()],
-		App: x.mount.app.name, Client: x.client.addr,
+		App: x.mount.app.name, Client: string(x.appendAddr(nil)),
 	}
 	if p := x.target.Load(); p != nil && r.Phase != phases[queued] {
 		r.ProcessID, r.PID = p.id, p.pid

@@ -282,6 +282,12 @@ var quick = Timeouts{Header: patience, Body: patience, Idle: patience, Write: pa
 
 func serve(t testing.TB, c Config, routes ...protocol.Route) *server {
 	t.Helper()
+	return serveAlso(t, nil, c, routes...)
+}
+
+// serveAlso is serve with further listeners.
+func serveAlso(t testing.TB, more []net.Listener, c Config, routes ...protocol.Route) *server {
+	t.Helper()
 	if c.Timeouts == (Timeouts{}) {
 		c.Timeouts = quick
 	}
@@ -307,7 +313,7 @@ func serve(t testing.TB, c Config, routes ...protocol.Route) *server {
 	s.cancel, s.end = cancel, end
 	go func() {
 		defer close(s.stopped)
-		s.Serve(ctx, []net.Listener{tcp, unix})
+		s.Serve(ctx, append([]net.Listener{tcp, unix}, more...))
 	}()
 	t.Cleanup(func() {
 		s.Timeouts.Drain = 0

@@ -29,7 +29,7 @@ func (x *exchange) forward(b *buffer, n int) bool {
 	framing := d.kind
 	if d.kind == http1.ChunkedEnd {
 		x.respChunks.Reset()
-		if d.decode = x.req.Minor == 0; d.decode {
+		if d.decode = x.req.Minor == 0 || x.flagged(flagDechunk); d.decode {
 			framing = http1.UntilClose
 		}
 	}

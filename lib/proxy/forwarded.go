@@ -87,6 +87,9 @@ func (x *exchange) forwarded() (f forwarded) {
 	if x.client.trusted {
 		f.override(&x.req)
 	}
+	if x.flagged(flagSecure) {
+		f.proto, f.https = schemeHTTPS, true
+	}
 	if len(f.namePort) == 0 {
 		f.namePort = port80
 		if f.https {
@@ -126,11 +129,13 @@ func (x *exchange) appendChain(b []byte) []byte {
 			}
 		}
 	}
-	if x.client.addr != "" {
-		if len(b) > start {
-			b = append(b, ", "...)
-		}
-		b = append(b, x.client.addr...)
+	n := len(b)
+	if n > start {
+		b = append(b, ", "...)
+	}
+	with := len(b)
+	if b = x.appendAddr(b); len(b) == with {
+		return b[:n]
 	}
 	return b
 }

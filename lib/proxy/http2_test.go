@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"io"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -68,10 +69,7 @@ func serveTLS(t testing.TB, c Config, routes ...protocol.Route) (*server, string
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, c, routes...)
-	go s.accept(t.Context(), l)
-	t.Cleanup(func() { l.Close() })
-	return s, l.Addr().String()
+	return serveAlso(t, []net.Listener{l}, c, routes...), l.Addr().String()
 }
 
 var careless = &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"} // of whose certificate it is

@@ -22,17 +22,30 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 1
 
 // Listen listens at an address: "HOST:PORT", ":PORT", "unix:PATH", or "fd:N"
 // for a descriptor that we were started with. With "tls:" before it,
-// connections begin with a TLS handshake.
+// connections begin with a TLS handshake. With "secure-headers:" before a unix
+// socket, whose file is for us alone, requests may say by secure headers which
+// app they are for.
 func Listen(address string) (net.Listener, error) {
-	if rest, ok := strings.CutPrefix(address, "tls:"); ok {
+	if rest, ok := strings.CutPrefix(address, "tls:"); ok && !strings.HasPrefix(rest, headersPrefix) {
 		l, err := Listen(rest)
 		if err != nil {
 			return nil, err
 		}
 		return &secureListener{l}, nil
 	}
+	if rest, ok := strings.CutPrefix(strings.TrimPrefix(address, "tls:"), headersPrefix); ok {
+		path, ok := strings.CutPrefix(rest, "unix:")
+		if !ok || len(address) > len(headersPrefix)+len(rest) {
+			return nil, errors.New("secure headers are believed on unix sockets only: it is secure-headers:unix:PATH")
+		}
+		l, err := listenUnix(path, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		return &headersListener{l}, nil
+	}
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		return listenUnix(path)
+		return listenUnix(path, 0o666)
 	}
 	if fd, ok := strings.CutPrefix(address, "fd:"); ok {
 		return listenFD(fd)
@@ -58,7 +71,14 @@ func reason(err error) error {
 	return err
 }
 
-func listenUnix(path string) (net.Listener, error) {
+// headersPrefix is before an address whose clients may send secure headers.
+const headersPrefix = "secure-headers:"
+
+// A headersListener accepts connections of a web server of ours that may
+// configure apps.
+type headersListener struct{ net.Listener }
+
+func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if path == "" {
 		return nil, errors.New("the path is empty")
 	}
@@ -66,7 +86,7 @@ func listenUnix(path string) (net.Listener, error) {
 		c.Close()
 		return nil, syscall.EADDRINUSE
 	}
-	l, err := unixsock.Listen(path, 0o666)
+	l, err := unixsock.Listen(path, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +116,8 @@ func keepFile(l net.Listener) {
 	switch l := l.(type) {
 	case *secureListener:
 		keepFile(l.Listener)
+	case *headersListener:
+		keepFile(l.Listener)
 	case *unixListener:
 		l.SetUnlinkOnClose(false)
 		l.kept.Store(true)
@@ -106,11 +128,15 @@ func keepFile(l net.Listener) {
 // address.
 func dress(address string, l net.Listener) net.Listener {
 	rest, secure := strings.CutPrefix(address, "tls:")
+	rest, configures := strings.CutPrefix(rest, headersPrefix)
 	if u, ok := l.(*net.UnixListener); ok && strings.HasPrefix(rest, "unix:") {
 		l = &unixListener{UnixListener: u, path: strings.TrimPrefix(rest, "unix:")}
 	}
-	if secure {
+	switch {
+	case secure:
 		return &secureListener{l}
+	case configures:
+		return &headersListener{l}
 	}
 	return l
 }

@@ -72,6 +72,9 @@ type Config struct {
 	// header.
 	ProxyHeader bool
 
+	// SecureHeaders are for the listeners of secure-headers: addresses.
+	SecureHeaders SecureHeaders
+
 	// ServerTiming tells clients how long their requests waited for a process.
 	ServerTiming bool
 
@@ -99,6 +102,7 @@ type Proxy struct {
 
 	idlePatience time.Duration // see the constant
 	http2        *http2Server
+	registrar    *registrar
 	tls          *tls.Config // nil without Certificates
 	complained   complaint   // of a full disk
 }
@@ -112,6 +116,7 @@ func New(c Config) *Proxy {
 	p.clock = newClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server(p)
+	p.registrar = newRegistrar()
 	if c.Certificates != nil {
 		p.tls = c.Certificates.Config()
 	}
@@ -132,6 +137,7 @@ func (p *Proxy) SetRoutes(t *protocol.Routes) {
 		m.app.apply(m.route)
 	}
 	p.index.Store(x)
+	p.registrar.tableCame()
 	for name, a := range p.apps {
 		if !named[name] {
 			a.remove()
@@ -303,7 +309,8 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener) {
 
 func (p *Proxy) welcome(nc net.Conn, l net.Listener) {
 	_, secure := l.(*secureListener)
-	if secure || p.ProxyHeader && p.trustsConn(nc) {
+	_, configures := l.(*headersListener)
+	if secure || p.ProxyHeader && p.trustsConn(nc) && !configures {
 		p.clients.Go(func() { p.greet(nc, secure) })
 		return
 	}
@@ -311,6 +318,9 @@ func (p *Proxy) welcome(nc net.Conn, l net.Listener) {
 	if err != nil {
 		slog.Error("could not serve a connection", "err", err)
 		return
+	}
+	if configures {
+		c.headers = &secureHeaders{}
 	}
 	p.clients.Add(1)
 	go c.run()

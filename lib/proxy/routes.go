@@ -18,6 +18,7 @@ type index struct {
 	wildcard map[string]*site // by what follows the star: ".example.com"
 	any      *site
 	mounts   []*mount
+	byName   map[string]*mount // by the app's name
 }
 
 // A site is the apps of one host name by base URI.
@@ -54,7 +55,7 @@ func orElse(s float64, d time.Duration) time.Duration {
 
 // newIndex indexes a table. find returns the app of a name.
 func newIndex(t *protocol.Routes, find func(name string) *app) *index {
-	x := &index{version: t.Version, exact: map[string]*site{}, wildcard: map[string]*site{}, any: newSite()}
+	x := &index{version: t.Version, exact: map[string]*site{}, wildcard: map[string]*site{}, any: newSite(), byName: map[string]*mount{}}
 	for i := range t.Apps {
 		r := &t.Apps[i]
 		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
@@ -65,6 +66,10 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		}
 		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
 		x.mounts = append(x.mounts, m)
+		x.byName[r.App] = m
+		if r.Unlisted {
+			continue
+		}
 		if len(r.ServerNames) == 0 {
 			x.any.add(m)
 		}

@@ -66,7 +66,7 @@ func (s *Sockets) Listen(address string) (net.Listener, error) {
 // lost says that the address is that of a unix socket without its file: nobody
 // can connect to it any more.
 func lost(address string) bool {
-	path, ok := strings.CutPrefix(strings.TrimPrefix(address, "tls:"), "unix:")
+	path, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimPrefix(address, "tls:"), headersPrefix), "unix:")
 	if !ok {
 		return false
 	}
@@ -110,6 +110,8 @@ func withDescriptors(listeners []net.Listener, fds []int, f func([]int) error) e
 func bare(l net.Listener) net.Listener {
 	switch l := l.(type) {
 	case *secureListener:
+		return bare(l.Listener)
+	case *headersListener:
 		return bare(l.Listener)
 	case *unixListener:
 		return l.UnixListener
