@@ -46,3 +46,31 @@ func readBlock(t *testing.T, b string) []string {
 	}
 	return pairs
 }
+
+// What becomes of a request's fields is a block that reads back as pairs whose
+// names are CGI's, each once.
+func FuzzSession(f *testing.F) {
+	f.Add([]byte(typical))
+	for _, c := range corpus(f) {
+		if !c.response() {
+			f.Add(c.Bytes)
+		}
+	}
+	without := &Names{Host: true, Proxy: true, Connection: true}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var r Request
+		r.Reset()
+		if done, err := r.Parse(b); !done || err != nil {
+			return
+		}
+		seen := map[string]bool{}
+		block := AppendPair(BeginBlock(nil), "CONTENT_LENGTH", "0") // always the first
+		for _, pair := range readBlock(t, string(FinishBlock(r.AppendVariables(block, without))))[1:] {
+			name, _, _ := strings.Cut(pair, "=")
+			if seen[name] || !strings.HasPrefix(name, "HTTP_") || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || name == "HTTP_PROXY" {
+				t.Fatalf("got %q", pair)
+			}
+			seen[name] = true
+		}
+	})
+}

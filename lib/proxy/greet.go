@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -23,9 +24,9 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 		return
 	}
 	if p.ProxyHeader && p.trustsConn(nc) {
-		c := proxyproto.NewConn(nc, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(p.Timeouts.Header))
-		if c.ProxyHeader() == nil {
-			slog.Debug("connection without a PROXY header refused", "client", nc.RemoteAddr())
+		c, err := p.readProxyHeader(nc)
+		if err != nil {
+			slog.Debug("connection refused", "client", nc.RemoteAddr(), "err", err)
 			nc.Close()
 			return
 		}
@@ -60,6 +61,18 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 	c := newStream(p, nc, origin(nc))
 	c.secure = secure
 	c.serve()
+}
+
+var errNoProxyHeader = errors.New("it does not begin with a PROXY header")
+
+// readProxyHeader returns the connection behind the PROXY header that nc begins
+// with, from the client that the header names.
+func (p *Proxy) readProxyHeader(nc net.Conn) (net.Conn, error) {
+	c := proxyproto.NewConn(nc, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(p.Timeouts.Header))
+	if c.ProxyHeader() == nil {
+		return nil, errNoProxyHeader
+	}
+	return c, nil
 }
 
 // trustsConn says that the peer of nc may speak for clients.
