@@ -21,6 +21,7 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
+	"passenger/lib/systemd"
 )
 
 type serveCommand struct {
@@ -47,6 +48,7 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if err != nil {
 		return &cli.Error{Err: err, Status: cli.Usage}
 	}
+	manager := systemd.Started()
 	dir, lock, err := cmd.TakeStateDir(statedir.Pool)
 	if err != nil {
 		return err
@@ -62,7 +64,7 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	}
 	debug.SetGCPercent(gcPercent)
 	slog.Info("pool started", "state_dir", dir.Path(), "max_pool_size", c.MaxPoolSize)
-	if err := serve(ctx, o, sock, group); err != nil {
+	if err := serve(ctx, o, sock, group, manager); err != nil {
 		return err
 	}
 	slog.Info("pool stopped; processes run on", "cause", context.Cause(ctx))
@@ -85,7 +87,7 @@ func refused(err error) error {
 }
 
 // serve runs the pool and its control socket until ctx ends.
-func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *account.Group) error {
+func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *account.Group, manager *systemd.Manager) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	server := &control.Server{Program: program, Release: cli.Release, Group: group}
@@ -98,6 +100,7 @@ func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *a
 	})
 	wg.Go(func() { reload(ctx, o) })
 	wg.Go(func() { proc.KeepSettled(ctx) })
+	wg.Go(func() { manager.Report(ctx, func() { _, _ = o.Apps(ctx) }) }) // that it answers is the point
 	if err := server.Serve(ctx, sock); err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}

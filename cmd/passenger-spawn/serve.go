@@ -18,6 +18,7 @@ import (
 	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/spawn"
+	"passenger/lib/systemd"
 )
 
 type serve struct {
@@ -48,6 +49,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 		return err
 	}
 	defer st.leave()
+	st.manager = systemd.Started()
 	if switching != nil {
 		if err := st.dir.LetThrough(); err != nil {
 			return fmt.Errorf("cannot start: %w", err)
@@ -74,6 +76,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	st.count(server)
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", st.dir.Path(), "version", cli.Release)
 	go reopenOnSignal(ctx, spawner)
+	go st.manager.Report(ctx, func() { spawner.Preloaders() }) // that it answers is the point
 	for {
 		err = serveUntil(ctx, st, spawner, server)
 		if !errors.Is(err, errUpgrade) {

@@ -20,6 +20,7 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/spawn"
 	"passenger/lib/statedir"
+	"passenger/lib/systemd"
 )
 
 // Names of what a spawner hands to its successor.
@@ -50,6 +51,8 @@ type station struct {
 	socket *os.File
 	keeper *os.File
 	store  fdstore.Store
+
+	manager *systemd.Manager
 }
 
 // takeStation takes what a predecessor handed on, else the lock and a new
@@ -187,5 +190,6 @@ func (st *station) succeed() error {
 		return err
 	}
 	defer release()
+	st.manager.PutBack()
 	return proc.Succeed(path, files)
 }

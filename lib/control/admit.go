@@ -26,6 +26,12 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
+// Caller is who made a call. ok is false if the kernel did not tell.
+func Caller(r *http.Request) (peer unixsock.Peer, ok bool) {
+	peer, ok = r.Context().Value(peerKey{}).(unixsock.Peer)
+	return peer, ok
+}
+
 // guard lets in root, the daemon's own user and its control group, and no
 // browser.
 func (s *Server) guard(next http.Handler) http.Handler {
@@ -64,7 +70,7 @@ func (s *Server) admit(r *http.Request) error {
 	if r.Header.Get("Origin") != "" || r.Header.Get("Referer") != "" {
 		return &protocol.Error{Code: protocol.CodeNotAllowed, Message: "a control socket does not talk to browsers"}
 	}
-	peer, ok := r.Context().Value(peerKey{}).(unixsock.Peer)
+	peer, ok := Caller(r)
 	if !ok || !s.admits(peer) {
 		e := &protocol.Error{
 			Code:    protocol.CodeNotAllowed,

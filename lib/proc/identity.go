@@ -45,6 +45,13 @@ func (id Identity) Alive() bool {
 		(id.BootID == "" || id.BootID == BootID())
 }
 
+// Stopped says that the process runs no more until somebody sends it SIGCONT:
+// it got SIGSTOP or one of its like. One that a debugger holds is not meant.
+func (id Identity) Stopped() bool {
+	s, err := readStat(id.PID)
+	return err == nil && s.startTime == id.StartTime && s.state == 'T'
+}
+
 // A stat is what we read of /proc/PID/stat; see proc(5).
 type stat struct {
 	state        byte

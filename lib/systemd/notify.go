@@ -29,23 +29,48 @@ const notifyTime = time.Second
 type Manager struct {
 	socket   string        // with a leading "@" for an abstract name
 	watchdog time.Duration // it kills us if it hears nothing for so long; 0 for never
+
+	environment map[string]string // by which it said so
 }
 
 // Started returns the manager that the environment names, nil if there is none,
 // and takes it out of the environment: what we start is not the service.
 func Started() *Manager {
-	m := &Manager{socket: os.Getenv("NOTIFY_SOCKET")}
+	m := &Manager{socket: os.Getenv("NOTIFY_SOCKET"), environment: map[string]string{}}
 	if pid := os.Getenv("WATCHDOG_PID"); pid == "" || pid == strconv.Itoa(os.Getpid()) {
 		µs, _ := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64) // nonsense is no watchdog
 		m.watchdog = time.Duration(max(µs, 0)) * time.Microsecond
 	}
 	for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} {
+		if value, set := os.LookupEnv(name); set {
+			m.environment[name] = value
+		}
 		_ = os.Unsetenv(name) // fails only for an impossible name
 	}
 	if m.socket == "" {
 		return nil
 	}
 	return m
+}
+
+// PutBack puts back into the environment what Started took out of it, for a
+// program that takes the place of this one.
+func (m *Manager) PutBack() {
+	if m == nil {
+		return
+	}
+	for name, value := range m.environment {
+		_ = os.Setenv(name, value) // fails only for an impossible name
+	}
+}
+
+// Report tells the manager that the service runs, that it lives until ctx ends,
+// and then that it stops. check is as in Watch.
+func (m *Manager) Report(ctx context.Context, check func()) {
+	m.Tell(Ready)
+	m.Watch(ctx, check)
+	<-ctx.Done()
+	m.Tell(Stopping)
 }
 
 // Tell sends a message, lines of assignments. That it fails is logged: nobody

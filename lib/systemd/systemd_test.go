@@ -66,6 +66,10 @@ func TestServiceReports(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "20000")
 	t.Setenv("WATCHDOG_PID", fmt.Sprint(os.Getpid()))
 	m := Started()
+	m.PutBack()
+	if again := Started(); again.socket != path || again.watchdog != m.watchdog {
+		t.Errorf("the next program finds %+v", again)
+	}
 	if v := os.Getenv("NOTIFY_SOCKET") + os.Getenv("WATCHDOG_USEC") + os.Getenv("WATCHDOG_PID"); v != "" {
 		t.Errorf("what we start would report for us: %q", v)
 	}
@@ -119,6 +123,7 @@ func TestNobodyWantsReports(t *testing.T) {
 	}
 	m.Tell(Ready)
 	m.Reloading()
+	m.PutBack()
 	m.Watch(context.Background(), func() { t.Error("asked") }) // returns
 }
 

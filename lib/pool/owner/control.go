@@ -89,6 +89,9 @@ func (o *Owner) Register(s *control.Server) {
 		if err := control.Decode(r, &report); err != nil {
 			return nil, err
 		}
+		if caller, ok := control.Caller(r); ok {
+			o.keeper.heard(id, caller.PID, report.Leaving)
+		}
 		o.tell(r.Context(), func(now time.Time) { o.pool.Reported(now, id, report) })
 		return nil, nil
 	})

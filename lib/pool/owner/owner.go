@@ -33,6 +33,7 @@ type Owner struct {
 	hooks       hooks
 	catalog     catalog        // guarded by configuring
 	work        sync.WaitGroup // spawns, stops and writes
+	keeper      keeper         // of the proxies
 
 	ended chan struct{} // closed when no event is done any more
 
@@ -90,6 +91,7 @@ func (o *Owner) Run(ctx context.Context) {
 	wg.Go(func() { o.hooks.run(ctx) })
 	o.loop(ctx)
 	close(o.ended)
+	o.keeper.close()
 	wg.Wait()
 	o.work.Wait()
 	o.write()

@@ -1,0 +1,116 @@
+package owner
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"passenger/lib/proc"
+)
+
+const (
+	// silence is how long after its last report a proxy is looked at. They
+	// come every second.
+	silence = 3 * time.Second
+
+	// secondLook is how long after that one that is stopped may go on: who
+	// stops all of us and lets us go on does not reach all at once.
+	secondLook = time.Second
+
+	// mostProxies bounds how many are watched.
+	mostProxies = 64
+)
+
+// A keeper sees to it that a proxy which was stopped (SIGSTOP) does not hold
+// up its clients for good: it kills it, and whoever started it starts another,
+// for which the clients wait. The pool does so because it hears the proxy every
+// second anyway. One that is merely silent is left alone: it may be that the
+// machine is slow. The zero keeper watches nobody.
+type keeper struct {
+	mu      sync.Mutex // guards watched
+	watched map[string]*watched
+}
+
+// A watched proxy has reported and not left.
+type watched struct {
+	handle  *proc.Handle
+	timer   *time.Timer
+	suspect bool // it was stopped when it was looked at
+}
+
+// heard notes a report of the proxy with an ID, which is the process pid by the
+// kernel's word. leaving says that it is the last.
+func (k *keeper) heard(id string, pid int, leaving bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w := k.watched[id]
+	switch {
+	case w != nil && leaving:
+		k.forget(id)
+	case w != nil:
+		w.suspect = false
+		w.timer.Reset(silence)
+	case !leaving && len(k.watched) < mostProxies:
+		k.watch(id, pid)
+	}
+}
+
+func (k *keeper) watch(id string, pid int) {
+	identity, err := proc.IdentityOf(pid)
+	if err != nil {
+		return // it has gone, or is in a PID namespace that we do not see
+	}
+	h, err := proc.Open(identity)
+	if err != nil {
+		return
+	}
+	if k.watched == nil {
+		k.watched = map[string]*watched{}
+	}
+	k.watched[id] = &watched{handle: h, timer: time.AfterFunc(silence, func() { k.look(id) })}
+}
+
+func (k *keeper) forget(id string) {
+	w := k.watched[id]
+	delete(k.watched, id)
+	w.timer.Stop()
+	w.handle.Close()
+}
+
+// look looks at a proxy that is silent.
+func (k *keeper) look(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w := k.watched[id]
+	if w == nil {
+		return
+	}
+	identity := w.handle.Identity()
+	switch stopped := identity.Stopped(); {
+	case !identity.Alive():
+		k.forget(id)
+	case !stopped:
+		w.suspect = false
+		w.timer.Reset(silence)
+	case !w.suspect:
+		w.suspect = true
+		w.timer.Reset(secondLook)
+	default:
+		slog.Error("proxy is stopped by a signal; killing it so that another can serve", "pid", identity.PID)
+		if err := w.handle.Signal(unix.SIGKILL); err != nil {
+			slog.Error("could not kill the proxy", "pid", identity.PID, "err", err)
+		}
+		k.forget(id)
+	}
+}
+
+// close forgets all.
+func (k *keeper) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for id := range k.watched {
+		k.forget(id)
+	}
+}

@@ -1,0 +1,135 @@
+package owner
+
+import (
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A sleeper is a process that stands for a proxy.
+type sleeper struct {
+	*exec.Cmd
+	ended chan struct{} // closed when it was reaped
+}
+
+func sleep(t *testing.T) *sleeper {
+	t.Helper()
+	s := &sleeper{exec.Command("sleep", "60"), make(chan struct{})}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = s.Wait() // killed
+		close(s.ended)
+	}()
+	t.Cleanup(func() {
+		_ = s.Process.Kill() // it may have gone
+		<-s.ended
+	})
+	return s
+}
+
+func (s *sleeper) signal(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	if err := s.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitStop returns once the kernel says that it is stopped.
+func (s *sleeper) awaitStop(t *testing.T, k *keeper, id string) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !k.watched[id].handle.Identity().Stopped(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not stop")
+		}
+	}
+}
+
+func (s *sleeper) gone() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestAStoppedProxyIsKilledAtTheSecondLook(t *testing.T) {
+	t.Parallel()
+	var k keeper
+	t.Cleanup(k.close)
+	s := sleep(t)
+	k.heard("p", s.Process.Pid, false)
+	k.look("p") // it runs
+	s.signal(t, syscall.SIGSTOP)
+	s.awaitStop(t, &k, "p")
+	k.look("p")
+	k.heard("p", s.Process.Pid, false) // it was on its way
+	k.look("p")
+	if s.gone() {
+		t.Fatal("it was killed at the first look")
+	}
+	k.look("p")
+	select {
+	case <-s.ended:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it was not killed")
+	}
+	if len(k.watched) != 0 {
+		t.Error("it is watched still")
+	}
+}
+
+func TestOneThatGoesOnIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	var k keeper
+	t.Cleanup(k.close)
+	s := sleep(t)
+	k.heard("p", s.Process.Pid, false)
+	s.signal(t, syscall.SIGSTOP)
+	s.awaitStop(t, &k, "p")
+	k.look("p")
+	s.signal(t, syscall.SIGCONT)
+	for k.watched["p"].handle.Identity().Stopped() {
+		time.Sleep(time.Millisecond)
+	}
+	k.look("p")
+	k.look("p")
+	if s.gone() || len(k.watched) != 1 {
+		t.Error("it was killed, or is watched no more")
+	}
+}
+
+func TestThoseThatLeftAreForgotten(t *testing.T) {
+	t.Parallel()
+	var k keeper
+	t.Cleanup(k.close)
+	leaves, dies := sleep(t), sleep(t)
+	k.heard("leaves", leaves.Process.Pid, false)
+	k.heard("dies", dies.Process.Pid, false)
+	k.heard("nobody", 0, false)
+	k.heard("leaves", leaves.Process.Pid, true)
+	k.heard("never came", leaves.Process.Pid, true)
+	dies.signal(t, syscall.SIGKILL)
+	<-dies.ended
+	k.look("dies")
+	k.look("leaves")
+	if len(k.watched) != 0 {
+		t.Errorf("%d are watched still", len(k.watched))
+	}
+}
+
+func TestNoMoreThanAFewAreWatched(t *testing.T) {
+	t.Parallel()
+	var k keeper
+	t.Cleanup(k.close)
+	s := sleep(t)
+	for i := range 2 * mostProxies {
+		k.heard(string(rune('a'+i)), s.Process.Pid, false)
+	}
+	if len(k.watched) != mostProxies {
+		t.Errorf("%d are watched", len(k.watched))
+	}
+}
