@@ -17,10 +17,12 @@ func checkServing(c protocol.AppConfig) error {
 	if c.MaxBodySize < 0 {
 		return fmt.Errorf("max_request_body_size is %d bytes; it must be 0, for no limit, or more", c.MaxBodySize)
 	}
-	if strings.ContainsFunc(c.StickyCookie, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
-	}) {
-		return fmt.Errorf("sticky_sessions_cookie_name: %q is no name of a cookie", c.StickyCookie)
+	for key, name := range map[string]string{"sticky_sessions_cookie_name": c.StickyCookie, "vary_turbocache_by_cookie": c.CacheCookie} {
+		if strings.ContainsFunc(name, func(r rune) bool {
+			return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
+		}) {
+			return fmt.Errorf("%s: %q is no name of a cookie", key, name)
+		}
 	}
 	if strings.ContainsFunc(c.StickyAttributes, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
 		return fmt.Errorf("sticky_sessions_cookie_attributes: %q has a character that no header may have", c.StickyAttributes)

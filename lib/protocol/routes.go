@@ -133,6 +133,12 @@ type AppReport struct {
 	Requests uint64 `json:"requests"`
 	Rejected uint64 `json:"rejected"`
 
+	// CacheHits, CacheMisses and CacheStores count what was answered from kept
+	// answers, what could have been, and how many were kept.
+	CacheHits   uint64 `json:"cache_hits,omitempty"`
+	CacheMisses uint64 `json:"cache_misses,omitempty"`
+	CacheStores uint64 `json:"cache_stores,omitempty"`
+
 	// Retried counts how often one was tried on another process.
 	Retried uint64 `json:"retried,omitempty"`
 

@@ -46,6 +46,12 @@ type Serving struct {
 	// DrainTimeout. Default: true.
 	AbortWebSockets *bool `json:"abort_websockets_on_process_shutdown,omitempty"`
 
+	// Turbocaching keeps answers that their Cache-Control allows a shared cache
+	// to keep, and gives them to whoever asks for the same. CacheCookie is the
+	// name of a cookie by whose value they are told apart. Default: no, and none.
+	Turbocaching bool   `json:"turbocaching,omitempty"`
+	CacheCookie  string `json:"vary_turbocache_by_cookie,omitempty"`
+
 	// StickySessions sends a client to the process that answered it last, as
 	// long as that serves.
 	StickySessions bool `json:"sticky_sessions,omitempty"`

@@ -37,8 +37,9 @@ type app struct {
 	requests  uint64
 	rejected  uint64
 	retried   uint64
-	static    files  // the proxy's mutex guards it
-	uses      uint64 // orders the processes by last use
+	static    files                 // the proxy's mutex guards it
+	cache     atomic.Pointer[cache] // nil if its answers are not kept
+	uses      uint64                // orders the processes by last use
 
 	complained complaint // of a file that an answer names; no mutex guards it
 

@@ -56,6 +56,11 @@ func (p *Proxy) metrics(m *control.Metrics) {
 		m.Counter("passenger_proxy_rejected_total", "Requests answered by the proxy because of the queue.", float64(a.Rejected), "app", name)
 		m.Gauge("passenger_proxy_upgraded", "Upgraded connections open, such as WebSockets.", float64(a.Upgraded), "app", name)
 		m.Counter("passenger_proxy_upgraded_closed_total", "Upgraded connections closed because their process or the proxy was to go.", float64(a.UpgradedClosed), "app", name)
+		if a.CacheHits+a.CacheMisses > 0 {
+			m.Counter("passenger_proxy_cache_hits_total", "Requests answered from kept answers.", float64(a.CacheHits), "app", name)
+			m.Counter("passenger_proxy_cache_misses_total", "Requests that no kept answer fitted.", float64(a.CacheMisses), "app", name)
+			m.Counter("passenger_proxy_cache_stores_total", "Answers that were kept.", float64(a.CacheStores), "app", name)
+		}
 		m.Gauge("passenger_proxy_queued", "Requests that wait for a process.", float64(a.Queued), "app", name)
 		m.Gauge("passenger_proxy_oldest_wait_seconds", "How long the first of them has waited.", a.OldestWait, "app", name)
 	}

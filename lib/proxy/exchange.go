@@ -46,10 +46,11 @@ type exchange struct {
 	chunks     http1.Chunked // of the request's body
 	respChunks http1.Chunked // of the answer's
 
-	interims   int   // 1xx responses so far
-	continued  bool  // 100 was sent
-	status     int   // of the answer; 0 as long as there is none
-	sentBefore int64 // bytes that the client got before the answer's body
+	interims   int     // 1xx responses so far
+	continued  bool    // 100 was sent
+	lookup     *lookup // nil if no cache has to do with it
+	status     int     // of the answer; 0 as long as there is none
+	sentBefore int64   // bytes that the client got before the answer's body
 
 	garbled   bool // the request was not understood, or not whole
 	verdict   verdict
@@ -174,6 +175,15 @@ func (x *exchange) run() bool {
 		return x.refuse(err)
 	}
 	x.client.publish(x)
+	if c := x.mount.cache; c != nil {
+		return x.viaCache(c)
+	}
+	return x.attempts()
+}
+
+// attempts tries the request on processes until one has answered it, or none
+// will.
+func (x *exchange) attempts() (again bool) {
 	for attempt := 1; ; attempt++ {
 		retry, again := x.attempt(attempt)
 		if !retry {

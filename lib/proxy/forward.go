@@ -58,6 +58,9 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 			b.free()
 			return false
 		}
+		if x.lookup != nil {
+			x.lookup.add(part, ended)
+		}
 		if ended {
 			x.endExchange(!d.surplus)
 		}

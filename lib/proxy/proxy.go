@@ -103,8 +103,9 @@ type Proxy struct {
 	idlePatience time.Duration // see the constant
 	http2        *http2Server
 	registrar    *registrar
-	tls          *tls.Config // nil without Certificates
-	complained   complaint   // of a full disk
+	tls          *tls.Config  // nil without Certificates
+	complained   complaint    // of a full disk
+	cached       atomic.Int64 // bytes of answers that are kept
 }
 
 // tick is how often the clock looks at the connections. Waits are no finer.
@@ -135,12 +136,14 @@ func (p *Proxy) SetRoutes(t *protocol.Routes) {
 	for _, m := range x.mounts {
 		named[m.route.App] = true
 		m.app.apply(m.route)
+		m.cache = p.turbocache(m.app, m.route)
 	}
 	p.index.Store(x)
 	p.registrar.tableCame()
 	for name, a := range p.apps {
 		if !named[name] {
 			a.remove()
+			p.turbocache(a, &protocol.Route{})
 		}
 	}
 	p.changed()

@@ -35,6 +35,9 @@ func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) prot
 		r.Upgraded += len(p.upgraded)
 	}
 	r.UpgradedClosed = a.dismissed
+	if c := a.cache.Load(); c != nil {
+		r.CacheHits, r.CacheMisses, r.CacheStores = c.hits.Load(), c.misses.Load(), c.stores.Load()
+	}
 	if w := a.queue.first; w != nil {
 		r.OldestWait = time.Since(w.began).Seconds()
 	}

@@ -37,6 +37,8 @@ type mount struct {
 	requestTime            time.Duration // 0 for none
 	sticky                 sticky
 	files                  *os.Root // nil if there are none
+	cache                  *cache   // nil if its answers are not kept
+	cacheCookie            []byte   // whose value they go by; nil for none
 	scarce                 bool     // some process takes a limited number of requests
 }
 
@@ -61,6 +63,9 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
 			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: orElse(r.QueueTime, defaultQueueTime), requestTime: seconds(r.RequestTime)}
 		m.sticky = newSticky(m)
+		if r.CacheCookie != "" {
+			m.cacheCookie = []byte(r.CacheCookie)
+		}
 		if r.StaticDir != "none" {
 			m.files = m.app.files(r.StaticDir, r.Generation)
 		}

@@ -13,6 +13,9 @@ import (
 // answer passes the response on whose head is in b, or the file that it names
 // in its body's place. Like forward it frees b, whose first n bytes are filled.
 func (x *exchange) answer(b *buffer, n int) (again bool) {
+	if x.lookup != nil {
+		x.consider(x.lookup)
+	}
 	if s := x.process.sendfile.Load(); s != nil {
 		if f, found, err := s.find(&x.resp); found {
 			return x.answerFile(b, n, f, err)

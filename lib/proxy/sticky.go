@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"fmt"
 	"hash/fnv"
 
@@ -49,20 +48,7 @@ func newSticky(m *mount) sticky {
 
 // wanted returns the process ID in r's cookie, nil if there is none.
 func (s *sticky) wanted(r *http1.Request) []byte {
-	for i := range r.Count() {
-		if r.Kind(i) != http1.Cookie {
-			continue
-		}
-		for list := r.Value(i); len(list) > 0; {
-			var pair []byte
-			pair, list, _ = bytes.Cut(list, []byte{';'})
-			name, value, _ := bytes.Cut(bytes.TrimLeft(pair, " "), []byte{'='})
-			if bytes.Equal(name, s.name) {
-				return value
-			}
-		}
-	}
-	return nil
+	return cookieOf(r, s.name)
 }
 
 // appendTo appends the line that sends the client to p again.

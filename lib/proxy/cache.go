@@ -1,0 +1,241 @@
+package proxy
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Limits of what is kept of all apps together, and of one.
+const (
+	maxCached    = 64 << 20 // bytes
+	maxAppCached = 4 << 20
+	maxEntries   = 1000
+
+	// maxVariants is how many answers of one URI are kept.
+	maxVariants = 16
+
+	// entryCost is what an entry takes besides its bytes.
+	entryCost = 512
+)
+
+// A cache keeps answers of one app and gives them to whoever asks the same, as
+// long as they are fresh. What RFC 9111 asks of a shared cache it does by
+// itself; it never serves a stale answer.
+type cache struct {
+	total *atomic.Int64 // bytes in all caches of the proxy
+
+	hits, misses, stores atomic.Uint64
+
+	mu     sync.Mutex        // guards all below, and the links of entries
+	byURI  map[string]*entry // the first variant of each
+	newest *entry            // by last use
+	oldest *entry
+	count  int
+	bytes  int64
+
+	// epoch counts the invalidations: an answer that was asked for before one
+	// may be older than it.
+	epoch uint64
+
+	// made is what the processes and settings were that the entries are of,
+	// empty if nothing is kept any more.
+	made string
+}
+
+func newCache(total *atomic.Int64) *cache { return &cache{total: total, byURI: map[string]*entry{}} }
+
+// An entry is an answer that is kept. But for its links and fetch it is never
+// changed, so that it can be sent after it was removed.
+type entry struct {
+	uri     string
+	variant string // what else of a request its answer goes by
+	vary    []varied
+
+	status       int
+	head         []byte // status line and fields, without those of the connection and length
+	notModified  []byte // the same for an answer 304
+	body         []byte
+	bare         bool   // it has no body, and no length
+	etag         string // empty if there is none
+	lastModified string
+
+	freshness
+	came time.Time
+
+	newer, older *entry
+	sibling      *entry        // the next variant
+	fetch        chan struct{} // closed when whoever fetches it anew is done; nil if nobody does
+}
+
+// A varied is a field that an answer's Vary names, and its value in the request
+// that was answered.
+type varied struct{ name, value string }
+
+// ageAt is the entry's age in seconds: RFC 9111, 4.2.3.
+func (e *entry) ageAt(now time.Time) int64 {
+	return e.age + int64(max(now.Sub(e.came), 0)/time.Second)
+}
+
+func (e *entry) size() int64 {
+	n := entryCost + len(e.uri) + len(e.variant) + len(e.head) + len(e.notModified) + len(e.body)
+	for _, v := range e.vary {
+		n += len(v.name) + len(v.value)
+	}
+	return int64(n)
+}
+
+// find returns the entry that answers l, nil if there is none. Then, if
+// somebody fetches what was the answer till now, wait is closed when that is
+// over; else it is up to l, which must call settle.
+func (c *cache) find(l *lookup, now time.Time) (e *entry, wait <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l.epoch = c.epoch
+	e = c.match(l)
+	switch {
+	case e == nil:
+		return nil, nil
+	case l.takes(e, now):
+		c.touch(e)
+		return e, nil
+	case e.fetch != nil:
+		return nil, e.fetch
+	case e.ageAt(now) >= e.lifetime:
+		e.fetch = make(chan struct{})
+		l.fetching = e
+	}
+	return nil, nil
+}
+
+// match returns the entry for l's URI and variant, fresh or not.
+func (c *cache) match(l *lookup) *entry {
+	for e := c.byURI[string(l.uri)]; e != nil; e = e.sibling {
+		if e.variant == string(l.variant) && l.matches(e.vary) {
+			return e
+		}
+	}
+	return nil
+}
+
+// add keeps e, which answers l, in place of what was kept for it before. It
+// does not if something was invalidated since l was looked up.
+func (c *cache) add(l *lookup, e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.epoch != l.epoch || c.made == "" {
+		return
+	}
+	if old := c.match(l); old != nil {
+		c.remove(old)
+	}
+	variants := 0
+	var last *entry
+	for v := c.byURI[e.uri]; v != nil; v = v.sibling {
+		variants, last = variants+1, v
+	}
+	if variants >= maxVariants {
+		c.remove(last)
+	}
+	size := e.size()
+	for c.count > 0 && (c.count >= maxEntries || c.bytes+size > maxAppCached || c.total.Load()+size > maxCached) {
+		c.remove(c.oldest)
+	}
+	if c.total.Load()+size > maxCached {
+		return // other apps have it all
+	}
+	e.sibling = c.byURI[e.uri]
+	c.byURI[e.uri] = e
+	c.push(e)
+	c.count++
+	c.bytes += size
+	c.total.Add(size)
+	c.stores.Add(1)
+}
+
+// settle ends what l had to fetch, and lets those go on who wait for it.
+func (c *cache) settle(l *lookup) {
+	if l.fetching == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(l.fetching.fetch)
+	l.fetching.fetch, l.fetching = nil, nil
+}
+
+// invalidate forgets all answers of a URI.
+func (c *cache) invalidate(uri string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	for c.byURI[uri] != nil {
+		c.remove(c.byURI[uri])
+	}
+}
+
+// keepFor empties the cache unless made, which says of which processes and
+// settings its entries are, is what it was.
+func (c *cache) keepFor(made string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.made == made {
+		return
+	}
+	c.made = made
+	c.epoch++
+	for c.oldest != nil {
+		c.remove(c.oldest)
+	}
+}
+
+// remove forgets e. c.mu is held, as for what follows.
+func (c *cache) remove(e *entry) {
+	if first := c.byURI[e.uri]; first == e {
+		if c.byURI[e.uri] = e.sibling; e.sibling == nil {
+			delete(c.byURI, e.uri)
+		}
+	} else {
+		for v := first; v != nil; v = v.sibling {
+			if v.sibling == e {
+				v.sibling = e.sibling
+				break
+			}
+		}
+	}
+	c.unlink(e)
+	c.count--
+	c.bytes -= e.size()
+	c.total.Add(-e.size())
+}
+
+func (c *cache) touch(e *entry) {
+	if c.newest != e {
+		c.unlink(e)
+		c.push(e)
+	}
+}
+
+func (c *cache) push(e *entry) {
+	e.older, e.newer = c.newest, nil
+	if c.newest != nil {
+		c.newest.newer = e
+	} else {
+		c.oldest = e
+	}
+	c.newest = e
+}
+
+func (c *cache) unlink(e *entry) {
+	if e.newer != nil {
+		e.newer.older = e.older
+	} else {
+		c.newest = e.older
+	}
+	if e.older != nil {
+		e.older.newer = e.newer
+	} else {
+		c.oldest = e.newer
+	}
+	e.newer, e.older = nil, nil
+}
