@@ -16,12 +16,19 @@ import (
 // has stopped.
 func logged(t *testing.T, format AccessFormat, routes []protocol.Route, requests func(*server)) string {
 	t.Helper()
+	return loggedWith(t, Config{AccessFormat: format}, routes, requests)
+}
+
+// loggedWith is logged with more of a configuration.
+func loggedWith(t *testing.T, c Config, routes []protocol.Route, requests func(*server)) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "access.log")
 	l, err := OpenLog(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, Config{AccessLog: l, AccessFormat: format}, routes...)
+	c.AccessLog = l
+	s := serve(t, c, routes...)
 	requests(s)
 	s.cancel()
 	within(t, s.stopped, "the proxy stops")

@@ -104,8 +104,9 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 	if x.client.trusted {
 		without = &fromTrusted
 	}
+	newTrace := x.makesTrace()
 	for i := range r.Count() {
-		if !without[r.Kind(i)] && !r.Hop(i) {
+		if !x.ends(without, i, newTrace) {
 			b = append(b, r.Line(i)...)
 			b = append(b, "\r\n"...)
 		}
@@ -135,7 +136,7 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 	b = append(b, "\r\nX-Request-Start: "...)
 	b = x.appendStart(b)
 	b = append(b, "\r\n"...)
-	if x.makesTrace() {
+	if newTrace {
 		b = append(x.appendTrace(append(b, "Traceparent: "...)), "\r\n"...)
 	}
 	switch {
@@ -211,6 +212,11 @@ func (x *exchange) appendSession(b []byte) []byte {
 	without := &sessionFromClient
 	if x.client.trusted {
 		without = &sessionFromTrusted
+	}
+	if x.makesTrace() {
+		others := *without
+		others[http1.TraceParent] = true
+		without = &others
 	}
 	b = r.AppendVariables(b, without)
 	return http1.FinishBlock(x.appendSessionForwarded(b, &f))

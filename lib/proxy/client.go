@@ -62,6 +62,7 @@ func newClient(p *Proxy, nc net.Conn) (*client, error) {
 
 // identify says whose connection c, which is new, is. from is nil for one that
 // came over a unix socket: whoever may connect there is a web server of ours.
+// Without an IP it is a client that one does not know.
 func (c *client) identify(from *net.TCPAddr) {
 	c.client = c
 	c.readWait, c.writeWait = c.proxy.Timeouts.Idle, c.proxy.Timeouts.Write
@@ -69,7 +70,10 @@ func (c *client) identify(from *net.TCPAddr) {
 		c.trusted = true
 		return
 	}
-	ip, _ := netip.AddrFromSlice(from.IP)
+	ip, ok := netip.AddrFromSlice(from.IP)
+	if !ok {
+		return
+	}
 	ip = ip.Unmap()
 	c.addr, c.port = ip.String(), strconv.Itoa(from.Port)
 	c.trusted = c.proxy.trusts(ip)

@@ -32,9 +32,35 @@ func appendRandom(b []byte) []byte {
 	return b
 }
 
-// makesTrace says that the request begins a trace here.
+// makesTrace says that the request begins a trace here: it brings none, or
+// something that is none.
 func (x *exchange) makesTrace() bool {
-	return x.client.proxy.TraceParent && x.req.Find(http1.TraceParent) == nil
+	return x.client.proxy.TraceParent && !validTrace(x.req.Find(http1.TraceParent))
+}
+
+// validTrace says that v is a traceparent (W3C Trace Context, 3.2.2). Later
+// versions may have more at its end.
+func validTrace(v []byte) bool {
+	const length = len("00-00000000000000000000000000000000-0000000000000000-00")
+	if len(v) < length || v[2] != '-' || v[35] != '-' || v[52] != '-' {
+		return false
+	}
+	version, trace, parent, flags := v[:2], v[3:35], v[36:52], v[53:length]
+	for _, part := range [][]byte{version, trace, parent, flags} {
+		if !all(part, "0123456789abcdef") {
+			return false
+		}
+	}
+	if string(version) == "ff" || all(trace, "0") || all(parent, "0") {
+		return false
+	}
+	return len(v) == length || string(version) != "00" && v[length] == '-'
+}
+
+// ends says that a field of the request goes no further.
+func (x *exchange) ends(without *http1.Names, i int, newTrace bool) bool {
+	kind := x.req.Kind(i)
+	return without[kind] || x.req.Hop(i) || newTrace && kind == http1.TraceParent
 }
 
 // appendTrace appends the value of a new traceparent, sampled. Its trace is
@@ -102,18 +128,41 @@ func (x *exchange) forwarded() (f forwarded) {
 	return f
 }
 
-// override takes over what a trusted client says.
+// override takes over what a trusted client says, as far as it can be what it
+// is said to be: apps make addresses of it.
 func (f *forwarded) override(r *http1.Request) {
-	if v := r.Find(http1.XForwardedProto); v != nil {
+	if v := r.Find(http1.XForwardedProto); each(v, validScheme) {
 		f.proto = v
 		first, _ := http1.NextToken(v)
 		f.https = http1.EqualFold(first, "https")
 	}
-	if v := r.Find(http1.XForwardedHost); v != nil {
+	if v := r.Find(http1.XForwardedHost); each(v, http1.ValidHost) {
 		f.host = v
 	}
-	f.port = r.Find(http1.XForwardedPort)
+	if v := r.Find(http1.XForwardedPort); each(v, validPort) {
+		f.port = v
+	}
 }
+
+// each says that v is a list whose elements are all valid.
+func each(v []byte, valid func([]byte) bool) bool {
+	if len(v) == 0 {
+		return false
+	}
+	for v != nil {
+		var element []byte
+		if element, v = http1.NextToken(v); !valid(element) {
+			return false
+		}
+	}
+	return true
+}
+
+func validScheme(v []byte) bool {
+	return len(v) > 0 && all(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+}
+
+func validPort(v []byte) bool { return len(v) > 0 && len(v) <= 5 && all(v, "0123456789") }
 
 // appendChain appends the value of X-Forwarded-For: whom a trusted client
 // names, and the client itself. It is empty for a unix socket that names none.

@@ -59,12 +59,13 @@ func (scriptedConn) SetWriteDeadline(time.Time) error { return nil }
 func (scriptedConn) Close() error                     { return nil }
 
 // Behind a PROXY header that is accepted, every byte is the client's, and none
-// of the header is.
+// of the header is. Nobody whom it names is taken for a web server of ours.
 func FuzzProxyHeader(f *testing.F) {
 	for _, s := range []string{
 		"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\nrest", "PROXY TCP6 ::1 ::2 9 10\r\n", "PROXY UNKNOWN\r\nrest", "PROXY UNKNOWN " + strings.Repeat("f", 90) + "\r\n",
 		"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\n", "PROXY TCP4 1.2.3.4\r\n", "GET / HTTP/1.1\r\n\r\n",
 		"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x00\x09\x00\x0arest", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\xff\xff",
+		"\r\n\r\n\x00\r\nQUIT\n\x21\x31\x00\xd8" + strings.Repeat("a", 216), "\r\n\r\n\x00\r\nQUIT\n\x21\x12\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x00\x09\x00\x0a",
 	} {
 		f.Add([]byte(s))
 	}
@@ -77,6 +78,9 @@ func FuzzProxyHeader(f *testing.F) {
 		rest, err := io.ReadAll(nc)
 		if err != nil || !bytes.HasSuffix(b, rest) || len(rest) == len(b) {
 			t.Fatalf("%q: got %q, %v", b, rest, err)
+		}
+		if origin(nc) == nil {
+			t.Fatalf("%q names somebody on a unix socket, who would be believed", b)
 		}
 	})
 }

@@ -72,7 +72,24 @@ func (p *Proxy) readProxyHeader(nc net.Conn) (net.Conn, error) {
 	if c.ProxyHeader() == nil {
 		return nil, errNoProxyHeader
 	}
-	return c, nil
+	return &introduced{c}, nil
+}
+
+// An introduced connection began with a PROXY header.
+type introduced struct{ *proxyproto.Conn }
+
+// RemoteAddr is the client's: that of the connection itself if the header says
+// that it is nobody else's, and none, which no one trusts, for a client without
+// an IP address.
+func (c *introduced) RemoteAddr() net.Addr {
+	h := c.ProxyHeader()
+	if h.Command.IsLocal() {
+		return c.Raw().RemoteAddr()
+	}
+	if a, ok := h.SourceAddr.(*net.TCPAddr); ok {
+		return a
+	}
+	return &net.TCPAddr{}
 }
 
 // trustsConn says that the peer of nc may speak for clients.

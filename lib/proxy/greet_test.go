@@ -164,3 +164,125 @@ func TestSessionsAreResumedWhenCertificatesWereReadAgain(t *testing.T) {
 		t.Error("a session is not resumed")
 	}
 }
+
+func TestProxyHeadersNameTheClient(t *testing.T) {
+	t.Parallel()
+	v2 := "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\x01\x02\x03\x04\x7f\x00\x00\x01\x10\x00\x00\x50"
+	answer := func(c *call) bool { c.ok(c.header("X-Forwarded-For")); return true }
+	c := trust(t, "127.0.0.0/8")
+	c.ProxyHeader = true
+	s, addr := serveTLS(t, c, route(start(t, protocol.ProtocolHTTP, 0, answer)))
+	for _, header := range []string{"PROXY TCP4 1.2.3.4 127.0.0.1 4096 80\r\n", v2} {
+		p := s.dial().send(header + "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if r := p.receive("GET"); r.Body != "1.2.3.4" {
+			t.Errorf("got %+v", r)
+		}
+		// X11: only once.
+		if r := p.send("PROXY TCP4 9.9.9.9 127.0.0.1 4096 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").receive("GET"); r.Status != 400 && r.Status != 505 {
+			t.Errorf("a second header: got %+v", r)
+		}
+		nc := dialPeer(t, "tcp", addr).send(header).Conn
+		tc := tls.Client(nc, careless)
+		if _, err := tc.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(tc); !bytes.HasSuffix(b, []byte("1.2.3.4")) || err != nil {
+			t.Errorf("over TLS: got %q, %v", b, err)
+		}
+	}
+	// X10, and none at all.
+	for _, header := range []string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "PROXY " + strings.Repeat("x", 4096)} {
+		s.dial().send(header).closed()
+	}
+}
+
+// X10: a PROXY header that does not end is given up, at its longest length or
+// at the timeout.
+func TestProxyHeadersThatDoNotEndAreGivenUp(t *testing.T) {
+	t.Parallel()
+	patient := trust(t, "127.0.0.1")
+	patient.ProxyHeader = true
+	s := serve(t, patient, route())
+	for _, text := range []string{
+		"PROXY TCP4 1.2.3.4 127.0.0.1 4096 80" + strings.Repeat(" ", 107), "PROXY " + strings.Repeat("\x00", 1<<16), strings.Repeat("P", 107),
+		"PROXY TCP4 1.2.3.4 127.0.0.1 4096 80\n", "PROXY TCP4 1.2.3.4.5 127.0.0.1 4096 80\r\n", "PROXY TCP4 ::1 ::1 4096 80\r\n", "PROXY TCP4 1.2.3.4 127.0.0.1 70000 80\r\n",
+		"\r\n\r\n\x00\r\nQUIT\n\x11\x11\x00\x00", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x04\x01\x02\x03\x04",
+	} {
+		s.dial().send(text).closed()
+	}
+	hasty := trust(t, "127.0.0.1")
+	hasty.ProxyHeader, hasty.Timeouts = true, quick
+	hasty.Timeouts.Header = brief
+	s = serve(t, hasty, route())
+	for _, text := range []string{"", "P", "PROXY TCP4 1.2.3.4", "\r\n\r\n\x00\r\nQUIT\n", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\xff\xff"} {
+		p := s.dial().send(text)
+		stop := make(chan struct{})
+		go func() { // it trickles, which is no excuse
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(brief / 10):
+					_, _ = io.WriteString(p.Conn, "1")
+				}
+			}
+		}()
+		p.closed()
+		close(stop)
+	}
+}
+
+// X11: a PROXY header counts from trusted peers only, at the start only, and
+// only for its connection.
+func TestProxyHeadersOfStrangersAreRequestsThatMakeNoSense(t *testing.T) {
+	t.Parallel()
+	c := trust(t, "10.0.0.0/8")
+	c.ProxyHeader = true
+	s := serve(t, c, route(start(t, protocol.ProtocolHTTP, 0, func(c *call) bool { c.ok(c.header("X-Forwarded-For")); return true })))
+	r := s.dial().send("PROXY TCP4 1.2.3.4 127.0.0.1 4096 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").receive("GET")
+	if r.Status != 400 && r.Status != 505 {
+		t.Errorf("got %+v", r)
+	}
+	if r := s.dial().get("/"); r.Body != "127.0.0.1" {
+		t.Errorf("without one: got %+v", r)
+	}
+}
+
+// Whom a PROXY header names is not believed like whoever sent it, unless it
+// names nobody else.
+func TestClientsBehindAProxyHeaderAreNotTrusted(t *testing.T) {
+	t.Parallel()
+	const v2 = "\r\n\r\n\x00\r\nQUIT\n"
+	unix := v2 + "\x21\x31\x00\xd8" + strings.Repeat("\x00", 216)
+	udp := v2 + "\x21\x12\x00\x0c\x01\x02\x03\x04\x7f\x00\x00\x01\x10\x00\x00\x50"
+	c := trust(t, "127.0.0.1")
+	c.ProxyHeader = true
+	s, addr := serveTLS(t, c, route(start(t, protocol.ProtocolHTTP, 0, func(c *call) bool {
+		c.ok(c.header("X-Forwarded-For") + " " + c.header("X-Forwarded-Proto"))
+		return true
+	})))
+	for header, want := range map[string]string{
+		"PROXY TCP4 1.2.3.4 127.0.0.1 4096 80\r\n":   "1.2.3.4 http",
+		"PROXY TCP6 2001:db8::1 ::1 4096 80\r\n":     "2001:db8::1 http",
+		"PROXY TCP4 127.0.0.1 127.0.0.1 4096 80\r\n": "9.9.9.9, 127.0.0.1 wss",
+		"PROXY UNKNOWN\r\n":                          "9.9.9.9, 127.0.0.1 wss",
+		v2 + "\x20\x00\x00\x00":                      "9.9.9.9, 127.0.0.1 wss",
+		unix:                                         " http", udp: " http",
+	} {
+		const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: wss\r\nConnection: close\r\n\r\n"
+		if r := s.dial().send(header + request).receive("GET"); r.Body != want {
+			t.Errorf("%q: got %+v, want %q", header, r, want)
+		}
+		tc := tls.Client(dialPeer(t, "tcp", addr).send(header).Conn, careless)
+		if _, err := io.WriteString(tc, request); err != nil {
+			t.Fatal(err)
+		}
+		secure := want
+		if !strings.Contains(want, "wss") {
+			secure += "s"
+		}
+		if b, err := io.ReadAll(tc); err != nil || !bytes.HasSuffix(b, []byte("\r\n\r\n"+secure)) {
+			t.Errorf("%q over TLS: got %q, %v, want %q", header, b, err, secure)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -267,37 +266,6 @@ func TestPlainRequestsAreSentToHTTPS(t *testing.T) {
 			t.Errorf("got %v, %v", resp, err)
 		}
 	})
-}
-
-func TestProxyHeadersNameTheClient(t *testing.T) {
-	t.Parallel()
-	v2 := "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\x01\x02\x03\x04\x7f\x00\x00\x01\x10\x00\x00\x50"
-	answer := func(c *call) bool { c.ok(c.header("X-Forwarded-For")); return true }
-	c := trust(t, "127.0.0.0/8")
-	c.ProxyHeader = true
-	s, addr := serveTLS(t, c, route(start(t, protocol.ProtocolHTTP, 0, answer)))
-	for _, header := range []string{"PROXY TCP4 1.2.3.4 127.0.0.1 4096 80\r\n", v2} {
-		p := s.dial().send(header + "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-		if r := p.receive("GET"); r.Body != "1.2.3.4" {
-			t.Errorf("got %+v", r)
-		}
-		// X11: only once.
-		if r := p.send("PROXY TCP4 9.9.9.9 127.0.0.1 4096 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").receive("GET"); r.Status != 400 && r.Status != 505 {
-			t.Errorf("a second header: got %+v", r)
-		}
-		nc := dialPeer(t, "tcp", addr).send(header).Conn
-		tc := tls.Client(nc, careless)
-		if _, err := tc.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")); err != nil {
-			t.Fatal(err)
-		}
-		if b, err := io.ReadAll(tc); !bytes.HasSuffix(b, []byte("1.2.3.4")) || err != nil {
-			t.Errorf("over TLS: got %q, %v", b, err)
-		}
-	}
-	// X10, and none at all.
-	for _, header := range []string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "PROXY " + strings.Repeat("x", 4096)} {
-		s.dial().send(header).closed()
-	}
 }
 
 // sameBody asks for a URL and wants a body.

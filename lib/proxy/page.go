@@ -55,7 +55,7 @@ func (x *exchange) noProcess(err error) bool {
 	case errors.Is(err, errQueueFull):
 		return x.page(page{Status: x.mount.overflowStatus(), Message: "The application is busy and too many requests wait for it already.", retry: 1})
 	case errors.Is(err, errQueueTime):
-		return x.page(page{Status: 504, Message: "The application was busy for too long."})
+		return x.page(page{Status: 504, Message: "The application was busy for too long.", retry: 1})
 	case errors.Is(err, errNoProcess):
 		p := page{Status: 503, Message: "The application could not be started.", retry: 5, file: x.mount.route.ErrorPage}
 		if x.mount.route.FriendlyErrors {
