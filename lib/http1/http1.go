@@ -41,7 +41,7 @@ var (
 	errRequestLine  = &Error{400, "malformed request line"}
 	errLineTooLong  = &Error{414, "request line too long"}
 	errMethod       = &Error{400, "malformed method"}
-	errMethodLong   = &Error{501, "method too long"}
+	errMethodLong   = &Error{400, "method too long"}
 	errConnect      = &Error{501, "method CONNECT is not supported"}
 	errTarget       = &Error{400, "malformed request target"}
 	errVersion      = &Error{505, "unsupported HTTP version"}
@@ -54,6 +54,7 @@ var (
 	errTooMany      = &Error{431, "too many header lines"}
 	errLength       = &Error{400, "malformed Content-Length"}
 	errLengthTwice  = &Error{400, "more than one Content-Length"}
+	errTypeTwice    = &Error{400, "more than one Content-Type"}
 	errLengthAndTE  = &Error{400, "Content-Length together with Transfer-Encoding"}
 	errTE           = &Error{400, "malformed Transfer-Encoding"}
 	errTEUnknown    = &Error{501, "unsupported Transfer-Encoding"}

@@ -141,12 +141,28 @@ func (r *Request) finish() error {
 	if err := r.readTarget(); err != nil {
 		return err
 	}
+	return r.checkFields()
+}
+
+// checkFields refuses what a client may say once only, and in one way.
+func (r *Request) checkFields() error {
+	types := 0
 	for i := range r.count {
-		if r.fields[i].kind == Expect {
+		switch r.fields[i].kind {
+		case Expect:
 			if !bytes.EqualFold(r.Value(i), []byte("100-continue")) {
 				return errExpect
 			}
 			r.Continue = r.Minor > 0
+		case ContentLength:
+			// Some read 010 as eight.
+			if v := r.Value(i); len(v) > 1 && v[0] == '0' {
+				return errLength
+			}
+		case ContentType:
+			if types++; types > 1 {
+				return errTypeTwice
+			}
 		}
 	}
 	return nil

@@ -34,7 +34,7 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		{"version 2.0", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
 		{"no method", " / HTTP/1.1\r\n" + host + "\r\n", 400},
 		{"method with a colon", "G:T / HTTP/1.1\r\n" + host + "\r\n", 400},
-		{"method without end", strings.Repeat("G", 100), 501},
+		{"method without end", strings.Repeat("G", 100), 400},
 		{"TLS", "\x16\x03\x01\x02\x00\x01\x00", 400},
 		{"CONNECT", "CONNECT a.test:443 HTTP/1.1\r\n" + host + "\r\n", 501},
 		{"long target", "GET /" + long + " HTTP/1.1\r\n" + host + "\r\n", 414},
@@ -92,6 +92,8 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		{"other Expect", "GET / HTTP/1.1\r\n" + host + "Expect: x\r\n\r\n", 417},
 		{"many fields", "GET / HTTP/1.1\r\n" + host + strings.Repeat("X: y\r\n", MaxFields) + "\r\n", 431},
 		{"long header", "GET / HTTP/1.1\r\n" + host + strings.Repeat("X: "+long+"\r\n", 4) + "\r\n", 431},
+		{"length with a leading zero", "POST / HTTP/1.1\r\n" + host + "Content-Length: 010\r\n\r\n12345678", 400},
+		{"two types", "POST / HTTP/1.1\r\n" + host + "Content-Type: text/plain\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n", 400},
 		{"header line without end", "GET / HTTP/1.1\r\n" + host + "X: " + strings.Repeat("a", MaxHead), 431},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -125,7 +127,7 @@ func TestRequestsAreUnderstood(t *testing.T) {
 		{"GET http://b.test?q HTTP/1.1\r\nHost: a.test\r\n\r\n", view{"GET", "http://b.test?q", "/", "q", "b.test", -1, false, true, false, false, false}},
 		{"GET HTTPS://b.test:8/%2e%2e//;x?a?b HTTP/1.1\r\nHost: a.test\r\n\r\n", view{"GET", "HTTPS://b.test:8/%2e%2e//;x?a?b", "/%2e%2e//;x", "a?b", "b.test:8", -1, false, true, false, false, false}},
 		{"OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n", view{"OPTIONS", "*", "*", "", "a.test", -1, false, true, false, false, true}},
-		{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 007\r\nExpect: 100-Continue\r\n\r\n", view{"POST", "/", "/", "", "a", 7, false, true, false, true, true}},
+		{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\nExpect: 100-Continue\r\n\r\n", view{"POST", "/", "/", "", "a", 7, false, true, false, true, true}},
 		{"POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding: Chunked\r\n\r\n", view{"POST", "/", "/", "", "a", -1, true, true, false, false, true}},
 		{"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\r\n", view{"GET", "/", "/", "", "a", -1, false, true, true, false, true}},
 	} {

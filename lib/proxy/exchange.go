@@ -243,10 +243,16 @@ func (x *exchange) planChunked() error {
 }
 
 // mayUpgrade allows any protocol but HTTP/2, whose requests would pass this
-// proxy unseen.
+// proxy unseen, and WebSocket by GET only: RFC 6455, 4.1.
 func (x *exchange) mayUpgrade() bool {
 	v := x.req.Find(http1.Upgrade)
-	return len(v) > 0 && !(len(v) >= 2 && v[0]|0x20 == 'h' && v[1] == '2')
+	switch {
+	case len(v) >= 2 && v[0]|0x20 == 'h' && v[1] == '2':
+		return false
+	case http1.EqualFold(v, "websocket"):
+		return string(x.req.Method) == "GET"
+	}
+	return len(v) > 0
 }
 
 // attempt tries the request on one process. retry says that nothing was lost

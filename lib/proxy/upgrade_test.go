@@ -59,7 +59,7 @@ func TestRefusedUpgrades(t *testing.T) {
 	})
 }
 
-func TestUpgradesThatWouldHideRequestsAreNotPassedOn(t *testing.T) {
+func TestUpgradesThatMustNotBeAreNotPassedOn(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
 		calls := make(chan *call, 1)
@@ -67,6 +67,7 @@ func TestUpgradesThatWouldHideRequestsAreNotPassedOn(t *testing.T) {
 		for _, text := range []string{
 			"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n",
 			"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\nContent-Length: 2\r\n\r\nok",
+			"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n",
 			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\n\r\n",
 			"GET / HTTP/1.0\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
 		} {
