@@ -100,6 +100,23 @@ func (c *Chunked) Decode(p []byte) (n, total int, err error) {
 	return n, total, nil
 }
 
+// Next follows p, the next bytes of the body, to the end of the first data in
+// it. data is that part of p, empty if there is none; total is how many bytes
+// it followed.
+func (c *Chunked) Next(p []byte) (data []byte, total int, err error) {
+	for total < len(p) && c.state != chunkDone {
+		if c.state == chunkData {
+			n := c.take(len(p) - total)
+			return p[total : total+n], total + n, nil
+		}
+		if err := c.step(p[total]); err != nil {
+			return nil, total, err
+		}
+		total++
+	}
+	return nil, total, nil
+}
+
 func (c *Chunked) take(have int) int {
 	n := int(min(uint64(have), c.left))
 	if c.left -= uint64(n); c.left == 0 {
