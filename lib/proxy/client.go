@@ -108,6 +108,10 @@ func (c *client) serve() (quiet bool) {
 				b.free()
 				return false
 			}
+			if c.proxy.HTTP2Plain && c.sent == 0 && isForeign(b.b[:n]) {
+				b.free()
+				return false
+			}
 			x = takeExchange(c, b, n)
 		}
 		if err := x.readHead(); errors.Is(err, errQuiet) {

@@ -116,7 +116,7 @@ func New(c Config) *Proxy {
 	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1), idlePatience: idlePatience}
 	p.clock = newClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
-	p.http2 = newHTTP2Server(p)
+	p.http2 = newHTTP2Server()
 	p.registrar = newRegistrar()
 	if c.Certificates != nil {
 		p.tls = c.Certificates.Config()

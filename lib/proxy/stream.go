@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"passenger/lib/http2"
 )
 
 // A stream is a conn whose bytes are not those of a descriptor: it is
@@ -47,6 +49,12 @@ const streamPiece = 64 << 10
 // writeStream is the writing of write for a stream.
 func (c *conn) writeStream() error {
 	t := &c.out
+	if s, ok := c.nc.(*http2.Stream); ok && len(t.p)+len(t.p2) <= streamPiece {
+		c.writeBy.Store(c.clock.after(c.writeWait))
+		n, err := s.WriteBoth(t.p, t.p2)
+		t.n, t.errno = n, 0
+		return err
+	}
 	for _, p := range [...][]byte{t.p, t.p2} {
 		for len(p) > 0 {
 			c.writeBy.Store(c.clock.after(c.writeWait))

@@ -1,0 +1,61 @@
+package http2
+
+import (
+	"time"
+
+	h2 "golang.org/x/net/http2"
+)
+
+// A drain is how far a connection is on its way to a graceful end: RFC 9113,
+// 6.8. First the client learns that it shall open no more streams; then, when
+// it must know, which of them are served; and the connection ends with these.
+type drain struct {
+	begun, last bool // the first and the second GOAWAY were sent
+	timer       *time.Timer
+}
+
+var drainPing = [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'}
+
+// Shutdown ends the connection when the requests under way are answered.
+func (c *Conn) Shutdown() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.drain.begun || c.ending != nil {
+		return
+	}
+	c.drain.begun = true
+	c.sayGoAway(1<<31-1, h2.ErrCodeNo)
+	b := c.output.begin()
+	*b = appendPing(*b, 0, drainPing)
+	c.kick()
+	c.drain.timer = time.AfterFunc(roundTrip, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.drainLast()
+	})
+}
+
+// drainAcked notes that the client answered a ping. mu is held, as below.
+func (c *Conn) drainAcked(data [8]byte) {
+	if c.drain.begun && data == drainPing {
+		c.drainLast()
+	}
+}
+
+func (c *Conn) drainLast() {
+	if c.drain.last || c.ending != nil {
+		return
+	}
+	c.drain.last = true
+	c.drain.timer.Stop()
+	c.sayGoAway(c.last, h2.ErrCodeNo)
+	c.kick()
+	if c.served == 0 {
+		c.end(errDone)
+	}
+}
+
+func (c *Conn) sayGoAway(last uint32, code h2.ErrCode) {
+	b := c.output.begin()
+	*b = appendGoAway(*b, last, code)
+}
