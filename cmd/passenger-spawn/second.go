@@ -7,12 +7,9 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/cli"
 	"passenger/lib/spawn"
 )
-
-// sameWish is how long after the first signal another one means the same:
-// timeout(1) sends two, and so does a terminal with a parent that forwards.
-const sameWish = time.Second
 
 // killOnSecondSignal kills the processes when, while they are being stopped, a
 // second SIGTERM or SIGINT says that it takes too long. Left to its default
@@ -27,7 +24,7 @@ func killOnSecondSignal(ctx context.Context, spawner *spawn.Spawner) {
 		<-ctx.Done()
 		first := time.Now()
 		for range signals {
-			if time.Since(first) > sameWish {
+			if time.Since(first) > cli.SameWish {
 				spawner.KillAll("killed by us: told to stop a second time")
 			}
 		}

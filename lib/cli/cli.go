@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -68,8 +69,8 @@ func (c *Common) StatePath() string {
 
 // Main parses the arguments into command, runs it and exits. A command has a
 // Run(context.Context) error method, or subcommands that have one. The context
-// ends on SIGINT and SIGTERM, and its cause names the signal; a second signal
-// ends the program at once.
+// ends on SIGINT and SIGTERM, and its cause names the signal; a second signal,
+// SameWish later or more, ends the program at once.
 func Main(name, description string, command any) {
 	os.Exit(run(name, description, command, os.Args[1:]))
 }
@@ -101,7 +102,11 @@ func run(name, description string, command any, args []string) int {
 	return report(name, parsed.Run())
 }
 
-// signalContext ends on the first SIGTERM or SIGINT; from then on these
+// SameWish is how long after the first signal another one means the same:
+// timeout(1) sends two, and so does a terminal with a parent that forwards.
+const SameWish = time.Second
+
+// signalContext ends on the first SIGTERM or SIGINT; SameWish later these
 // signals have their default effect again. A SIGINT that was ignored at start
 // stays ignored: the shell does so for a background job, whose parent decides
 // when it ends.
@@ -111,7 +116,7 @@ func signalContext() (context.Context, context.CancelFunc) {
 		signals = append(signals, syscall.SIGINT)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { time.AfterFunc(SameWish, stop) })
 	return ctx, stop
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -51,6 +52,10 @@ func (untilEnd) Run(ctx context.Context) error {
 	fmt.Println("waiting")
 	<-ctx.Done()
 	fmt.Println("cause:", context.Cause(ctx))
+	if os.Getenv("CLI_TEST") == "drains" {
+		_, err := io.Copy(io.Discard, os.Stdin) // until the test closes it
+		return err
+	}
 	time.Sleep(time.Minute) // a second signal ends it
 	return nil
 }
@@ -145,6 +150,12 @@ func waiting(t *testing.T, mode string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := program(t, "signal")
 	cmd.Env = append(cmd.Env, "CLI_TEST="+mode)
+	return cmd, begin(t, cmd)
+}
+
+// begin starts cmd and returns what it prints once it waits.
+func begin(t *testing.T, cmd *exec.Cmd) *bufio.Scanner {
+	t.Helper()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +168,7 @@ func waiting(t *testing.T, mode string) (*exec.Cmd, *bufio.Scanner) {
 	if !lines.Scan() || lines.Text() != "waiting" {
 		t.Fatalf("got %q, want waiting", lines.Text())
 	}
-	return cmd, lines
+	return lines
 }
 
 func TestSignalIsTheCauseAndTheSecondOneKills(t *testing.T) {
@@ -191,6 +202,33 @@ func TestSignalIsTheCauseAndTheSecondOneKills(t *testing.T) {
 		if got := cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(); got != sig {
 			t.Errorf("got the end %v, want signal %v", cmd.ProcessState, sig)
 		}
+	}
+}
+
+// timeout(1) sends its signal twice.
+func TestASecondSignalAtOnceMeansTheSame(t *testing.T) {
+	t.Parallel()
+	cmd := program(t, "signal")
+	cmd.Env = append(cmd.Env, "CLI_TEST=drains")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := begin(t, cmd)
+	for range 3 {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !lines.Scan() || !strings.HasPrefix(lines.Text(), "cause: ") {
+		t.Errorf("got %q", lines.Text())
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	stdin.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 }
 
