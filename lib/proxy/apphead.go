@@ -51,7 +51,7 @@ func (x *exchange) send() (sent int, err error) {
 	}
 	switch x.body {
 	case heldBody:
-		sent, err = x.up.write(head, x.in.b[x.req.Len:x.start])
+		sent, err = x.ask(head, x.in.b[x.req.Len:x.start])
 	case sentBody:
 		if sent, err = x.up.write(head, nil); err != nil {
 			return sent, err
@@ -66,8 +66,16 @@ func (x *exchange) send() (sent int, err error) {
 			x.upload.begin(x, x.up)
 		}
 	default:
-		sent, err = x.up.write(head, nil)
+		sent, err = x.ask(head, nil)
 	}
+	return sent, err
+}
+
+// ask sends a request that is whole, and waits for the answer as readUpstream
+// does, but for the first time only.
+func (x *exchange) ask(head, body []byte) (sent int, err error) {
+	x.up.readWait = min(x.answerTime(), lookEvery)
+	sent, x.late, err = x.up.ask(head, body)
 	return sent, err
 }
 

@@ -55,6 +55,7 @@ type exchange struct {
 	garbled   bool // the request was not understood, or not whole
 	verdict   verdict
 	workAsked bool // the process wants time without requests
+	late      bool // the first wait for the answer is over, in vain
 	begun     bool // bytes of an answer came from the process
 	answered  bool // the answer to the client has begun
 	closing   bool // the connection ends after this answer
@@ -126,6 +127,7 @@ func (x *exchange) reset() {
 	x.freeSpool()
 	x.taken = 0
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
+	x.late = false
 	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, fine, 0
 	x.phase.Store(queued)
 	x.dismissed.Store(false)

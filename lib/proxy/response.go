@@ -51,12 +51,16 @@ const lookEvery = time.Second
 // allows.
 func (x *exchange) readUpstream(size int) (*buffer, int, error) {
 	up, clock := x.up, x.client.proxy.clock
-	limit := x.mount.readTimeout
-	if t := x.mount.requestTime; t > 0 && !x.begun {
-		limit = min(limit, t)
-	}
+	limit := x.answerTime()
 	up.readWait = min(limit, lookEvery)
-	b, n, err := up.readLazily(size)
+	var b *buffer
+	var n int
+	err := errTimeout
+	if x.late {
+		x.late = false
+	} else {
+		b, n, err = up.readLazily(size)
+	}
 	for since := clock.now.Load() - int64(up.readWait); err == errTimeout; {
 		since = max(since, x.upload.moved.Load())
 		if x.upload.failed() || time.Duration(clock.now.Load()-since) >= limit {
@@ -72,6 +76,14 @@ func (x *exchange) readUpstream(size int) (*buffer, int, error) {
 		b, n, err = up.readLazily(size)
 	}
 	return b, n, err
+}
+
+// answerTime is how long the process may be silent.
+func (x *exchange) answerTime() time.Duration {
+	if t := x.mount.requestTime; t > 0 && !x.begun {
+		return min(x.mount.readTimeout, t)
+	}
+	return x.mount.readTimeout
 }
 
 // look finds out whether the client is still there. If not, a request that only
