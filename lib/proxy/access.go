@@ -54,7 +54,11 @@ func (x *exchange) appendCommon(b []byte) []byte {
 	if b = x.appendAddr(b); len(b) == n {
 		b = append(b, '-')
 	}
-	b = append(b, " - - ["...)
+	if user := x.told(remoteUser); user != nil {
+		b = append(appendEscaped(append(b, " - "...), user), " ["...)
+	} else {
+		b = append(b, " - - ["...)
+	}
 	b = append(b, x.client.proxy.dates.at(x.began).common...)
 	b = append(b, `] "`...)
 	b = appendEscaped(b, x.req.Method)

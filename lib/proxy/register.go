@@ -54,7 +54,7 @@ const (
 	maxWaiting = 1000
 
 	// lookWhileWaiting is how often it is seen whether their clients are there.
-	lookWhileWaiting = time.Second
+	lookWhileWaiting = 200 * time.Millisecond
 )
 
 func newRegistrar() *registrar {
@@ -153,46 +153,68 @@ func (x *exchange) join(name string) (*mount, error) {
 	return x.await(name, g, config)
 }
 
-// await has the app added, and waits for the route table that has it.
+// await has the app added, and waits for the route table that has it, no longer
+// than in the app's queue.
 func (x *exchange) await(name string, g *group, config map[string]any) (*mount, error) {
 	p := x.client.proxy
-	r := p.registrar
-	r.mu.Lock()
-	if r.waiting >= maxWaiting {
-		r.mu.Unlock()
+	if !p.registrar.enter() {
 		return nil, errQueueFull
 	}
-	r.waiting++
-	r.mu.Unlock()
-	defer func() {
-		r.mu.Lock()
-		r.waiting--
-		r.mu.Unlock()
-	}()
+	defer p.registrar.leave()
 	if err := p.add(name, g, config); err != nil {
 		return nil, err
 	}
-	for by := time.Now().Add(defaultQueueTime); ; {
-		r.mu.Lock()
-		changed := r.changed
-		r.mu.Unlock()
+	limit := defaultQueueTime
+	if s, ok := config["max_request_queue_time"].(float64); ok && s > 0 {
+		limit = seconds(s)
+	}
+	x.waiter.old, x.waiter.askAt = x.req.Minor == 0, 0
+	for by := x.began.Add(limit); ; {
+		changed := p.registrar.nextTable()
 		if m := p.index.Load().byName[g.app]; m != nil {
 			return m, nil
 		}
-		select {
-		case <-changed:
-		case <-time.After(lookWhileWaiting):
-		}
-		_, gone := x.client.gone()
-		switch {
-		case gone:
-			return nil, errGone
-		case p.clock.ending.Load():
-			return nil, errStopping
-		case time.Now().After(by):
+		left := time.Until(by)
+		if left <= 0 {
 			return nil, errQueueTime
 		}
+		look := time.NewTimer(min(left, lookWhileWaiting))
+		select {
+		case <-changed:
+		case <-look.C:
+		}
+		look.Stop()
+		if end, gone := x.waiter.look(p.clock.now.Load()); gone || end && x.waiter.old {
+			return nil, errGone
+		}
+		if p.clock.ending.Load() {
+			return nil, errStopping
+		}
 	}
+}
+
+// enter counts a request that waits, if there is room for it.
+func (r *registrar) enter() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting >= maxWaiting {
+		return false
+	}
+	r.waiting++
+	return true
+}
+
+func (r *registrar) leave() {
+	r.mu.Lock()
+	r.waiting--
+	r.mu.Unlock()
+}
+
+// nextTable is closed when a route table comes after this call.
+func (r *registrar) nextTable() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
 }
 
 // add tells the pool of the app of a group. Several that come at once make one

@@ -197,6 +197,54 @@ func TestRequestsOfANewGroupMakeOneCall(t *testing.T) {
 	}
 }
 
+// A request waits for the table that has its app, as in the app's queue.
+func TestRequestsWaitForTheTableWithTheirApp(t *testing.T) {
+	t.Parallel()
+	r := route(start(t, protocol.ProtocolHTTP, 0, say("late")))
+	r.App, r.Unlisted = appNameOf("/srv/a"), true
+	asked := make(chan bool, 10)
+	pool := newWebPool(t, func(string, map[string]any) { asked <- true })
+	s, path := serveHeaders(t, Config{SecureHeaders: SecureHeaders{Pool: pool.client}})
+	waiting := func() int {
+		s.registrar.mu.Lock()
+		defer s.registrar.mu.Unlock()
+		return s.registrar.waiting
+	}
+
+	impatient := dialPeer(t, "unix", path).send(secureRequest("/", "!~PASSENGER_APP_ROOT: /srv/b", "!~PASSENGER_MAX_REQUEST_QUEUE_TIME: 0.05"))
+	if r := impatient.receive("GET"); r.Status != 504 {
+		t.Errorf("got %+v, want to wait no longer than asked", r)
+	}
+	leaves := dialPeer(t, "unix", path).send(secureRequest("/", "!~PASSENGER_APP_ROOT: /srv/b"))
+	within(t, asked, "the first call of the pool")
+	within(t, asked, "the second one")
+	leaves.Close()
+	eventually(t, "who left waits no more", func() bool { return waiting() == 0 })
+
+	stays := dialPeer(t, "unix", path).send(secureRequest("/", "!~PASSENGER_APP_ROOT: /srv/a"))
+	within(t, asked, "the call of the pool")
+	s.set(r)
+	if r := stays.receive("GET"); r.Body != "late" {
+		t.Errorf("got %+v", r)
+	}
+	if n := waiting(); n != 0 {
+		t.Errorf("%d wait though none does", n)
+	}
+}
+
+// An app that was removed from the pool is added again by the next request.
+func TestRemovedAppsAreAddedAgain(t *testing.T) {
+	t.Parallel()
+	s, pool, path := front(t, protocol.ProtocolHTTP, say("ok"))
+	p := dialPeer(t, "unix", path)
+	for n := range 3 {
+		if r := p.send(secureRequest("/", "!~PASSENGER_APP_ROOT: /srv/a")).receive("GET"); r.Body != "ok" || pool.count() != n+1 {
+			t.Errorf("got %+v, and the pool was told %d times", r, pool.count())
+		}
+		s.set()
+	}
+}
+
 func TestSecureHeadersThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
 	_, pool, path := front(t, protocol.ProtocolHTTP, say("ok"))
