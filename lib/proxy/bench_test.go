@@ -30,13 +30,14 @@ const benchRequest = "GET /path?query HTTP/1.1\r\nHost: www.example.com\r\nUser-
 // roundTrip sends a request and reads the answer, whose length is known after
 // the first.
 type roundTrip struct {
-	c    net.Conn
-	b    []byte
-	size int
+	c       net.Conn
+	b       []byte
+	request []byte
+	size    int
 }
 
 func newRoundTrip(t testing.TB, s *server) *roundTrip {
-	r := &roundTrip{c: s.dial().Conn, b: make([]byte, 4096)}
+	r := &roundTrip{c: s.dial().Conn, b: make([]byte, 4096), request: []byte(benchRequest)}
 	if _, err := io.WriteString(r.c, benchRequest); err != nil {
 		t.Fatal(err)
 	}
@@ -57,10 +58,8 @@ func newRoundTrip(t testing.TB, s *server) *roundTrip {
 	return r
 }
 
-var benchBytes = []byte(benchRequest)
-
 func (r *roundTrip) do(t testing.TB) {
-	if _, err := r.c.Write(benchBytes); err != nil {
+	if _, err := r.c.Write(r.request); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadFull(r.c, r.b[:r.size]); err != nil {

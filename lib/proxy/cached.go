@@ -141,12 +141,14 @@ func (e *entry) unchanged(q *http1.Request) bool {
 
 // listsTag says whether a list of entity tags has one, compared weakly: RFC
 // 9110, 8.8.3.2.
-func listsTag(list []byte, tag string) bool {
-	tag = strings.TrimPrefix(tag, "W/")
+func listsTag[T string | []byte](list []byte, tag T) bool {
+	if len(tag) > 2 && tag[0] == 'W' {
+		tag = tag[2:]
+	}
 	for len(list) > 0 {
 		var element []byte
 		element, list = cutElement(list)
-		if string(element) == "*" || string(bytes.TrimPrefix(element, []byte("W/"))) == tag {
+		if string(element) == "*" || string(bytes.TrimPrefix(element, []byte("W/"))) == string(tag) {
 			return true
 		}
 	}

@@ -17,8 +17,8 @@ import (
 // serveFile answers with a file, of which w.header says all that its content
 // does not, and says whether the connection can go on. Whole leaves out of
 // account what the client has already and which part it wants.
-func (x *exchange) serveFile(w *fileWriter, f *os.File, info os.FileInfo, modified time.Time, whole bool) bool {
-	w.size = info.Size()
+func (x *exchange) serveFile(w *fileWriter, f *os.File, size int64, modified time.Time, whole bool) bool {
+	w.size = size
 	http.ServeContent(w, x.condition(whole), "", modified, f)
 	if !w.begun {
 		w.WriteHeader(http.StatusOK) // an empty file
@@ -101,16 +101,15 @@ func (w *fileWriter) ReadFrom(r io.Reader) (n int64, err error) {
 	limited, ok := r.(*io.LimitedReader)
 	if ok && w.err == nil && w.x.client.raw != nil {
 		if f, ok := limited.R.(*os.File); ok {
-			n, w.err = w.x.client.sendFile(f, limited.N)
+			n, w.err = w.x.client.sendFile(int(f.Fd()), limited.N)
 			return n, w.err
 		}
 	}
 	return io.Copy(struct{ io.Writer }{w}, r)
 }
 
-// sendFile sends n bytes of f from where it stands.
-func (c *conn) sendFile(f *os.File, n int64) (sent int64, err error) {
-	in := int(f.Fd())
+// sendFile sends n bytes of the file in, from where it stands.
+func (c *conn) sendFile(in int, n int64) (sent int64, err error) {
 	var failed error
 	err = c.raw.Write(func(fd uintptr) bool {
 		for n > sent {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -36,10 +35,10 @@ type mount struct {
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
 	sticky                 sticky
-	files                  *os.Root // nil if there are none
-	cache                  *cache   // nil if its answers are not kept
-	cacheCookie            []byte   // whose value they go by; nil for none
-	scarce                 bool     // some process takes a limited number of requests
+	files                  *tree  // nil if there are none
+	cache                  *cache // nil if its answers are not kept
+	cacheCookie            []byte // whose value they go by; nil for none
+	scarce                 bool   // some process takes a limited number of requests
 }
 
 // What a table that leaves a time out means.

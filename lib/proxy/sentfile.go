@@ -87,7 +87,7 @@ func (x *exchange) sendNamed(w *fileWriter, status int, f sentFile) (again bool,
 	if status != http.StatusOK && status != http.StatusPartialContent {
 		w.status, whole = status, true
 	}
-	return x.serveFile(w, file, info, modified, whole), nil
+	return x.serveFile(w, file, info.Size(), modified, whole), nil
 }
 
 // reads says that the request is for a representation, so that its conditions

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bufio"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,4 +132,50 @@ func TestStaticFilesOverHTTP2(t *testing.T) {
 	r.StaticDir = dir
 	_, addr := serveTLS(t, Config{}, r)
 	over(t, addr, sameBody("https://"+addr+"/big.bin", content))
+}
+
+// newStaticTrip is a client that asks for a file of 10 kB.
+func newStaticTrip(t testing.TB) *roundTrip {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "page.html"), make([]byte, 10<<10), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := route(start(t, protocol.ProtocolHTTP, 0, say("app")))
+	r.StaticDir = dir
+	s := serve(t, Config{}, r)
+	trip := &roundTrip{c: s.dial().Conn, b: make([]byte, 16<<10), request: []byte("GET /page.html HTTP/1.1\r\nHost: www.example.com\r\n\r\n")}
+	if _, err := trip.c.Write(trip.request); err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(trip.c)
+	for line := ""; line != "\r\n"; trip.size += len(line) {
+		var err error
+		if line, err = in.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trip.size += 10 << 10
+	if _, err := in.Discard(10 << 10); err != nil {
+		t.Fatal(err)
+	}
+	return trip
+}
+
+func TestStaticFilesAllocateNothing(t *testing.T) {
+	if racing {
+		t.Skip("the race detector makes sync.Pool forget")
+	}
+	trip := newStaticTrip(t)
+	if n := testing.AllocsPerRun(2000, func() { trip.do(t) }); n > 0 {
+		t.Errorf("got %v allocations per file, want 0", n)
+	}
+}
+
+func BenchmarkStatic(b *testing.B) {
+	trip := newStaticTrip(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		trip.do(b)
+	}
 }

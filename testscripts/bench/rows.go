@@ -1,9 +1,11 @@
 package main
 
+import "slices"
+
 const hello = "hello world\n"
 
 // rows is the table.
-func rows() []row { return append(proxyRows(), appRows()...) }
+func rows() []row { return slices.Concat(proxyRows(), staticRows(), appRows()) }
 
 // appRows are those with an app behind all four programs.
 func appRows() []row {

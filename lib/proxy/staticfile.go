@@ -1,0 +1,301 @@
+package proxy
+
+import (
+	"bytes"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"path"
+	"strconv"
+	"syscall"
+	"time"
+
+	"passenger/lib/http1"
+)
+
+// maxCopied is the largest file that is copied behind its head and sent in one
+// call; the kernel sends larger ones from its own memory.
+const maxCopied = 32 << 10
+
+// A staticFile is a file on its way to a client.
+type staticFile struct {
+	file   regular
+	kind   fileType
+	coding string // in which it is compressed; empty if it is not
+	fresh  bool   // its name changes with its content
+
+	tag, modified []byte // as in the head
+}
+
+// sendStatic answers with a file, and says whether the connection can go on. b
+// is for all that is sent before the content, from its byte at on.
+//
+// It does by itself what nearly all ask for, without a byte of garbage: the
+// whole file, or whether the client's copy is good still. The rest is left to
+// http.ServeContent.
+func (x *exchange) sendStatic(s *staticFile, b *buffer, at int) (again bool) {
+	p := b.b[at:at]
+	s.tag = s.appendTag(p)
+	p = s.tag[len(s.tag):]
+	s.modified = appendHTTPTime(p, s.file.modified)
+	p = s.modified[len(s.modified):]
+	status := http.StatusOK
+	switch same, rare := s.conditions(&x.req); {
+	case rare:
+		return x.serveStatic(s)
+	case same:
+		status = http.StatusNotModified
+	}
+	head := x.appendStatic(p, s, status)
+	x.answered = true
+	x.begin(status, len(head))
+	if status == http.StatusNotModified || string(x.req.Method) == "HEAD" {
+		_, err := x.client.write(head, nil)
+		return err == nil && x.finish()
+	}
+	return x.sendContent(s, head) == nil && x.finish()
+}
+
+// conditions says whether the client has the file already, or asks for
+// something rare: a part of it, or to be refused if it has changed.
+func (s *staticFile) conditions(q *http1.Request) (same, rare bool) {
+	var since []byte
+	tagged := false
+	for i := range q.Count() {
+		switch name := q.Name(i); {
+		case http1.EqualFold(name, "if-none-match"):
+			same = same || listsTag(q.Value(i), s.tag)
+			tagged = true
+		case http1.EqualFold(name, "if-modified-since"):
+			since = q.Value(i)
+		case http1.EqualFold(name, "range"), http1.EqualFold(name, "if-match"), http1.EqualFold(name, "if-unmodified-since"):
+			return false, true // If-Range alone is none
+		}
+	}
+	if tagged || since == nil {
+		return same, false
+	}
+	if bytes.Equal(since, s.modified) {
+		return true, false
+	}
+	t, err := http.ParseTime(string(since))
+	return err == nil && !s.file.modified.Truncate(time.Second).After(t), false
+}
+
+// appendTag appends the entity tag, which tells the contents of a file apart,
+// and the compressed forms from the others.
+func (s *staticFile) appendTag(b []byte) []byte {
+	b = appendTag(append(b, '"'), s.file.modified, s.file.size)
+	if s.coding != "" {
+		b = append(append(b, '-'), s.coding...)
+	}
+	return append(b, '"')
+}
+
+func appendTag(b []byte, modified time.Time, size int64) []byte {
+	b = append(strconv.AppendInt(b, modified.UnixNano(), 16), '-')
+	return strconv.AppendInt(b, size, 16)
+}
+
+// appendHTTPTime appends t as AppendFormat does with http.TimeFormat, in a third
+// of the time.
+func appendHTTPTime(b []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(b, http.TimeFormat)
+	}
+	hour, minute, second := t.Clock()
+	b = append(append(b, t.Weekday().String()[:3]...), ", "...)
+	b = append(appendTwo(b, day), ' ')
+	b = append(append(b, month.String()[:3]...), ' ')
+	b = append(appendTwo(appendTwo(b, year/100), year%100), ' ')
+	b = append(appendTwo(b, hour), ':')
+	b = append(appendTwo(b, minute), ':')
+	return append(appendTwo(b, second), " GMT"...)
+}
+
+func appendTwo(b []byte, n int) []byte { return append(b, '0'+byte(n/10), '0'+byte(n%10)) }
+
+// entityTag is the tag of a file without a compressed form.
+func entityTag(info os.FileInfo) string {
+	return string(append(appendTag([]byte{'"'}, info.ModTime(), info.Size()), '"'))
+}
+
+const forAYear = "public, max-age=31536000, immutable"
+
+// appendStatic appends the head of the answer.
+func (x *exchange) appendStatic(b []byte, s *staticFile, status int) []byte {
+	if status == http.StatusNotModified {
+		b = append(b, "HTTP/1.1 304 Not Modified\r\nDate: "...)
+	} else {
+		b = append(b, "HTTP/1.1 200 OK\r\nDate: "...)
+	}
+	b = append(b, x.client.proxy.dates.at(x.began).http...)
+	b = append(b, "\r\nLast-Modified: "...)
+	b = append(b, s.modified...)
+	b = append(b, "\r\nETag: "...)
+	b = append(b, s.tag...)
+	b = append(b, crlf...)
+	if s.fresh {
+		b = append(b, "Cache-Control: "+forAYear+"\r\n"...)
+	}
+	if !s.kind.packed {
+		b = append(b, "Vary: Accept-Encoding\r\n"...)
+	}
+	if status == http.StatusOK {
+		if s.coding != "" {
+			b = append(append(append(b, "Content-Encoding: "...), s.coding...), crlf...)
+		}
+		b = append(append(b, "Accept-Ranges: bytes\r\nContent-Type: "...), s.kind.name...)
+		b = append(b, "\r\nContent-Length: "...)
+		b = append(strconv.AppendInt(b, s.file.size, 10), crlf...)
+	}
+	return append(x.appendConnection(b), crlf...)
+}
+
+// sendContent writes head and the file. A small file is read into head's own
+// memory, or that of a larger buffer.
+func (x *exchange) sendContent(s *staticFile, head []byte) error {
+	size := s.file.size
+	if size > maxCopied {
+		return x.streamContent(s, head)
+	}
+	if int(size) > cap(head)-len(head) {
+		b := takeBuffer(len(head) + int(size))
+		defer b.free()
+		head = b.b[:copy(b.b, head)]
+	}
+	whole := head[:len(head)+int(size)]
+	if err := s.file.readAt(whole[len(head):], 0); err != nil {
+		return err
+	}
+	_, err := x.client.write(whole, nil)
+	return err
+}
+
+// streamContent writes head, and then the file as the client takes it.
+func (x *exchange) streamContent(s *staticFile, head []byte) error {
+	if _, err := x.client.write(head, nil); err != nil {
+		return err
+	}
+	if x.client.raw != nil {
+		_, err := x.client.sendFile(s.file.fd, s.file.size)
+		return err
+	}
+	b := takeBuffer(large)
+	defer b.free()
+	for at := int64(0); at < s.file.size; {
+		part := b.b[:min(s.file.size-at, int64(len(b.b)))]
+		if err := s.file.readAt(part, at); err != nil {
+			return err
+		}
+		if _, err := x.client.write(part, nil); err != nil {
+			return err
+		}
+		at += int64(len(part))
+	}
+	return nil
+}
+
+// serveStatic leaves the answer to http.ServeContent.
+func (x *exchange) serveStatic(s *staticFile) (again bool) {
+	w := &fileWriter{x: x, header: http.Header{}}
+	w.header.Set("Content-Type", s.kind.name)
+	w.header.Set("Etag", string(s.tag))
+	if s.fresh {
+		w.header.Set("Cache-Control", forAYear)
+	}
+	if s.coding != "" {
+		w.header.Set("Content-Encoding", s.coding)
+	}
+	if !s.kind.packed {
+		w.header.Set("Vary", "Accept-Encoding")
+	}
+	f := os.NewFile(uintptr(s.file.fd), "static file")
+	s.file.fd = -1
+	defer f.Close()
+	return x.serveFile(w, f, s.file.size, s.file.modified, false)
+}
+
+// A regular is an open regular file.
+type regular struct {
+	fd       int // -1 once it is closed, or somebody else's
+	size     int64
+	modified time.Time
+}
+
+// look opens the regular file of a name, which ends in NUL.
+func (t *tree) look(name []byte) (f regular, err error) {
+	fd, err := t.open(name)
+	if err != nil {
+		return f, err
+	}
+	var st syscall.Stat_t
+	if err = syscall.Fstat(fd, &st); err == nil && st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		err = errIrregular
+	}
+	f = regular{fd: fd, size: st.Size, modified: time.Unix(st.Mtim.Sec, st.Mtim.Nsec)}
+	if err != nil {
+		f.close()
+	}
+	return f, err
+}
+
+func (f *regular) close() {
+	if f.fd >= 0 {
+		_ = syscall.Close(f.fd) // it was only read
+		f.fd = -1
+	}
+}
+
+// readAt fills p. A file that was cut meanwhile is io.ErrUnexpectedEOF.
+func (f *regular) readAt(p []byte, at int64) error {
+	for len(p) > 0 {
+		n, err := syscall.Pread(f.fd, p, at)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return io.ErrUnexpectedEOF
+		}
+		p, at = p[n:], at+int64(n)
+	}
+	return nil
+}
+
+// A fileType is what is known of files by their extension.
+type fileType struct {
+	name   string // of Content-Type
+	packed bool   // it is compressed by itself, and has no compressed twin
+}
+
+// fileTypes are those that web pages are made of.
+var fileTypes = map[string]fileType{
+	".html": {"text/html; charset=utf-8", false}, ".htm": {"text/html; charset=utf-8", false},
+	".css": {"text/css; charset=utf-8", false}, ".js": {"text/javascript; charset=utf-8", false}, ".mjs": {"text/javascript; charset=utf-8", false},
+	".json": {"application/json", false}, ".map": {"application/json", false}, ".webmanifest": {"application/manifest+json", false},
+	".txt": {"text/plain; charset=utf-8", false}, ".xml": {"text/xml; charset=utf-8", false}, ".svg": {"image/svg+xml", false},
+	".ico": {"image/vnd.microsoft.icon", false}, ".wasm": {"application/wasm", false}, ".ttf": {"font/ttf", false}, ".otf": {"font/otf", false},
+	".png": {"image/png", true}, ".jpg": {"image/jpeg", true}, ".jpeg": {"image/jpeg", true}, ".gif": {"image/gif", true},
+	".webp": {"image/webp", true}, ".avif": {"image/avif", true}, ".woff": {"font/woff", true}, ".woff2": {"font/woff2", true},
+	".mp3": {"audio/mpeg", true}, ".mp4": {"video/mp4", true}, ".webm": {"video/webm", true}, ".zip": {"application/zip", true},
+	".gz": {"application/gzip", true}, ".br": {"application/octet-stream", true},
+}
+
+func typeOf(name []byte) fileType {
+	if t, ok := fileTypes[string(name[bytes.LastIndexByte(name, '.'):])]; ok {
+		return t
+	}
+	return fileType{name: contentType(string(name))}
+}
+
+func contentType(name string) string {
+	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}
