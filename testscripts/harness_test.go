@@ -5,9 +5,11 @@ package testscripts
 
 import (
 	"fmt"
+	gobuild "go/build"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,7 +134,8 @@ func setup(env *testscript.Env) error {
 			return err
 		}
 	}
-	env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	tools := filepath.Join(gobuild.Default.GOPATH, "bin") // where prepare.sh installs some
+	env.Setenv("PATH", strings.Join([]string{bin, os.Getenv("PATH"), tools}, string(os.PathListSeparator)))
 	env.Setenv("PASSENGER_STATE_DIR", w.state)
 	env.Setenv("APPS", apps)
 	env.Setenv("STATE", w.state)

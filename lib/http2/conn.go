@@ -177,6 +177,9 @@ func (c *Conn) finish(err error) {
 		_ = c.nc.SetReadDeadline(time.Now().Add(lingerTime))
 		c.flushLast()
 	}
+	if c.output.failed == nil {
+		c.output.failed = err // nothing follows
+	}
 	c.mu.Unlock()
 	if tell {
 		c.linger()

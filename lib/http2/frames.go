@@ -49,7 +49,7 @@ func (c *Conn) spendOnEmpty(p []byte, ended bool) error {
 
 // grant counts n bytes that were read.
 func (c *Conn) grant(n int) {
-	if n = c.received.give(n); n > 0 {
+	if n = c.received.give(n); n > 0 && c.ending == nil {
 		b := c.output.begin()
 		*b = appendWindowUpdate(*b, 0, n)
 		c.kick()
