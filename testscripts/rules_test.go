@@ -98,6 +98,7 @@ var leaves = map[string][]string{
 	"passenger/lib/account":  {"passenger/lib/spelling"},
 	"passenger/lib/control":  {"passenger/lib/protocol", "passenger/lib/unixsock", "passenger/lib/account", "passenger/lib/spelling"},
 	"passenger/lib/adapter":  {"passenger/lib/protocol"},
+	"passenger/lib/acme":     {},
 }
 
 func TestLeavesImportNothingAboveThem(t *testing.T) {

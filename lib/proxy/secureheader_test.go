@@ -507,3 +507,60 @@ func TestRequestsOfKnownGroupsAllocateNothing(t *testing.T) {
 		t.Errorf("got %v allocations", n)
 	}
 }
+
+// Whatever comes, what is accepted is one value a name, and with a password
+// nothing counts without it.
+func FuzzSecureHeaders(f *testing.F) {
+	for _, fields := range []string{
+		"!~: sesame\r\n!~PASSENGER_APP_ROOT: /srv\r\n!~:\r\nX: y", "!~PASSENGER_APP_ROOT: /srv\r\n!~passenger_app_root: /etc", "!~FLAGS: DBSC\r\n!~REMOTE_ADDR: ::1",
+		"!~: a\r\n!~: sesame\r\n!~: sesame", "!~REMOTE_ADDR: unix:\r\n!~REMOTE_PORT: 1", "!~PASSENGER-APP-ROOT: x", "!~~: x", "!: x\r\n~: y",
+	} {
+		f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n\r\n"))
+	}
+	f.Fuzz(func(t *testing.T, head []byte) {
+		var r http1.Request
+		r.Reset()
+		if done, err := r.Parse(head); !done || err != nil {
+			return
+		}
+		for _, password := range []string{"", "sesame"} {
+			var h secureHeaders
+			if h.read(&r, password) != nil {
+				continue
+			}
+			said := 0
+			for name, n := range secureNames {
+				if v := h.value(&r, n); v != nil {
+					said++
+					if !strings.EqualFold(string(r.Name(int(h.at[n])-1)), "!~"+name) {
+						t.Fatalf("%s is %q", name, r.Line(int(h.at[n])-1))
+					}
+				}
+			}
+			if password != "" && said > 0 && !strings.Contains(string(head), password) {
+				t.Fatalf("%q counts without the password", head)
+			}
+		}
+	})
+}
+
+func BenchmarkChoose(b *testing.B) {
+	r := route()
+	r.App = "known"
+	p := New(Config{Timeouts: quick})
+	p.SetRoutes(&protocol.Routes{Version: 1, Apps: []protocol.Route{r}})
+	c := &client{proxy: p, headers: &secureHeaders{}}
+	x := &exchange{client: c}
+	x.reset()
+	head := []byte(secureRequest("/a", "!~PASSENGER_APP_GROUP_NAME: known", "!~REMOTE_ADDR: 192.0.2.1", "!~SCRIPT_NAME: /", "!~FLAGS: S"))
+	if done, err := x.req.Parse(head); !done || err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		*c.headers = secureHeaders{}
+		if _, err := x.choose(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
