@@ -30,13 +30,13 @@ type preloader struct {
 	limit   time.Duration // of its idle time, 0 for none
 	idle    *time.Timer   // ends it when it had nothing to fork for long; nil if it stays
 
-	from     string   // the ID of the process that was promoted, empty if it loaded the app itself
-	warnings []string // what makes a fork of it unsafe
-	added    answer   // what it added to its environment, which its forks have too
+	from  string // the ID of the process that was promoted, empty if it loaded the app itself
+	added answer // what it added to its environment, which its forks have too
 
-	used sync.Mutex // guards the fields below
-	made int
-	last time.Time // of a fork, the zero time if there was none
+	used     sync.Mutex // guards the fields below
+	warnings []string   // what makes a fork of it unsafe, nil until it is ready
+	made     int
+	last     time.Time // of a fork, the zero time if there was none
 }
 
 // preloaderGrace is how long a preloader may take to exit. It has nothing to
@@ -54,7 +54,7 @@ func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preload
 	defer theirs.Close()
 	b := &attempt{Spawner: a.Spawner, req: a.req, plan: a.plan.preloading(), endpoint: theirs, noticed: make(chan notice, 4)}
 	b.req.ID = strings.ToLower(rand.Text()[:12])
-	if err := a.registerPreloader(b, ours); err != nil {
+	if err := a.registerPreloader(b, ours, ""); err != nil {
 		ours.Close()
 		return nil, false, a.explain(err)
 	}
@@ -70,9 +70,12 @@ func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preload
 // preloaderReady is what there is to do once the preloader can fork.
 func (a *attempt) preloaderReady() *preloader {
 	l := a.preloader
-	l.warnings, l.added = a.warnings, a.plan.added
+	l.added = a.plan.added
+	l.used.Lock()
+	l.warnings = a.warnings
+	l.used.Unlock()
 	r := l.snapshot()
-	for _, w := range l.warnings {
+	for _, w := range a.warnings {
 		slog.Warn("preloader", "app", r.App, "generation", r.Generation, "warning", w)
 	}
 	l.startIdling(seconds(*a.plan.config.PreloaderIdleTime))
@@ -152,7 +155,8 @@ func (l *preloader) describe() protocol.Preloader {
 }
 
 // registerPreloader makes the preloader's directory and puts it into the list.
-func (s *Spawner) registerPreloader(b *attempt, control *net.UnixConn) error {
+// from is the ID of the process that it is forked from, empty if there is none.
+func (s *Spawner) registerPreloader(b *attempt, control *net.UnixConn, from string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	dir := s.dir.Preloader(b.req.ID)
@@ -160,7 +164,7 @@ func (s *Spawner) registerPreloader(b *attempt, control *net.UnixConn) error {
 		return err
 	}
 	b.p = &process{dir: dir, exited: make(chan struct{}), preloads: true, record: b.newRecord()}
-	b.preloader = &preloader{process: b.p, control: control, turn: make(chan struct{}, 1)}
+	b.preloader = &preloader{process: b.p, control: control, from: from, turn: make(chan struct{}, 1)}
 	b.preloader.turn <- struct{}{}
 	s.preloaders = append(s.preloaders, b.preloader)
 	return nil

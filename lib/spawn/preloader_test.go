@@ -89,6 +89,28 @@ func TestParallelForksHaveOnePreloader(t *testing.T) {
 	}
 }
 
+// The race detector judges.
+func TestPreloadersAreListedWhileTheyStart(t *testing.T) {
+	t.Parallel()
+	s, _ := newSpawner(t, shortDir(t))
+	spawned := make(chan error, 1)
+	go func() {
+		_, err := spawnID(t, s, "aaaa", preloaded(t, ""), 1)
+		spawned <- err
+	}()
+	for {
+		select {
+		case err := <-spawned:
+			if l := s.Preloaders(); err != nil || len(l) != 1 || l[0].Forked != 1 {
+				t.Errorf("got %v and preloaders %+v, want one that forked", err, l)
+			}
+			return
+		default:
+			s.Preloaders()
+		}
+	}
+}
+
 func TestPreloaderFaults(t *testing.T) {
 	t.Parallel()
 	for fault, want := range map[string]struct {

@@ -87,7 +87,7 @@ func (s *Spawner) Promote(ctx context.Context, id string) (protocol.Preloader, e
 		Spawner: s, plan: o.plan.preloading(), endpoint: theirs, noticed: make(chan notice, 4),
 		req: protocol.SpawnRequest{ID: strings.ToLower(rand.Text()[:12]), App: r.App, Generation: r.Generation, Config: &config},
 	}
-	if err := s.registerPreloader(a, ours); err != nil {
+	if err := s.registerPreloader(a, ours, id); err != nil {
 		ours.Close()
 		return protocol.Preloader{}, err
 	}
@@ -96,7 +96,6 @@ func (s *Spawner) Promote(ctx context.Context, id string) (protocol.Preloader, e
 		s.forgetPreloader(a.preloader)
 		return protocol.Preloader{}, err
 	}
-	a.preloader.from = id
 	l := a.preloaderReady()
 	g.replace(l)
 	slog.Info("process promoted", "app", r.App, "pid", r.PID, "generation", r.Generation, "preloader", l.snapshot().PID)
