@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -42,10 +43,13 @@ type client struct {
 	// of its head, is over, in the clock's time; 0 between them.
 	waitBy int64
 
-	// head is what it sent of a head before it was parked, else nil. parked,
-	// enrolled and space are the park's: whether it is there, whether it was
-	// before, and where.
+	// head is what it sent of a head before it was parked, else nil. watch is
+	// what the kernel watches meanwhile: whoever waits for a byte of it has
+	// nothing to read in the layers above; nil if the client cannot be parked.
+	// parked, enrolled and space are the park's: whether it is there, whether
+	// it was before, and where.
 	head     []byte
+	watch    syscall.RawConn
 	parked   atomic.Bool
 	enrolled bool
 	space    int
@@ -57,7 +61,9 @@ type client struct {
 func newClient(p *Proxy, nc net.Conn) (*client, error) {
 	c := &client{proxy: p}
 	c.identify(origin(nc))
-	return c, c.open(nc, p.clock)
+	err := c.open(nc, p.clock)
+	c.watch = c.raw
+	return c, err
 }
 
 // identify says whose connection c, which is new, is. from is nil for one that

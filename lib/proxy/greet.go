@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -60,7 +61,12 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 	}
 	c := newStream(p, nc, origin(nc))
 	c.secure = secure
-	c.serve()
+	if sc, ok := transport(nc).(syscall.Conn); ok {
+		c.watch, _ = sc.SyscallConn() // without it c is not parked
+	}
+	// In a goroutine of its own, whose stack no handshake has made large.
+	p.clients.Add(1)
+	go c.run()
 }
 
 var errNoProxyHeader = errors.New("it does not begin with a PROXY header")

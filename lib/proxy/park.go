@@ -92,7 +92,7 @@ func (k *park) run(ctx context.Context) {
 // request, the end of the connection.
 func (k *park) attend(c *client, part []byte) {
 	n := 0
-	if c.head != nil && !c.proxy.draining.Load() {
+	if c.head != nil && c.raw != nil && !c.proxy.draining.Load() {
 		_ = c.raw.Control(func(fd uintptr) { n, _ = receive(fd, part[:small-len(c.head)%small], 0) }) // who wakes learns it
 	}
 	if n > 0 {
@@ -128,7 +128,7 @@ func (k *park) add(c *client) (err error) {
 	if !c.enrolled {
 		operation, c.enrolled = unix.EPOLL_CTL_ADD, true
 	}
-	cerr := c.raw.Control(func(fd uintptr) {
+	cerr := c.watch.Control(func(fd uintptr) {
 		c.space = int(fd)
 		k.put(c)
 		c.readBy.Store(c.waitBy)
@@ -183,7 +183,7 @@ func (k *park) forget(c *client) {
 // mayPark says whether c may leave its goroutine: not at the end, when it has
 // not long to wait.
 func (c *client) mayPark() bool {
-	return c.raw != nil && c.proxy.park != nil && !c.proxy.draining.Load()
+	return c.watch != nil && c.proxy.park != nil && !c.proxy.draining.Load()
 }
 
 // run serves the client, and parks it whenever it is quiet. It belongs to

@@ -1,12 +1,15 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"fmt"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"passenger/lib/protocol"
 )
 
 // parked counts the clients that are.
@@ -24,21 +27,42 @@ func (s *server) awaitParked(n int) {
 	eventually(s.t, fmt.Sprintf("%d parked clients", n), func() bool { return s.parked() == n })
 }
 
+// plainAndTLS calls f with a server for routes and a dialer in plain text, and
+// with one over TLS.
+func plainAndTLS(t *testing.T, c Config, routes []protocol.Route, f func(t *testing.T, s *server, dial func() *peer)) {
+	t.Run("plain", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, c, routes...)
+		f(t, s, s.dial)
+	})
+	t.Run("TLS", func(t *testing.T) {
+		t.Parallel()
+		s, addr := serveTLS(t, c, routes...)
+		f(t, s, func() *peer {
+			p := dialPeer(t, "tcp", addr)
+			p.Conn = tls.Client(p.Conn, careless)
+			p.in.Reset(p.Conn)
+			return p.send("") // the handshake
+		})
+	})
+}
+
 func TestQuietClientsAreParkedAndServed(t *testing.T) {
 	t.Parallel()
-	f := start(t, "http", 0, say("ok"))
-	s := serve(t, Config{}, route(f))
-	s.idlePatience = time.Millisecond
-	p := s.dial()
-	for range 3 {
-		s.awaitParked(1)
-		if r := p.get("/"); r.Body != "ok" {
-			t.Errorf("got %+v", r)
+	routes := []protocol.Route{route(start(t, "http", 0, say("ok")))}
+	plainAndTLS(t, Config{}, routes, func(t *testing.T, s *server, dial func() *peer) {
+		s.idlePatience = time.Millisecond
+		p := dial()
+		for range 3 {
+			s.awaitParked(1)
+			if r := p.get("/"); r.Body != "ok" {
+				t.Errorf("got %+v", r)
+			}
 		}
-	}
-	s.awaitParked(1)
-	p.Close()
-	eventually(t, "no connection", func() bool { return s.connections() == 0 })
+		s.awaitParked(1)
+		p.Close()
+		eventually(t, "no connection", func() bool { return s.connections() == 0 })
+	})
 }
 
 func TestHeadsInPartsAreGathered(t *testing.T) {
@@ -55,51 +79,62 @@ func TestHeadsInPartsAreGathered(t *testing.T) {
 		{"over a buffer", []string{"GET / HTTP/1.1\r\nHost: a\r\n", long, long, long, "\r\n"}, 200},
 		{"bare line feeds", []string{"GET / HTTP/1.1\r\nHost: a\r\nX: b", "\nY: c\n\n"}, 400},
 		{"no name", []string{"GET / HTTP/1.1\r\nHost: a\r\n", ": b\r\n", "\r\n"}, 400},
-		{"no request", []string{"GE", "T\x01", " / HTTP/1.1\r\n\r\n"}, 400},
+		{"no request", []string{"GE", "T\x01 / HTTP/1.1\r\n\r\n"}, 400},
 		{"too long", append([]string{"GET / HTTP/1.1\r\nHost: a\r\n"}, slices.Repeat([]string{long}, 22)...), 431},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, Config{}, route(start(t, "http", 0, say("ok"))))
-			p := s.dial()
-			for i, part := range c.parts {
-				p.send(part)
-				if i < 3 && !strings.Contains(strings.Join(c.parts[:i+1], ""), "\n\r\n") && i < len(c.parts)-1 {
-					s.awaitParked(1)
+			routes := []protocol.Route{route(start(t, "http", 0, say("ok")))}
+			plainAndTLS(t, Config{}, routes, func(t *testing.T, s *server, dial func() *peer) {
+				p := dial()
+				for i, part := range c.parts {
+					p.send(part)
+					if i < 3 && !strings.Contains(strings.Join(c.parts[:i+1], ""), "\n\r\n") && i < len(c.parts)-1 {
+						s.awaitParked(1)
+					}
 				}
-			}
-			if r := p.receive(strings.Fields(c.parts[0] + "T")[0]); r.Status != c.status {
-				t.Errorf("got %+v, want status %d", r, c.status)
-			}
+				if r := p.receive(strings.Fields(c.parts[0] + "T")[0]); r.Status != c.status {
+					t.Errorf("got %+v, want status %d", r, c.status)
+				}
+			})
 		})
 	}
 }
 
 func TestParkedClientsMeetTheirTimeouts(t *testing.T) {
 	t.Parallel()
-	s := serve(t, short(func(t *Timeouts) { t.Header = 4 * brief }), route(start(t, "http", 0, say("no"))))
-	p := s.dial().send("GET / HTTP/1.1\r\nHost: ")
-	s.awaitParked(1)
-	if r := p.receive("GET"); r.Status != 408 {
-		t.Errorf("half a head: got %+v", r)
-	}
-	s = serve(t, short(func(t *Timeouts) { t.Idle = 8 * brief }), route(start(t, "http", 0, say("no"))))
-	p = s.dial()
-	s.awaitParked(1)
-	p.closed()
+	routes := []protocol.Route{route(start(t, "http", 0, say("no")))}
+	t.Run("half a head", func(t *testing.T) {
+		plainAndTLS(t, short(func(t *Timeouts) { t.Header = 8 * brief }), routes, func(t *testing.T, s *server, dial func() *peer) {
+			p := dial().send("GET / HTTP/1.1\r\nHost: ")
+			s.awaitParked(1)
+			if r := p.receive("GET"); r.Status != 408 {
+				t.Errorf("got %+v", r)
+			}
+		})
+	})
+	t.Run("idle", func(t *testing.T) {
+		plainAndTLS(t, short(func(t *Timeouts) { t.Idle = 8 * brief }), routes, func(t *testing.T, s *server, dial func() *peer) {
+			p := dial()
+			s.awaitParked(1)
+			p.closed()
+		})
+	})
 }
 
 func TestParkedClientsLeaveAtTheEnd(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Config{}, route(start(t, "http", 0, say("ok"))))
-	idle, half := s.dial(), s.dial().send("GET / HTTP/1.1\r\n")
-	s.awaitParked(2)
-	s.cancel()
-	idle.closed()
-	if r := half.send("Host: a\r\n\r\n").receive("GET"); r.Body != "ok" || !r.Close {
-		t.Errorf("a head in parts during the drain: got %+v", r)
-	}
-	within(t, s.stopped, "the end")
+	routes := []protocol.Route{route(start(t, "http", 0, say("ok")))}
+	plainAndTLS(t, Config{}, routes, func(t *testing.T, s *server, dial func() *peer) {
+		idle, half := dial(), dial().send("GET / HTTP/1.1\r\n")
+		s.awaitParked(2)
+		s.cancel()
+		idle.closed()
+		if r := half.send("Host: a\r\n\r\n").receive("GET"); r.Body != "ok" || !r.Close {
+			t.Errorf("a head in parts during the drain: got %+v", r)
+		}
+		within(t, s.stopped, "the end")
+	})
 }
 
 // Slow heads are the cheapest of attacks: what a client costs is its

@@ -27,8 +27,14 @@ func (x *exchange) readRestOfHead() error {
 	if c.waitBy == 0 {
 		c.waitBy = c.clock.after(c.proxy.Timeouts.Header)
 	}
-	if c.impatient = c.mayPark(); !c.impatient {
+	parks := c.mayPark()
+	switch {
+	case !parks:
 		c.holdReadUntil(c.waitBy)
+	case c.raw == nil:
+		c.holdReadUntil(min(c.waitBy, c.clock.after(newPatience)))
+	default:
+		c.impatient = true
 	}
 	var done bool
 	var err error
@@ -43,18 +49,15 @@ func (x *exchange) readRestOfHead() error {
 		x.end += n
 		done, err = x.req.Parse(x.in.b[:x.end])
 	}
-	if c.impatient {
-		c.impatient = false
-		if errors.Is(err, syscall.EAGAIN) {
-			err = errQuiet
-			if c.clock.now.Load() >= c.waitBy {
-				err = errTimeout
-			}
-		}
-		return err
+	c.impatient = false
+	if c.releaseRead() != nil && (done || parks) {
+		c.rearm() // it came in the last moment, or may come yet
 	}
-	if c.releaseRead() != nil && done {
-		c.rearm() // it came in the last moment
+	if parks && (errors.Is(err, syscall.EAGAIN) || errors.Is(err, errTimeout)) {
+		err = errQuiet
+		if c.clock.now.Load() >= c.waitBy {
+			err = errTimeout
+		}
 	}
 	return err
 }
