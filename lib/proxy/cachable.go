@@ -83,6 +83,7 @@ type timing struct {
 	date, modified time.Time
 	expires        time.Time
 	limited        bool // there is an Expires
+	aged           bool // and an Age
 	ageValue       int64
 }
 
@@ -100,7 +101,10 @@ func (t *timing) note(name, value []byte) (ok bool) {
 		t.limited = true
 		t.expires, _ = http.ParseTime(string(value)) // "0" is long ago
 	case http1.EqualFold(name, "age"):
-		t.ageValue = max(t.ageValue, secondsOf(value, mostSecond))
+		if t.aged {
+			return false
+		}
+		t.aged, t.ageValue = true, secondsOf(value, mostSecond)
 	}
 	return true
 }

@@ -34,9 +34,7 @@ type cache struct {
 	count  int
 	bytes  int64
 
-	// epoch counts the invalidations: an answer that was asked for before one
-	// may be older than it.
-	epoch uint64
+	changes changes
 
 	// made is what the processes and settings were that the entries are of,
 	// empty if nothing is kept any more.
@@ -58,7 +56,7 @@ type entry struct {
 	body         []byte
 	bare         bool   // it has no body, and no length
 	etag         string // empty if there is none
-	lastModified string
+	lastModified string // at the latest
 
 	freshness
 	came time.Time
@@ -91,7 +89,7 @@ func (e *entry) size() int64 {
 func (c *cache) find(l *lookup, now time.Time) (e *entry, wait <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l.epoch = c.epoch
+	l.changes = c.changes.count
 	e = c.match(l)
 	switch {
 	case e == nil:
@@ -119,11 +117,11 @@ func (c *cache) match(l *lookup) *entry {
 }
 
 // add keeps e, which answers l, in place of what was kept for it before. It
-// does not if something was invalidated since l was looked up.
+// does not if that was invalidated since l was looked up.
 func (c *cache) add(l *lookup, e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.epoch != l.epoch || c.made == "" {
+	if c.made == "" || c.changes.since(l.changes, e.uri) {
 		return
 	}
 	if old := c.match(l); old != nil {
@@ -168,7 +166,7 @@ func (c *cache) settle(l *lookup) {
 func (c *cache) invalidate(uri string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.epoch++
+	c.changes.note(uri)
 	for c.byURI[uri] != nil {
 		c.remove(c.byURI[uri])
 	}
@@ -183,7 +181,7 @@ func (c *cache) keepFor(made string) {
 		return
 	}
 	c.made = made
-	c.epoch++
+	c.changes.noteAll()
 	for c.oldest != nil {
 		c.remove(c.oldest)
 	}

@@ -62,6 +62,7 @@ func TestWhatMayBeKept(t *testing.T) {
 		{"", "200", "Cache-Control: max-age=60\r\nAge: 20\r\n", 40},
 		{"", "200", "Cache-Control: max-age=60\r\nAge: 60\r\n", never},
 		{"", "200", "Cache-Control: max-age=60\r\nAge: x\r\n", never},
+		{"", "200", "Cache-Control: max-age=60\r\nAge: 0\r\nAge: 0\r\n", never},
 		{"", "200", "Cache-Control: max-age=60\r\nDate: " + at(-45*time.Second) + "\r\nAge: 20\r\n", 15},
 		{"", "200", "Cache-Control: max-age=60\r\nDate: " + at(time.Hour) + "\r\n", 60},
 		{"", "200", "Cache-Control: public\r\n", heuristicAge},
@@ -272,6 +273,7 @@ func TestWhichRequestsAreAnsweredFromTheCache(t *testing.T) {
 		{"GET", "Cookie: a=b\r\n", true, 200},
 		{"GET", "X-Original-URL: /admin\r\n", false, 200},
 		{"GET", "X-HTTP-Method-Override: DELETE\r\n", false, 200},
+		{"GET", "X-Url-Scheme: https\r\n", false, 200},
 		{"GET", "X_Original_URL: /admin\r\n", true, 200}, // reaches no app
 		{"GET", "Content-Length: 1\r\n", false, 200},
 	} {
@@ -288,6 +290,12 @@ func TestWhichRequestsAreAnsweredFromTheCache(t *testing.T) {
 		if h := r.Header; r.Status == 304 && (h.Get("Etag") == "" || h.Get("Content-Type") != "" || h.Get("Content-Location") != "/x" || h.Get("Cache-Control") == "") {
 			t.Errorf("%s %q: got %v", c.method, c.fields, h)
 		}
+	}
+	// Without a Last-Modified the date of the answer counts: RFC 9111, 4.3.2.
+	target := answering("/undated", minute)
+	came := a.dial().get(target).Header.Get("Date")
+	if r := a.dial().ask("GET", target, "If-Modified-Since: "+came+"\r\n"); !hit(r) || r.Status != 304 {
+		t.Errorf("since its date: got %+v", r)
 	}
 	r := a.dial().ask("GET", answering("/none", minute), "Cache-Control: only-if-cached\r\n")
 	if r.Status != 504 || r.Header.Get("Cache-Control") != "no-store" {
@@ -390,19 +398,40 @@ func TestChangesInvalidate(t *testing.T) {
 	}
 }
 
-// What was asked for before a change may be older than it.
+// What was asked for before a change of it may be older than that.
 func TestAnswersThatAChangeOvertookAreNotKept(t *testing.T) {
 	t.Parallel()
-	a := withCache(t, protocol.ProtocolHTTP, nil)
-	a.hold = make(chan struct{})
 	target := answering("/", minute)
-	slow := a.dial().send("GET " + target + " HTTP/1.1\r\nHost: a.test\r\n\r\n")
-	eventually(t, "the request arrives", func() bool { return a.made.Load() == 1 })
-	a.dial().ask("POST", "/other", "X-Status: 200\r\nContent-Length: 0\r\n")
-	close(a.hold)
-	slow.receive("GET")
-	if r := a.dial().get(target); hit(r) {
-		t.Errorf("got %+v from before the change", r)
+	for changed, kept := range map[string]bool{target: false, "/other": true} {
+		a := withCache(t, protocol.ProtocolHTTP, nil)
+		a.hold = make(chan struct{})
+		slow := a.dial().send("GET " + target + " HTTP/1.1\r\nHost: a.test\r\n\r\n")
+		eventually(t, "the request arrives", func() bool { return a.made.Load() == 1 })
+		a.dial().ask("POST", changed, "X-Status: 200\r\nContent-Length: 0\r\n")
+		close(a.hold)
+		slow.receive("GET")
+		if r := a.dial().get(target); hit(r) != kept {
+			t.Errorf("after a change of %s: got %+v, want kept %v", changed, r, kept)
+		}
+	}
+}
+
+func TestChangesAreRememberedForAWhile(t *testing.T) {
+	t.Parallel()
+	var c changes
+	c.note("a")
+	if !c.since(0, "a") || c.since(1, "a") || c.since(0, "b") {
+		t.Error("one change is not what it was of")
+	}
+	for range remembered {
+		c.note("a")
+	}
+	if !c.since(0, "b") || c.since(1, "b") {
+		t.Error("what is forgotten must count as changed, and nothing else")
+	}
+	c.noteAll()
+	if n := c.count; !c.since(n-1, "b") || c.since(n, "b") {
+		t.Error("everything changed, once")
 	}
 }
 

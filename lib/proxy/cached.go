@@ -128,7 +128,7 @@ func (e *entry) unchanged(q *http1.Request) bool {
 		return e.etag != "" && listsTag(tags, e.etag)
 	}
 	since := fieldOf(&q.Head, "if-modified-since")
-	if since == nil || e.lastModified == "" {
+	if since == nil {
 		return false
 	}
 	if string(since) == e.lastModified {
@@ -184,6 +184,12 @@ func (x *exchange) consider(l *lookup) {
 		uri: string(l.uri), variant: string(l.variant), vary: vary, freshness: f, came: came,
 		status: r.Status, bare: r.Status == http.StatusNoContent,
 		etag: string(fieldOf(&r.Head, "etag")), lastModified: string(fieldOf(&r.Head, "last-modified")),
+	}
+	if e.lastModified == "" { // RFC 9111, 4.3.2: then the date counts
+		e.lastModified = came.UTC().Format(http.TimeFormat)
+		if date := r.Find(http1.Date); date != nil {
+			e.lastModified = string(date)
+		}
 	}
 	e.head = x.appendKept(x.appendStatus(nil), false)
 	e.notModified = x.appendKept([]byte("HTTP/1.1 304 Not Modified\r\n"), true)

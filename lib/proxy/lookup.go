@@ -22,7 +22,7 @@ type lookup struct {
 	key          []byte // holds uri and variant
 	uri, variant []byte
 
-	epoch    uint64
+	changes  uint64 // of the cache, counted, when it was asked
 	fetching *entry // stale, and others wait until it is fetched anew
 
 	// pending is what the answer becomes, once its body is whole; nil if it is
@@ -93,6 +93,7 @@ func appendLower(b, host []byte) []byte {
 // else than its target and method say. Nobody else shall get such an answer.
 var overrides = [...]string{
 	"x-original-url", "x-rewrite-url", "x-http-method-override", "x-http-method", "x-method-override", "x-host", "x-original-host",
+	"x-script-name", "x-url-scheme",
 }
 
 // mayUse says that the request may be answered from a cache, and its answer be
