@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need: Debian packages when this is root on Debian,
-# and the Express app's npm packages. Elsewhere it says what is missing, how to
+# and the npm packages of the apps that have some. Elsewhere it says what is missing, how to
 # get it, and fails.
 set -eu
 cd "$(dirname "$0")"
@@ -47,11 +47,13 @@ else
 fi
 
 # The lockfile says what to install; a stamp says for which lockfile it was.
-express=apps/express
-if ! cmp -s $express/package-lock.json $express/node_modules/.installed; then
-	(cd $express && npm ci --silent --no-audit --no-fund)
-	cp $express/package-lock.json $express/node_modules/.installed
-fi
+for app in express httpcache; do
+	dir=apps/$app
+	if ! cmp -s $dir/package-lock.json $dir/node_modules/.installed; then
+		(cd $dir && npm ci --silent --no-audit --no-fund)
+		cp $dir/package-lock.json $dir/node_modules/.installed
+	fi
+done
 
 # Tests of HTTP/2 that nobody here wrote. The harness looks for them there.
 tools="$(go env GOPATH)/bin"
