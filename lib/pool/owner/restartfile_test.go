@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,7 +9,8 @@ import (
 	"time"
 )
 
-// touch sets an app's restart file to a time of the test's clock.
+// touch sets an app's restart file to a time of the test's clock, at once: who
+// looks meanwhile must not see the machine's.
 func (s *site) touch(app, name string, at time.Time) {
 	s.t.Helper()
 	dir := filepath.Join(filepath.Dir(s.files.Routes), app, "tmp")
@@ -16,10 +18,7 @@ func (s *site) touch(app, name string, at time.Time) {
 		s.t.Fatal(err)
 	}
 	file := filepath.Join(dir, name)
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := os.Chtimes(file, at, at); err != nil {
+	if err := errors.Join(os.WriteFile(file+".new", nil, 0o600), os.Chtimes(file+".new", at, at), os.Rename(file+".new", file)); err != nil {
 		s.t.Fatal(err)
 	}
 }
