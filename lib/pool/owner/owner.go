@@ -69,6 +69,10 @@ func New(spawner Spawner, files Files, limits pool.Limits, commands Hooks) (*Own
 		restarting: map[string][]chan<- pool.Outcome{}, removing: map[string][]chan<- error{},
 		ended: make(chan struct{}), hooks: hooks{commands: commands, limit: hookTime, events: make(chan protocol.Event, mostEvents)},
 	}
+	o.keeper.died = func(id string) {
+		slog.Warn("proxy died", "proxy", id)
+		o.tell(context.Background(), func(now time.Time) { o.pool.Reported(now, id, protocol.ProxyReport{Leaving: true}) })
+	}
 	last := lastRoutes(files.Routes)
 	o.written = last
 	if o.written == nil {

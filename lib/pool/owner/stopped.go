@@ -27,10 +27,16 @@ const (
 // up its clients for good: it kills it, and whoever started it starts another,
 // for which the clients wait. The pool does so because it hears the proxy every
 // second anyway. One that is merely silent is left alone: it may be that the
-// machine is slow. The zero keeper watches nobody.
+// machine is slow. And it tells of one that died, which nobody need wait for.
+// The zero keeper watches nobody.
 type keeper struct {
-	mu      sync.Mutex // guards watched
+	died func(id string) // nil if nobody wants to know
+
+	waiting sync.WaitGroup // for deaths
+
+	mu      sync.Mutex // guards the fields below
 	watched map[string]*watched
+	closed  bool
 }
 
 // A watched proxy has reported and not left.
@@ -52,7 +58,7 @@ func (k *keeper) heard(id string, pid int, leaving bool) {
 	case w != nil:
 		w.suspect = false
 		w.timer.Reset(silence)
-	case !leaving && len(k.watched) < mostProxies:
+	case !leaving && !k.closed && len(k.watched) < mostProxies:
 		k.watch(id, pid)
 	}
 }
@@ -70,6 +76,19 @@ func (k *keeper) watch(id string, pid int) {
 		k.watched = map[string]*watched{}
 	}
 	k.watched[id] = &watched{handle: h, timer: time.AfterFunc(silence, func() { k.look(id) })}
+	k.waiting.Go(func() {
+		if h.Wait() != nil {
+			return // it was forgotten
+		}
+		k.mu.Lock()
+		if w := k.watched[id]; w != nil && w.handle == h {
+			k.forget(id)
+		}
+		k.mu.Unlock()
+		if k.died != nil {
+			k.died(id)
+		}
+	})
 }
 
 func (k *keeper) forget(id string) {
@@ -89,8 +108,6 @@ func (k *keeper) look(id string) {
 	}
 	identity := w.handle.Identity()
 	switch stopped := identity.Stopped(); {
-	case !identity.Alive():
-		k.forget(id)
 	case !stopped:
 		w.suspect = false
 		w.timer.Reset(silence)
@@ -102,15 +119,18 @@ func (k *keeper) look(id string) {
 		if err := w.handle.Signal(unix.SIGKILL); err != nil {
 			slog.Error("could not kill the proxy", "pid", identity.PID, "err", err)
 		}
-		k.forget(id)
+		w.suspect = false
+		w.timer.Reset(silence) // unless it dies
 	}
 }
 
-// close forgets all.
+// close forgets all, and watches nobody from then on.
 func (k *keeper) close() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.closed = true
 	for id := range k.watched {
 		k.forget(id)
 	}
+	k.mu.Unlock()
+	k.waiting.Wait()
 }

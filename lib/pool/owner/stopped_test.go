@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"passenger/lib/proc"
 )
 
 // A sleeper is a process that stands for a proxy.
@@ -40,7 +42,7 @@ func (s *sleeper) signal(t *testing.T, sig syscall.Signal) {
 // awaitStop returns once the kernel says that it is stopped.
 func (s *sleeper) awaitStop(t *testing.T, k *keeper, id string) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !k.watched[id].handle.Identity().Stopped(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !k.of(id).Stopped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it does not stop")
 		}
@@ -77,8 +79,29 @@ func TestAStoppedProxyIsKilledAtTheSecondLook(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("it was not killed")
 	}
-	if len(k.watched) != 0 {
-		t.Error("it is watched still")
+	k.awaitWatched(t, 0)
+}
+
+// of is who the proxy is, which is watched.
+func (k *keeper) of(id string) proc.Identity {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.watched[id].handle.Identity()
+}
+
+// awaitWatched waits until n are watched.
+func (k *keeper) awaitWatched(t *testing.T, n int) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		k.mu.Lock()
+		got := len(k.watched)
+		k.mu.Unlock()
+		if got == n {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d are watched, want %d", got, n)
+		}
 	}
 }
 
@@ -92,19 +115,21 @@ func TestOneThatGoesOnIsLeftAlone(t *testing.T) {
 	s.awaitStop(t, &k, "p")
 	k.look("p")
 	s.signal(t, syscall.SIGCONT)
-	for k.watched["p"].handle.Identity().Stopped() {
+	for k.of("p").Stopped() {
 		time.Sleep(time.Millisecond)
 	}
 	k.look("p")
 	k.look("p")
-	if s.gone() || len(k.watched) != 1 {
-		t.Error("it was killed, or is watched no more")
+	k.awaitWatched(t, 1)
+	if s.gone() {
+		t.Error("it was killed")
 	}
 }
 
 func TestThoseThatLeftAreForgotten(t *testing.T) {
 	t.Parallel()
-	var k keeper
+	died := make(chan string, 2) // room for all
+	k := keeper{died: func(id string) { died <- id }}
 	t.Cleanup(k.close)
 	leaves, dies := sleep(t), sleep(t)
 	k.heard("leaves", leaves.Process.Pid, false)
@@ -114,10 +139,12 @@ func TestThoseThatLeftAreForgotten(t *testing.T) {
 	k.heard("never came", leaves.Process.Pid, true)
 	dies.signal(t, syscall.SIGKILL)
 	<-dies.ended
+	k.awaitWatched(t, 0)
 	k.look("dies")
 	k.look("leaves")
-	if len(k.watched) != 0 {
-		t.Errorf("%d are watched still", len(k.watched))
+	k.close()
+	if len(died) != 1 || <-died != "dies" {
+		t.Error("one died, and it was another or more that were told")
 	}
 }
 
@@ -129,7 +156,15 @@ func TestNoMoreThanAFewAreWatched(t *testing.T) {
 	for i := range 2 * mostProxies {
 		k.heard(string(rune('a'+i)), s.Process.Pid, false)
 	}
-	if len(k.watched) != mostProxies {
-		t.Errorf("%d are watched", len(k.watched))
-	}
+	k.awaitWatched(t, mostProxies)
+}
+
+func TestNobodyIsWatchedInTheEnd(t *testing.T) {
+	t.Parallel()
+	var k keeper
+	s := sleep(t)
+	k.heard("before", s.Process.Pid, false)
+	k.close()
+	k.heard("after", s.Process.Pid, false)
+	k.awaitWatched(t, 0)
 }
