@@ -13,9 +13,11 @@ import (
 	"passenger/lib/unixsock"
 )
 
-// Pauses between attempts to reach the store.
+// Pauses between attempts to reach the store are an eighth of the time that it
+// was away, within these bounds: it is soon missed no more, and cheap to miss
+// for long.
 const (
-	firstPause   = 20 * time.Millisecond
+	leastPause   = 10 * time.Millisecond
 	longestPause = time.Second
 )
 
@@ -41,17 +43,17 @@ func (d *Deposit) Run(ctx context.Context) {
 	if len(d.Addresses) == 0 {
 		return
 	}
-	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, longestPause) {
+	for lost := time.Now(); ctx.Err() == nil; {
 		c, err := d.put()
 		if err == nil {
-			pause = firstPause
 			err = d.await(ctx, c)
 			c.Close()
+			lost = time.Now()
 		}
 		slog.Debug("sockets not kept", "err", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause):
+		case <-time.After(min(max(time.Since(lost)/8, leastPause), longestPause)):
 		}
 	}
 	if !d.released && !d.forgotten.Load() {
