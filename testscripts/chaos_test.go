@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,6 +33,10 @@ const recoverBound = 2 * time.Second
 // after it was ready would be given a rest.
 const mostKilled = 8
 
+// mostInside requests are inside a proxy at once: the load has that many
+// clients.
+const mostInside = 3
+
 // mostIdle connections to processes may be open that were not before.
 const mostIdle = 4
 
@@ -43,10 +48,11 @@ type chaos struct {
 	serve  []string // arguments of passenger-pool serve
 	chance *rand.Rand
 	killed int // processes that were killed with requests inside
+	cut    int // requests that may have been inside killed proxies
 	faults int
 }
 
-// cmdChaos kills the pool, the spawner, preloaders, processes of an app or
+// cmdChaos kills the pool, the spawner, the proxy, preloaders, processes of an app or
 // several of them at once, and restarts the app, at random moments while a load runs; what
 // starts daemons again is this command. It fails if more requests failed than
 // were inside a killed process, or if all is not as before soon after:
@@ -79,7 +85,7 @@ func cmdChaos(ts *testscript.TestScript, neg bool, args []string) {
 // fault does one thing at random.
 func (c *chaos) fault() {
 	c.faults++
-	switch c.chance.IntN(7) {
+	switch c.chance.IntN(8) {
 	case 0:
 		c.daemons(statedir.Pool)
 	case 1:
@@ -94,6 +100,12 @@ func (c *chaos) fault() {
 		c.process()
 	case 5:
 		c.preloader()
+	case 6:
+		// A proxy that dies before a new spawner has its sockets died with the
+		// old one, and that may cost more.
+		c.ts.Check(c.w.awaitMetric(statedir.Spawn, regexp.MustCompile(`(?m)^passenger_spawn_kept_sockets 1$`)))
+		c.daemons(statedir.Proxy)
+		c.cut += mostInside
 	default:
 		// It may find nobody there, or a restart under way.
 		_ = c.w.client(statedir.Pool).Call(context.Background(), http.MethodPost,
@@ -110,8 +122,11 @@ func (c *chaos) daemons(names ...string) {
 	time.Sleep(time.Duration(c.chance.IntN(100)) * time.Millisecond)
 	for _, name := range names {
 		args := []string{"passenger-spawn", "serve", "--stop-on-exit"}
-		if name == statedir.Pool {
+		switch name {
+		case statedir.Pool:
 			args = append([]string{"passenger-pool", "serve"}, c.serve...)
+		case statedir.Proxy:
+			args = c.w.daemons[name].cmd.Args
 		}
 		c.ts.Check(c.w.start(c.ts, name, args))
 	}
@@ -218,20 +233,24 @@ func ours(pid string) bool {
 	return err == nil && strings.HasPrefix(exe, bin)
 }
 
-// judge says what failed beyond what was inside killed processes: at most one
-// request each, and answered 502.
+// judge says what failed beyond what was inside killed processes, at most one
+// request each and answered 502, and inside killed proxies: no connection is
+// refused.
 func (c *chaos) judge(l *load) error {
 	var lost []string
-	cut := 0
+	killed, cut := 0, 0
 	for _, why := range l.failed {
-		if strings.HasPrefix(why, "status 502") && cut < c.killed {
+		switch {
+		case strings.HasPrefix(why, "status 502") && killed < c.killed:
+			killed++
+		case (strings.HasSuffix(why, "EOF") || strings.HasSuffix(why, "reset by peer")) && cut < c.cut:
 			cut++
-		} else {
+		default:
 			lost = append(lost, why)
 		}
 	}
 	if len(lost) == 0 {
 		return nil
 	}
-	return errors.New("lost beyond what ran in killed processes:\n" + strings.Join(lost[:min(5, len(lost))], "\n"))
+	return errors.New("lost beyond what ran in killed processes and proxies:\n" + strings.Join(lost[:min(5, len(lost))], "\n"))
 }

@@ -21,23 +21,27 @@ func cmdAwaitMetric(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	pattern, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
-	socket := statedir.At(worldOf(ts).state).Socket(args[0])
+	ts.Check(worldOf(ts).awaitMetric(args[0], pattern))
+}
+
+func (w *world) awaitMetric(daemon string, line *regexp.Regexp) error {
+	socket := statedir.At(w.state).Socket(daemon)
 	client := &http.Client{Timeout: waitBound, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}}
-	ts.Check(eventually(args[1], func() error {
+	return eventually("a metric of "+daemon, func() error {
 		resp, err := client.Get("http://daemon/metrics")
 		if err != nil {
 			return err
 		}
 		defer resp.Body.Close()
 		text, err := io.ReadAll(resp.Body)
-		if err == nil && !pattern.Match(text) {
-			err = fmt.Errorf("no such line in:\n%s", text)
+		if err == nil && !line.Match(text) {
+			err = fmt.Errorf("no line matches %q:\n%s", line, text)
 		}
 		return err
-	}))
+	})
 }
