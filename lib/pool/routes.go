@@ -74,7 +74,7 @@ func (a *app) route() protocol.Route {
 	c := &a.config
 	r := protocol.Route{
 		App: c.Name, Generation: a.generation,
-		ServerNames: c.ServerNames, BaseURI: c.BaseURI,
+		ServerNames: c.ServerNames, BaseURI: c.BaseURI, AppRoot: c.AppRoot,
 		QueueSize: *c.QueueSize, QueueTime: c.QueueTime, ReadTimeout: c.ReadTimeout, DrainTimeout: c.DrainTimeout,
 		RequestTime: c.MaxRequestTime,
 		Paused:      a.paused, Instances: a.instances,
@@ -88,7 +88,8 @@ func (a *app) route() protocol.Route {
 		}
 		r.Processes = append(r.Processes, protocol.RouteProcess{
 			ID: q.record.ID, PID: q.record.PID, Address: q.record.Address, DataProtocol: q.record.DataProtocol,
-			Concurrency: q.record.Concurrency, AppRoot: q.record.AppRoot, Draining: q.phase != protocol.Ready, Leaving: q.leaving(),
+			Concurrency: q.record.Concurrency, AppRoot: q.record.AppRoot, Generation: q.record.Generation,
+			Draining: q.phase != protocol.Ready, Leaving: q.leaving(),
 		})
 		serves = serves || q.phase == protocol.Ready
 	}

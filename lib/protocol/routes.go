@@ -24,6 +24,11 @@ type Route struct {
 	// path elements only.
 	BaseURI string `json:"base_uri"`
 
+	// AppRoot is the app's directory as in its settings: it may be a symlink.
+	// StaticDir below it means the same place in the directories that processes
+	// were started from.
+	AppRoot string `json:"app_root,omitempty"`
+
 	// QueueSize is how many requests may wait for a free process, in each
 	// proxy. Zero means none: a request that finds every process busy is
 	// answered 503 at once.
@@ -67,6 +72,9 @@ type RouteProcess struct {
 
 	// AppRoot is the app's directory as the process found it, without symlinks.
 	AppRoot string `json:"app_root,omitempty"`
+
+	// Generation is that of the process, of which a higher one is newer.
+	Generation int `json:"generation,omitempty"`
 
 	// Draining forbids new sessions on it.
 	Draining bool `json:"draining,omitempty"`

@@ -37,11 +37,11 @@ type app struct {
 	requests  uint64
 	rejected  uint64
 	retried   uint64
-	static    files                 // the proxy's mutex guards it
+	public    publicDirs            // the proxy's mutex guards it
 	cache     atomic.Pointer[cache] // nil if its answers are not kept
 	uses      uint64                // orders the processes by last use
 
-	complained complaint // of a file that an answer names; no mutex guards it
+	complained complaint // of a file that is not sent; no mutex guards it
 
 	keepsUpgraded bool   // upgraded connections are left until their process ends
 	dismissed     uint64 // of them, those that we closed

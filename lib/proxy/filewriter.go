@@ -26,16 +26,31 @@ func (x *exchange) serveFile(w *fileWriter, f *os.File, size int64, modified tim
 	return w.err == nil && x.finish()
 }
 
-// condition is what http.ServeContent goes by.
+// maxRanges is how many parts of a file an answer may have. A list with more
+// is ignored, as RFC 9110, 14.2 allows: it could only be an attack.
+const maxRanges = 32
+
+// condition is what http.ServeContent goes by, which looks at the first field
+// of a name only.
 func (x *exchange) condition(whole bool) *http.Request {
 	r := &http.Request{Method: string(x.req.Method), Header: http.Header{}}
 	if whole {
 		return r
 	}
 	for i := range x.req.Count() {
-		name := http.CanonicalHeaderKey(string(x.req.Name(i)))
-		if name == "Range" || strings.HasPrefix(name, "If-") {
-			r.Header.Add(name, string(x.req.Value(i)))
+		name, value := http.CanonicalHeaderKey(string(x.req.Name(i))), string(x.req.Value(i))
+		switch name {
+		case "If-Match", "If-None-Match":
+			if earlier := r.Header.Get(name); earlier != "" {
+				value = earlier + ", " + value
+			}
+			r.Header.Set(name, value)
+		case "Range":
+			if r.Method == "GET" && strings.Count(value, ",") < maxRanges {
+				r.Header.Add(name, value)
+			}
+		case "If-Range", "If-Modified-Since", "If-Unmodified-Since":
+			r.Header.Add(name, value)
 		}
 	}
 	return r

@@ -106,6 +106,7 @@ type Proxy struct {
 	tls          *tls.Config  // nil without Certificates
 	complained   complaint    // of a full disk
 	cached       atomic.Int64 // bytes of answers that are kept
+	misses       misses
 }
 
 // tick is how often the clock looks at the connections. Waits are no finer.

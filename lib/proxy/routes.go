@@ -35,7 +35,7 @@ type mount struct {
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
 	sticky                 sticky
-	files                  *tree  // nil if there are none
+	files                  *files // nil if there are none
 	cache                  *cache // nil if its answers are not kept
 	cacheCookie            []byte // whose value they go by; nil for none
 	scarce                 bool   // some process takes a limited number of requests
@@ -65,9 +65,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		if r.CacheCookie != "" {
 			m.cacheCookie = []byte(r.CacheCookie)
 		}
-		if r.StaticDir != "none" {
-			m.files = m.app.files(r.StaticDir, r.Generation)
-		}
+		m.files = m.app.files(r)
 		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
 		x.mounts = append(x.mounts, m)
 		x.byName[r.App] = m

@@ -2,46 +2,22 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
 	"log/slog"
-	"os"
+	"syscall"
 
 	"passenger/lib/http1"
 )
 
-// Files are an app's static files. They are opened beneath the directory: a
-// symbolic link that leads out of it is not followed.
-type files struct {
-	dir        string
-	generation int
-	tree       *tree // nil if there is no such directory
-}
-
-// files returns the app's static files: those of the route's generation, so
-// that a directory that a deploy replaced is opened anew. p.mu is held.
-func (a *app) files(dir string, generation int) *tree {
-	f := &a.static
-	again := f.dir == dir && f.generation == generation
-	if again && f.tree != nil {
-		return f.tree
-	}
-	// Requests may use the old tree still; the garbage collector closes it.
-	*f = files{dir: dir, generation: generation}
-	if dir == "" {
-		return nil
-	}
-	var err error
-	if f.tree, err = openTree(dir); err != nil && !errors.Is(err, os.ErrNotExist) && !again {
-		slog.Warn("static files cannot be read; the app is asked for them", "app", a.name, "err", err)
-	}
-	return f.tree
-}
-
 // static answers the request from a file, if it can be for one. done says that
 // it did, and again whether the connection can go on.
 func (x *exchange) static() (done, again bool) {
-	path, ok := x.filePath()
+	path, plain, ok := x.filePath()
 	if !ok {
+		return false, false
+	}
+	f, p := x.mount.files, x.client.proxy
+	hash := f.missed(path)
+	if plain && p.misses.has(hash, x.began) {
 		return false, false
 	}
 	b := takeBuffer(medium)
@@ -50,12 +26,14 @@ func (x *exchange) static() (done, again bool) {
 	if !ok {
 		return false, false
 	}
-	s := staticFile{kind: typeOf(name)}
-	var err error
-	if s.file, err = x.mount.files.look(append(name, 0)); err != nil {
+	var s staticFile
+	if name, ok = x.findFile(&s, name); !ok {
+		if plain {
+			p.misses.add(hash, x.began)
+		}
 		return false, false
 	}
-	s.fresh = fingerprinted(name)
+	s.kind, s.fresh = typeOf(name), fingerprinted(name)
 	if !s.kind.packed {
 		x.pack(&s, name)
 	}
@@ -64,28 +42,64 @@ func (x *exchange) static() (done, again bool) {
 	return true, again
 }
 
-// filePath is the part of the target that may name a file. Only paths with a
-// dot in their last element do, so that an app's own pages cost no look at the
-// disk.
-func (x *exchange) filePath() (path []byte, ok bool) {
-	if !x.reads() || x.req.ContentLength > 0 || x.req.Chunked || x.upgrade {
-		return nil, false
+// filePath is the part of the target that may name a file. plain says that its
+// last element has no dot, so that it rather names a page of the app.
+func (x *exchange) filePath() (path []byte, plain, ok bool) {
+	if !x.reads() || x.req.ContentLength > 0 || x.req.Chunked || x.req.AsksUpgrade {
+		return nil, false, false
 	}
 	path = x.req.Path[len(x.mount.base):]
-	return path, bytes.IndexByte(path[bytes.LastIndexByte(path, '/')+1:], '.') >= 0
+	return path, bytes.IndexByte(path[bytes.LastIndexByte(path, '/')+1:], '.') < 0, len(path) > 0
+}
+
+// pageSuffix follows the path of a page in the name of the file that an app
+// keeps it in, as Phusion Passenger has it; indexName is that of a directory.
+const (
+	pageSuffix = ".html"
+	indexName  = "index.html"
+)
+
+// findFile opens the file of a name, or the kept page, in the newest release
+// that has it. name has room behind it.
+func (x *exchange) findFile(s *staticFile, name []byte) (found []byte, ok bool) {
+	for _, r := range x.mount.files.roots {
+		t := r.at(x.began)
+		if t == nil {
+			continue
+		}
+		s.tree = t
+		var err, err2 error
+		if s.file, err = t.look(append(name, 0)); err == nil {
+			return name, true
+		}
+		if !bytes.HasSuffix(name, []byte(pageSuffix)) {
+			page := append(name, pageSuffix...)
+			if s.file, err2 = t.look(append(page, 0)); err2 == nil {
+				return page, true
+			}
+		}
+		if a := x.mount.app; (err == syscall.EXDEV || err2 == syscall.EXDEV) && a.complained.due() {
+			slog.Warn("file was not sent: a symbolic link leads out of the static files", "app", a.name, "dir", r.path, "file", string(name))
+		}
+	}
+	return nil, false
 }
 
 // maxFileName is the longest name of a file, as the kernel has it.
-const maxFileName = 4096 - 1 - longestSuffix
+const maxFileName = 4096 - 1 - len(indexName) - longestSuffix
 
 // appendFileName appends the name of the file, below the directory, that a
 // path stands for. ok is false if it can be for none: it has empty elements or
 // hidden ones, but for a first .well-known, or bytes that no name should have.
 func appendFileName(b, path []byte) (name []byte, ok bool) {
 	path = bytes.TrimPrefix(path, []byte{'/'})
+	if len(path) == 0 {
+		return append(b, indexName...), true
+	}
 	if len(path) > maxFileName {
 		return nil, false
 	}
+	path, inside := bytes.CutSuffix(path, []byte{'/'})
 	start := len(b)
 	for i := 0; i < len(path); i++ {
 		c := path[i]
@@ -112,10 +126,14 @@ func appendFileName(b, path []byte) (name []byte, ok bool) {
 			return nil, false
 		}
 		if !found {
-			return name, true
+			break
 		}
 		rest = more
 	}
+	if inside {
+		name = append(append(name, '/'), indexName...)
+	}
+	return name, true
 }
 
 func hexValue(c byte) int {
@@ -131,7 +149,7 @@ func hexValue(c byte) int {
 // codings are what a file's compressed twins end in, the best first.
 var codings = [...]struct{ suffix, coding string }{{".br", "br"}, {".gz", "gzip"}}
 
-const longestSuffix = len(".br\x00")
+const longestSuffix = len(pageSuffix + ".br\x00")
 
 // pack takes the compressed twin of a file, if the client takes that, unless
 // it is older than the file. name has room behind it.
@@ -144,7 +162,7 @@ func (x *exchange) pack(s *staticFile, name []byte) {
 		if !accepts(accepted, c.coding) {
 			continue
 		}
-		twin, err := x.mount.files.look(append(append(name, c.suffix...), 0))
+		twin, err := s.tree.look(append(append(name, c.suffix...), 0))
 		switch {
 		case err != nil:
 		case twin.modified.Before(s.file.modified):
@@ -174,18 +192,21 @@ func accepts(list []byte, coding string) bool {
 }
 
 // fingerprinted says that a name has 8 to 64 hexadecimal digits before the
-// extension, so that it changes with the content.
+// extension, so that it changes with the content. Some must be letters and some
+// not, or they are rather a date, a number or a word.
 func fingerprinted(name []byte) bool {
 	name = name[bytes.LastIndexByte(name, '/')+1:]
 	for i, c := range name {
 		if c != '-' && c != '.' {
 			continue
 		}
-		n := i + 1
-		for n < len(name) && (name[n] >= '0' && name[n] <= '9' || name[n] >= 'a' && name[n] <= 'f') {
-			n++
+		n, letters := i+1, 0
+		for ; n < len(name) && (name[n] >= '0' && name[n] <= '9' || name[n] >= 'a' && name[n] <= 'f'); n++ {
+			if name[n] >= 'a' {
+				letters++
+			}
 		}
-		if digits := n - i - 1; digits >= 8 && digits <= 64 && n < len(name) && name[n] == '.' {
+		if digits := n - i - 1; digits >= 8 && digits <= 64 && letters > 0 && letters < digits && n < len(name) && name[n] == '.' {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,7 @@ func TestStaticFiles(t *testing.T) {
 	t.Parallel()
 	big := strings.Repeat("0123456789", 300<<10)
 	s, dir := withFiles(t, map[string]string{
-		"a.txt": "text", "sub/b c.css": "css", "big.bin": big, "empty.txt": "", "app-0123456789abcdef.js": "js",
+		"a.txt": "text", "sub/b c.css": "css", "big.bin": big, "empty.txt": "", "app-0123456789abcdef.js": "js", "of-20261123.txt": "dated",
 		"packed.js": "plain", "packed.js.br": "brotli", "packed.js.gz": "gzip", ".env": "secret", ".well-known/x.txt": "known",
 		"noext": "file", "index.html": "home",
 	})
@@ -54,12 +55,21 @@ func TestStaticFiles(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "public", "fifo.txt"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if l, err := net.Listen("unix", filepath.Join(dir, "public", "socket.txt")); err != nil {
+		t.Fatal(err)
+	} else {
+		defer l.Close()
+	}
+	const null = 1<<8 | 3 // its device number
+	if err := syscall.Mknod(filepath.Join(dir, "public", "device.txt"), syscall.S_IFCHR|0o666, null); err != nil && os.Getuid() == 0 {
+		t.Fatal(err)
+	}
 	p := s.dial()
 	for path, want := range map[string]string{
 		"/a.txt": "text", "/a.txt?v=1": "text", "/sub/b%20c.css": "css", "/big.bin": big, "/empty.txt": "", "/in.txt": "text",
-		"/.well-known/x.txt": "known", "/index.html": "home",
+		"/.well-known/x.txt": "known", "/index.html": "home", "/": "home", "/noext": "file",
 		// These are the app's.
-		"/": "app", "/noext": "app", "/sub": "app", "/none.txt": "app", "/.env": "app", "/out.txt": "app", "/fifo.txt": "app",
+		"/sub": "app", "/sub/": "app", "/none.txt": "app", "/.env": "app", "/out.txt": "app", "/fifo.txt": "app", "/socket.txt": "app", "/device.txt": "app", "/fifo": "app",
 		"/up/secret.txt": "app", "/../secret.txt": "app", "/%2e%2e/secret.txt": "app", "/..%2fsecret.txt": "app",
 		"/sub/..%5c..%5csecret.txt": "app", "/%252e%252e/secret.txt": "app", "//a.txt": "app", "/sub/./../a.txt": "app", "/a.txt%00.css": "app",
 		"/a.txt/": "app", "/sub//b%20c.css": "app",
@@ -70,6 +80,9 @@ func TestStaticFiles(t *testing.T) {
 	}
 	if r := p.get("/app-0123456789abcdef.js"); !strings.Contains(r.Header.Get("Cache-Control"), "immutable") {
 		t.Errorf("a fingerprinted name: got %v", r.Header)
+	}
+	if r := p.get("/of-20261123.txt"); r.Header.Get("Cache-Control") != "" {
+		t.Errorf("a date in a name: got %v", r.Header)
 	}
 	if r := p.get("/a.txt"); r.Header.Get("Content-Type") != "text/plain; charset=utf-8" || r.Header.Get("Cache-Control") != "" {
 		t.Errorf("got %v", r.Header)
@@ -114,6 +127,24 @@ func TestStaticFilesInPartAndOnCondition(t *testing.T) {
 		}
 		if r := get(header); r.Status != want.status || r.Body != want.body {
 			t.Errorf("%s: got %d, %q, want %d, %q", header, r.Status, r.Body, want.status, want.body)
+		}
+	}
+	// RFC 9110, 14.2: a range is for GET.
+	if r := p.send("HEAD /a.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=2-4\r\n\r\n").receive("HEAD"); r.Status != 200 || r.Header.Get("Content-Length") != "10" {
+		t.Errorf("HEAD of a part: got %+v", r)
+	}
+	if r := p.send("HEAD /a.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=2-4\r\nIf-Match: \"x\"\r\n\r\n").receive("HEAD"); r.Status != 412 {
+		t.Errorf("HEAD on condition: got %+v", r)
+	}
+	// All fields of a list count, whoever answers.
+	for _, fields := range []string{"If-None-Match: \"x\"\r\nIf-None-Match: " + whole.Header.Get("Etag"), "If-None-Match: \"x\"\r\nIf-None-Match: " + whole.Header.Get("Etag") + "\r\nRange: bytes=2-4"} {
+		if r := get(fields); r.Status != 304 {
+			t.Errorf("%s: got %d", fields, r.Status)
+		}
+	}
+	for n, status := range map[int]int{2: 206, maxRanges: 206, maxRanges + 1: 200, 1000: 200} {
+		if r := get("Range: bytes=" + strings.Repeat("1-1,", n-1) + "1-1"); n <= 10 && r.Status != status || n > maxRanges && r.Status != 200 {
+			t.Errorf("%d parts: got %d, want %d", n, r.Status, status)
 		}
 	}
 	if r := s.dial().send("GET /a.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=20-\r\n\r\n").receive("GET"); r.Status != 416 {

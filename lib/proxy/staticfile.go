@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ const maxCopied = 32 << 10
 
 // A staticFile is a file on its way to a client.
 type staticFile struct {
+	tree   *tree // that it lies in
 	file   regular
 	kind   fileType
 	coding string // in which it is compressed; empty if it is not
@@ -48,13 +50,13 @@ func (x *exchange) sendStatic(s *staticFile, b *buffer, at int) (again bool) {
 		status = http.StatusNotModified
 	}
 	head := x.appendStatic(p, s, status)
-	x.answered = true
-	x.begin(status, len(head))
 	if status == http.StatusNotModified || string(x.req.Method) == "HEAD" {
+		x.answered = true
+		x.begin(status, len(head))
 		_, err := x.client.write(head, nil)
 		return err == nil && x.finish()
 	}
-	return x.sendContent(s, head) == nil && x.finish()
+	return x.sendContent(s, head)
 }
 
 // conditions says whether the client has the file already, or asks for
@@ -69,7 +71,11 @@ func (s *staticFile) conditions(q *http1.Request) (same, rare bool) {
 			tagged = true
 		case http1.EqualFold(name, "if-modified-since"):
 			since = q.Value(i)
-		case http1.EqualFold(name, "range"), http1.EqualFold(name, "if-match"), http1.EqualFold(name, "if-unmodified-since"):
+		case http1.EqualFold(name, "range"):
+			if string(q.Method) == "GET" { // RFC 9110, 14.2: it means nothing else
+				return false, true
+			}
+		case http1.EqualFold(name, "if-match"), http1.EqualFold(name, "if-unmodified-since"):
 			return false, true // If-Range alone is none
 		}
 	}
@@ -155,12 +161,14 @@ func (x *exchange) appendStatic(b []byte, s *staticFile, status int) []byte {
 	return append(x.appendConnection(b), crlf...)
 }
 
-// sendContent writes head and the file. A small file is read into head's own
-// memory, or that of a larger buffer.
-func (x *exchange) sendContent(s *staticFile, head []byte) error {
+// sendContent writes head and the file, and says whether the connection can go
+// on. A small file is read into head's own memory, or that of a larger buffer.
+func (x *exchange) sendContent(s *staticFile, head []byte) (again bool) {
 	size := s.file.size
 	if size > maxCopied {
-		return x.streamContent(s, head)
+		x.answered = true
+		x.begin(http.StatusOK, len(head))
+		return x.streamContent(s, head) == nil && x.finish()
 	}
 	if int(size) > cap(head)-len(head) {
 		b := takeBuffer(len(head) + int(size))
@@ -169,10 +177,20 @@ func (x *exchange) sendContent(s *staticFile, head []byte) error {
 	}
 	whole := head[:len(head)+int(size)]
 	if err := s.file.readAt(whole[len(head):], 0); err != nil {
-		return err
+		return x.notRead(err)
 	}
+	x.answered = true
+	x.begin(http.StatusOK, len(head))
 	_, err := x.client.write(whole, nil)
-	return err
+	return err == nil && x.finish()
+}
+
+// notRead answers for a file that could be opened but not read to its end.
+func (x *exchange) notRead(err error) (again bool) {
+	if a := x.mount.app; a.complained.due() {
+		slog.Warn("static file could not be read", "app", a.name, "path", string(x.req.Path), "err", err)
+	}
+	return x.page(page{Status: http.StatusServiceUnavailable, Message: "The file is being changed.", retry: 1})
 }
 
 // streamContent writes head, and then the file as the client takes it.
@@ -287,7 +305,7 @@ var fileTypes = map[string]fileType{
 }
 
 func typeOf(name []byte) fileType {
-	if t, ok := fileTypes[string(name[bytes.LastIndexByte(name, '.'):])]; ok {
+	if t, ok := fileTypes[string(name[max(bytes.LastIndexByte(name, '.'), 0):])]; ok {
 		return t
 	}
 	return fileType{name: contentType(string(name))}

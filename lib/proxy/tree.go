@@ -16,6 +16,8 @@ import (
 type tree struct {
 	path string
 	dir  *os.File // only good for opening beneath it
+
+	device, inode uint64 // set by identify
 }
 
 // openTree opens the directory at path, to which symbolic links may lead.
@@ -25,6 +27,14 @@ func openTree(path string) (*tree, error) {
 		return nil, err
 	}
 	return &tree{path: path, dir: f}, nil
+}
+
+// identify notes which directory it is.
+func (t *tree) identify() error {
+	var st syscall.Stat_t
+	err := syscall.Fstat(int(t.dir.Fd()), &st)
+	t.device, t.inode = st.Dev, st.Ino
+	return err
 }
 
 // close closes the tree. One that requests may still use is left to the

@@ -1,0 +1,163 @@
+package proxy
+
+import (
+	"cmp"
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// Files are an app's static files: the directory of the release that serves
+// and, as long as processes of an earlier one are there, that one's after it. So
+// a page finds the files that it was made with, whichever process made it.
+type files struct {
+	roots []*root
+	salt  uint64 // tells its paths from those of others among the misses
+}
+
+// A publicDirs is what an app's files were when the last table came.
+type publicDirs struct {
+	generation int
+	released   bool // they are those of processes
+	roots      []*root
+}
+
+// files returns the app's static files, nil if it has none. p.mu is held.
+func (a *app) files(r *protocol.Route) *files {
+	if r.StaticDir == "" || r.StaticDir == "none" {
+		a.public = publicDirs{}
+		return nil
+	}
+	last, next := &a.public, publicDirs{generation: r.Generation}
+	dirs := releaseDirs(r)
+	switch next.released = len(dirs) > 0; {
+	case next.released:
+	case last.released && last.generation == r.Generation:
+		return newFiles(r.App, last.roots) // the next process will be of that release, too
+	default:
+		dirs = []string{r.StaticDir}
+	}
+	for _, dir := range dirs {
+		i := slices.IndexFunc(last.roots, func(r *root) bool { return r.path == dir })
+		if i >= 0 {
+			next.roots = append(next.roots, last.roots[i])
+			continue
+		}
+		// Requests may use an old tree still; the garbage collector closes it.
+		n := &root{path: dir, app: a.name}
+		n.renew()
+		next.roots = append(next.roots, n)
+	}
+	a.public = next
+	return newFiles(r.App, next.roots)
+}
+
+func newFiles(app string, roots []*root) *files {
+	f := &files{roots: roots, salt: maphash.String(seed, app)}
+	for _, r := range roots {
+		f.salt = f.salt*31 + maphash.String(seed, r.path)
+	}
+	return f
+}
+
+// releaseDirs are the directories of files in the releases that the route's
+// processes are of: those with processes that get requests first, and the
+// newest of them before others. There are none without processes, or if the
+// files are not below the app's directory.
+func releaseDirs(r *protocol.Route) []string {
+	below, err := filepath.Rel(r.AppRoot, r.StaticDir)
+	if r.AppRoot == "" || err != nil || below == ".." || strings.HasPrefix(below, "../") {
+		return nil
+	}
+	list := slices.DeleteFunc(slices.Clone(r.Processes), func(p protocol.RouteProcess) bool { return p.AppRoot == "" })
+	slices.SortStableFunc(list, func(a, b protocol.RouteProcess) int {
+		if a.Draining != b.Draining {
+			if a.Draining {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(b.Generation, a.Generation)
+	})
+	var dirs []string
+	for _, p := range list {
+		if dir := filepath.Join(p.AppRoot, below); !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// renewal is how long another directory may have taken a root's place before
+// that is seen. It is a wait that a build of assets outlasts.
+const renewal = time.Second
+
+// A root is a directory of static files. It is held open, and looked up again
+// from time to time: who builds files anew often makes a directory anew.
+type root struct {
+	path, app string
+	looked    atomic.Int64         // when it was looked up, in Unix nanoseconds
+	failing   atomic.Bool          // it could not be opened the last time
+	tree      atomic.Pointer[tree] // nil if there is no such directory
+}
+
+// at is the directory as of now, nil if there is none.
+func (r *root) at(now time.Time) *tree {
+	last, t := r.looked.Load(), now.UnixNano()
+	if t-last >= int64(renewal) && r.looked.CompareAndSwap(last, t) {
+		r.renew()
+	}
+	return r.tree.Load()
+}
+
+// renew opens the directory, unless it is open already.
+func (r *root) renew() {
+	var st syscall.Stat_t
+	if t := r.tree.Load(); t != nil && syscall.Stat(r.path, &st) == nil && t.device == st.Dev && t.inode == st.Ino {
+		return
+	}
+	t, err := openTree(r.path)
+	if err == nil {
+		err = t.identify()
+	}
+	if err != nil {
+		t = nil
+	}
+	r.tree.Store(t)
+	failing := err != nil && !errors.Is(err, os.ErrNotExist)
+	if was := r.failing.Swap(failing); failing && !was {
+		slog.Warn("static files cannot be read; the app is asked for them", "app", r.app, "err", err)
+	}
+}
+
+// Misses are paths that were no files a moment ago, so that an app's pages
+// cost no look at the disk each time. The zero value is ready for use.
+type misses [4096]atomic.Uint64
+
+// missBits are those of a miss that say when it was, in seconds; the others are
+// its hash. One counts until the second is over.
+const missBits = 16
+
+func (f *files) missed(path []byte) uint64 { return maphash.Bytes(seed, path) ^ f.salt }
+
+// has says whether the path of a hash was missed in the second of now.
+func (m *misses) has(hash uint64, now time.Time) bool {
+	return m[hash%uint64(len(m))].Load() == stamped(hash, now)
+}
+
+func (m *misses) add(hash uint64, now time.Time) {
+	m[hash%uint64(len(m))].Store(stamped(hash, now))
+}
+
+func stamped(hash uint64, now time.Time) uint64 {
+	return hash<<missBits | uint64(now.Unix())&(1<<missBits-1)
+}

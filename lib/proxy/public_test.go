@@ -1,0 +1,299 @@
+package proxy
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+// Phusion Passenger serves what an app keeps of its pages, and so do we.
+func TestKeptPagesAreFiles(t *testing.T) {
+	t.Parallel()
+	s, dir := withFiles(t, map[string]string{
+		"index.html": "home", "foo.html": "page", "foo.html.gz": "zipped", "docs/index.html": "docs", "list": "bare", "users/1.5.html": "dotted",
+		".well-known/acme-challenge/t0ken": "known", "cable.html": "no", "a.html.html": "no", ".html": "no", "docs/.html": "no",
+	})
+	p := s.dial()
+	for path, want := range map[string]string{
+		"/": "home", "/?a": "home", "/foo": "page", "/foo?a=b": "page", "/docs/": "docs", "/list": "bare", "/users/1.5": "dotted",
+		"/.well-known/acme-challenge/t0ken": "known",
+		// These are the app's.
+		"/docs": "app", "/foo/": "app", "//": "app", "/foo%2F": "app", "/docs//": "app", "/users": "app", "/a.html": "app", "/none": "app", "/none/": "app",
+		"/.well-known": "app", "/.well-known/": "app", "/list/": "app", "/fo": "app",
+	} {
+		for range 2 { // the second time it is known to be none
+			if r := p.get(path); r.Status != 200 || r.Body != want {
+				t.Errorf("%s: got %d, %.40q, want %q", path, r.Status, r.Body, want)
+			}
+		}
+	}
+	for request, want := range map[string]string{
+		"GET /foo HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n":                                         "zipped",
+		"POST /foo HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n":                                            "app",
+		"GET /foo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx":                                            "app",
+		"GET /cable HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n":                   "app",
+		"GET http://a/foo HTTP/1.1\r\nHost: a\r\n\r\n":                                                          "page",
+		"GET /foo HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\nRange: bytes=1-2\r\n\r\n":                  "ag",
+		"GET /list HTTP/1.1\r\nHost: a\r\nIf-Modified-Since: " + time.Now().UTC().Format(httpTime) + "\r\n\r\n": "",
+	} {
+		if r := p.send(request).receive("GET"); r.Body != want {
+			t.Errorf("%q: got %+v, want %q", request, r, want)
+		}
+	}
+	for path, kind := range map[string]string{"/foo": "text/html; charset=utf-8", "/list": "application/octet-stream"} {
+		if r := p.get(path); r.Header.Get("Content-Type") != kind {
+			t.Errorf("%s: got %v", path, r.Header)
+		}
+	}
+	// One that goes is gone; one that comes is seen, if not at once.
+	if err := os.Remove(filepath.Join(dir, "public", "list")); err != nil {
+		t.Fatal(err)
+	}
+	if r := p.get("/list"); r.Body != "app" {
+		t.Errorf("got %+v", r)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "public", "list.html"), []byte("new"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the page is served", func() bool { return p.get("/list").Body == "new" })
+}
+
+const httpTime = "Mon, 02 Jan 2006 15:04:05 GMT"
+
+func TestPagesBelowABaseURI(t *testing.T) {
+	t.Parallel()
+	dir := writeFiles(t, map[string]string{"index.html": "home", "foo.html": "page"})
+	r := route(start(t, protocol.ProtocolSession, 0, say("app")))
+	r.BaseURI, r.StaticDir = "/shop", dir
+	p := serve(t, Config{}, r).dial()
+	for path, want := range map[string]string{"/shop": "app", "/shop/": "home", "/shop/foo": "page"} {
+		if r := p.get(path); r.Body != want {
+			t.Errorf("%s: got %+v, want %q", path, r, want)
+		}
+	}
+}
+
+// writeFiles returns a directory of files.
+func writeFiles(t testing.TB, names map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range names {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// Tools that build assets remove the directory, or put another in its place.
+func TestDirectoriesMadeAnewAreSeen(t *testing.T) {
+	t.Parallel()
+	s, dir := withFiles(t, map[string]string{"a.txt": "one"})
+	p, public := s.dial(), filepath.Join(dir, "public")
+	if r := p.get("/a.txt"); r.Body != "one" {
+		t.Fatalf("got %+v", r)
+	}
+	if err := os.Rename(public, public+"~"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the directory is gone", func() bool { return p.get("/a.txt").Body == "app" })
+	if err := os.Rename(writeFiles(t, map[string]string{"a.txt": "two"}), public); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the new one is there", func() bool { return p.get("/a.txt").Body == "two" })
+}
+
+// A page finds the files of the release that made it, as long as that serves.
+func TestFilesAreThoseOfTheReleasesThatServe(t *testing.T) {
+	t.Parallel()
+	base := writeFiles(t, map[string]string{
+		"1/public/a.css": "old a", "1/public/old-0123456789abcdef.js": "old js", "1/public/page.html": "old page",
+		"2/public/a.css": "new a", "2/public/new-0123456789abcdef.js": "new js",
+		"3/public/a.css": "next a",
+	})
+	old, next := start(t, protocol.ProtocolSession, 0, say("app")), start(t, protocol.ProtocolSession, 0, say("app"))
+	old.route.AppRoot, old.route.Generation = filepath.Join(base, "1"), 1
+	next.route.AppRoot, next.route.Generation = filepath.Join(base, "2"), 2
+	current := filepath.Join(base, "current")
+	lead := func(to string) {
+		t.Helper()
+		os.Remove(current)
+		if err := os.Symlink(to, current); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table := func(generation int, fakes ...*fake) protocol.Route {
+		r := route(fakes...)
+		r.Generation, r.AppRoot, r.StaticDir = generation, current, filepath.Join(current, "public")
+		return r
+	}
+	lead("1")
+	s := serve(t, Config{}, table(1))
+	p := s.dial()
+	all := func(when, a, oldJS, newJS, page string) {
+		t.Helper()
+		for path, want := range map[string]string{"/a.css": a, "/old-0123456789abcdef.js": oldJS, "/new-0123456789abcdef.js": newJS, "/page": page} {
+			if r := p.get(path); r.Body != want {
+				t.Errorf("%s: %s: got %q, want %q", when, path, r.Body, want)
+			}
+		}
+	}
+	if r := p.get("/a.css"); r.Body != "old a" {
+		t.Errorf("before the first process: got %+v", r)
+	}
+	s.set(table(1, old))
+	all("one release", "old a", "old js", "app", "old page")
+	lead("2") // nobody has restarted
+	s.set(table(1, old))
+	all("another release is there", "old a", "old js", "app", "old page")
+	s.set(table(2, old, next))
+	all("both serve", "new a", "old js", "new js", "old page")
+	draining := table(2, old, next)
+	draining.Processes[1].Draining = true
+	s.set(draining)
+	all("the new one turned out bad", "old a", "old js", "new js", "old page")
+	s.set(table(2, next))
+	all("the old one went", "new a", "app", "new js", "app")
+	lead("3")
+	empty := table(2, next)
+	empty.Processes = nil
+	s.set(empty, table2(t))
+	if r := p.get("/a.css"); r.Body != "new a" {
+		t.Errorf("the processes are idle: got %+v", r)
+	}
+	empty.Generation = 3
+	s.set(empty)
+	if r := p.get("/a.css"); r.Body != "next a" {
+		t.Errorf("before the first process of a release: got %+v", r)
+	}
+}
+
+// table2 is another app in the same table.
+func table2(t *testing.T) protocol.Route {
+	r := route(start(t, protocol.ProtocolSession, 0, say("other")))
+	r.App, r.BaseURI = "other", "/other"
+	return r
+}
+
+func TestWhichDirectoriesHaveTheFiles(t *testing.T) {
+	t.Parallel()
+	process := func(root string, generation int, draining bool) protocol.RouteProcess {
+		return protocol.RouteProcess{AppRoot: root, Generation: generation, Draining: draining}
+	}
+	for _, c := range []struct {
+		root, static string
+		processes    []protocol.RouteProcess
+		want         string
+	}{
+		{"/a", "/a/public", []protocol.RouteProcess{process("/r/1", 1, false)}, "/r/1/public"},
+		{"/a", "/a/public", []protocol.RouteProcess{process("/r/1", 1, false), process("/r/2", 2, false), process("/r/1", 1, true)}, "/r/2/public /r/1/public"},
+		{"/a", "/a/public", []protocol.RouteProcess{process("/r/2", 2, true), process("/r/1", 1, false)}, "/r/1/public /r/2/public"},
+		{"/a", "/a/public", []protocol.RouteProcess{process("", 0, false)}, ""}, // of a pool before us
+		{"/a", "/a", []protocol.RouteProcess{process("/r/1", 1, false)}, "/r/1"},
+		{"/a", "/b/public", []protocol.RouteProcess{process("/r/1", 1, false)}, ""},
+		{"/a", "/ab", []protocol.RouteProcess{process("/r/1", 1, false)}, ""},
+		{"", "/a/public", []protocol.RouteProcess{process("/r/1", 1, false)}, ""},
+		{"/a", "/a/public", nil, ""},
+	} {
+		r := protocol.Route{AppRoot: c.root, Processes: c.processes, Serving: protocol.Serving{StaticDir: c.static}}
+		if got := strings.Join(releaseDirs(&r), " "); got != c.want {
+			t.Errorf("%s in %s, %v: got %q, want %q", c.static, c.root, c.processes, got, c.want)
+		}
+	}
+}
+
+func TestMissesCountForASecond(t *testing.T) {
+	t.Parallel()
+	var m misses
+	now := time.Unix(1_800_000_000, 0)
+	a, b := files{salt: 1}, files{salt: 2}
+	m.add(a.missed([]byte("/x")), now)
+	for what, c := range map[string]struct {
+		hash uint64
+		at   time.Time
+		want bool
+	}{
+		"the path": {a.missed([]byte("/x")), now.Add(time.Second - 1), true}, "another": {a.missed([]byte("/y")), now, false},
+		"another app's": {b.missed([]byte("/x")), now, false}, "later": {a.missed([]byte("/x")), now.Add(time.Second), false},
+		"before": {a.missed([]byte("/x")), now.Add(-1), false},
+	} {
+		if got := m.has(c.hash, c.at); got != c.want {
+			t.Errorf("%s: got %v", what, got)
+		}
+	}
+}
+
+// What cannot be read to its end is no answer of 200.
+func TestFilesThatAreCutAreNotTakenForWhole(t *testing.T) {
+	t.Parallel()
+	t.Run("small", func(t *testing.T) {
+		t.Parallel()
+		// Files there have a size of a page, and less in them.
+		const dir, name = "/sys/kernel", "uevent_seqnum"
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+		r := route(start(t, protocol.ProtocolSession, 0, say("app")))
+		r.StaticDir = dir
+		p := serve(t, Config{}, r).dial()
+		if r := p.get("/" + name); r.Status != 503 || r.Header.Get("Retry-After") == "" {
+			t.Errorf("got %+v", r)
+		}
+		if r := p.get("/none"); r.Body != "app" {
+			t.Errorf("got %+v behind it", r)
+		}
+	})
+	t.Run("large", func(t *testing.T) {
+		t.Parallel()
+		s, dir := withFiles(t, map[string]string{"a.bin": ""})
+		path := filepath.Join(dir, "public", "a.bin")
+		const size = 64 << 20
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		p := s.dial().send("GET /a.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+		if _, err := p.in.Peek(1000); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, 1000); err != nil {
+			t.Fatal(err)
+		}
+		if r := p.receive("GET"); r.Err == nil || len(r.Body) >= size {
+			t.Errorf("got %d bytes, %v", len(r.Body), r.Err)
+		}
+	})
+}
+
+// A table with the same directories does not open them again.
+func TestDirectoriesStayOpen(t *testing.T) {
+	t.Parallel()
+	dir := writeFiles(t, map[string]string{"1/public/a": "", "2/public/a": ""})
+	a := &app{name: "app"}
+	r := protocol.Route{App: "app", AppRoot: dir, Serving: protocol.Serving{StaticDir: filepath.Join(dir, "1/public")}}
+	first := a.files(&r)
+	for i := range 2 {
+		r.Generation = i
+		if f := a.files(&r); !slices.Equal(f.roots, first.roots) || f.salt != first.salt {
+			t.Errorf("%d: got %v, want %v", i, f.roots, first.roots)
+		}
+	}
+	r.StaticDir = filepath.Join(dir, "2/public")
+	if f := a.files(&r); f.roots[0] == first.roots[0] || f.salt == first.salt {
+		t.Error("another directory is the same")
+	}
+	for _, none := range []string{"", "none"} {
+		r.StaticDir = none
+		if f := a.files(&r); f != nil {
+			t.Error(fmt.Sprint("got files: ", f))
+		}
+	}
+}
