@@ -163,12 +163,18 @@ func (x *exchange) appendFields(b []byte) []byte {
 
 // forUs says that a field of a response is for this server and no client, and
 // acts on it. Phusion Passenger has such fields, with names that begin so.
+// What names a file is for us or a web server in front, which is trusted:
+// others would only learn a path.
 func (x *exchange) forUs(name []byte) bool {
-	if len(name) < 2 || name[0] != '!' || name[1] != '~' {
-		return false
+	switch n := len(name); {
+	case n < 2:
+	case name[0] == '!' && name[1] == '~':
+		x.workAsked = x.workAsked || http1.EqualFold(name, "!~request-oob-work")
+		return true
+	case n == len("x-sendfile") || n == len("x-accel-redirect"):
+		return !x.client.trusted && (http1.EqualFold(name, "x-sendfile") || http1.EqualFold(name, "x-accel-redirect"))
 	}
-	x.workAsked = x.workAsked || http1.EqualFold(name, "!~request-oob-work")
-	return true
+	return false
 }
 
 // appendResponse appends the final response's head.

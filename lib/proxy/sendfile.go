@@ -15,14 +15,15 @@ import (
 // their place: with X-Sendfile by its path, with X-Accel-Redirect by a URL, as
 // nginx has it.
 type sendfile struct {
-	dirs      []string   // absolute and clean, longest first
-	locations []location // longest prefix first
+	dirs      []location // by path, absolute and clean, longest prefix first
+	locations []location // by URL, longest prefix first
 
 	// lines and pairs are what the app is told of it, for the two protocols.
 	lines, pairs []byte
 }
 
-// A location is a directory and the beginning of the URLs that stand for it.
+// A location is a directory and the beginning of the paths or URLs that stand
+// for what is in it, up to a slash.
 type location struct{ prefix, dir string }
 
 // newSendfile makes what the settings of a route mean for a process whose app
@@ -32,9 +33,15 @@ func newSendfile(r *protocol.Route, root string) *sendfile {
 		return nil
 	}
 	s := &sendfile{}
-	for _, dir := range r.SendfileDirs {
-		if dir, ok := absolute(root, dir); ok {
-			s.dirs = append(s.dirs, dir)
+	for _, d := range r.SendfileDirs {
+		dir, ok := absolute(root, d)
+		if !ok {
+			continue
+		}
+		s.dirs = append(s.dirs, location{dir, dir})
+		// An app may name it by the symlink that led to its release.
+		if r.AppRoot != "" && r.AppRoot != root && !filepath.IsAbs(d) {
+			s.dirs = append(s.dirs, location{filepath.Join(r.AppRoot, d), dir})
 		}
 	}
 	for prefix, dir := range r.AccelLocations {
@@ -42,8 +49,9 @@ func newSendfile(r *protocol.Route, root string) *sendfile {
 			s.locations = append(s.locations, location{prefix, dir})
 		}
 	}
-	slices.SortFunc(s.dirs, func(a, b string) int { return len(b) - len(a) })
-	slices.SortFunc(s.locations, func(a, b location) int { return len(b.prefix) - len(a.prefix) })
+	for _, list := range [...][]location{s.dirs, s.locations} {
+		slices.SortFunc(list, func(a, b location) int { return len(b.prefix) - len(a.prefix) })
+	}
 	s.tell()
 	return s
 }
@@ -131,9 +139,9 @@ func (s *sendfile) byPath(path string) (dir, name string, err error) {
 		return "", "", errUnsafe
 	}
 	path = filepath.Clean(path)
-	for _, dir := range s.dirs {
-		if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(dir, "/")+"/"); ok && rest != "" {
-			return dir, rest, nil
+	for _, l := range s.dirs {
+		if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(l.prefix, "/")+"/"); ok && rest != "" {
+			return l.dir, rest, nil
 		}
 	}
 	return "", "", errOutside

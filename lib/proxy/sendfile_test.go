@@ -16,7 +16,7 @@ import (
 
 func TestWhereAnAnswerMayNameAFile(t *testing.T) {
 	t.Parallel()
-	r := &protocol.Route{}
+	r := &protocol.Route{AppRoot: "/srv/current"}
 	r.SendfileDirs = []string{"private", "/data/", "private/../shared"}
 	r.AccelLocations = map[string]string{"/files/": "storage", "/files/deep/": "/deep", "/": "/all"}
 	s := newSendfile(r, "/srv/app")
@@ -24,6 +24,9 @@ func TestWhereAnAnswerMayNameAFile(t *testing.T) {
 		{"X-Sendfile: /srv/app/private/a.txt", "/srv/app/private", "a.txt", ""},
 		{"x-SENDFILE: /srv/app/private/../shared/b%20c", "/srv/app/shared", "b%20c", ""},
 		{"X-Sendfile: /data/d/e", "/data", "d/e", ""},
+		{"X-Sendfile: /srv/current/private/a.txt", "/srv/app/private", "a.txt", ""},
+		{"X-Sendfile: /srv/current/private/../config", "", "", "none of the sendfile_dirs"},
+		{"X-Sendfile: /srv/current/data/e", "", "", "none of the sendfile_dirs"},
 		{"X-Sendfile: /srv/app/private", "", "", "none of the sendfile_dirs"},
 		{"X-Sendfile: /srv/app/privateer", "", "", "none of the sendfile_dirs"},
 		{"X-Sendfile: /srv/app/private/../config", "", "", "none of the sendfile_dirs"},
@@ -66,6 +69,30 @@ func TestWhereAnAnswerMayNameAFile(t *testing.T) {
 			t.Errorf("%s: found a file for an answer without body", status)
 		}
 	}
+}
+
+// Where no file is sent for it, a path is nothing that a client should learn.
+func TestOnlyWebServersLearnOfFiles(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		for _, field := range []string{"X-Sendfile", "x-accel-redirect"} {
+			f := start(t, proto, 0, func(c *call) bool {
+				c.reply("HTTP/1.1 200 OK\r\n%s: /srv/app/secret\r\nX-Accel-Buffering: no\r\nContent-Length: 0\r\n\r\n", field)
+				return true
+			})
+			r := route(f)
+			if field == "X-Sendfile" {
+				r.AccelLocations = map[string]string{"/files/": "/files"} // the other one is for us
+			}
+			s := serve(t, Config{}, r)
+			if got := s.dial().get("/").Header; got.Get(field) != "" || got.Get("X-Accel-Buffering") != "no" {
+				t.Errorf("a client: got %v", got)
+			}
+			if got := dialPeer(t, "unix", s.unix).get("/").Header; got.Get(field) != "/srv/app/secret" {
+				t.Errorf("a web server: got %v", got)
+			}
+		}
+	})
 }
 
 func TestAppsAreToldOfSendfile(t *testing.T) {
@@ -172,7 +199,7 @@ func TestFilesThatAnswersNameAreSent(t *testing.T) {
 		// Without the setting the field is for the web server in front.
 		f.route.AppRoot = ""
 		s.set(route(f))
-		if r := p.get(naming(byURL+"a.txt", "")); r.Header.Get("X-Accel-Redirect") != "/protected/a.txt" || r.Body != "this is not the file" {
+		if r := dialPeer(t, "unix", s.unix).get(naming(byURL+"a.txt", "")); r.Header.Get("X-Accel-Redirect") != "/protected/a.txt" || r.Body != "this is not the file" {
 			t.Errorf("got %+v", r)
 		}
 	})
