@@ -52,7 +52,7 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 	if t, ok := nc.(*tls.Conn); ok {
 		switch t.ConnectionState().NegotiatedProtocol {
 		case "h2":
-			p.serveHTTP2(nc, true)
+			p.clients.Go(func() { p.serveHTTP2(nc, true) }) // as below
 			return
 		case acmeProtocol:
 			nc.Close() // the handshake was all that was asked for
