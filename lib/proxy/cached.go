@@ -84,7 +84,7 @@ func (x *exchange) fromCache(l *lookup) (done, again bool) {
 		c.hits.Add(1)
 		return true, x.sendEntry(e, now)
 	case l.asked.ifCache: // RFC 9111, 5.2.1.7
-		return true, x.fail(http.StatusGatewayTimeout, "The answer is not in the cache, and no other was wanted.")
+		return true, x.page(page{Status: http.StatusGatewayTimeout, Message: "The answer is not in the cache, and no other was wanted."})
 	}
 	c.misses.Add(1)
 	return false, false

@@ -1,17 +1,14 @@
 package proxy
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"passenger/lib/http1"
@@ -57,13 +54,13 @@ func (x *exchange) noProcess(err error) bool {
 	case errors.Is(err, errQueueTime):
 		return x.page(page{Status: 504, Message: "The application was busy for too long.", retry: 1})
 	case errors.Is(err, errNoProcess):
-		p := page{Status: 503, Message: "The application could not be started.", retry: 5, file: x.mount.route.ErrorPage}
+		p := page{Status: 503, Message: "The application could not be started.", retry: 5, own: x.ownPage(x.mount.route.ErrorPage)}
 		if x.mount.route.FriendlyErrors {
 			p.Error = x.mount.app.spawnError()
 		}
 		return x.page(p)
 	case errors.Is(err, errPaused):
-		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10, file: x.mount.route.MaintenancePage})
+		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10, own: x.ownPage(x.mount.route.MaintenancePage)})
 	case errors.Is(err, errRemoved):
 		return x.page(page{Status: 503, Message: "The application was removed.", retry: 1})
 	case errors.Is(err, errStopping):
@@ -72,12 +69,17 @@ func (x *exchange) noProcess(err error) bool {
 	// The client left the queue. If it only ended its sending side, this
 	// tells it.
 	x.closing = true
-	return x.page(page{Status: 503, Message: "The connection was closed while the request waited for the application."})
+	return x.fail(503, "The connection was closed while the request waited for the application.")
 }
 
-// fail answers an error of ours or of the process.
+// fail answers an error of ours or of the process. What will be over in a while
+// may be tried again after it.
 func (x *exchange) fail(status int, message string) bool {
-	return x.page(page{Status: status, Message: message})
+	p := page{Status: status, Message: message}
+	if status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout {
+		p.retry = 1
+	}
+	return x.page(p)
 }
 
 // A page is an answer of the proxy itself. It is also what is sent as JSON.
@@ -87,8 +89,8 @@ type page struct {
 	ID      string               `json:"request_id"`
 	Error   *protocol.SpawnError `json:"error,omitempty"`
 
-	retry int    // seconds, for Retry-After; 0 for none
-	file  string // the app's own page, for those who want HTML; empty for none
+	retry int   // seconds, for Retry-After; 0 for none
+	own   place // of the app's own page, for those who want HTML; zero for none
 }
 
 // page sends p and says whether the connection can go on.
@@ -100,7 +102,7 @@ func (x *exchange) page(p page) bool {
 		x.closing = true
 	}
 	p.ID = string(x.id[:x.idLen])
-	kind, body := p.render(x.req.Find(http1.Accept))
+	kind, body := p.render(wantedForm(&x.req))
 	b := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\n",
 		p.Status, http.StatusText(p.Status), x.client.proxy.dates.at(x.began).http, kind, len(body))
 	if p.retry > 0 {
@@ -118,38 +120,38 @@ func (x *exchange) page(p page) bool {
 	return x.finish()
 }
 
-// render makes the body in the form that the client likes best: HTML unless
-// it says otherwise.
-func (p *page) render(accept []byte) (kind string, body []byte) {
-	html := len(accept) == 0 || bytes.Contains(accept, []byte("text/html"))
-	switch {
-	case html:
-	case bytes.Contains(accept, []byte("application/json")):
+// render makes the body. The app's own page is for those who want HTML.
+func (p *page) render(f form) (kind string, body []byte) {
+	switch f {
+	case asJSON:
 		b, err := json.Marshal(p)
 		if err != nil {
 			b = []byte(strconv.Quote(p.Message))
 		}
 		return "application/json", append(b, '\n')
-	case bytes.Contains(accept, []byte("text/plain")):
+	case asText:
 		return "text/plain; charset=utf-8", p.text()
 	}
-	if own := p.own(); own != nil {
+	if own := p.readOwn(); own != nil {
 		return "text/html; charset=utf-8", own
 	}
 	return "text/html; charset=utf-8", p.html()
 }
 
-// maxOwnPage bounds an app's page: it is read for each answer.
+// maxOwnPage bounds an app's page: it is read for each answer. A longer one is
+// none.
 const maxOwnPage = 1 << 20
 
-// own is the app's own page, nil if it has none or the details of an error are
+// ownPage is the place of a page of the app, whose path may be empty.
+func (x *exchange) ownPage(path string) place { return placeOf(x.mount.route.AppRoot, path) }
+
+// readOwn returns the app's own page, nil if it has none or the details of an error are
 // to be shown.
-func (p *page) own() []byte {
-	if p.file == "" || p.Error != nil {
+func (p *page) readOwn() []byte {
+	if p.own.path == "" || p.Error != nil {
 		return nil
 	}
-	// Without O_NONBLOCK a FIFO would wait for its writer.
-	f, err := os.OpenFile(p.file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := p.own.open(0)
 	if err != nil {
 		return nil // ours does
 	}
@@ -158,8 +160,8 @@ func (p *page) own() []byte {
 	if err != nil || !info.Mode().IsRegular() {
 		return nil
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxOwnPage))
-	if err != nil {
+	b, err := io.ReadAll(io.LimitReader(f, maxOwnPage+1))
+	if err != nil || len(b) > maxOwnPage {
 		return nil
 	}
 	return b

@@ -44,6 +44,54 @@ func TestPagesComeInTheFormAskedFor(t *testing.T) {
 	}
 }
 
+func TestWhichFormPagesHave(t *testing.T) {
+	t.Parallel()
+	for fields, want := range map[string]form{
+		"": asHTML, "Accept: */*\r\n": asHTML, "Accept: image/webp, */*;q=0.8\r\n": asHTML, "Accept: text/*\r\n": asHTML, "Accept: TEXT/HTML\r\n": asHTML,
+		"Accept: text/html, application/xhtml+xml, application/xml;q=0.9, image/webp, */*;q=0.8\r\n": asHTML,
+		"Accept: application/json\r\n": asJSON, "Accept: application/json, text/plain, */*\r\n": asJSON, "Accept: text/plain, application/json\r\n": asJSON,
+		"Accept: application/vnd.api+json\r\n": asJSON, "Accept: application/problem+json;q=0.5\r\n": asJSON, "Accept: application/*\r\n": asJSON,
+		"Accept: text/html;q=0.1, application/json\r\n": asJSON, "Accept: application/json;q=0.1, text/html\r\n": asHTML,
+		"Accept: application/json;charset=utf-8; q=0.9, text/html; q=0.95\r\n": asHTML, "Accept: application/json;q=0.9, text/html;q=0.900\r\n": asHTML,
+		"Accept: application/json;q=0\r\n": asHTML, "Accept: application/json;q=0.0001, text/html;q=0.001\r\n": asHTML, "Accept: application/json;q=x\r\n": asHTML,
+		"Accept: text/plain\r\n": asText, "Accept: text/plain;q=0.2, application/json;q=0.1\r\n": asText, "Accept: ,,;\r\n": asHTML,
+		// Who brings JSON and says nothing knows JSON.
+		"Content-Type: application/json; charset=utf-8\r\n": asJSON, "Content-Type: application/json\r\nAccept: */*\r\n": asJSON,
+		"Content-Type: application/json\r\nAccept: text/html\r\n": asHTML, "Content-Type: text/plain\r\n": asHTML,
+	} {
+		q, _ := headOf(t, "POST / HTTP/1.1", fields)
+		if got := wantedForm(&q); got != want {
+			t.Errorf("%q: got %v, want %v", fields, got, want)
+		}
+	}
+}
+
+// Whatever a client sends, none of it is in a page but escaped, and what is
+// temporary says when to come again.
+func TestPagesRepeatNothing(t *testing.T) {
+	t.Parallel()
+	failed := route()
+	failed.Error = &protocol.SpawnError{Summary: "<script>no</script>", Output: []string{"<script>"}}
+	dev := failed
+	dev.FriendlyErrors, dev.ServerNames = true, []string{"dev.test"}
+	dev.App = "dev"
+	s := serve(t, Config{}, failed, dev)
+	for _, host := range []string{"a.test", "dev.test"} {
+		for _, accept := range []string{"text/html", "text/plain", "application/json"} {
+			r := s.dial().send("GET /<script>?<script> HTTP/1.1\r\nHost: " + host + "\r\nAccept: " + accept + "\r\nUser-Agent: <script>\r\nX-Request-Id: <script>\r\n\r\n").receive("GET")
+			if r.Status == 400 {
+				r = s.dial().send("GET /%3Cscript%3E?%22%3E%3Cscript%3E HTTP/1.1\r\nHost: " + host + "\r\nAccept: " + accept + "\r\nUser-Agent: <script>\r\n\r\n").receive("GET")
+			}
+			if r.Status != 503 || r.Header.Get("Retry-After") == "" || accept != "text/plain" && strings.Contains(r.Body, "<script>") {
+				t.Errorf("%s as %s: got %+v", host, accept, r)
+			}
+			if host == "a.test" && strings.Contains(r.Body, "no<") {
+				t.Errorf("details as %s: got %q", accept, r.Body)
+			}
+		}
+	}
+}
+
 // A page shows the ID that the app's log would have, and escapes it.
 func TestPagesNameTheRequest(t *testing.T) {
 	t.Parallel()
@@ -84,6 +132,11 @@ func TestAppsMayHaveTheirOwnPages(t *testing.T) {
 	paused.Paused, paused.MaintenancePage = protocol.PausedPage, filepath.Join(dir, "pause")
 	missing, friendly := failed, failed
 	missing.ErrorPage = filepath.Join(dir, "none")
+	long := failed
+	long.ErrorPage = filepath.Join(dir, "long")
+	if err := os.WriteFile(long.ErrorPage, make([]byte, maxOwnPage+1), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	friendly.FriendlyErrors = true
 	for _, c := range []struct {
 		route protocol.Route
@@ -91,7 +144,7 @@ func TestAppsMayHaveTheirOwnPages(t *testing.T) {
 		own   bool
 	}{
 		{failed, "<p>error", true}, {paused, "<p>pause", true},
-		{missing, "could not be started", false}, {friendly, "did not start", false},
+		{missing, "could not be started", false}, {long, "could not be started", false}, {friendly, "did not start", false},
 	} {
 		s := serve(t, Config{}, c.route)
 		r := s.dial().get("/")

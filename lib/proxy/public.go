@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -44,16 +43,16 @@ func (a *app) files(r *protocol.Route) *files {
 	case last.released && last.generation == r.Generation:
 		return newFiles(r.App, last.roots) // the next process will be of that release, too
 	default:
-		dirs = []string{r.StaticDir}
+		dirs = []place{placeOf(r.AppRoot, r.StaticDir)}
 	}
 	for _, dir := range dirs {
-		i := slices.IndexFunc(last.roots, func(r *root) bool { return r.path == dir })
+		i := slices.IndexFunc(last.roots, func(r *root) bool { return r.place == dir })
 		if i >= 0 {
 			next.roots = append(next.roots, last.roots[i])
 			continue
 		}
 		// Requests may use an old tree still; the garbage collector closes it.
-		n := &root{path: dir, app: a.name}
+		n := &root{place: dir, app: a.name}
 		n.renew()
 		next.roots = append(next.roots, n)
 	}
@@ -73,9 +72,9 @@ func newFiles(app string, roots []*root) *files {
 // processes are of: those with processes that get requests first, and the
 // newest of them before others. There are none without processes, or if the
 // files are not below the app's directory.
-func releaseDirs(r *protocol.Route) []string {
-	below, err := filepath.Rel(r.AppRoot, r.StaticDir)
-	if r.AppRoot == "" || err != nil || below == ".." || strings.HasPrefix(below, "../") {
+func releaseDirs(r *protocol.Route) []place {
+	name, ok := below(r.AppRoot, r.StaticDir)
+	if !ok {
 		return nil
 	}
 	list := slices.DeleteFunc(slices.Clone(r.Processes), func(p protocol.RouteProcess) bool { return p.AppRoot == "" })
@@ -88,9 +87,9 @@ func releaseDirs(r *protocol.Route) []string {
 		}
 		return cmp.Compare(b.Generation, a.Generation)
 	})
-	var dirs []string
+	var dirs []place
 	for _, p := range list {
-		if dir := filepath.Join(p.AppRoot, below); !slices.Contains(dirs, dir) {
+		if dir := (place{p.AppRoot, filepath.Join(p.AppRoot, name)}); !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -104,10 +103,11 @@ const renewal = time.Second
 // A root is a directory of static files. It is held open, and looked up again
 // from time to time: who builds files anew often makes a directory anew.
 type root struct {
-	path, app string
-	looked    atomic.Int64         // when it was looked up, in Unix nanoseconds
-	failing   atomic.Bool          // it could not be opened the last time
-	tree      atomic.Pointer[tree] // nil if there is no such directory
+	place
+	app     string
+	looked  atomic.Int64         // when it was looked up, in Unix nanoseconds
+	failing atomic.Bool          // it could not be opened the last time
+	tree    atomic.Pointer[tree] // nil if there is no such directory
 }
 
 // at is the directory as of now, nil if there is none.
@@ -125,7 +125,7 @@ func (r *root) renew() {
 	if t := r.tree.Load(); t != nil && syscall.Stat(r.path, &st) == nil && t.device == st.Dev && t.inode == st.Ino {
 		return
 	}
-	t, err := openTree(r.path)
+	t, err := openTree(r.place)
 	if err == nil {
 		err = t.identify()
 	}

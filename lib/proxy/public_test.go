@@ -205,7 +205,11 @@ func TestWhichDirectoriesHaveTheFiles(t *testing.T) {
 		{"/a", "/a/public", nil, ""},
 	} {
 		r := protocol.Route{AppRoot: c.root, Processes: c.processes, Serving: protocol.Serving{StaticDir: c.static}}
-		if got := strings.Join(releaseDirs(&r), " "); got != c.want {
+		var dirs []string
+		for _, p := range releaseDirs(&r) {
+			dirs = append(dirs, p.path)
+		}
+		if got := strings.Join(dirs, " "); got != c.want {
 			t.Errorf("%s in %s, %v: got %q, want %q", c.static, c.root, c.processes, got, c.want)
 		}
 	}

@@ -24,7 +24,10 @@ type sendfile struct {
 
 // A location is a directory and the beginning of the paths or URLs that stand
 // for what is in it, up to a slash.
-type location struct{ prefix, dir string }
+type location struct {
+	prefix string
+	dir    place
+}
 
 // newSendfile makes what the settings of a route mean for a process whose app
 // lies in root; nil if its answers name no files.
@@ -38,7 +41,7 @@ func newSendfile(r *protocol.Route, root string) *sendfile {
 		if !ok {
 			continue
 		}
-		s.dirs = append(s.dirs, location{dir, dir})
+		s.dirs = append(s.dirs, location{dir.path, dir})
 		// An app may name it by the symlink that led to its release.
 		if r.AppRoot != "" && r.AppRoot != root && !filepath.IsAbs(d) {
 			s.dirs = append(s.dirs, location{filepath.Join(r.AppRoot, d), dir})
@@ -56,14 +59,14 @@ func newSendfile(r *protocol.Route, root string) *sendfile {
 	return s
 }
 
-func absolute(root, dir string) (string, bool) {
+func absolute(root, dir string) (p place, ok bool) {
 	if !filepath.IsAbs(dir) {
 		if root == "" {
-			return "", false // a pool of an earlier version does not say
+			return p, false // a pool of an earlier version does not say
 		}
 		dir = filepath.Join(root, dir)
 	}
-	return filepath.Clean(dir), true
+	return placeOf(root, filepath.Clean(dir)), true
 }
 
 // tell makes the fields that Rack::Sendfile goes by.
@@ -76,7 +79,7 @@ func (s *sendfile) tell() {
 	s.pairs = http1.AppendPair(nil, "HTTP_X_SENDFILE_TYPE", kind)
 	var mapping []string
 	for _, l := range s.locations {
-		mapping = append(mapping, strings.TrimSuffix(l.dir, "/")+"/="+l.prefix)
+		mapping = append(mapping, strings.TrimSuffix(l.dir.path, "/")+"/="+l.prefix)
 	}
 	if len(mapping) > 0 {
 		list := strings.Join(mapping, ", ")
@@ -106,7 +109,10 @@ var (
 
 // A sentFile is the file that an answer names: name is relative to dir. header
 // and value are what it was named by.
-type sentFile struct{ dir, name, header, value string }
+type sentFile struct {
+	dir                 place
+	name, header, value string
+}
 
 // find returns the file that an answer names. found is false if it names none.
 func (s *sendfile) find(r *http1.Response) (f sentFile, found bool, err error) {
@@ -131,12 +137,12 @@ func (s *sendfile) find(r *http1.Response) (f sentFile, found bool, err error) {
 }
 
 // byPath finds the directory that a path lies in. Nothing in it is an escape.
-func (s *sendfile) byPath(path string) (dir, name string, err error) {
+func (s *sendfile) byPath(path string) (dir place, name string, err error) {
 	if !strings.HasPrefix(path, "/") {
-		return "", "", errRelative
+		return dir, "", errRelative
 	}
 	if strings.ContainsRune(path, 0) {
-		return "", "", errUnsafe
+		return dir, "", errUnsafe
 	}
 	path = filepath.Clean(path)
 	for _, l := range s.dirs {
@@ -144,29 +150,29 @@ func (s *sendfile) byPath(path string) (dir, name string, err error) {
 			return l.dir, rest, nil
 		}
 	}
-	return "", "", errOutside
+	return dir, "", errOutside
 }
 
 // byURL finds the directory of a location. As in nginx the query is cut off,
 // what is left is decoded once, and ".." has no place in either form.
-func (s *sendfile) byURL(u string) (dir, name string, err error) {
+func (s *sendfile) byURL(u string) (dir place, name string, err error) {
 	if strings.HasPrefix(u, "@") {
-		return "", "", errNamed
+		return dir, "", errNamed
 	}
 	u, _, _ = strings.Cut(u, "?")
 	path, err := url.PathUnescape(u)
 	if err != nil {
-		return "", "", errEscape
+		return dir, "", errEscape
 	}
 	if strings.ContainsRune(path, 0) || slices.Contains(strings.Split(path, "/"), "..") {
-		return "", "", errUnsafe
+		return dir, "", errUnsafe
 	}
 	for _, l := range s.locations {
 		if rest, ok := strings.CutPrefix(path, l.prefix); ok {
 			return l.dir, strings.TrimLeft(rest, "/"), nil
 		}
 	}
-	return "", "", errUnmapped
+	return dir, "", errUnmapped
 }
 
 // withoutFile are the fields of an answer that say what its own body was, and

@@ -55,7 +55,7 @@ func TestWhereAnAnswerMayNameAFile(t *testing.T) {
 			if why = err.Error(); c.why == "" || !strings.Contains(why, c.why) {
 				t.Errorf("%s: got %q, want %q", c.line, why, c.why)
 			}
-		} else if !found || f.dir != c.dir || f.name != c.name || c.why != "" {
+		} else if !found || f.dir.path != c.dir || f.name != c.name || c.why != "" {
 			t.Errorf("%s: got %v, %+v, want %q, %q", c.line, found, f, c.dir, c.name)
 		}
 	}

@@ -140,7 +140,7 @@ func TestTreesWithoutOpenat2(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tree, err := openTree(dir)
+	tree, err := openTree(place{"", dir})
 	if err != nil {
 		t.Fatal(err)
 	}

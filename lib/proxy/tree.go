@@ -20,13 +20,13 @@ type tree struct {
 	device, inode uint64 // set by identify
 }
 
-// openTree opens the directory at path, to which symbolic links may lead.
-func openTree(path string) (*tree, error) {
-	f, err := os.OpenFile(path, unix.O_PATH|syscall.O_DIRECTORY, 0)
+// openTree opens the directory at a place, to which symbolic links may lead.
+func openTree(p place) (*tree, error) {
+	f, err := p.open(unix.O_PATH | syscall.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
-	return &tree{path: path, dir: f}, nil
+	return &tree{path: p.path, dir: f}, nil
 }
 
 // identify notes which directory it is.
