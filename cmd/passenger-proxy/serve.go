@@ -43,7 +43,7 @@ type serveCommand struct {
 	H2C           bool          `name:"h2c" help:"Serve HTTP/2 without TLS too, to clients that begin with it."`
 	ProxyProtocol bool          `help:"Connections of trusted proxies begin with a PROXY header, version 1 or 2."`
 	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated. Clients on unix sockets are always believed."`
-	DataBufferDir string        `placeholder:"DIR" help:"Where requests' bodies are kept until they are whole. Default: the system's directory for temporary files."`
+	DataBufferDir string        `placeholder:"DIR" help:"Where requests' bodies are kept until they are whole, and what clients do not take of answers. Default: the system's directory for temporary files."`
 	ServerTiming  bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
 	TraceParent   bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
 	AccessLog     string        `enum:"none,common,combined,json" default:"none" placeholder:"FORMAT" help:"Write a line for each request: common, combined, json (Elastic Common Schema) or none (${default})."`

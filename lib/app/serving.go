@@ -9,6 +9,9 @@ import (
 	"passenger/lib/protocol"
 )
 
+// leastHighWater is what a proxy keeps of an answer in memory.
+const leastHighWater = 128 << 10
+
 // checkServing checks the settings that only proxies need.
 func checkServing(c protocol.AppConfig) error {
 	if s := c.OverflowStatus; s != 0 && (s < 400 || s > 599) {
@@ -16,6 +19,9 @@ func checkServing(c protocol.AppConfig) error {
 	}
 	if c.MaxBodySize < 0 {
 		return fmt.Errorf("max_request_body_size is %d bytes; it must be 0, for no limit, or more", c.MaxBodySize)
+	}
+	if n := c.ResponseHighWater; n != 0 && n < leastHighWater {
+		return fmt.Errorf("response_buffer_high_watermark is %d bytes; it must be %d, which is what is kept in memory, or more", n, leastHighWater)
 	}
 	for key, name := range map[string]string{"sticky_sessions_cookie_name": c.StickyCookie, "vary_turbocache_by_cookie": c.CacheCookie} {
 		if strings.ContainsFunc(name, func(r rune) bool {

@@ -35,3 +35,23 @@ func TestDirectoriesOfNamedFilesAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestHighWaterMarkIsNotBelowWhatMemoryHolds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		mark int
+		want string
+	}{
+		{0, ""}, {131072, ""}, {1 << 40, ""},
+		{1, "response_buffer_high_watermark is 1 bytes; it must be 131072"}, {131071, "131072"}, {-1, "131072"},
+	} {
+		s := protocol.AppConfig{AppRoot: t.TempDir()}
+		s.ResponseHighWater = c.mark
+		switch err := Validate(WithDefaults(s)); {
+		case err == nil && c.want != "":
+			t.Errorf("%d: no error, want %q", c.mark, c.want)
+		case err != nil && (c.want == "" || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%d: got %v, want %q", c.mark, err, c.want)
+		}
+	}
+}

@@ -13,6 +13,15 @@ type Serving struct {
 	// once and the body's length is known.
 	BufferUpload *bool `json:"buffer_upload,omitempty"`
 
+	// BufferResponse keeps what a client does not take of an answer, so that it
+	// holds no process. Default: true.
+	BufferResponse *bool `json:"buffer_response,omitempty"`
+
+	// ResponseHighWater is how many bytes of an answer are kept at most, at
+	// least 131072: up to so many in memory, the rest on disk. Default:
+	// 134217728.
+	ResponseHighWater int `json:"response_buffer_high_watermark,omitempty"`
+
 	// MaxBodySize is the longest body of a request in bytes. 0 means no limit.
 	MaxBodySize int `json:"max_request_body_size,omitempty"`
 

@@ -172,7 +172,7 @@ func TestPiecesAreNotHeldBack(t *testing.T) {
 	})
 }
 
-// A client that reads slowly slows the app, not fills our memory.
+// In streaming mode a client that reads slowly slows the app.
 func TestSlowReadersHoldTheAppBack(t *testing.T) {
 	t.Parallel()
 	wrote := make(chan int, 1)
@@ -187,7 +187,9 @@ func TestSlowReadersHoldTheAppBack(t *testing.T) {
 			}
 		}
 	})
-	s := serve(t, Config{}, route(f))
+	r := route(f)
+	r.BufferResponse = new(false)
+	s := serve(t, Config{}, r)
 	p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	p.in.Peek(1)
 	eventually(t, "a stalled write", func() bool {

@@ -34,9 +34,10 @@ type conn struct {
 	expiry          sync.Mutex // makes expired and the runtime's deadline one
 
 	// How long a read or write may wait. hold keeps readBy over reads. A read
-	// that is impatient does not wait but fails with EAGAIN.
-	readWait, writeWait time.Duration
-	hold, impatient     bool
+	// that is impatient does not wait but fails with EAGAIN, and so does a write
+	// that is casual.
+	readWait, writeWait     time.Duration
+	hold, impatient, casual bool
 
 	in, out  transfer
 	sent     int64              // bytes written
@@ -267,7 +268,7 @@ func (c *conn) tryWrite(fd uintptr) bool {
 	t := &c.out
 	for len(t.p) > 0 || len(t.p2) > 0 {
 		n, errno := t.send(fd)
-		if errno == syscall.EAGAIN {
+		if errno == syscall.EAGAIN && !c.casual {
 			if c.writeBy.Load() == 0 {
 				c.writeBy.Store(c.clock.after(c.writeWait))
 			}

@@ -48,6 +48,8 @@ func (p *Proxy) metrics(m *control.Metrics) {
 	r := p.snapshot()
 	m.Gauge("passenger_proxy_connections", "Client connections open.", float64(p.connections()))
 	m.Gauge("passenger_proxy_routes_version", "Version of the route table in use.", float64(r.RoutesVersion))
+	m.Gauge("passenger_proxy_kept_memory_bytes", "Memory for answers that clients do not take.", float64(p.memory.used.Load()))
+	m.Counter("passenger_proxy_unkept_total", "Bodies of requests and answers that could not be kept on disk.", float64(p.unkept.Load()))
 	if p.Certificates != nil {
 		p.Certificates.metrics(m)
 	}

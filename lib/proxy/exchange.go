@@ -41,7 +41,9 @@ type exchange struct {
 
 	body       bodyPlan
 	upload     upload
-	spool      *spool        // nil if the body is elsewhere
+	spool      *spool   // nil if the body is elsewhere
+	reserve    *reserve // what the client has not taken of the answer, nil if that is nothing
+	credit     credit
 	taken      int64         // bytes of a chunked body so far
 	chunks     http1.Chunked // of the request's body
 	respChunks http1.Chunked // of the answer's
@@ -125,7 +127,7 @@ func (x *exchange) reset() {
 	x.target.Store(nil)
 	x.upload.reset()
 	x.freeSpool()
-	x.taken = 0
+	x.taken, x.reserve, x.credit = 0, nil, 0
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
 	x.late = false
 	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, fine, 0

@@ -48,8 +48,8 @@ func (x *exchange) forward(b *buffer, n int) bool {
 	return x.finish()
 }
 
-// forwardBody writes head and body to the client. The process is given back
-// before the last write, so that it need not wait for the client.
+// forwardBody delivers head and body to the client. The process is given back
+// before the last of it, so that it need not wait for the client.
 func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok bool) {
 	from := x.resp.Len
 	for {
@@ -65,8 +65,11 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 			x.endExchange(!d.surplus)
 		}
 		x.answered = true
-		_, err = x.writeBoth(head, part)
+		err = x.deliver(head, part, ended)
 		b.free()
+		if err == nil && ended {
+			err = x.settleReserve()
+		}
 		if err != nil {
 			x.closing = true
 			return false
@@ -78,7 +81,7 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 		if b, n, err = x.readUpstream(large); err != nil {
 			if d.kind == http1.UntilClose && errors.Is(err, io.EOF) {
 				x.endExchange(false)
-				return true
+				return x.settleReserve() == nil
 			}
 			return false
 		}
@@ -134,6 +137,7 @@ func (x *exchange) endExchange(clean bool) {
 	if !whole {
 		x.closing = true
 	}
+	clean = x.reserve.leave() && clean
 	x.endSession(clean && whole && x.resp.KeepAlive && !x.upgrade && !x.halfClosed)
 }
 
@@ -159,6 +163,7 @@ func (x *exchange) cutOff(framing http1.BodyKind) bool {
 	if x.process != nil {
 		x.endSession(false)
 	}
+	_ = x.settleReserve() // who left needs no end
 	if !x.answered {
 		return x.fail(502, "The application sent an invalid response.")
 	}

@@ -103,9 +103,11 @@ type Proxy struct {
 	idlePatience time.Duration // see the constant
 	http2        *http2Server
 	registrar    *registrar
-	tls          *tls.Config  // nil without Certificates
-	complained   complaint    // of a full disk
-	cached       atomic.Int64 // bytes of answers that are kept
+	tls          *tls.Config   // nil without Certificates
+	complained   complaint     // of a full disk
+	cached       atomic.Int64  // bytes of answers that are kept
+	unkept       atomic.Uint64 // bodies that could not be kept on disk
+	memory       memory        // for answers that clients do not take
 	misses       misses
 }
 
@@ -119,6 +121,7 @@ func New(c Config) *Proxy {
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server()
 	p.registrar = newRegistrar()
+	p.memory.most = mostMemory
 	if c.Certificates != nil {
 		p.tls = c.Certificates.Config()
 	}

@@ -63,6 +63,9 @@ func (x *exchange) readUpstream(size int) (*buffer, int, error) {
 	}
 	for since := clock.now.Load() - int64(up.readWait); err == errTimeout; {
 		since = max(since, x.upload.moved.Load())
+		if x.reserve.failed() {
+			return nil, 0, errGone
+		}
 		if x.upload.failed() || time.Duration(clock.now.Load()-since) >= limit {
 			return nil, 0, errTimeout
 		}

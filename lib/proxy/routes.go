@@ -39,6 +39,7 @@ type mount struct {
 	cache                  *cache // nil if its answers are not kept
 	cacheCookie            []byte // whose value they go by; nil for none
 	scarce                 bool   // some process takes a limited number of requests
+	mostKept               int64  // of an answer that its client does not take, in bytes; 0 for nothing
 }
 
 // What a table that leaves a time out means.
@@ -67,6 +68,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		}
 		m.files = m.app.files(r)
 		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
+		m.mostKept = mostKept(r)
 		x.mounts = append(x.mounts, m)
 		x.byName[r.App] = m
 		if r.Unlisted {

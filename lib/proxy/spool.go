@@ -24,12 +24,8 @@ type spool struct {
 
 // newSpool makes an empty spool in dir.
 func newSpool(dir string) (*spool, error) {
-	f, err := os.CreateTemp(dir, "passenger-body-*")
+	f, err := unnamedFile(dir)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
 		return nil, err
 	}
 	return &spool{file: f}, nil
@@ -61,6 +57,7 @@ func (x *exchange) fillSpool() error {
 
 // noRoom logs why a body could not be kept, at most once a second.
 func (p *Proxy) noRoom(err error) error {
+	p.unkept.Add(1)
 	if p.complained.due() {
 		slog.Error("could not keep a request's body on disk", "dir", p.DataBufferDir, "err", err)
 	}

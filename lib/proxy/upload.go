@@ -42,12 +42,12 @@ func (u *upload) begin(x *exchange, up *upstream) {
 	u.reset()
 	u.running, u.done = true, make(chan struct{})
 	done := u.done
+	u.read.Store(x.spool != nil)
 	go func() {
 		var err error
 		var byClient bool
 		if x.spool != nil {
 			err = x.sendSpool(up)
-			u.read.Store(true)
 		} else {
 			err, byClient = x.sendBody(up)
 		}

@@ -1,0 +1,70 @@
+package proxy
+
+import (
+	"log/slog"
+	"os"
+	"sync/atomic"
+
+	"passenger/lib/protocol"
+)
+
+const (
+	// defaultMostKept is Passenger's response_buffer_high_watermark.
+	defaultMostKept = 128 << 20
+
+	// mostMemory is how many bytes of all answers together, that their clients
+	// do not take, are held in memory.
+	mostMemory = 32 << 20
+)
+
+// mostKept is how many bytes of an answer are kept for a client that does not
+// take them, 0 for none.
+func mostKept(r *protocol.Route) int64 {
+	switch {
+	case r.BufferResponse != nil && !*r.BufferResponse:
+		return 0
+	case r.ResponseHighWater == 0:
+		return defaultMostKept
+	}
+	return max(int64(r.ResponseHighWater), large)
+}
+
+// A memory is lent in parts, up to a limit.
+type memory struct {
+	most int64
+	used atomic.Int64
+}
+
+// lend lends n bytes, or says that there are not so many left.
+func (m *memory) lend(n int) bool {
+	if m.used.Add(int64(n)) <= m.most {
+		return true
+	}
+	m.used.Add(int64(-n))
+	return false
+}
+
+func (m *memory) giveBack(n int) { m.used.Add(int64(-n)) }
+
+// unnamedFile makes a file in dir, "" for the system's directory of temporary
+// files, that nobody else can open.
+func unnamedFile(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "passenger-body-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// unkeptAnswer counts an answer that could not be kept on disk, and logs why, at
+// most once a second.
+func (p *Proxy) unkeptAnswer(err error) {
+	p.unkept.Add(1)
+	if p.complained.due() {
+		slog.Error("could not keep an answer on disk; its process waits for the client", "dir", p.DataBufferDir, "err", err)
+	}
+}

@@ -1,0 +1,71 @@
+package proxy
+
+import (
+	"io"
+	"os"
+	"sync/atomic"
+)
+
+// A ringFile is a file without a name whose bytes are read in the order that
+// they were written in, and that takes no more of the disk than its size. One
+// may write while another reads. The nil ringFile is empty.
+type ringFile struct {
+	file *os.File
+	size int64
+
+	// at and end are how many bytes were read, and written and committed.
+	at, end atomic.Int64
+}
+
+func newRingFile(dir string, size int64) (*ringFile, error) {
+	f, err := unnamedFile(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &ringFile{file: f, size: size}, nil
+}
+
+// length is how many bytes wait to be read.
+func (r *ringFile) length() int64 {
+	if r == nil {
+		return 0
+	}
+	return r.end.Load() - r.at.Load()
+}
+
+// write writes p, or as much of it as there is room for. What a disk that is
+// full took of it counts. Nobody can read it before it is committed.
+func (r *ringFile) write(p []byte) (n int, err error) {
+	end := r.end.Load()
+	p = p[:min(int64(len(p)), r.size-r.length())]
+	for n < len(p) && err == nil {
+		at := (end + int64(n)) % r.size
+		var m int
+		m, err = r.file.WriteAt(p[n:min(int64(len(p)), int64(n)+r.size-at)], at)
+		n += m
+	}
+	return n, err
+}
+
+// commit lets the n bytes that were written be read.
+func (r *ringFile) commit(n int) { r.end.Add(int64(n)) }
+
+// read reads the next bytes into p.
+func (r *ringFile) read(p []byte) (n int, err error) {
+	at := r.at.Load() % r.size
+	n, err = r.file.ReadAt(p[:min(int64(len(p)), r.length(), r.size-at)], at)
+	r.at.Add(int64(n))
+	if n > 0 {
+		return n, nil
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF // someone cut the file
+	}
+	return 0, err
+}
+
+func (r *ringFile) close() {
+	if r != nil {
+		_ = r.file.Close() // and so it is gone
+	}
+}
