@@ -47,42 +47,6 @@ type app struct {
 	dismissed     uint64 // of them, those that we closed
 }
 
-// A process is one process of an app as a target of sessions. Its app's mutex
-// guards what changes.
-type process struct {
-	id, address string
-	pid         int
-	session     bool // speaks the session protocol
-	concurrency int
-
-	draining bool
-	leaving  bool // it is not only to be idle but to go
-	upgraded map[*exchange]struct{}
-	inFlight int
-	counted  uint64 // sessions ended
-	errors   uint64 // of them, with a 5xx status or without an answer
-	asked    uint64 // of them, with a wish for time out of band
-	stuck    uint64 // of them, without a byte in the request time
-	lastUsed int64  // in the clock's time, 0 if never
-	used     uint64
-	sticky   string // its name in cookies
-
-	sendfile atomic.Pointer[sendfile] // nil if its answers name no files
-	idle     []*upstream
-
-	// refused says that the last connection attempt was; until retry, in the
-	// clock's time, no other is made.
-	refused bool
-	retry   int64
-}
-
-func (p *process) free() bool {
-	if p.stuck > 0 && p.concurrency == 1 {
-		return false // it is at it still, and is replaced
-	}
-	return !p.draining && !p.refused && (p.concurrency == 0 || p.inFlight < p.concurrency)
-}
-
 // pick returns the free process with the fewest sessions, of several the last
 // used one, so that those that are not needed fall idle. A paused app has none.
 func (a *app) pick() *process {
@@ -111,16 +75,6 @@ func (a *app) another(p *process) *upstream {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return p.takeIdle()
-}
-
-func (p *process) takeIdle() *upstream {
-	if n := len(p.idle) - 1; n >= 0 {
-		u := p.idle[n]
-		p.idle[n] = nil
-		p.idle = p.idle[:n]
-		return u
-	}
-	return nil
 }
 
 // acquire starts a session on a process, and returns an idle connection to it
@@ -328,12 +282,6 @@ func (a *app) over() bool {
 	return a.removed && !slices.ContainsFunc(a.processes, func(p *process) bool { return p.inFlight > 0 })
 }
 
-func (p *process) drain() (idle []*upstream) {
-	p.draining = true
-	idle, p.idle = p.idle, nil
-	return idle
-}
-
 // hopeless says that waiting for a process is in vain: the last start failed
 // and no process is left.
 func (a *app) hopeless() bool {
@@ -383,24 +331,6 @@ func (a *app) sweep(now int64) {
 		p.closeIdle(now)
 	}
 	a.grant()
-}
-
-// closeIdle closes the connections that were idle too long: those at the
-// bottom of the stack.
-func (p *process) closeIdle(now int64) {
-	old := 0
-	for old < len(p.idle) && now-p.idle[old].idleSince > int64(p.idleTime()) {
-		p.idle[old].close()
-		old++
-	}
-	p.idle = slices.Delete(p.idle, 0, old)
-}
-
-func (p *process) idleTime() time.Duration {
-	if p.session {
-		return sessionIdle
-	}
-	return httpIdle
 }
 
 // stop sends everybody in the queue away: the proxy stops.

@@ -1,11 +1,8 @@
 package proxy
 
 import (
-	"errors"
-	"io"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"passenger/lib/http1"
@@ -88,23 +85,6 @@ const (
 
 var phases = [...]string{"queued", "connecting", "waiting", "responding", "upgraded"}
 
-// A bodyPlan is how a request's body gets to the process.
-type bodyPlan uint8
-
-const (
-	noBody   bodyPlan = iota
-	heldBody          // whole in the buffer behind the head
-	sentBody          // passed on as it comes
-	keptBody          // whole in the spool
-)
-
-// maxHeld is the largest body that is read before a process is held for it.
-// It spares apps that take one request at a time the wait for slow clients.
-const maxHeld = 32 << 10
-
-// maxAttempts bounds how many processes a request is tried on.
-const maxAttempts = 10
-
 var exchanges = sync.Pool{New: func() any {
 	return &exchange{waiter: waiter{answered: make(chan struct{}, 1)}}
 }}
@@ -185,67 +165,6 @@ func (x *exchange) run() bool {
 	return x.attempts()
 }
 
-// attempts tries the request on processes until one has answered it, or none
-// will.
-func (x *exchange) attempts() (again bool) {
-	for attempt := 1; ; attempt++ {
-		retry, again := x.attempt(attempt)
-		if !retry {
-			return again
-		}
-	}
-}
-
-// planBody decides how the body travels, and reads a small one.
-func (x *exchange) planBody() error {
-	x.upgrade = x.req.AsksUpgrade && x.req.Minor > 0 && x.req.ContentLength <= 0 && !x.req.Chunked && x.mayUpgrade()
-	if most := int64(x.mount.route.MaxBodySize); most > 0 && x.req.ContentLength > most {
-		x.body = sentBody
-		return errBodyTooLong
-	}
-	switch {
-	case x.req.Chunked:
-		if err := x.planChunked(); err != nil || x.body == heldBody {
-			return err
-		}
-	case x.req.ContentLength <= 0:
-		x.body = noBody
-	case x.req.ContentLength <= maxHeld:
-		x.body = heldBody
-		if err := x.readBody(int(x.req.ContentLength)); err != nil {
-			return err
-		}
-		x.start = x.req.Len + int(x.req.ContentLength)
-	default:
-		x.body = sentBody
-	}
-	if x.body == sentBody && (x.mount.buffers(x.req.Chunked) || x.flagged(flagBuffer)) {
-		if err := x.fillSpool(); err != nil {
-			return err
-		}
-		x.body = keptBody
-	}
-	return nil
-}
-
-// planChunked holds a chunked body that is already here. It waits for none:
-// the client may wait for the answer's begin.
-func (x *exchange) planChunked() error {
-	x.body = sentBody
-	x.chunks.Reset()
-	have := x.in.b[x.start:x.end]
-	chunks, total, err := x.chunks.Scan(have)
-	if err != nil {
-		return err
-	}
-	// What has a trailer goes the other way, which knows what to keep of it.
-	if x.chunks.Done() && total == chunks+len("\r\n") {
-		x.body = heldBody
-		x.start += total
-	}
-	return nil
-}
-
 // mayUpgrade allows any protocol but HTTP/2, whose requests would pass this
 // proxy unseen, and WebSocket by GET only: RFC 6455, 4.1.
 func (x *exchange) mayUpgrade() bool {
@@ -257,60 +176,6 @@ func (x *exchange) mayUpgrade() bool {
 		return string(x.req.Method) == "GET"
 	}
 	return len(v) > 0
-}
-
-// attempt tries the request on one process. retry says that nothing was lost
-// and another attempt may be made.
-func (x *exchange) attempt(n int) (retry, again bool) {
-	if err := x.acquire(n > 1); err != nil {
-		return false, x.noProcess(err)
-	}
-	if x.up == nil {
-		x.phase.Store(connecting)
-		if err := x.connect(); err != nil {
-			return x.connectFailed(err, n)
-		}
-	}
-	x.phase.Store(waiting)
-	sent, err := x.send()
-	if err != nil && sent == 0 && n < maxAttempts {
-		// Not a byte left us, so no process can have acted on it.
-		x.dropSession()
-		return true, false
-	}
-	b, n1, err := x.readResponse()
-	if err != nil {
-		return x.noResponse(err, n)
-	}
-	return false, x.answer(b, n1)
-}
-
-// acquire gets a process and a connection to it, if one is idle and open.
-func (x *exchange) acquire(retried bool) error {
-	p, a := x.client.proxy, x.mount.app
-	x.phase.Store(queued)
-	if !retried {
-		x.waiter.since, x.waiter.began = p.clock.after(0), time.Time{}
-		x.waiter.old, x.waiter.askAt, x.waiter.wanted = x.req.Minor == 0, 0, nil
-		if x.mount.sticky.name != nil {
-			x.waiter.wanted = x.mount.sticky.wanted(&x.req)
-		}
-	}
-	proc, up, err := a.acquire(&x.waiter, retried)
-	if err != nil {
-		return err
-	}
-	if !x.waiter.began.IsZero() {
-		x.waited = time.Since(x.waiter.began)
-	}
-	x.process = proc
-	x.target.Store(proc)
-	for up != nil && !up.quiet() {
-		up.close()
-		up = a.another(proc)
-	}
-	x.up = up
-	return nil
 }
 
 // repeatable says that the request may be sent again although the process may
@@ -334,98 +199,6 @@ func (x *exchange) safe() bool {
 		return true
 	}
 	return false
-}
-
-func (x *exchange) connect() (err error) {
-	x.up, err = x.client.proxy.dial(x.process)
-	return err
-}
-
-// refusedFor is how long a process that refused a connection is left alone;
-// the pool will have learned of its end by then.
-const refusedFor = time.Second
-
-// fullPause is how long to wait for room in a process's backlog.
-const fullPause = 5 * time.Millisecond
-
-func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
-	p, a := x.client.proxy, x.mount.app
-	now := p.clock.now.Load()
-	full := errors.Is(err, errFull)
-	a.cancel(x.process, !full, now+int64(refusedFor))
-	x.process = nil
-	if full {
-		if time.Since(x.began) > x.mount.queueTime {
-			return false, x.fail(504, "The application did not take the request in time.")
-		}
-		time.Sleep(fullPause)
-		return true, false
-	}
-	if n < maxAttempts {
-		return true, false
-	}
-	return false, x.fail(502, "No process of the application accepted the request.")
-}
-
-// noResponse handles a connection that ended before a response began.
-func (x *exchange) noResponse(err error, n int) (retry, again bool) {
-	ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
-	if ended && x.up.reused && !x.begun && x.repeatable() && n < maxAttempts {
-		x.dropSession()
-		return true, false
-	}
-	switch {
-	case errors.Is(err, errGone), errors.Is(err, errStopping):
-	case errors.Is(err, errTimeout) && !x.begun && x.mount.requestTime > 0:
-		x.verdict = stuck
-	default:
-		x.verdict = failed
-	}
-	x.endSession(false)
-	if failed := x.upload.clientError(); failed != nil {
-		return false, x.refuse(failed)
-	}
-	var bad *http1.Error
-	switch {
-	case errors.Is(err, errGone):
-		return false, false
-	case errors.Is(err, errStopping):
-		return false, x.fail(503, "The server went away before the application answered.")
-	case errors.Is(err, errTimeout):
-		return false, x.fail(504, "The application did not answer in time.")
-	case errors.As(err, &bad):
-		return false, x.fail(502, "The application sent an invalid response ("+bad.Reason+").")
-	}
-	return false, x.fail(502, "The application closed the connection without an answer.")
-}
-
-// dropSession undoes acquire and connect, as if the session had never been.
-func (x *exchange) dropSession() {
-	p, up := x.process, x.up
-	x.process, x.up = nil, nil
-	up.close()
-	x.upload.abandon()
-	x.mount.app.cancel(p, false, 0)
-}
-
-// endSession gives the process back, with its connection if that can carry
-// another request.
-func (x *exchange) endSession(reusable bool) {
-	if x.up != nil && !reusable {
-		x.stopUpload()
-		x.up.close()
-		x.up = nil
-	}
-	p, up := x.process, x.up
-	x.process, x.up = nil, nil
-	if x.verdict == fine && x.resp.Status >= 500 {
-		x.verdict = failed
-	}
-	if x.workAsked {
-		x.workAsked = false
-		x.mount.app.askWork(p)
-	}
-	x.mount.app.release(p, up, x.client.proxy.clock.now.Load(), x.verdict)
 }
 
 // describe tells those who ask about x. The client's mutex is held.

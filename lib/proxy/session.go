@@ -1,0 +1,170 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"syscall"
+	"time"
+
+	"passenger/lib/http1"
+)
+
+// maxAttempts bounds how many processes a request is tried on.
+const maxAttempts = 10
+
+// attempts tries the request on processes until one has answered it, or none
+// will.
+func (x *exchange) attempts() (again bool) {
+	for attempt := 1; ; attempt++ {
+		retry, again := x.attempt(attempt)
+		if !retry {
+			return again
+		}
+	}
+}
+
+// attempt tries the request on one process. retry says that nothing was lost
+// and another attempt may be made.
+func (x *exchange) attempt(n int) (retry, again bool) {
+	if err := x.acquire(n > 1); err != nil {
+		return false, x.noProcess(err)
+	}
+	if x.up == nil {
+		x.phase.Store(connecting)
+		if err := x.connect(); err != nil {
+			return x.connectFailed(err, n)
+		}
+	}
+	x.phase.Store(waiting)
+	sent, err := x.send()
+	if err != nil && sent == 0 && n < maxAttempts {
+		// Not a byte left us, so no process can have acted on it.
+		x.dropSession()
+		return true, false
+	}
+	b, n1, err := x.readResponse()
+	if err != nil {
+		return x.noResponse(err, n)
+	}
+	return false, x.answer(b, n1)
+}
+
+// acquire gets a process and a connection to it, if one is idle and open.
+func (x *exchange) acquire(retried bool) error {
+	p, a := x.client.proxy, x.mount.app
+	x.phase.Store(queued)
+	if !retried {
+		x.waiter.since, x.waiter.began = p.clock.after(0), time.Time{}
+		x.waiter.old, x.waiter.askAt, x.waiter.wanted = x.req.Minor == 0, 0, nil
+		if x.mount.sticky.name != nil {
+			x.waiter.wanted = x.mount.sticky.wanted(&x.req)
+		}
+	}
+	proc, up, err := a.acquire(&x.waiter, retried)
+	if err != nil {
+		return err
+	}
+	if !x.waiter.began.IsZero() {
+		x.waited = time.Since(x.waiter.began)
+	}
+	x.process = proc
+	x.target.Store(proc)
+	for up != nil && !up.quiet() {
+		up.close()
+		up = a.another(proc)
+	}
+	x.up = up
+	return nil
+}
+
+func (x *exchange) connect() (err error) {
+	x.up, err = x.client.proxy.dial(x.process)
+	return err
+}
+
+// refusedFor is how long a process that refused a connection is left alone;
+// the pool will have learned of its end by then.
+const refusedFor = time.Second
+
+// fullPause is how long to wait for room in a process's backlog.
+const fullPause = 5 * time.Millisecond
+
+func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
+	p, a := x.client.proxy, x.mount.app
+	now := p.clock.now.Load()
+	full := errors.Is(err, errFull)
+	a.cancel(x.process, !full, now+int64(refusedFor))
+	x.process = nil
+	if full {
+		if time.Since(x.began) > x.mount.queueTime {
+			return false, x.fail(504, "The application did not take the request in time.")
+		}
+		time.Sleep(fullPause)
+		return true, false
+	}
+	if n < maxAttempts {
+		return true, false
+	}
+	return false, x.fail(502, "No process of the application accepted the request.")
+}
+
+// noResponse handles a connection that ended before a response began.
+func (x *exchange) noResponse(err error, n int) (retry, again bool) {
+	ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
+	if ended && x.up.reused && !x.begun && x.repeatable() && n < maxAttempts {
+		x.dropSession()
+		return true, false
+	}
+	switch {
+	case errors.Is(err, errGone), errors.Is(err, errStopping):
+	case errors.Is(err, errTimeout) && !x.begun && x.mount.requestTime > 0:
+		x.verdict = stuck
+	default:
+		x.verdict = failed
+	}
+	x.endSession(false)
+	if failed := x.upload.clientError(); failed != nil {
+		return false, x.refuse(failed)
+	}
+	var bad *http1.Error
+	switch {
+	case errors.Is(err, errGone):
+		return false, false
+	case errors.Is(err, errStopping):
+		return false, x.fail(503, "The server went away before the application answered.")
+	case errors.Is(err, errTimeout):
+		return false, x.fail(504, "The application did not answer in time.")
+	case errors.As(err, &bad):
+		return false, x.fail(502, "The application sent an invalid response ("+bad.Reason+").")
+	}
+	return false, x.fail(502, "The application closed the connection without an answer.")
+}
+
+// dropSession undoes acquire and connect, as if the session had never been.
+func (x *exchange) dropSession() {
+	p, up := x.process, x.up
+	x.process, x.up = nil, nil
+	up.close()
+	x.upload.abandon()
+	x.mount.app.cancel(p, false, 0)
+}
+
+// endSession gives the process back, with its connection if that can carry
+// another request.
+func (x *exchange) endSession(reusable bool) {
+	if x.up != nil && !reusable {
+		x.stopUpload()
+		x.up.close()
+		x.up = nil
+	}
+	p, up := x.process, x.up
+	x.process, x.up = nil, nil
+	if x.verdict == fine && x.resp.Status >= 500 {
+		x.verdict = failed
+	}
+	if x.workAsked {
+		x.workAsked = false
+		x.mount.app.askWork(p)
+	}
+	x.mount.app.release(p, up, x.client.proxy.clock.now.Load(), x.verdict)
+}
