@@ -10,11 +10,6 @@ import (
 const (
 	maxCachedHead = 4 << 10  // bytes of an answer's fields, as Passenger has it
 	maxCachedBody = 32 << 10 // and of its body
-
-	// What is taken for the freshness of a public answer that does not say:
-	// a tenth of its age when it came, or this.
-	heuristicAge  = 10
-	heuristicMost = 24 * 60 * 60
 )
 
 // A freshness says how long an answer may be used: RFC 9111, 4.2. Both are in
@@ -80,11 +75,10 @@ func unkept(name []byte) bool {
 // A timing is what an answer's fields say of when it was made and until when
 // it is good; zero times for those that are missing.
 type timing struct {
-	date, modified time.Time
-	expires        time.Time
-	limited        bool // there is an Expires
-	aged           bool // and an Age
-	ageValue       int64
+	date, expires time.Time
+	limited       bool // there is an Expires
+	aged          bool // and an Age
+	ageValue      int64
 }
 
 // note takes a field in. ok is false for one that makes no sense twice.
@@ -92,8 +86,6 @@ func (t *timing) note(name, value []byte) (ok bool) {
 	switch {
 	case http1.EqualFold(name, "date"):
 		t.date, _ = http.ParseTime(string(value)) // an invalid one is none
-	case http1.EqualFold(name, "last-modified"):
-		t.modified, _ = http.ParseTime(string(value))
 	case http1.EqualFold(name, "expires"):
 		if t.limited {
 			return false
@@ -110,7 +102,8 @@ func (t *timing) note(name, value []byte) (ok bool) {
 }
 
 // lifetime is the freshness lifetime, in seconds: RFC 9111, 4.2.1. An answer
-// that says nothing of it is good for none, unless it is public.
+// that says nothing of it is good for none: frameworks say public, and when it
+// was modified, of what they want to be asked for each time.
 func (t *timing) lifetime(control *directives, came time.Time) int64 {
 	date := t.date
 	if date.IsZero() {
@@ -123,12 +116,8 @@ func (t *timing) lifetime(control *directives, came time.Time) int64 {
 		return control.maxAge
 	case t.limited:
 		return int64(t.expires.Sub(date) / time.Second)
-	case !control.public:
-		return 0
-	case t.modified.IsZero():
-		return heuristicAge
 	}
-	return min(max(int64(date.Sub(t.modified)/time.Second)/10, 1), heuristicMost)
+	return 0
 }
 
 // age is the corrected initial age, in seconds: RFC 9111, 4.2.3.
