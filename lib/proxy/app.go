@@ -90,12 +90,11 @@ func (a *app) acquire(w *waiter, retried bool) (*process, *upstream, error) {
 	if retried {
 		a.retried++
 	}
-	if a.queue.length == 0 || retried {
-		if p := a.pickFor(w); p != nil {
-			u := a.start(p)
-			a.mu.Unlock()
-			return p, u, nil
-		}
+	// Who waits already has no use for a process that is free: grant saw to that.
+	if p := a.pickFor(w); p != nil {
+		u := a.start(p)
+		a.mu.Unlock()
+		return p, u, nil
 	}
 	if err := a.refusal(retried); err != nil {
 		a.reject()
@@ -192,7 +191,9 @@ func (a *app) cancel(p *process, refused bool, retry int64) {
 	}
 }
 
-// grant gives free processes to those that wait longest.
+// grant gives free processes to those that wait longest. Whatever makes a
+// process free calls it, so that afterwards no process is free that somebody
+// waits for.
 func (a *app) grant() {
 	for w := a.queue.first; w != nil; {
 		next := w.next

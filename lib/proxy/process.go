@@ -36,11 +36,12 @@ type process struct {
 }
 
 func (p *process) free() bool {
-	if p.stuck > 0 && p.concurrency == 1 {
-		return false // it is at it still, and is replaced
-	}
-	return !p.draining && !p.refused && (p.concurrency == 0 || p.inFlight < p.concurrency)
+	return !p.draining && !p.refused && !p.hung() && (p.concurrency == 0 || p.inFlight < p.concurrency)
 }
+
+// hung says that p takes one request at a time and was stuck: it is at it
+// still, and is replaced.
+func (p *process) hung() bool { return p.stuck > 0 && p.concurrency == 1 }
 
 func (p *process) takeIdle() *upstream {
 	if n := len(p.idle) - 1; n >= 0 {

@@ -61,11 +61,11 @@ func (s *sticky) appendTo(b []byte, p *process) []byte {
 }
 
 // pickFor returns a free process for w: the one that it had before, if that
-// serves still. A busy one is waited for.
+// serves still. A busy one is waited for; one that is dead or stuck is not.
 func (a *app) pickFor(w *waiter) *process {
 	if len(w.wanted) > 0 {
 		for _, p := range a.processes {
-			if string(w.wanted) != p.sticky || p.draining {
+			if string(w.wanted) != p.sticky || p.draining || p.refused || p.hung() {
 				continue
 			}
 			if a.paused != "" || !p.free() {
