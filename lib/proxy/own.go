@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -66,8 +65,8 @@ func owner(f *os.File) int64 {
 
 // lies says that the file is below the directory.
 func lies(f, dir *os.File) bool {
-	path, err1 := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(f.Fd())))
-	root, err2 := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(dir.Fd())))
+	path, err1 := os.Readlink(descriptorPath(int(f.Fd())))
+	root, err2 := os.Readlink(descriptorPath(int(dir.Fd())))
 	_, ok := below(root, path)
 	return err1 == nil && err2 == nil && ok
 }

@@ -52,9 +52,7 @@ func (a *app) files(r *protocol.Route) *files {
 			continue
 		}
 		// Requests may use an old tree still; the garbage collector closes it.
-		n := &root{place: dir, app: a.name}
-		n.renew()
-		next.roots = append(next.roots, n)
+		next.roots = append(next.roots, newRoot(r.App, dir))
 	}
 	a.public = next
 	return newFiles(r.App, next.roots)
@@ -108,6 +106,35 @@ type root struct {
 	looked  atomic.Int64         // when it was looked up, in Unix nanoseconds
 	failing atomic.Bool          // it could not be opened the last time
 	tree    atomic.Pointer[tree] // nil if there is no such directory
+	shared  *root                // the files that releases have in common; nil if they have none
+}
+
+func newRoot(app string, p place) *root {
+	r := &root{place: p, app: app}
+	r.renew()
+	if name, ok := below(p.root, p.path); ok {
+		if release, err := filepath.EvalSymlinks(p.root); err == nil {
+			if shared, ok := sharedPlace(release, name); ok {
+				r.shared = &root{place: shared, app: app}
+				r.shared.renew()
+			}
+		}
+	}
+	return r
+}
+
+// look opens the regular file of a name, which ends in NUL.
+func (r *root) look(name []byte, now time.Time) (f regular, err error) {
+	t := r.at(now)
+	if t == nil {
+		return f, syscall.ENOENT
+	}
+	if f, err = t.look(name); err == syscall.EXDEV && r.shared != nil {
+		if shared := r.shared.at(now); shared != nil {
+			return t.lookShared(shared, name)
+		}
+	}
+	return f, err
 }
 
 // at is the directory as of now, nil if there is none.

@@ -301,3 +301,51 @@ func TestDirectoriesStayOpen(t *testing.T) {
 		}
 	}
 }
+
+// Capistrano makes links to what the releases of an app have in common.
+func TestSharedFilesAreServed(t *testing.T) {
+	t.Parallel()
+	base := writeFiles(t, map[string]string{
+		"releases/1/public/a.css": "own", "shared/public/assets/app.js": "shared js", "shared/public/assets/app.js.gz": "packed", "shared/public/up/a b.txt": "upload",
+		"shared/public/page.html": "page", "shared/config/database.yml": "secret", "secret.txt": "secret",
+	})
+	release := filepath.Join(base, "releases/1")
+	for name, to := range map[string]string{
+		"assets": filepath.Join(base, "shared/public/assets"), "up": "../../../shared/public/up", "page.html": "../../../shared/public/page.html",
+		"config": "../../../shared/config", "shared": "../../../shared", "secret.txt": "../../../secret.txt", "none.txt": "../../../shared/public/none.txt", "out.txt": "../../../shared/public/out.txt",
+		"../../../shared/public/out.txt": "../config/database.yml", "../../../current": "releases/1",
+	} {
+		if err := os.Symlink(to, filepath.Join(release, "public", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := start(t, protocol.ProtocolSession, 0, say("app"))
+	f.route.AppRoot, f.route.Generation = release, 1
+	for when, r := range map[string]protocol.Route{"a process": route(f), "none": route()} {
+		r.AppRoot, r.StaticDir = filepath.Join(base, "current"), filepath.Join(base, "current/public")
+		r.Error = &protocol.SpawnError{} // without a process: an answer at once
+		p := serve(t, Config{}, r).dial()
+		for path, want := range map[string]string{
+			"/a.css": "own", "/assets/app.js": "shared js", "/up/a%20b.txt": "upload", "/page": "page",
+			"/config/database.yml": "", "/shared/config/database.yml": "", "/secret.txt": "", "/none.txt": "", "/out.txt": "", "/up/../../config/database.yml": "", "/up/%2e%2e/out.txt": "",
+		} {
+			r := p.get(path)
+			if served := r.Status == 200 && r.Body != "app"; served != (want != "") || served && r.Body != want {
+				t.Errorf("%s, %s: got %d, %.40q, want %q", when, path, r.Status, r.Body, want)
+			}
+		}
+		if r := p.send("GET /assets/app.js HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n").receive("GET"); r.Body != "packed" {
+			t.Errorf("%s: got %+v", when, r)
+		}
+	}
+	for release, want := range map[string]string{
+		"/srv/shop/releases/1": "/srv/shop/shared/public", "/releases/1": "/shared/public", "/srv/shop": "", "/srv/releases": "", "/srv/shop/releases/1/app": "",
+	} {
+		if p, ok := sharedPlace(release, "public"); p.path != want || ok != (want != "") {
+			t.Errorf("%s: got %v, %v, want %q", release, p, ok, want)
+		}
+	}
+	if p, ok := sharedPlace("/srv/shop/releases/1", "."); ok {
+		t.Errorf("all that is shared: got %v", p)
+	}
+}

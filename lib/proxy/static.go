@@ -63,18 +63,14 @@ const (
 // that has it. name has room behind it.
 func (x *exchange) findFile(s *staticFile, name []byte) (found []byte, ok bool) {
 	for _, r := range x.mount.files.roots {
-		t := r.at(x.began)
-		if t == nil {
-			continue
-		}
-		s.tree = t
+		s.root = r
 		var err, err2 error
-		if s.file, err = t.look(append(name, 0)); err == nil {
+		if s.file, err = r.look(append(name, 0), x.began); err == nil {
 			return name, true
 		}
 		if !bytes.HasSuffix(name, []byte(pageSuffix)) {
 			page := append(name, pageSuffix...)
-			if s.file, err2 = t.look(append(page, 0)); err2 == nil {
+			if s.file, err2 = r.look(append(page, 0), x.began); err2 == nil {
 				return page, true
 			}
 		}
@@ -162,7 +158,7 @@ func (x *exchange) pack(s *staticFile, name []byte) {
 		if !accepts(accepted, c.coding) {
 			continue
 		}
-		twin, err := s.tree.look(append(append(name, c.suffix...), 0))
+		twin, err := s.root.look(append(append(name, c.suffix...), 0), x.began)
 		switch {
 		case err != nil:
 		case twin.modified.Before(s.file.modified):

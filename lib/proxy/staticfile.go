@@ -21,7 +21,7 @@ const maxCopied = 32 << 10
 
 // A staticFile is a file on its way to a client.
 type staticFile struct {
-	tree   *tree // that it lies in
+	root   *root // that it lies in
 	file   regular
 	kind   fileType
 	coding string // in which it is compressed; empty if it is not
@@ -195,6 +195,7 @@ func (x *exchange) notRead(err error) (again bool) {
 
 // streamContent writes head, and then the file as the client takes it.
 func (x *exchange) streamContent(s *staticFile, head []byte) error {
+	x.show()
 	if _, err := x.client.write(head, nil); err != nil {
 		return err
 	}
@@ -217,8 +218,15 @@ func (x *exchange) streamContent(s *staticFile, head []byte) error {
 	return nil
 }
 
+// show makes an answer visible that may take a while.
+func (x *exchange) show() {
+	x.phase.Store(responding)
+	x.client.publish(x)
+}
+
 // serveStatic leaves the answer to http.ServeContent.
 func (x *exchange) serveStatic(s *staticFile) (again bool) {
+	x.show()
 	w := &fileWriter{x: x, header: http.Header{}}
 	w.header.Set("Content-Type", s.kind.name)
 	w.header.Set("Etag", string(s.tag))
