@@ -88,10 +88,19 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 // pass copies from one connection to the other until the end, which it passes
 // on. Any failure ends both directions. What was written is followed in f,
 // unless that is nil.
+//
+// It does not splice(2), which was measured: for messages of up to 64 kB, one at
+// a time, it costs as much CPU as copying, 8 to 10 µs each, and a pipe for each
+// direction; of a gigabyte at once it saves 0.2 of 0.36 seconds. But frames
+// could not be followed, and TLS has none of it.
 func pass(to, from *conn, f *frames) {
+	size := medium
 	for {
-		b, n, err := from.readLazily(medium)
+		b, n, err := from.readLazily(size)
 		if err == nil {
+			if size = medium; n == len(b.b) {
+				size = large // there is more to come
+			}
 			n, err = to.write(b.b[:n], nil)
 			f.wrote(b.b[:n], err != nil && to.raw == nil)
 			b.free()
