@@ -18,7 +18,6 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"passenger/lib/protocol"
@@ -109,6 +108,7 @@ type Proxy struct {
 	unkept       atomic.Uint64 // bodies that could not be kept on disk
 	memory       memory        // for answers that clients do not take
 	misses       misses
+	descriptors  descriptors
 }
 
 // tick is how often the clock looks at the connections. Waits are no finer.
@@ -283,54 +283,6 @@ func (p *Proxy) cutOff() {
 	})
 	p.http2.cutOff()
 	slog.Warn("drain timed out", "connections", cut)
-}
-
-// acceptPause is how long to wait when the system is out of descriptors.
-const acceptPause = 50 * time.Millisecond
-
-func (p *Proxy) accept(ctx context.Context, l net.Listener) {
-	var logged time.Time
-	for {
-		nc, err := l.Accept()
-		if err == nil {
-			p.welcome(nc, l)
-			continue
-		}
-		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if errors.Is(err, syscall.ECONNABORTED) {
-			continue
-		}
-		if time.Since(logged) >= time.Second {
-			logged = time.Now()
-			slog.Error("could not accept a connection", "listener", l.Addr(), "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(acceptPause):
-		}
-	}
-}
-
-func (p *Proxy) welcome(nc net.Conn, l net.Listener) {
-	_, secure := l.(*secureListener)
-	_, configures := l.(*headersListener)
-	if secure || p.ProxyHeader && p.trustsConn(nc) && !configures {
-		p.clients.Go(func() { p.greet(nc, secure) })
-		return
-	}
-	c, err := newClient(p, nc)
-	if err != nil {
-		slog.Error("could not serve a connection", "err", err)
-		return
-	}
-	if configures {
-		c.headers = &secureHeaders{}
-	}
-	p.clients.Add(1)
-	go c.run()
 }
 
 // ParseNetworks reads networks and addresses.

@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"syscall"
+	"time"
+)
+
+// acceptPause is how long to wait when descriptors run short.
+const acceptPause = 50 * time.Millisecond
+
+// accept welcomes the clients of l until ctx ends.
+func (p *Proxy) accept(ctx context.Context, l net.Listener) {
+	d := &p.descriptors
+	for {
+		nc, err := l.Accept()
+		if err == nil {
+			last := d.short(nc)
+			p.welcome(nc, l)
+			if last {
+				d.await(ctx, l)
+			}
+			continue
+		}
+		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if errors.Is(err, syscall.ECONNABORTED) {
+			continue
+		}
+		if d.complained.due() {
+			slog.Error("could not accept a connection", "listener", l.Addr(), "err", err)
+		}
+		pause(ctx)
+	}
+}
+
+// pause waits for acceptPause, and says whether to go on.
+func pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(acceptPause):
+		return true
+	}
+}
+
+func (p *Proxy) welcome(nc net.Conn, l net.Listener) {
+	_, secure := l.(*secureListener)
+	_, configures := l.(*headersListener)
+	if secure || p.ProxyHeader && p.trustsConn(nc) && !configures {
+		p.clients.Go(func() { p.greet(nc, secure) })
+		return
+	}
+	c, err := newClient(p, nc)
+	if err != nil {
+		slog.Error("could not serve a connection", "err", err)
+		return
+	}
+	if configures {
+		c.headers = &secureHeaders{}
+	}
+	p.clients.Add(1)
+	go c.run()
+}

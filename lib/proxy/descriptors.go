@@ -1,0 +1,73 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Descriptors are limited: RLIMIT_NOFILE. New clients are taken only while
+// three quarters of them are not in use. The rest is for what clients ask for,
+// connections to processes and files, and for the control socket, so that a
+// proxy that is full still serves whom it took and tells how it is.
+type descriptors struct {
+	complained complaint
+
+	// most is how many may be in use for another client to be taken; 0 before it
+	// is known. The limit may be changed from outside, so it is read anew before
+	// a client has to wait.
+	most atomic.Int64
+}
+
+// read reads the limit.
+func (d *descriptors) read() (limit int64) {
+	var r syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
+		r.Cur = 1 << 10 // it cannot fail
+	}
+	limit = int64(min(r.Cur, 1<<30))
+	d.most.Store(limit - limit/4)
+	return limit
+}
+
+// short says that nc's descriptor is the last one for a client. The system
+// hands out the lowest that is free, so all below are in use.
+func (d *descriptors) short(nc net.Conn) bool {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	short := false
+	err = raw.Control(func(fd uintptr) {
+		if short = int64(fd) >= d.most.Load(); short {
+			d.read()
+			short = int64(fd) >= d.most.Load()
+		}
+	})
+	return short && err == nil
+}
+
+// await waits until there are enough descriptors again.
+func (d *descriptors) await(ctx context.Context, l net.Listener) {
+	for pause(ctx) {
+		limit := d.read()
+		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+		if err == nil {
+			_ = unix.Close(fd) // it only tells the lowest that is free
+			if int64(fd) < d.most.Load() {
+				return
+			}
+		}
+		if d.complained.due() {
+			slog.Warn("new connections wait: three quarters of the descriptors are in use", "listener", l.Addr(), "limit", limit)
+		}
+	}
+}
