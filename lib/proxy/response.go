@@ -48,7 +48,8 @@ func (x *exchange) readResponse() (b *buffer, n int, err error) {
 const lookEvery = time.Second
 
 // readUpstream reads from the process for as long as the app's read timeout
-// allows.
+// allows. The time while the client pauses in its body does not count: that has
+// a timeout of its own.
 func (x *exchange) readUpstream(size int) (*buffer, int, error) {
 	up, clock := x.up, x.client.proxy.clock
 	limit := x.answerTime()
@@ -62,7 +63,9 @@ func (x *exchange) readUpstream(size int) (*buffer, int, error) {
 		b, n, err = up.readLazily(size)
 	}
 	for since := clock.now.Load() - int64(up.readWait); err == errTimeout; {
-		since = max(since, x.upload.moved.Load())
+		if since = max(since, x.upload.moved.Load()); x.upload.waits.Load() {
+			since = clock.now.Load()
+		}
 		if x.reserve.failed() {
 			return nil, 0, errGone
 		}

@@ -115,16 +115,18 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 		x.dropSession()
 		return true, false
 	}
+	x.stopUpload()
+	broken := x.upload.clientError()
 	switch {
-	case errors.Is(err, errGone), errors.Is(err, errStopping):
+	case broken != nil, errors.Is(err, errGone), errors.Is(err, errStopping):
 	case errors.Is(err, errTimeout) && !x.begun && x.mount.requestTime > 0:
 		x.verdict = stuck
 	default:
 		x.verdict = failed
 	}
 	x.endSession(false)
-	if failed := x.upload.clientError(); failed != nil {
-		return false, x.refuse(failed)
+	if broken != nil {
+		return false, x.refuse(broken)
 	}
 	var bad *http1.Error
 	switch {

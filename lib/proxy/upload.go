@@ -22,8 +22,10 @@ type upload struct {
 	// left is to write the last of it.
 	read atomic.Bool
 
-	// moved is when the process last took a part, in the clock's time.
+	// moved is when the process last took a part, in the clock's time; waits
+	// says that it took all that the client sent so far, so that both wait.
 	moved atomic.Int64
+	waits atomic.Bool
 
 	// Set at the end: why it failed, and whether because of the client.
 	err      error
@@ -35,6 +37,7 @@ func (u *upload) reset() {
 	u.stopped.Store(false)
 	u.read.Store(false)
 	u.moved.Store(0)
+	u.waits.Store(false)
 }
 
 // begin starts the upload of x's body to up.
@@ -159,8 +162,11 @@ func (u *upload) unfinished() bool {
 // sendBody passes the body on as it comes.
 func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
 	return x.passBody(func(p []byte, ended bool) error {
+		u := &x.upload
+		u.waits.Store(false)
 		err := x.passOn(up, p, ended)
-		x.upload.moved.Store(x.client.clock.now.Load())
+		u.moved.Store(x.client.clock.now.Load())
+		u.waits.Store(!ended && err == nil)
 		return err
 	})
 }
@@ -200,6 +206,9 @@ func (x *exchange) passBody(to func(p []byte, ended bool) error) (err error, byC
 		}
 		n := 0
 		if b, n, err = c.readLazily(large); err != nil {
+			if x.upload.stopped.Load() {
+				return errStopped, false
+			}
 			return err, true
 		}
 		p = b.b[:n]
