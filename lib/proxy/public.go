@@ -20,14 +20,20 @@ import (
 // a page finds the files that it was made with, whichever process made it.
 type files struct {
 	roots []*root
-	salt  uint64 // tells its paths from those of others among the misses
+
+	// former are those of the releases that went last. A browser may have a page
+	// of theirs still, which asks for files whose names are of no other release:
+	// those with fingerprints.
+	former []*root
+
+	salt uint64 // tells its paths from those of others among the misses
 }
 
 // A publicDirs is what an app's files were when the last table came.
 type publicDirs struct {
-	generation int
-	released   bool // they are those of processes
-	roots      []*root
+	generation    int
+	released      bool // they are those of processes
+	roots, former []*root
 }
 
 // files returns the app's static files, nil if it has none. p.mu is held.
@@ -41,27 +47,40 @@ func (a *app) files(r *protocol.Route) *files {
 	switch next.released = len(dirs) > 0; {
 	case next.released:
 	case last.released && last.generation == r.Generation:
-		return newFiles(r.App, last.roots) // the next process will be of that release, too
+		return newFiles(last) // the next process will be of that release, too
 	default:
 		dirs = []place{placeOf(r.AppRoot, r.StaticDir)}
 	}
 	for _, dir := range dirs {
-		i := slices.IndexFunc(last.roots, func(r *root) bool { return r.place == dir })
-		if i >= 0 {
-			next.roots = append(next.roots, last.roots[i])
-			continue
-		}
-		// Requests may use an old tree still; the garbage collector closes it.
-		next.roots = append(next.roots, newRoot(r.App, dir))
+		next.roots = append(next.roots, last.root(r.App, dir))
+	}
+	if next.former = without(last.roots, next.roots); len(next.former) == 0 || !last.released {
+		next.former = without(last.former, next.roots)
 	}
 	a.public = next
-	return newFiles(r.App, next.roots)
+	return newFiles(&next)
 }
 
-func newFiles(app string, roots []*root) *files {
-	f := &files{roots: roots, salt: maphash.String(seed, app)}
-	for _, r := range roots {
-		f.salt = f.salt*31 + maphash.String(seed, r.path)
+// root returns the root of a directory, which is open already if it was one
+// before. Requests may use those that are none any more still; the garbage
+// collector closes them.
+func (d *publicDirs) root(app string, dir place) *root {
+	for _, r := range slices.Concat(d.roots, d.former) {
+		if r.place == dir {
+			return r
+		}
+	}
+	return newRoot(app, dir)
+}
+
+func without(list, others []*root) []*root {
+	return slices.DeleteFunc(slices.Clone(list), func(r *root) bool { return slices.Contains(others, r) })
+}
+
+func newFiles(d *publicDirs) *files {
+	f := &files{roots: d.roots, former: d.former}
+	for _, r := range d.roots {
+		f.salt = f.salt*31 + maphash.String(seed, r.app+" "+r.path)
 	}
 	return f
 }

@@ -142,7 +142,11 @@ func TestFilesAreThoseOfTheReleasesThatServe(t *testing.T) {
 	all := func(when, a, oldJS, newJS, page string) {
 		t.Helper()
 		for path, want := range map[string]string{"/a.css": a, "/old-0123456789abcdef.js": oldJS, "/new-0123456789abcdef.js": newJS, "/page": page} {
-			if r := p.get(path); r.Body != want {
+			r := p.get(path)
+			if r.Status == 503 {
+				r.Body = "app" // which has no process
+			}
+			if r.Body != want {
 				t.Errorf("%s: %s: got %q, want %q", when, path, r.Body, want)
 			}
 		}
@@ -162,19 +166,24 @@ func TestFilesAreThoseOfTheReleasesThatServe(t *testing.T) {
 	s.set(draining)
 	all("the new one turned out bad", "old a", "old js", "new js", "old page")
 	s.set(table(2, next))
-	all("the old one went", "new a", "app", "new js", "app")
+	all("the old one went", "new a", "old js", "new js", "app")
 	lead("3")
 	empty := table(2, next)
-	empty.Processes = nil
+	empty.Processes, empty.Error = nil, &protocol.SpawnError{}
 	s.set(empty, table2(t))
 	if r := p.get("/a.css"); r.Body != "new a" {
 		t.Errorf("the processes are idle: got %+v", r)
 	}
+	if r := p.get("/old-0123456789abcdef.js"); r.Body != "old js" {
+		t.Errorf("the processes are idle: got %+v", r)
+	}
 	empty.Generation = 3
 	s.set(empty)
-	if r := p.get("/a.css"); r.Body != "next a" {
-		t.Errorf("before the first process of a release: got %+v", r)
+	all("before the first process of a release", "next a", "app", "new js", "app")
+	if err := os.RemoveAll(filepath.Join(base, "2")); err != nil {
+		t.Fatal(err)
 	}
+	eventually(t, "a release that was removed has no files", func() bool { return p.get("/new-0123456789abcdef.js").Status == 503 })
 }
 
 // table2 is another app in the same table.

@@ -59,7 +59,7 @@ const (
 	indexName  = "index.html"
 )
 
-// findFile opens the file of a name, or the kept page, in the newest release
+// findFile opens the file of a name, or the kept page, in the first release
 // that has it. name has room behind it.
 func (x *exchange) findFile(s *staticFile, name []byte) (found []byte, ok bool) {
 	for _, r := range x.mount.files.roots {
@@ -76,6 +76,15 @@ func (x *exchange) findFile(s *staticFile, name []byte) (found []byte, ok bool) 
 		}
 		if a := x.mount.app; (err == syscall.EXDEV || err2 == syscall.EXDEV) && a.complained.due() {
 			slog.Warn("file was not sent: a symbolic link leads out of the static files", "app", a.name, "dir", r.path, "file", string(name))
+		}
+	}
+	if former := x.mount.files.former; len(former) > 0 && fingerprinted(name) {
+		for _, r := range former {
+			var err error
+			if s.file, err = r.look(append(name, 0), x.began); err == nil {
+				s.root = r
+				return name, true
+			}
 		}
 	}
 	return nil, false
