@@ -46,8 +46,8 @@ func (x *exchange) condition(whole bool) *http.Request {
 			}
 			r.Header.Set(name, value)
 		case "Range":
-			if r.Method == "GET" && strings.Count(value, ",") < maxRanges {
-				r.Header.Add(name, value)
+			if list, ok := ranges(value); ok && r.Method == "GET" {
+				r.Header.Add(name, list)
 			}
 		case "If-Range", "If-Modified-Since", "If-Unmodified-Since":
 			r.Header.Add(name, value)
@@ -55,6 +55,26 @@ func (x *exchange) condition(whole bool) *http.Request {
 	}
 	return r
 }
+
+// ranges is a Range as http.ServeContent understands it. ok is false for one
+// to be ignored: in another unit, or with too many parts.
+func ranges(value string) (list string, ok bool) {
+	const unit = "bytes="
+	if len(value) < len(unit) || !strings.EqualFold(value[:len(unit)], unit) {
+		return "", false
+	}
+	parts := strings.Split(value[len(unit):], ",")
+	for i, part := range parts {
+		// The last no bytes cannot be had: RFC 9110, 14.1.2. It sends nothing as 206.
+		if part = strings.TrimSpace(part); len(part) > 1 && strings.Trim(part, "0") == "-" && part[0] == '-' {
+			parts[i] = beyond
+		}
+	}
+	return unit + strings.Join(parts, ","), len(parts) <= maxRanges
+}
+
+// beyond is a part that no file has.
+const beyond = "9223372036854775807-"
 
 // A fileWriter is the exchange as http.ServeContent wants it.
 type fileWriter struct {

@@ -36,7 +36,7 @@ func TestCompressedTwinsAreFilesOfTheirOwn(t *testing.T) {
 			"If-None-Match: " + tag: 304, "If-None-Match: W/" + tag: 304, "If-None-Match: \"x\", " + tag: 304, "If-None-Match: *": 304,
 			"If-None-Match: \"x\"": 200, "If-None-Match: \"x\"\r\nIf-None-Match: " + tag: 304,
 			"If-Match: " + tag: 200, "If-Match: W/" + tag: 412, "Range: bytes=1-2": 206, "Range: bytes=1-2\r\nIf-Range: " + tag: 206,
-			"Range: bytes=1-2\r\nIf-Range: W/" + tag: 200, "If-Range: " + tag: 200, "Range: bytes=9-": 416, "Range: x": 416,
+			"Range: bytes=1-2\r\nIf-Range: W/" + tag: 200, "If-Range: " + tag: 200, "Range: bytes=9-": 416, "Range: bytes=x": 416, "Range: bytes=-0": 416, "Range: bytes= -00 ,1-2": 206, "Range: x": 200, "Range: lines=1-2": 200, "Range: BYTES=1-2": 206,
 		} {
 			r := get("/a.js", accept+fields+"\r\n")
 			body := want
