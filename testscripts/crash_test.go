@@ -25,12 +25,13 @@ func cmdCrash(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	times, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	w, c := worldOf(ts), begin(args[1], args[2])
+	w, to := worldOf(ts), address(args[1])
+	c := begin(args[2], to)
 	defer c.end()
 	before := w.openFiles()
 	var took []time.Duration
 	for range times {
-		d, err := c.kill(ts, w, args[3:])
+		d, err := c.kill(ts, w, to, args[3:])
 		ts.Check(err)
 		took = append(took, d)
 		ts.Check(c.more(20))
@@ -55,12 +56,16 @@ func cmdCrash(ts *testscript.TestScript, neg bool, args []string) {
 // any request failed, or a proxy did not drain and exit with status 0:
 // replace TIMES ADDRESS PATH
 func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: replace TIMES ADDRESS PATH")
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: replace TIMES PATH ADDRESS…")
 	}
 	times, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	w, c := worldOf(ts), begin(args[1], args[2])
+	var addresses []address
+	for _, text := range args[2:] {
+		addresses = append(addresses, address(text))
+	}
+	w, c := worldOf(ts), begin(args[1], addresses...)
 	defer c.end()
 	ts.Check(c.more(crowdSize))
 	before, began := w.openFiles(), time.Now()
@@ -107,7 +112,7 @@ func (w *world) openFiles() int {
 
 // kill kills the daemons at once and returns how long a client that comes then
 // waits for its answer.
-func (c *crowd) kill(ts *testscript.TestScript, w *world, daemons []string) (time.Duration, error) {
+func (c *crowd) kill(ts *testscript.TestScript, w *world, to address, daemons []string) (time.Duration, error) {
 	dir := statedir.At(w.state)
 	var pids []int
 	for _, name := range daemons {
@@ -130,7 +135,7 @@ func (c *crowd) kill(ts *testscript.TestScript, w *world, daemons []string) (tim
 			return 0, err
 		}
 	}
-	err := c.get(nil)
+	err := to.get(c.path, nil)
 	took := time.Since(began)
 	if err != nil {
 		return took, fmt.Errorf("a client that came after the kill: %w", err)

@@ -1,26 +1,24 @@
 package testscripts
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// A crowd's clients: half of them keep their connection, half open a new one
-// for each request.
+// crowdSize is how many clients of a crowd each address has. In plain text
+// half of them keep their connection, and half open a new one for each request.
+// Over TLS half of them keep it and half speak HTTP/2, which keeps it too.
 const crowdSize = 4
 
 // A crowd is clients that ask while daemons are killed or replaced.
 type crowd struct {
-	network, address, path string
+	path string
 
 	stopped atomic.Bool
 	clients sync.WaitGroup
@@ -32,14 +30,13 @@ type crowd struct {
 	strange []string   // answers that are none
 }
 
-// begin starts the clients.
-func begin(address, path string) *crowd {
-	c := &crowd{network: "tcp", address: address, path: path}
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		c.network, c.address = "unix", path
-	}
-	for i := range crowdSize {
-		c.clients.Go(func() { c.run(i%2 == 0) })
+// begin starts the clients of the addresses.
+func begin(path string, addresses ...address) *crowd {
+	c := &crowd{path: path}
+	for _, a := range addresses {
+		for i := range crowdSize {
+			c.clients.Go(func() { c.run(a, i%2 == 0) })
+		}
 	}
 	return c
 }
@@ -61,14 +58,11 @@ func (c *crowd) more(n int64) error {
 	})
 }
 
-func (c *crowd) run(keep bool) {
-	var k *kept
-	if keep {
-		k = &kept{}
-		defer k.close()
-	}
+func (c *crowd) run(a address, keep bool) {
+	ask, leave := a.asker(c.path, keep)
+	defer leave()
 	for deadline := time.Now().Add(loadBound); !c.stopped.Load() && time.Now().Before(deadline); {
-		err := c.get(k)
+		err := ask()
 		var refused *net.OpError
 		switch {
 		case err == nil:
@@ -95,60 +89,4 @@ func (c *crowd) note(list *[]string, err error) {
 	if len(*list) < 10 {
 		*list = append(*list, err.Error())
 	}
-}
-
-// A kept connection is used for one request after the other.
-type kept struct {
-	net.Conn
-	in *bufio.Reader
-}
-
-func (k *kept) close() {
-	if k.Conn != nil {
-		k.Conn.Close()
-		k.Conn = nil
-	}
-}
-
-// get makes a request, on k unless it is nil.
-func (c *crowd) get(k *kept) error {
-	closing := ""
-	if k == nil {
-		k, closing = &kept{}, "Connection: close\r\n"
-		defer k.close()
-	}
-	if k.Conn == nil {
-		nc, err := net.DialTimeout(c.network, c.address, waitBound)
-		if err != nil {
-			return err
-		}
-		k.Conn, k.in = nc, bufio.NewReader(nc)
-	}
-	err := k.exchange(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", c.path, closing))
-	if err != nil {
-		k.close()
-	}
-	return err
-}
-
-func (k *kept) exchange(request string) error {
-	if err := k.SetDeadline(time.Now().Add(waitBound)); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(k, request); err != nil {
-		return err
-	}
-	resp, err := http.ReadResponse(k.in, nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("status %d: %.200s", resp.StatusCode, body)
-	}
-	if resp.Close {
-		k.close()
-	}
-	return err
 }

@@ -32,7 +32,6 @@ func cmdFlood(ts *testscript.TestScript, neg bool, args []string) {
 		c.Close()
 	}
 	began := time.Now()
-	c := &crowd{network: "tcp", address: args[1], path: args[2]}
-	ts.Check(c.get(nil))
+	ts.Check(address(args[1]).get(args[2], nil))
 	ts.Logf("%d connections; an answer %v after they were closed", n, time.Since(began).Round(time.Millisecond))
 }
