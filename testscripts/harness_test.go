@@ -100,7 +100,6 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"port":        cmdPort,
 	"ctrl-c":      cmdCtrlC,
 	"crash":       cmdCrash,
-	"flood":       cmdFlood,
 	"replace":     cmdReplace,
 	"upgrade":     cmdUpgrade,
 	"ca":          cmdCA,

@@ -3,7 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -66,6 +68,37 @@ func TestDrainIsBounded(t *testing.T) {
 		}
 		running.Close()
 	})
+}
+
+// A stream without an end ends with the drain, and the client sees that it was
+// cut off; until then it flows.
+func TestEndlessStreamsEndWithTheDrain(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{nil, ErrHandedOver} {
+		more := make(chan struct{})
+		f := start(t, "http", 0, func(c *call) bool {
+			c.reply("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ndata: 1\n\r\n")
+			<-more
+			c.reply("8\r\ndata: 2\n\r\n")
+			<-c.Upstream.killed
+			return false
+		})
+		s := serve(t, short(func(t *Timeouts) { t.Drain = 4 * brief }), route(f))
+		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		r, err := http.ReadResponse(p.in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.end(cause)
+		eventually(t, "the drain", func() bool { return s.healthy() != nil })
+		close(more)
+		body, err := io.ReadAll(r.Body)
+		if string(body) != "data: 1\ndata: 2\n" || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%v: got %q, %v; want two events and an end in between", cause, body, err)
+		}
+		within(t, s.stopped, "the end")
+		f.kill()
+	}
 }
 
 // A system without descriptors is waited for.

@@ -123,6 +123,33 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 	}
 }
 
+// Row 42 of the fault matrix: an app that answers nothing, with a queue that is
+// full, costs another one nothing.
+func TestAHungAppHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	hung, well := route(start(t, "http", 1, g.answer)), route(start(t, "http", 1, say("ok")))
+	hung.BaseURI = "/hung"
+	well.App = "well"
+	s := serve(t, Config{}, hung, well)
+	for range 1 + hung.QueueSize {
+		s.dial().send("GET /hung/ HTTP/1.1\r\nHost: a\r\n\r\n")
+	}
+	eventually(t, "a full queue", func() bool { return s.queued() == hung.QueueSize })
+	for range 100 {
+		if got := s.dial().get("/"); got.Status != 200 || got.Body != "ok" {
+			t.Fatalf("got %+v", got)
+		}
+		if got := s.dial().get("/hung/"); got.Status != 503 {
+			t.Fatalf("the hung one: got %+v", got)
+		}
+	}
+	if w := s.snapshot().Apps["well"]; w.Rejected != 0 || w.Queued != 0 {
+		t.Errorf("got %+v", w)
+	}
+	g.open()
+}
+
 func TestWaitInTheQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	g := newGate()
