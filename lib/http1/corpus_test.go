@@ -150,10 +150,19 @@ func replay(c corpusCase) string {
 			at += 2
 			line = bytes.Index(b[at:], []byte("\r\n"))
 		}
-		b = slices.Insert(bytes.Clone(b), at+line+2, []byte("Host: corpus.test\r\n")...)
+		b = slices.Insert(bytes.Clone(b), at+line+2, []byte("Host: "+hostOf(b[at:at+line])+"\r\n")...)
 		got = outcome(b, false)
 	}
 	return got
+}
+
+// hostOf is the host that goes with a request line: its own if it names one.
+func hostOf(line []byte) string {
+	if _, rest, ok := strings.Cut(string(line), "http://"); ok {
+		rest = rest[:strings.IndexAny(rest+" ", "/? ")]
+		return rest[strings.IndexByte(rest, '@')+1:]
+	}
+	return "corpus.test"
 }
 
 // agrees says whether our outcome is what the corpus expects.

@@ -37,6 +37,18 @@ func SplitHost(b []byte) (host, port []byte) {
 	return b, nil
 }
 
+// sameHost says that a and b name the same host and port, of which either may
+// leave out the default.
+func sameHost(a, b []byte, defaultPort string) bool {
+	if bytes.EqualFold(a, b) {
+		return true
+	}
+	hostA, portA := SplitHost(a)
+	hostB, portB := SplitHost(b)
+	isDefault := func(port []byte) bool { return len(port) == 0 || string(port) == defaultPort }
+	return bytes.EqualFold(hostA, hostB) && (string(portA) == string(portB) || isDefault(portA) && isDefault(portB))
+}
+
 // validIPv6 looks at the characters only: nothing is ever connected to.
 func validIPv6(b []byte) bool {
 	colons := 0

@@ -62,6 +62,7 @@ var (
 	errNoHost       = &Error{400, "no Host"}
 	errHostTwice    = &Error{400, "more than one Host"}
 	errHost         = &Error{400, "malformed Host"}
+	errOtherHost    = &Error{400, "Host is not the target's"} // RFC 9112, 3.2.2 has the target win; who came before us may have read Host
 	errExpect       = &Error{417, "unsupported Expect"}
 	errChunkSize    = &Error{400, "malformed chunk size"}
 	errChunkExt     = &Error{400, "malformed chunk extension"}

@@ -208,6 +208,9 @@ func (r *Request) readTarget() error {
 		if !ValidHost(t[:end]) {
 			return errTarget
 		}
+		if r.hosts > 0 && !sameHost(t[:end], r.Host, defaultPorts[scheme-len("http://")]) {
+			return errOtherHost
+		}
 		r.Host, t = t[:end], t[end:]
 		r.Whole = len(t) == 0 && string(r.Method) == "OPTIONS"
 	}
@@ -225,6 +228,8 @@ func (r *Request) readTarget() error {
 }
 
 var rootPath, wholePath = []byte("/"), []byte("*")
+
+var defaultPorts = [...]string{"80", "443"} // of http and https
 
 func hasScheme(b []byte) bool {
 	return bytes.EqualFold(b, []byte("http://")) || bytes.EqualFold(b, []byte("https://"))

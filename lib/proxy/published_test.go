@@ -70,6 +70,7 @@ func TestPublishedRequestsAreRefused(t *testing.T) {
 		},
 		"X34 Apache 2021-40438, 2011-3368": {
 			"GET @b/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET :80/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET unix:" + strings.Repeat("A", 5000) + "|http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+			"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a:81/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a/ HTTP/1.1\r\nHost: a:443\r\n\r\n",
 		},
 	} {
 		t.Run(id, func(t *testing.T) {
@@ -249,7 +250,7 @@ func TestOnlyHostAndPathChooseTheApp(t *testing.T) {
 	for _, c := range []struct{ target, host, want string }{
 		{"/", "example.com", "mine"}, {"/", "EXAMPLE.com", "mine"}, {"/", "example.com.", "mine"}, {"/", "example.com:81", "mine"},
 		{"/", "xn--example-.com", "other"}, {"/", "example.com.evil", "other"}, {"/", "evil.example.com", "other"},
-		{"http://example.com/", "evil", "mine"}, {"http://evil/", "example.com", "other"}, {"//example.com/", "evil", "other"},
+		{"http://example.com/", "example.com", "mine"}, {"http://EXAMPLE.com:80/", "example.com", "mine"}, {"//example.com/", "evil", "other"},
 		{"/admin", "example.com", "admin"}, {"/admin/x", "example.com", "admin"}, {"/administrator", "example.com", "mine"},
 		{"/ADMIN", "example.com", "mine"}, {"/%61dmin", "example.com", "mine"}, {"/x/../admin", "example.com", "mine"}, {"//admin", "example.com", "mine"},
 	} {

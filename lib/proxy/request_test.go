@@ -59,7 +59,7 @@ func TestHTTPSaysWhatTheRequestIs(t *testing.T) {
 	calls := make(chan *call, 1)
 	s := serve(t, Config{}, route(start(t, protocol.ProtocolHTTP, 0, record(calls))))
 	p := s.dial()
-	p.send("PUT http://b.test:81/%2e%2e//x;y?q HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nX-One: 1\r\nx-one: 2\r\n\r\nhello")
+	p.send("PUT http://b.test:81/%2e%2e//x;y?q HTTP/1.1\r\nHost: B.test:81\r\nContent-Length: 5\r\nX-One: 1\r\nx-one: 2\r\n\r\nhello")
 	if got := p.receive("PUT"); got.Status != 200 || got.Body != "hello" {
 		t.Errorf("got %+v", got)
 	}
