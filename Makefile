@@ -1,4 +1,4 @@
-# What there is to do here: make run, test, bench, build, install, fmt, fuzz, chaos.
+# What there is to do here: make run, test, bench, build, install, fmt, fuzz, chaos, soak.
 
 BIN     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/passenger/bin
 PREFIX  ?= /usr/local
@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X passenger/lib/cli.Release=0.1.0-$(RELEASE)
 # The newest that knows this Go; a version, so that it says the same tomorrow.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build install test check prepare bench fmt fuzz chaos
+.PHONY: run build install test check prepare bench fmt fuzz chaos soak
 
 run: build
 	@exec $(BIN)/passenger start -p $(PORT) $(APP)
@@ -61,3 +61,10 @@ CHAOS_TIME ?= 20s
 SEED       ?= $(shell date +%s)
 chaos:
 	go test -count=1 -timeout 5m ./testscripts -run 'TestScripts/chaos' -chaos $(CHAOS_TIME) -chaos-seed $(SEED) -v
+
+# soak runs a mixed load of SOAK_RATE requests a second for SOAK_TIME, at most
+# nine minutes, and checks that none fails and that no daemon grows.
+SOAK_TIME ?= 9m
+SOAK_RATE ?= 500
+soak:
+	go test -count=1 -timeout 12m ./testscripts -run 'TestScripts/soak' -soak $(SOAK_TIME) -soak-rate $(SOAK_RATE) -v

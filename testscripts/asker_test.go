@@ -88,6 +88,12 @@ func (a address) get(path string, k *kept) error {
 		k, closing = &kept{}, "Connection: close\r\n"
 		defer k.close()
 	}
+	return a.send(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, closing), k)
+}
+
+// send sends a request and reads its answer, on k, which it connects if need
+// be and closes if it fails.
+func (a address) send(request string, k *kept) error {
 	if k.Conn == nil {
 		nc, err := a.dial()
 		if err != nil {
@@ -98,7 +104,7 @@ func (a address) get(path string, k *kept) error {
 		}
 		k.Conn, k.in = nc, bufio.NewReader(nc)
 	}
-	err := k.exchange(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, closing))
+	err := k.exchange(request)
 	if err != nil {
 		k.close()
 	}

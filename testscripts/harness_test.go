@@ -96,6 +96,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"load-stop":   cmdLoadStop,
 	"check-app":   cmdCheckApp,
 	"chaos":       cmdChaos,
+	"soak":        cmdSoak,
 	"exits":       cmdExits,
 	"port":        cmdPort,
 	"ctrl-c":      cmdCtrlC,
@@ -167,6 +168,8 @@ func condition(name string) (bool, error) {
 		return false, nil
 	case "chaos":
 		return *chaosTime > 0, nil
+	case "soak":
+		return *soakTime > 0, nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }

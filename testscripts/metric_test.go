@@ -25,6 +25,16 @@ func cmdAwaitMetric(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func (w *world) awaitMetric(daemon string, line *regexp.Regexp) error {
+	return eventually("a metric of "+daemon, func() error {
+		text, err := w.metrics(daemon)
+		if err == nil && !line.Match(text) {
+			err = fmt.Errorf("no line matches %q:\n%s", line, text)
+		}
+		return err
+	})
+}
+
+func (w *world) metrics(daemon string) ([]byte, error) {
 	socket := statedir.At(w.state).Socket(daemon)
 	client := &http.Client{Timeout: waitBound, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -32,16 +42,10 @@ func (w *world) awaitMetric(daemon string, line *regexp.Regexp) error {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}}
-	return eventually("a metric of "+daemon, func() error {
-		resp, err := client.Get("http://daemon/metrics")
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err == nil && !line.Match(text) {
-			err = fmt.Errorf("no line matches %q:\n%s", line, text)
-		}
-		return err
-	})
+	resp, err := client.Get("http://daemon/metrics")
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
 }

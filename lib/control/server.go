@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -137,6 +138,7 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	m := &Metrics{}
 	m.Gauge("passenger_up", "1 while the daemon runs.", 1, "program", s.Program, "version", s.Release)
 	m.Gauge("passenger_uptime_seconds", "Time since the daemon started.", time.Since(s.started).Seconds(), "program", s.Program)
+	m.Gauge("passenger_goroutines", "Goroutines of the daemon; they go up and down with what it does.", float64(runtime.NumGoroutine()), "program", s.Program)
 	if s.Metrics != nil {
 		s.Metrics(m)
 	}
