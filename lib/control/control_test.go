@@ -121,6 +121,7 @@ func TestInfoAndHealth(t *testing.T) {
 	}
 }
 
+// X40, Caddy 2026-27589, 2026-45692: among others, what a page in a browser sends.
 func TestServerRefuses(t *testing.T) {
 	t.Parallel()
 	s := &Server{Program: "passenger-test", Release: "1"}

@@ -140,7 +140,7 @@ func (f *failing) Accept() (net.Conn, error) {
 	return f.Listener.Accept()
 }
 
-// A bug in one request ends one connection.
+// X23, Go 2021-36221: a bug in one request ends one connection.
 func TestPanicsEndOneConnection(t *testing.T) {
 	t.Parallel()
 	f := start(t, "session", 1, say("ok"))

@@ -16,7 +16,8 @@ import (
 // Vulnerabilities that were published of servers like this one, as cases. The
 // ids are those of the project's list of them: X of proxies, P of Phusion
 // Passenger itself. Other cases of the list are tests of their own, which name
-// the id.
+// the id. X17 is of a loop over select(2) that we do not have, and X43 of a
+// server that none was published of.
 
 // What follows on the connection is never read as a request, so that nothing
 // can be smuggled in it.

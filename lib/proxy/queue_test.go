@@ -307,7 +307,8 @@ func TestRemovedAppsSendTheirQueueAway(t *testing.T) {
 	}
 }
 
-// Each answer belongs to its request, whatever happens around it.
+// X35, Apache 2012-3502: each answer belongs to its request, whatever happens
+// around it.
 func TestAnswersNeverMixUp(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
