@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -82,12 +84,16 @@ func TestPagesBelowABaseURI(t *testing.T) {
 // writeFiles returns a directory of files.
 func writeFiles(t testing.TB, names map[string]string) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir, made := t.TempDir(), time.Now().Add(-time.Hour) // no twin is older than its file
 	for name, content := range names {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Time{}, made); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -264,6 +270,33 @@ func TestFilesThatAreCutAreNotTakenForWhole(t *testing.T) {
 		if r := p.get("/none"); r.Body != "app" {
 			t.Errorf("got %+v behind it", r)
 		}
+	})
+	t.Run("TLS", func(t *testing.T) {
+		t.Parallel()
+		dir := writeFiles(t, map[string]string{"a.bin": ""})
+		path := filepath.Join(dir, "a.bin")
+		if err := os.Truncate(path, 64<<20); err != nil {
+			t.Fatal(err)
+		}
+		r := route(start(t, protocol.ProtocolSession, 0, say("app")))
+		r.StaticDir = dir
+		_, addr := serveTLS(t, Config{}, r)
+		over(t, addr, func(t *testing.T, c *http.Client, _ string) {
+			if err := os.Truncate(path, 64<<20); err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.Get("https://" + addr + "/a.bin")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer got.Body.Close()
+			if err := os.Truncate(path, 1000); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := io.Copy(io.Discard, got.Body); err == nil || n >= 64<<20 {
+				t.Errorf("got %d bytes, %v", n, err)
+			}
+		})
 	})
 	t.Run("large", func(t *testing.T) {
 		t.Parallel()

@@ -157,19 +157,23 @@ var codings = [...]struct{ suffix, coding string }{{".br", "br"}, {".gz", "gzip"
 const longestSuffix = len(pageSuffix + ".br\x00")
 
 // pack takes the compressed twin of a file, if the client takes that, unless
-// it is older than the file. name has room behind it.
+// it is older than the file. name has room behind it. That there is none is
+// known for a second, as of pages.
 func (x *exchange) pack(s *staticFile, name []byte) {
-	accepted := x.req.Find(http1.AcceptEncoding)
-	if accepted == nil {
-		return
-	}
+	accepted, misses := x.req.Find(http1.AcceptEncoding), &x.client.proxy.misses
 	for _, c := range codings {
 		if !accepts(accepted, c.coding) {
 			continue
 		}
-		twin, err := s.root.look(append(append(name, c.suffix...), 0), x.began)
+		packed := append(name, c.suffix...)
+		hash := x.mount.files.missed(packed)
+		if misses.has(hash, x.began) {
+			continue
+		}
+		twin, err := s.root.look(append(packed, 0), x.began)
 		switch {
 		case err != nil:
+			misses.add(hash, x.began)
 		case twin.modified.Before(s.file.modified):
 			twin.close()
 		default:

@@ -16,21 +16,12 @@ import (
 // withFiles serves an app that says "app", with files before it.
 func withFiles(t *testing.T, names map[string]string) (*server, string) {
 	t.Helper()
-	dir := t.TempDir()
-	public, made := filepath.Join(dir, "public"), time.Now().Add(-time.Hour)
+	below := map[string]string{}
 	for name, content := range names {
-		path := filepath.Join(public, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		// No twin is older than its file.
-		if err := os.Chtimes(path, time.Time{}, made); err != nil {
-			t.Fatal(err)
-		}
+		below["public/"+name] = content
 	}
+	dir := writeFiles(t, below)
+	public := filepath.Join(dir, "public")
 	r := route(start(t, protocol.ProtocolSession, 0, say("app")))
 	r.StaticDir = public
 	return serve(t, Config{}, r), dir
