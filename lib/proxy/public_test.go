@@ -310,6 +310,9 @@ func TestFilesThatAreCutAreNotTakenForWhole(t *testing.T) {
 		if _, err := p.in.Peek(1000); err != nil {
 			t.Fatal(err)
 		}
+		if list := s.requests(); len(list) != 1 || list[0].Phase != "responding" || list[0].Path != "/a.bin" || list[0].App != "app" {
+			t.Errorf("requests in flight: got %+v", list)
+		}
 		if err := os.Truncate(path, 1000); err != nil {
 			t.Fatal(err)
 		}
