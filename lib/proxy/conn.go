@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 var errTimeout = errors.New("timed out")
@@ -299,9 +301,17 @@ func (c *conn) gone() (end, broken bool) {
 		var one [1]byte
 		n, errno := receive(fd, one[:], syscall.MSG_PEEK)
 		end = errno == 0 && n == 0
-		broken = errno != 0 && errno != syscall.EAGAIN
+		broken = errno != 0 && errno != syscall.EAGAIN || end && broke(fd)
 	})
 	return end, broken || err != nil
+}
+
+// broke reports whether a connection whose peer had ended its sending side was
+// then reset. Reading goes on to say that it ended.
+func broke(fd uintptr) bool {
+	p := []unix.PollFd{{Fd: int32(fd)}}
+	_, _ = unix.Poll(p, 0) // interrupted is as good as not
+	return p[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
 }
 
 // closeWrite ends the sending side.
