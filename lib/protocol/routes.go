@@ -150,6 +150,10 @@ type AppReport struct {
 	// Retried counts how often one was tried on another process.
 	Retried uint64 `json:"retried,omitempty"`
 
+	// Errors counts those that a process let down, with a 5xx status or without
+	// a whole answer: the sum over all processes, those that are gone included.
+	Errors uint64 `json:"errors,omitempty"`
+
 	// Upgraded is how many upgraded connections are open, such as WebSockets;
 	// UpgradedClosed counts those that were closed because their process or the
 	// proxy was to go.

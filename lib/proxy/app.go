@@ -38,10 +38,16 @@ type app struct {
 	rejected  uint64
 	retried   uint64
 	public    publicDirs            // the proxy's mutex guards it
+	errors    uint64                // sessions that processes let down, those that are gone included
 	cache     atomic.Pointer[cache] // nil if its answers are not kept
 	uses      uint64                // orders the processes by last use
 
-	complained complaint // of a file that is not sent; no mutex guards it
+	// No mutex guards these.
+	complained complaint // of a file that is not sent
+	faults     faults
+	tally      tally
+	waits      atomic.Uint64 // requests that waited in the queue and got a process
+	waitTime   atomic.Int64  // how long they did together
 
 	keepsUpgraded bool   // upgraded connections are left until their process ends
 	dismissed     uint64 // of them, those that we closed
@@ -114,6 +120,15 @@ func (a *app) acquire(w *waiter, retried bool) (*process, *upstream, error) {
 	return w.process, w.upstream, w.err
 }
 
+// countWait counts that a request, which had waited for before, has now waited
+// for d.
+func (a *app) countWait(before, d time.Duration) {
+	if before == 0 {
+		a.waits.Add(1)
+	}
+	a.waitTime.Add(int64(d - before))
+}
+
 func (a *app) reject() {
 	a.requests++
 	a.rejected++
@@ -140,6 +155,7 @@ func (a *app) release(p *process, u *upstream, now int64, v verdict) {
 	a.mu.Lock()
 	if v != fine {
 		p.errors++
+		a.errors++
 	}
 	if v == stuck {
 		p.stuck++

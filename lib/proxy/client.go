@@ -130,6 +130,7 @@ func (c *client) serve() (quiet bool) {
 		} else {
 			again = x.run()
 		}
+		x.count()
 		x.log()
 		c.publish(nil)
 		if !x.next() {

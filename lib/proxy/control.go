@@ -44,34 +44,6 @@ func (p *Proxy) Pulse() {
 	p.connections()
 }
 
-func (p *Proxy) metrics(m *control.Metrics) {
-	r := p.snapshot()
-	m.Gauge("passenger_proxy_connections", "Client connections open.", float64(p.connections()))
-	m.Gauge("passenger_proxy_routes_version", "Version of the route table in use.", float64(r.RoutesVersion))
-	m.Gauge("passenger_proxy_kept_memory_bytes", "Memory for answers that clients do not take.", float64(p.memory.used.Load()))
-	m.Counter("passenger_proxy_unkept_total", "Bodies of requests and answers that could not be kept on disk.", float64(p.unkept.Load()))
-	if p.Certificates != nil {
-		p.Certificates.metrics(m)
-	}
-	for name, a := range r.Apps {
-		m.Counter("passenger_proxy_requests_total", "Requests that ended.", float64(a.Requests), "app", name)
-		m.Counter("passenger_proxy_rejected_total", "Requests answered by the proxy because of the queue.", float64(a.Rejected), "app", name)
-		m.Gauge("passenger_proxy_upgraded", "Upgraded connections open, such as WebSockets.", float64(a.Upgraded), "app", name)
-		m.Counter("passenger_proxy_upgraded_closed_total", "Upgraded connections closed because their process or the proxy was to go.", float64(a.UpgradedClosed), "app", name)
-		if a.CacheHits+a.CacheMisses > 0 {
-			m.Counter("passenger_proxy_cache_hits_total", "Requests answered from kept answers.", float64(a.CacheHits), "app", name)
-			m.Counter("passenger_proxy_cache_misses_total", "Requests that no kept answer fitted.", float64(a.CacheMisses), "app", name)
-			m.Counter("passenger_proxy_cache_stores_total", "Answers that were kept.", float64(a.CacheStores), "app", name)
-		}
-		m.Gauge("passenger_proxy_queued", "Requests that wait for a process.", float64(a.Queued), "app", name)
-		m.Gauge("passenger_proxy_oldest_wait_seconds", "How long the first of them has waited.", a.OldestWait, "app", name)
-	}
-	for id, pr := range r.Processes {
-		m.Counter("passenger_proxy_sessions_total", "Sessions that ended.", float64(pr.Processed), "process", id)
-		m.Gauge("passenger_proxy_in_flight", "Sessions under way.", float64(pr.InFlight), "process", id)
-	}
-}
-
 // requests lists the requests in flight, oldest first.
 func (p *Proxy) requests() []protocol.Request {
 	now := time.Now()

@@ -56,6 +56,7 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 		part, ended, err := x.measure(d, b.b[from:n])
 		if err != nil {
 			b.free()
+			x.brokenOff(err)
 			return false
 		}
 		if x.lookup != nil {
@@ -83,6 +84,7 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 				x.endExchange(false)
 				return x.settleReserve() == nil
 			}
+			x.brokenOff(err)
 			return false
 		}
 	}

@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,9 +22,11 @@ const (
 type LogFile struct {
 	path string // empty for standard error
 
-	mu      sync.Mutex // guards the two below
-	lines   []byte
-	dropped int
+	mu    sync.Mutex // guards lines
+	lines []byte
+
+	missing atomic.Uint64 // lines that were not written
+	told    uint64        // how many of them were logged
 
 	file   *os.File
 	full   chan struct{} // has room for one: write now
@@ -59,8 +63,8 @@ func (l *LogFile) Reopen() {
 func (l *LogFile) add(f func([]byte) []byte) {
 	l.mu.Lock()
 	if len(l.lines) > logMost {
-		l.dropped++
 		l.mu.Unlock()
+		l.missing.Add(1)
 		return
 	}
 	l.lines = f(l.lines)
@@ -98,17 +102,18 @@ func (l *LogFile) Run(ctx context.Context) {
 
 func (l *LogFile) flush() {
 	l.mu.Lock()
-	lines, dropped := l.lines, l.dropped
-	l.lines, l.dropped = l.spare[:0], 0
+	lines := l.lines
+	l.lines = l.spare[:0]
 	l.mu.Unlock()
 	l.spare = lines
 	if len(lines) > 0 {
-		if _, err := l.file.Write(lines); err != nil {
+		if n, err := l.file.Write(lines); err != nil {
+			l.missing.Add(uint64(bytes.Count(lines[n:], []byte{'\n'})))
 			l.complain("could not write the access log", "err", err)
 		}
 	}
-	if dropped > 0 {
-		l.complain("access log too slow; requests are missing in it", "missing", dropped)
+	if n := l.missing.Load(); n > l.told && l.complain("requests are missing in the access log", "missing", n-l.told) {
+		l.told = n
 	}
 }
 
@@ -126,11 +131,12 @@ func (l *LogFile) openAgain() {
 	l.file = f
 }
 
-// complain logs at most once a minute.
-func (l *LogFile) complain(message string, facts ...any) {
+// complain logs at most once a minute, and says whether it did.
+func (l *LogFile) complain(message string, facts ...any) bool {
 	if time.Since(l.failed) < time.Minute {
-		return
+		return false
 	}
 	l.failed = time.Now()
 	slog.Error(message, facts...)
+	return true
 }

@@ -114,7 +114,10 @@ func (x *exchange) page(p page) bool {
 	}
 	x.answered = true
 	x.begin(p.Status, len(b))
-	if _, err := x.client.write(b, body); err != nil {
+	if n, err := x.client.write(b, body); err != nil {
+		if n == 0 {
+			x.status = 0 // nobody was there
+		}
 		return false
 	}
 	return x.finish()

@@ -101,6 +101,7 @@ type Proxy struct {
 
 	idlePatience time.Duration // see the constant
 	http2        *http2Server
+	unrouted     tally // of requests for which there was no app
 	registrar    *registrar
 	tls          *tls.Config   // nil without Certificates
 	complained   complaint     // of a full disk

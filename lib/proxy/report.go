@@ -30,7 +30,7 @@ func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) prot
 		}
 		processes[p.id] = pr
 	}
-	r := protocol.AppReport{Queued: a.queue.length, Requests: a.requests, Rejected: a.rejected, Retried: a.retried}
+	r := protocol.AppReport{Queued: a.queue.length, Requests: a.requests, Rejected: a.rejected, Retried: a.retried, Errors: a.errors}
 	for _, p := range a.processes {
 		r.Upgraded += len(p.upgraded)
 	}

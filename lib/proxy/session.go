@@ -65,7 +65,9 @@ func (x *exchange) acquire(retried bool) error {
 		return err
 	}
 	if !x.waiter.began.IsZero() {
+		before := x.waited
 		x.waited = time.Since(x.waiter.began)
+		a.countWait(before, x.waited)
 	}
 	x.process = proc
 	x.target.Store(proc)
@@ -95,6 +97,9 @@ func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 	full := errors.Is(err, errFull)
 	a.cancel(x.process, !full, now+int64(refusedFor))
 	x.process = nil
+	if !full {
+		x.fault("process refused a connection", err)
+	}
 	if full {
 		if time.Since(x.began) > x.mount.queueTime {
 			return false, x.fail(504, "The application did not take the request in time.")
@@ -124,6 +129,7 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 	default:
 		x.verdict = failed
 	}
+	x.unanswered(err)
 	x.endSession(false)
 	if broken != nil {
 		return false, x.refuse(broken)

@@ -1,0 +1,63 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// faults tell of requests that processes of an app let down, at most once a
+// second: one that dies lets down all that it had.
+type faults struct {
+	complaint
+	untold atomic.Int64 // since the last that was told
+}
+
+// maxLoggedPath bounds what a client can write into the log.
+const maxLoggedPath = 200
+
+// fault logs that a process, the last that x was tried on, let x down. The
+// query is left out: it may hold secrets.
+func (x *exchange) fault(message string, err error) {
+	a, t := x.mount.app, x.target.Load()
+	if !a.faults.due() {
+		a.faults.untold.Add(1)
+		return
+	}
+	path := x.req.Path[:min(len(x.req.Path), maxLoggedPath)]
+	slog.Warn(message, "app", a.name, "pid", t.pid, "process", t.id,
+		"request", string(x.id[:x.idLen]), "method", string(x.req.Method), "path", string(path),
+		"took", time.Since(x.began).Round(time.Millisecond), "err", err, "untold", a.faults.untold.Swap(0))
+}
+
+// unanswered logs that no answer began. It leaves out what is the doing of
+// others.
+func (x *exchange) unanswered(err error) {
+	switch {
+	case x.verdict == fine:
+		return
+	case errors.Is(err, errTimeout):
+		err = fmt.Errorf("no byte of an answer in %v", x.answerTime())
+	case errors.Is(err, io.EOF):
+		err = errors.New("the process closed the connection before an answer began")
+	default:
+		err = fmt.Errorf("read the answer: %w", err)
+	}
+	x.fault("request not answered by the app", err)
+}
+
+// brokenOff judges and logs that an answer will have no end because of err,
+// unless the client or we ended it.
+func (x *exchange) brokenOff(err error) {
+	if errors.Is(err, errGone) || errors.Is(err, errStopping) || x.upload.failed() || x.reserve.failed() {
+		return
+	}
+	x.verdict = failed
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the process closed the connection before the answer's end")
+	}
+	x.fault("answer of the app broken off", err)
+}

@@ -1,0 +1,58 @@
+package proxy
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"passenger/lib/control"
+	"passenger/lib/protocol"
+)
+
+// metrics are described in passenger-proxy(1).
+func (p *Proxy) metrics(m *control.Metrics) {
+	m.Gauge("passenger_proxy_connections", "Client connections open.", float64(p.connections()))
+	m.Gauge("passenger_proxy_routes_version", "Version of the route table in use.", float64(p.index.Load().version))
+	m.Gauge("passenger_proxy_kept_memory_bytes", "Memory for answers that clients do not take.", float64(p.memory.used.Load()))
+	m.Counter("passenger_proxy_unkept_total", "Bodies of requests and answers that could not be kept on disk.", float64(p.unkept.Load()))
+	if p.AccessLog != nil {
+		m.Counter("passenger_proxy_access_log_missing_total", "Lines that the access log had no room for.", float64(p.AccessLog.missing.Load()))
+	}
+	if p.Certificates != nil {
+		p.Certificates.metrics(m)
+	}
+	p.unrouted.metrics(m, "")
+	apps := p.allApps()
+	slices.SortFunc(apps, func(a, b *app) int { return cmp.Compare(a.name, b.name) })
+	for _, a := range apps {
+		a.metrics(m, p.clock)
+	}
+}
+
+func (a *app) metrics(m *control.Metrics, k *clock) {
+	processes := map[string]protocol.ProcessReport{}
+	r := a.report(k, processes)
+	count := func(name, help string, value float64) { m.Counter("passenger_proxy_"+name, help, value, "app", a.name) }
+	gauge := func(name, help string, value float64) { m.Gauge("passenger_proxy_"+name, help, value, "app", a.name) }
+	count("requests_total", "Requests that ended.", float64(r.Requests))
+	count("rejected_total", "Requests answered by the proxy because of the queue.", float64(r.Rejected))
+	count("retried_total", "Times that a request was tried on another process.", float64(r.Retried))
+	count("errors_total", "Requests that processes let down: with a 5xx status, or without a whole answer.", float64(r.Errors))
+	a.tally.metrics(m, a.name)
+	count("waits_total", "Requests that waited in the queue and got a process.", float64(a.waits.Load()))
+	count("wait_seconds_total", "How long they waited together.", time.Duration(a.waitTime.Load()).Seconds())
+	gauge("queued", "Requests that wait for a process.", float64(r.Queued))
+	gauge("oldest_wait_seconds", "How long the first of them has waited.", r.OldestWait)
+	gauge("upgraded", "Upgraded connections open, such as WebSockets.", float64(r.Upgraded))
+	count("upgraded_closed_total", "Upgraded connections closed because their process or the proxy was to go.", float64(r.UpgradedClosed))
+	if a.cache.Load() != nil {
+		count("cache_hits_total", "Requests answered from kept answers.", float64(r.CacheHits))
+		count("cache_misses_total", "Requests that no kept answer fitted.", float64(r.CacheMisses))
+		count("cache_stores_total", "Answers that were kept.", float64(r.CacheStores))
+	}
+	for _, id := range slices.Sorted(maps.Keys(processes)) {
+		m.Counter("passenger_proxy_sessions_total", "Sessions that ended.", float64(processes[id].Processed), "app", a.name, "process", id)
+		m.Gauge("passenger_proxy_in_flight", "Sessions under way.", float64(processes[id].InFlight), "app", a.name, "process", id)
+	}
+}

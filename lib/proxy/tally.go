@@ -1,0 +1,31 @@
+package proxy
+
+import (
+	"strconv"
+	"sync/atomic"
+
+	"passenger/lib/control"
+)
+
+// A tally counts how requests ended: by the first digit of the answer's status,
+// at 0 those whose client went away before.
+type tally [6]atomic.Uint64
+
+// count counts the exchange, which has ended.
+func (x *exchange) count() {
+	t := &x.client.proxy.unrouted
+	if x.mount != nil {
+		t = &x.mount.app.tally
+	}
+	if class := x.status / 100; class < len(t) {
+		t[class].Add(1)
+	}
+}
+
+func (t *tally) metrics(m *control.Metrics, app string) {
+	for class := 1; class < len(t); class++ {
+		m.Counter("passenger_proxy_responses_total", "Answers to clients, by the app that the request was for, if any, and by status.",
+			float64(t[class].Load()), "app", app, "status", strconv.Itoa(class)+"xx")
+	}
+	m.Counter("passenger_proxy_abandoned_total", "Requests whose client went away before an answer.", float64(t[0].Load()), "app", app)
+}
