@@ -166,7 +166,12 @@ func (s *Stream) passes(i int) bool {
 // queue queues a block of fields.
 func (s *Stream) queue(block []byte, last bool) {
 	s.answer.block = block
-	b := s.conn.output.begin()
+	c := s.conn
+	if c.resized {
+		c.resized = false
+		block = append([]byte{emptyTable}, block...)
+	}
+	b := c.output.begin()
 	*b = appendHead(*b, s.id, block, last)
 	s.end(last)
 }
@@ -254,7 +259,9 @@ func (s *Stream) send(p []byte, last bool) error {
 		}
 		b := s.conn.output.begin()
 		*b = appendData(*b, s.id, p[:n], last && n == len(p))
-		s.conn.patience.earn(dataEarns)
+		if n == len(p) || n >= earnest {
+			s.conn.patience.earn(dataEarns)
+		}
 		if p = p[n:]; len(p) == 0 {
 			s.end(last)
 			return nil

@@ -29,6 +29,7 @@ type Conn struct {
 	window   int64 // what we may send
 	initial  int64 // the same for a new stream
 	received inflow
+	resized  bool // the client's table of fields; the next block says that ours is
 	cut      recent
 	patience patience
 	drain    drain
@@ -40,7 +41,7 @@ type Conn struct {
 // NewConn returns a connection that is not served yet.
 func NewConn(nc net.Conn, config *Config) *Conn {
 	c := &Conn{config: config, nc: nc, window: 65535, initial: 65535, idle: time.Now()}
-	c.received = inflow{size: connWindow, left: connWindow}
+	c.received = inflow{size: connWindow, most: connWindow, left: connWindow}
 	c.patience = newPatience()
 	c.output.moved.L = &c.mu
 	return c
@@ -173,7 +174,7 @@ func (c *Conn) finish(err error) {
 		s.fail(errGone)
 	}
 	if tell {
-		c.sayGoAway(c.last, h2.ErrCode(code))
+		c.sayGoAway(c.drain.lastServed(c.last), h2.ErrCode(code))
 		_ = c.nc.SetReadDeadline(time.Now().Add(lingerTime))
 		c.flushLast()
 	}

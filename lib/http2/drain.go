@@ -10,8 +10,18 @@ import (
 // 6.8. First the client learns that it shall open no more streams; then, when
 // it must know, which of them are served; and the connection ends with these.
 type drain struct {
-	begun, last bool // the first and the second GOAWAY were sent
+	begun, last bool   // the first and the second GOAWAY were sent
+	served      uint32 // the newest stream that the second one lets in
 	timer       *time.Timer
+}
+
+// lastServed is the newest stream that is served, if newest is the newest one.
+// What a GOAWAY said of it may not grow: RFC 9113, 6.8.
+func (d *drain) lastServed(newest uint32) uint32 {
+	if d.last {
+		return d.served
+	}
+	return newest
 }
 
 var drainPing = [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'}
@@ -46,7 +56,7 @@ func (c *Conn) drainLast() {
 	if c.drain.last || c.ending != nil {
 		return
 	}
-	c.drain.last = true
+	c.drain.last, c.drain.served = true, c.last
 	c.drain.timer.Stop()
 	c.sayGoAway(c.last, h2.ErrCodeNo)
 	c.kick()

@@ -73,6 +73,10 @@ func appendHead(b []byte, stream uint32, block []byte, last bool) []byte {
 // block depends on no other, streams need not wait for one another, and a
 // connection need not remember what it sent.
 
+// emptyTable sets our table to no size, as a client may have to see that makes
+// its own smaller: RFC 9113, 4.3.1, and RFC 7541, 6.3.
+const emptyTable = 0x20
+
 // appendStatus appends the pseudo-field of a status.
 func appendStatus(b []byte, status int) []byte {
 	switch status {

@@ -155,9 +155,10 @@ func TestForbiddenFramesEndTheConnection(t *testing.T) {
 		}, "PROTOCOL_ERROR"},
 		"more than a stream's window": {func(p *peer) { post(p, 1, streamWindow/maxFrame+1) }, "RST_STREAM(1 FLOW_CONTROL_ERROR)"},
 		"more than the window": {func(p *peer) {
-			post(p, 1, streamWindow/maxFrame)
-			post(p, 3, streamWindow/maxFrame)
-			post(p, 5, 1)
+			const frames = streamWindow / maxFrame
+			for i := range connWindow/maxFrame/frames + 1 {
+				post(p, uint32(2*i+1), frames)
+			}
 		}, "FLOW_CONTROL_ERROR"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -125,13 +125,18 @@ func (c *Conn) onSettings(f *h2.SettingsFrame) error {
 	return nil
 }
 
-// apply applies one setting. The sizes of frames and of the table are no less
-// than what we use, whatever the client says.
+// apply applies one setting. The size of frames is no less than what we use,
+// whatever the client says.
 func (c *Conn) apply(s h2.Setting) error {
 	if err := s.Valid(); err != nil {
 		return err
 	}
-	if s.ID != h2.SettingInitialWindowSize {
+	switch s.ID {
+	case h2.SettingHeaderTableSize:
+		c.resized = c.resized || s.Val < tableSize
+		return nil
+	case h2.SettingInitialWindowSize:
+	default:
 		return nil
 	}
 	change := int64(s.Val) - c.initial

@@ -90,10 +90,12 @@ func (c *Conn) openStream() error {
 		return nil
 	case h.stream <= c.last:
 		return h2.ConnectionError(h2.ErrCodeStreamClosed) // RFC 9113, 5.1.1
-	case c.drain.last:
-		return c.spend(resetCosts) // the client knows by now that it is lost
 	}
 	c.last = h.stream
+	if c.drain.last {
+		c.cut.add(h.stream) // the client knows by now that it is lost
+		return c.spend(resetCosts)
+	}
 	if !h.head.check(h.ended) {
 		return h2.StreamError{StreamID: h.stream, Code: h2.ErrCodeProtocol}
 	}

@@ -39,9 +39,11 @@ const (
 	maxFragments = 64
 
 	// streamWindow and connWindow are how much of the bodies we hold before
-	// they are read, in bytes: of one stream, and of all.
-	streamWindow = 256 << 10
-	connWindow   = 512 << 10
+	// they are read, in bytes: of one stream, and of all. mostWindow is that of
+	// a stream whose body is read: see inflow.
+	streamWindow = 64<<10 - 1
+	mostWindow   = 256 << 10
+	connWindow   = 1 << 20
 
 	// maxPending is how much may wait for being written.
 	maxPending = 64 << 10

@@ -78,7 +78,7 @@ func start(t testing.TB, config Config, settings ...h2.Setting) *peer {
 	_, err := io.WriteString(p.nc, h2.ClientPreface)
 	p.must(err)
 	p.must(p.WriteSettings(settings...))
-	p.expect("SETTINGS(3=128 4=262144 6=65535 8=1) WINDOW_UPDATE(0 458753) SETTINGS(ack)")
+	p.expect("SETTINGS(3=128 4=65535 6=65535 8=1) WINDOW_UPDATE(0 983041) SETTINGS(ack)")
 	return p
 }
 

@@ -78,6 +78,9 @@ func (c *Conn) readFrame(r *reading, first bool) error {
 		c.beginHead()
 	}
 	frame, err := r.framer.ReadFrameForHeader(header)
+	if header.Type == h2.FrameHeaders {
+		err = headError(err)
+	}
 	if err == nil {
 		c.mu.Lock()
 		c.awaitRoom()
@@ -98,8 +101,18 @@ func (c *Conn) readFrame(r *reading, first bool) error {
 
 // frameError is the error of the connection that one of its framer means.
 func frameError(err error) error {
-	if errors.Is(err, h2.ErrFrameTooLarge) {
+	if errors.Is(err, h2.ErrFrameTooLarge) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return h2.ConnectionError(h2.ErrCodeFrameSize)
+	}
+	return err
+}
+
+// headError makes err the connection's if it is that of a frame which begins a
+// head: without that the table of fields is unknown.
+func headError(err error) error {
+	var bad h2.StreamError
+	if errors.As(err, &bad) {
+		return h2.ConnectionError(bad.Code)
 	}
 	return err
 }

@@ -3,20 +3,40 @@ package http2
 import (
 	"io"
 	"strconv"
+	"sync"
 
 	h2 "golang.org/x/net/http2"
 )
 
 var crlf = []byte("\r\n")
 
+// A body holds a part of a request's body. It is borrowed as long as there is
+// something in it: a stream that waits holds none.
+type body struct{ b []byte }
+
+var bodies = sync.Pool{New: func() any { return &body{} }}
+
+// add adds p. What is before off was read, and makes room.
+func (d *body) add(p []byte, off *int) {
+	if *off > 0 && len(d.b)+len(p) > cap(d.b) {
+		d.b, *off = append(d.b[:0], d.b[*off:]...), 0
+	}
+	d.b = append(d.b, p...)
+}
+
+func (d *body) free() {
+	d.b = d.b[:0]
+	bodies.Put(d)
+}
+
 // A request is what came of one, to be read as HTTP/1.1.
 type request struct {
-	text    []byte // to be read next, before data
-	data    []byte // of the body, from off on
-	off     int
-	chunk   int   // what is left of data's present chunk, or of data
-	length  int64 // of the body, -1 if it was not said
-	came    int64 // of the body
+	text    []byte // to be read next, before body
+	body    *body  // what came of the body, nil if all is read
+	off     int    // where body goes on
+	chunk   int    // what is left of body's present chunk, or of body
+	length  int64  // of the body, -1 if it was not said
+	came    int64  // of the body
 	chunked bool
 	tunnel  bool
 	ended   bool // nothing more comes
@@ -41,10 +61,12 @@ func (r *request) add(s *Stream, size int, p []byte) error {
 		s.conn.grant(len(p))
 		return nil
 	}
-	if r.off > 0 && len(r.data)+len(p) > cap(r.data) {
-		r.data, r.off = append(r.data[:0], r.data[r.off:]...), 0
+	if r.body == nil && len(p) > 0 {
+		r.body = bodies.Get().(*body)
 	}
-	r.data = append(r.data, p...)
+	if len(p) > 0 {
+		r.body.add(p, &r.off)
+	}
 	return nil
 }
 
@@ -69,12 +91,12 @@ func (r *request) read(p []byte) (n, used int) {
 			r.text = r.text[m:]
 			n += m
 		case r.chunk > 0:
-			m := copy(p[n:], r.data[r.off:r.off+r.chunk])
+			m := copy(p[n:], r.body.b[r.off:r.off+r.chunk])
 			n += m
 			used += m
 			r.take(m)
-		case r.off < len(r.data):
-			r.chunk = len(r.data) - r.off
+		case r.body != nil:
+			r.chunk = len(r.body.b) - r.off
 			if r.chunked {
 				r.text = append(strconv.AppendInt(nil, int64(r.chunk), 16), "\r\n"...)
 			}
@@ -93,8 +115,8 @@ func (r *request) take(n int) {
 	if r.chunk -= n; r.chunk == 0 && r.chunked {
 		r.text = crlf
 	}
-	if r.off == len(r.data) {
-		r.data, r.off = r.data[:0], 0
+	if r.off == len(r.body.b) {
+		r.freeBody()
 	}
 }
 
@@ -108,7 +130,15 @@ func (r *request) over(answered bool) error {
 
 // drop forgets the rest, so many bytes of the client's.
 func (r *request) drop() (n int) {
-	n = len(r.data) - r.off
-	r.text, r.data, r.off, r.chunk, r.dropped = nil, nil, 0, 0, true
+	if r.body != nil {
+		n = len(r.body.b) - r.off
+		r.freeBody()
+	}
+	r.text, r.chunk, r.dropped = nil, 0, true
 	return n
+}
+
+func (r *request) freeBody() {
+	r.body.free()
+	r.body, r.off = nil, 0
 }

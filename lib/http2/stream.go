@@ -48,7 +48,7 @@ type Stream struct {
 func newStream(c *Conn, h *heads) *Stream {
 	s := &Stream{conn: c, id: h.stream, isHead: h.head.method == "HEAD", window: c.initial}
 	s.wake.L = &c.mu
-	s.received = inflow{size: streamWindow, left: streamWindow}
+	s.received = inflow{size: streamWindow, most: mostWindow, left: streamWindow}
 	if h.head.isTunnel() {
 		s.key = newKey()
 	}

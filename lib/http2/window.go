@@ -1,11 +1,19 @@
 package http2
 
+import "slices"
+
 // An inflow is how much the peer may send us. What was read of it is granted
 // anew, a good part at a time.
+//
+// The window grows up to most as it is read: a client that uploads to one who
+// reads need not wait, and bodies that nobody reads cannot take the whole
+// connection's window but in great number.
 type inflow struct {
 	size int // of the window
+	most int // that size shall be
 	left int // what may come still
 	owed int // what was read, and not granted anew yet
+	read int // since the window grew
 }
 
 // take counts n bytes that came, and says if they were allowed.
@@ -18,10 +26,16 @@ func (f *inflow) take(n int) bool {
 // for nothing yet.
 func (f *inflow) give(n int) (grant int) {
 	f.owed += n
+	f.read += n
 	if f.owed < f.size/4 {
 		return 0
 	}
 	grant, f.owed = f.owed, 0
+	if f.read >= f.size && f.size < f.most {
+		more := min(f.size, f.most-f.size)
+		f.size, f.read = f.size+more, 0
+		grant += more
+	}
 	f.left += grant
 	return grant
 }
@@ -30,22 +44,19 @@ func (f *inflow) give(n int) (grant int) {
 const maxWindow = 1<<31 - 1
 
 // A recent remembers the streams that we ended last while the client may have
-// sent to them still.
+// sent to them still: as many as it may have open.
 type recent struct {
-	ids  [32]uint32
-	next int
+	ids  []uint32
+	next int // where the oldest is, once there are all
 }
 
 func (r *recent) add(id uint32) {
-	r.ids[r.next%len(r.ids)] = id
-	r.next++
+	if len(r.ids) < MaxStreams {
+		r.ids = append(r.ids, id)
+		return
+	}
+	r.ids[r.next] = id
+	r.next = (r.next + 1) % MaxStreams
 }
 
-func (r *recent) has(id uint32) bool {
-	for _, v := range r.ids {
-		if v == id {
-			return true
-		}
-	}
-	return false
-}
+func (r *recent) has(id uint32) bool { return slices.Contains(r.ids, id) }
