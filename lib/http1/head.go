@@ -237,10 +237,13 @@ func (h *Head) readConnection() {
 	}
 }
 
+// markHop marks the fields that token names. A length is none of them: RFC 9110,
+// 7.6.1, lets nobody name what is meant for all, and a message without its
+// length, passed on, would end elsewhere.
 func (h *Head) markHop(token []byte) {
 	for i := range h.count {
 		f := &h.fields[i]
-		if int(f.colon-f.name) == len(token) && bytes.EqualFold(h.Name(i), token) {
+		if f.kind != ContentLength && int(f.colon-f.name) == len(token) && bytes.EqualFold(h.Name(i), token) {
 			f.hop = true
 		}
 	}

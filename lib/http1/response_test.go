@@ -94,3 +94,19 @@ func FuzzResponse(f *testing.F) {
 		}
 	})
 }
+
+// X35: no Connection field takes the length from a body that is passed on by it.
+func TestConnectionNamesNoLength(t *testing.T) {
+	t.Parallel()
+	var r Response
+	r.Reset()
+	head := "HTTP/1.1 200 OK\r\nConnection: content-LENGTH, X-A\r\nContent-Length: 5\r\nX-A: b\r\n\r\n"
+	if done, err := r.Parse([]byte(head)); !done || err != nil {
+		t.Fatalf("got %v, %v", done, err)
+	}
+	for i := range r.Count() {
+		if got, want := r.Hop(i), string(r.Name(i)) == "X-A"; got != want {
+			t.Errorf("%s ends here: got %v, want %v", r.Name(i), got, want)
+		}
+	}
+}
