@@ -36,13 +36,14 @@ func TestKeptPagesAreFiles(t *testing.T) {
 		}
 	}
 	for request, want := range map[string]string{
-		"GET /foo HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n":                                         "zipped",
-		"POST /foo HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n":                                            "app",
-		"GET /foo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx":                                            "app",
-		"GET /cable HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n":                   "app",
-		"GET http://a/foo HTTP/1.1\r\nHost: a\r\n\r\n":                                                          "page",
-		"GET /foo HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\nRange: bytes=1-2\r\n\r\n":                  "ag",
-		"GET /list HTTP/1.1\r\nHost: a\r\nIf-Modified-Since: " + time.Now().UTC().Format(httpTime) + "\r\n\r\n": "",
+		"GET /foo HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n":                                                                   "zipped",
+		"POST /foo HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n":                                                                      "app",
+		"GET /foo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx":                                                                      "app",
+		"GET /cable HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n":                                             "app",
+		"GET /foo HTTP/1.1\r\nHost: a\r\nConnection: upgrade, http2-settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n": "page",
+		"GET http://a/foo HTTP/1.1\r\nHost: a\r\n\r\n":                                                                                    "page",
+		"GET /foo HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\nRange: bytes=1-2\r\n\r\n":                                            "ag",
+		"GET /list HTTP/1.1\r\nHost: a\r\nIf-Modified-Since: " + time.Now().UTC().Format(httpTime) + "\r\n\r\n":                           "",
 	} {
 		if r := p.send(request).receive("GET"); r.Body != want {
 			t.Errorf("%q: got %+v, want %q", request, r, want)

@@ -45,7 +45,7 @@ func (x *exchange) static() (done, again bool) {
 // filePath is the part of the target that may name a file. plain says that its
 // last element has no dot, so that it rather names a page of the app.
 func (x *exchange) filePath() (path []byte, plain, ok bool) {
-	if !x.reads() || x.req.ContentLength > 0 || x.req.Chunked || x.req.AsksUpgrade {
+	if !x.reads() || x.req.ContentLength > 0 || x.req.Chunked || x.req.AsksUpgrade && x.mayUpgrade() {
 		return nil, false, false
 	}
 	path = x.req.Path[len(x.mount.base):]
@@ -62,30 +62,37 @@ const (
 // findFile opens the file of a name, or the kept page, in the first release
 // that has it. name has room behind it.
 func (x *exchange) findFile(s *staticFile, name []byte) (found []byte, ok bool) {
-	for _, r := range x.mount.files.roots {
-		s.root = r
-		var err, err2 error
-		if s.file, err = r.look(append(name, 0), x.began); err == nil {
-			return name, true
-		}
-		if !bytes.HasSuffix(name, []byte(pageSuffix)) {
-			page := append(name, pageSuffix...)
-			if s.file, err2 = r.look(append(page, 0), x.began); err2 == nil {
-				return page, true
-			}
-		}
-		if a := x.mount.app; (err == syscall.EXDEV || err2 == syscall.EXDEV) && a.complained.due() {
-			slog.Warn("file was not sent: a symbolic link leads out of the static files", "app", a.name, "dir", r.path, "file", string(name))
+	f := x.mount.files
+	for _, r := range f.roots {
+		if found, ok = x.findIn(r, s, name); ok {
+			return found, true
 		}
 	}
-	if former := x.mount.files.former; len(former) > 0 && fingerprinted(name) {
-		for _, r := range former {
-			var err error
-			if s.file, err = r.look(append(name, 0), x.began); err == nil {
-				s.root = r
-				return name, true
-			}
+	if len(f.former) == 0 || !fingerprinted(name) {
+		return nil, false
+	}
+	for _, r := range f.former {
+		if found, ok = x.findIn(r, s, name); ok {
+			return found, true
 		}
+	}
+	return nil, false
+}
+
+func (x *exchange) findIn(r *root, s *staticFile, name []byte) (found []byte, ok bool) {
+	var err, err2 error
+	s.root = r
+	if s.file, err = r.look(append(name, 0), x.began); err == nil {
+		return name, true
+	}
+	if !bytes.HasSuffix(name, []byte(pageSuffix)) {
+		page := append(name, pageSuffix...)
+		if s.file, err2 = r.look(append(page, 0), x.began); err2 == nil {
+			return page, true
+		}
+	}
+	if a := x.mount.app; (err == syscall.EXDEV || err2 == syscall.EXDEV) && a.complained.due() {
+		slog.Warn("file was not sent: a symbolic link leads out of the static files", "app", a.name, "dir", r.path, "file", string(name))
 	}
 	return nil, false
 }

@@ -61,7 +61,7 @@ func bareNode(l *lab, s site) (command, error) {
 }
 
 // nginxHello is the upstream that nginx and passenger-proxy are measured with:
-// hello, and /page, which is larger.
+// hello, /page, which is larger, and /kept, which may be.
 func nginxHello(dir string) (command, error) {
 	if err := os.WriteFile(filepath.Join(dir, "page"), bytes.Repeat([]byte("<p>hello world\n"), 10<<10/15), 0o600); err != nil {
 		return command{}, err
@@ -71,6 +71,7 @@ func nginxHello(dir string) (command, error) {
 		listen unix:%[1]s/upstream.sock;
 		default_type text/html;
 		location = /page { root %[1]s; }
+		location = /kept { add_header Cache-Control max-age=600; return 200 "hello world\n"; }
 		location / { return 200 "hello world\n"; }
 	}`, dir))
 }

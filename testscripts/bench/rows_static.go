@@ -9,7 +9,7 @@ import (
 	"passenger/lib/protocol"
 )
 
-// staticRows are those of files that a server sends by itself.
+// staticRows are those of what a server sends by itself.
 func staticRows() []row {
 	return []row{{
 		name: "static", title: "CPU per request for a static file of 10 kB",
@@ -18,7 +18,20 @@ func staticRows() []row {
 			{name: "nginx, 1 worker, sendfile", start: nginxStatic, programs: []string{"nginx"}, target: 1.2},
 			{name: "passenger-proxy", start: ourStatic, programs: ours1},
 		},
+	}, {
+		name: "cache", title: "CPU per request for hello that the app lets caches keep",
+		unit: "µs", format: "%.1f", less: true, want: hello, path: "/kept", value: microsecondsPerRequest, upstream: nginxHello,
+		contestants: []contestant{
+			{name: "passenger-proxy, asking the app", start: ourProxy, programs: ours1},
+			{name: "passenger-proxy, turbocaching", start: ourCache, programs: ours1},
+		},
 	}}
+}
+
+func ourCache(l *lab, s site) (command, error) {
+	r := helloRoute("hello", s)
+	r.Turbocaching = true
+	return proxyWith(l, s, []protocol.Route{r}, nil)
 }
 
 // writePage makes the directory that is served, with page.html in it.
