@@ -33,7 +33,8 @@ func (r *Request) Reset() {
 // Parse looks at buf, which holds a request from its first byte on, and says
 // whether its head is complete. If not, call it again with the same bytes and
 // more; lines already seen are not looked at twice. An error is an *[Error],
-// and nothing after the head can be trusted.
+// and nothing after the head can be trusted; Method and Target are set if the
+// error is behind the request line, for logs.
 func (r *Request) Parse(buf []byte) (done bool, err error) {
 	r.buf = buf
 	for r.lines == 0 {
@@ -42,13 +43,24 @@ func (r *Request) Parse(buf []byte) (done bool, err error) {
 			return false, err
 		}
 	}
-	if done, err := r.parseFields(); err != nil || !done {
+	done, err = r.parseFields()
+	if err == nil && done {
+		err = r.checkFraming()
+	}
+	if err != nil {
+		r.readLine()
 		return false, err
 	}
-	if err := r.checkFraming(); err != nil {
-		return false, err
+	if !done {
+		return false, nil
 	}
 	return true, r.finish()
+}
+
+// readLine sets what the request line says, which was parsed.
+func (r *Request) readLine() {
+	r.Method = r.buf[r.method.start:r.method.end]
+	r.Target = r.buf[r.target.start:r.target.end]
 }
 
 // Rebase points r, a parsed request, to a copy of its buffer.
@@ -129,8 +141,7 @@ func parseVersion(v []byte) (minor uint8, err error) {
 
 // finish sets what needs the whole head.
 func (r *Request) finish() error {
-	r.Method = r.buf[r.method.start:r.method.end]
-	r.Target = r.buf[r.target.start:r.target.end]
+	r.readLine()
 	r.readConnection()
 	if err := r.readHost(); err != nil {
 		return err

@@ -61,11 +61,14 @@ func (x *exchange) appendCommon(b []byte) []byte {
 	}
 	b = append(b, x.client.proxy.dates.at(x.began).common...)
 	b = append(b, `] "`...)
-	b = appendEscaped(b, x.req.Method)
-	b = append(b, ' ')
-	b = appendEscaped(b, x.req.Target)
-	b = append(b, " HTTP/"...)
-	b = append(x.appendVersion(b), '"', ' ')
+	if x.req.Method == nil {
+		b = append(b, '-') // it was not understood
+	} else {
+		b = append(appendEscaped(b, x.req.Method), ' ')
+		b = append(appendEscaped(b, x.req.Target), " HTTP/"...)
+		b = x.appendVersion(b)
+	}
+	b = append(b, '"', ' ')
 	b = strconv.AppendInt(b, int64(x.status), 10)
 	b = append(b, ' ')
 	return strconv.AppendInt(b, x.bodyBytes(), 10)
@@ -88,11 +91,9 @@ func (x *exchange) appendECS(b []byte) []byte {
 	b = append(b, '.', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10))
 	b = append(b, `Z","ecs.version":"8.11.0","event.dataset":"passenger.access","event.duration":`...)
 	b = strconv.AppendInt(b, int64(time.Since(x.began)), 10)
-	b = append(b, `,"http.version":"`...)
-	b = append(x.appendVersion(b), '"')
-	b = appendMember(b, "http.request.method", x.req.Method)
-	b = appendMember(b, "url.original", x.req.Target)
-	b = appendMember(b, "url.domain", x.req.Host)
+	if x.req.Method != nil {
+		b = x.appendAsked(b)
+	}
 	b = append(b, `,"http.response.status_code":`...)
 	b = strconv.AppendInt(b, int64(x.status), 10)
 	b = append(b, `,"http.response.body.bytes":`...)
@@ -100,6 +101,7 @@ func (x *exchange) appendECS(b []byte) []byte {
 	b = appendMember(b, "http.request.id", x.id[:x.idLen])
 	var addr [maxAddr]byte
 	b = appendMember(b, "source.ip", x.appendAddr(addr[:0]))
+	b = appendMember(b, "user.name", x.told(remoteUser))
 	b = appendMember(b, "user_agent.original", x.req.Find(http1.UserAgent))
 	b = appendMember(b, "http.request.referrer", x.req.Find(http1.Referer))
 	if x.mount != nil {
@@ -113,6 +115,21 @@ func (x *exchange) appendECS(b []byte) []byte {
 	b = append(b, `,"passenger.queue_seconds":`...)
 	b = strconv.AppendFloat(b, x.waited.Seconds(), 'f', 6, 64)
 	return append(b, "}\n"...)
+}
+
+// appendAsked appends what a request that was understood asked for.
+func (x *exchange) appendAsked(b []byte) []byte {
+	b = append(b, `,"http.version":"`...)
+	b = append(x.appendVersion(b), '"')
+	b = appendMember(b, "http.request.method", x.req.Method)
+	b = appendMember(b, "url.original", x.req.Target)
+	domain, port := http1.SplitHost(x.req.Host)
+	b = appendMember(b, "url.domain", domain)
+	if len(port) > 0 {
+		b = append(b, `,"url.port":`...)
+		b = strconv.AppendInt(b, http1.Number(port), 10)
+	}
+	return b
 }
 
 // appendMember appends a member with a string, none if v is empty.

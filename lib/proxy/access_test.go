@@ -74,6 +74,50 @@ func TestAccessLogFormats(t *testing.T) {
 	})
 }
 
+func TestAccessLogHasDomainAndPortApart(t *testing.T) {
+	t.Parallel()
+	routes := []protocol.Route{route(start(t, protocol.ProtocolHTTP, 1, say("ok")))}
+	for _, c := range []struct {
+		host, domain string
+		port         any
+	}{
+		{"shop.example:8080", "shop.example", 8080.0},
+		{"[::1]:8080", "[::1]", 8080.0},
+		{"[::1]", "[::1]", nil},
+		{"shop.example:", "shop.example", nil},
+	} {
+		text := logged(t, AccessJSON, routes, func(s *server) {
+			s.dial().send("GET / HTTP/1.1\r\nHost: " + c.host + "\r\nConnection: close\r\n\r\n").receive("GET")
+		})
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		if line["url.domain"] != c.domain || line["url.port"] != c.port {
+			t.Errorf("%s: got %v and %v", c.host, line["url.domain"], line["url.port"])
+		}
+	}
+}
+
+func TestAccessLogHasTheUserOfAWebServer(t *testing.T) {
+	t.Parallel()
+	x := &exchange{client: &client{proxy: New(Config{Timeouts: quick}), headers: &secureHeaders{}}}
+	x.req.Reset()
+	if done, err := x.req.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\n!~REMOTE_USER: ann\r\n\r\n")); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	if err := x.client.headers.read(&x.req, ""); err != nil {
+		t.Fatal(err)
+	}
+	var line map[string]any
+	if err := json.Unmarshal(x.appendECS(nil), &line); err != nil {
+		t.Fatal(err)
+	}
+	if line["user.name"] != "ann" {
+		t.Errorf("got %v", line)
+	}
+}
+
 // X14: nothing in a request ends its field or its line, or is a command to a
 // terminal.
 func TestAccessLogEscapes(t *testing.T) {
@@ -101,8 +145,9 @@ func TestAccessLogHasOurOwnAnswersToo(t *testing.T) {
 		s.dial().send("GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").receive("GET")
 		s.dial().send("\x00\r\n\r\n").receive("GET")
 		s.dial().Close()
+		s.dial().send("HEAD /bad HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n").receive("HEAD")
 	})
-	if !strings.Contains(got, `"GET /none HTTP/1.1" 404 `) || !strings.Contains(got, `" 400 `) || strings.Count(got, "\n") != 2 {
+	if !strings.Contains(got, `"HEAD /bad HTTP/1.1" 400 0`+"\n") || !strings.Contains(got, `"GET /none HTTP/1.1" 404 `) || !strings.Contains(got, `] "-" 400 `) || strings.Count(got, "\n") != 3 {
 		t.Errorf("got %q", got)
 	}
 }

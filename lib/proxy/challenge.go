@@ -31,7 +31,7 @@ func (x *exchange) prove(text string) (again bool) {
 	if x.req.Chunked || x.req.ContentLength > 0 {
 		x.body, x.closing = sentBody, true
 	}
-	b := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n", x.client.proxy.dates.at(x.began).http, len(text))
+	b := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n", x.date(), len(text))
 	b = append(x.appendConnection(b), crlf...)
 	if string(x.req.Method) == "HEAD" {
 		text = ""

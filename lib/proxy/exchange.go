@@ -25,6 +25,7 @@ type exchange struct {
 	restEnd    int
 
 	began time.Time
+	tick  int64 // the same in the clock's time
 	id    [maxID]byte // request ID
 	idLen int
 
@@ -137,7 +138,7 @@ func (x *exchange) abandon() {
 // and says whether the connection can go on.
 func (x *exchange) run() bool {
 	p := x.client.proxy
-	x.began = time.Now()
+	x.began, x.tick = time.Now(), p.clock.now.Load()
 	x.makeID()
 	x.start = x.req.Len
 	x.closing = !x.req.KeepAlive || p.draining.Load()

@@ -110,7 +110,7 @@ func (w *fileWriter) WriteHeader(status int) {
 		status = w.status
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status), x.client.proxy.dates.at(x.began).http)
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status), x.date())
 	_ = w.header.Write(&b) // a buffer takes everything
 	b.Write(w.extra)
 	head := append(x.appendConnection(b.Bytes()), crlf...)

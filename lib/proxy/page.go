@@ -20,7 +20,7 @@ import (
 func (x *exchange) refuse(err error) bool {
 	x.closing, x.garbled = true, true
 	if x.idLen == 0 {
-		x.began = time.Now()
+		x.began, x.tick = time.Now(), x.client.clock.now.Load()
 		x.makeID()
 	}
 	var bad *http1.Error
@@ -104,7 +104,7 @@ func (x *exchange) page(p page) bool {
 	p.ID = string(x.id[:x.idLen])
 	kind, body := p.render(wantedForm(&x.req))
 	b := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\n",
-		p.Status, http.StatusText(p.Status), x.client.proxy.dates.at(x.began).http, kind, len(body))
+		p.Status, http.StatusText(p.Status), x.date(), kind, len(body))
 	if p.retry > 0 {
 		b = fmt.Appendf(b, "Retry-After: %d\r\n", p.retry)
 	}

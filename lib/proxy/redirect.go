@@ -18,7 +18,7 @@ func (x *exchange) redirectHTTPS() bool {
 		return x.fail(400, "The request names no host, so that it cannot be sent to one over HTTPS.")
 	}
 	f := x.forwarded()
-	b := fmt.Appendf(nil, "HTTP/1.1 308 Permanent Redirect\r\nDate: %s\r\nLocation: https://%s", x.client.proxy.dates.at(x.began).http, f.name)
+	b := fmt.Appendf(nil, "HTTP/1.1 308 Permanent Redirect\r\nDate: %s\r\nLocation: https://%s", x.date(), f.name)
 	if port := x.client.proxy.HTTPSPort; port != "" && port != "443" {
 		b = fmt.Appendf(b, ":%s", port)
 	}

@@ -188,7 +188,7 @@ func (x *exchange) appendResponse(b []byte, framing http1.BodyKind) []byte {
 	b = x.appendFields(x.appendStatus(b))
 	if x.resp.Find(http1.Date) == nil {
 		b = append(b, "Date: "...)
-		b = append(b, x.client.proxy.dates.at(x.began).http...)
+		b = append(b, x.date()...)
 		b = append(b, crlf...)
 	}
 	if framing == http1.ChunkedEnd {

@@ -138,7 +138,7 @@ func (x *exchange) appendStatic(b []byte, s *staticFile, status int) []byte {
 	} else {
 		b = append(b, "HTTP/1.1 200 OK\r\nDate: "...)
 	}
-	b = append(b, x.client.proxy.dates.at(x.began).http...)
+	b = append(b, x.date()...)
 	b = append(b, "\r\nLast-Modified: "...)
 	b = append(b, s.modified...)
 	b = append(b, "\r\nETag: "...)
