@@ -203,6 +203,8 @@ func TestSlowReadersHoldTheAppBack(t *testing.T) {
 	}
 }
 
+// Row 14 of the fault matrix: the app leaves the body unread, which resets its
+// connection, and the client still gets the answer.
 func TestAppMayAnswerBeforeItReadTheBody(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
@@ -232,6 +234,7 @@ func TestAppMayAnswerBeforeItReadTheBody(t *testing.T) {
 	})
 }
 
+// Row 11 of the fault matrix: half a head, half a body.
 func TestCutOffResponsesAreSeenAsSuch(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
@@ -364,6 +367,7 @@ func TestContinueIsAnsweredWhenTheBodyIsWanted(t *testing.T) {
 
 // What is left behind on a connection to a process never answers another
 // client.
+// Row 11 of the fault matrix: bytes behind the answer.
 func TestConnectionsOutOfStepAreNotReused(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
@@ -446,6 +450,7 @@ func TestAppSeesCutOffUploads(t *testing.T) {
 	})
 }
 
+// Row 38 of the fault matrix.
 func TestClientsMayCloseTheirSendingSide(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {

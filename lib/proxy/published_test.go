@@ -326,3 +326,72 @@ func TestBodiesThatNobodyReads(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// X30, Go 2024-24791: expectations, those that are none, and what follows an
+// answer that comes before the body.
+func TestExpectations(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		f := start(t, proto, 0, func(c *call) bool {
+			if c.Target == "/early" {
+				c.reply("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+				return true // with its body unread
+			}
+			if c.Target == "/smuggled" {
+				t.Error("a body was taken for a request")
+			}
+			c.ok(c.Target + c.body())
+			return true
+		})
+		r := route(f)
+		r.MaxBodySize = 1_000_000
+		s := serve(t, Config{}, r)
+		for _, value := range []string{"y 100-continue", "100-continue y", "100-continue, y", "y", "100-continue-2", "\"100-continue\""} {
+			r := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nExpect: " + value + "\r\nContent-Length: 1\r\n\r\n").receive("POST")
+			if r.Status != 417 || !r.Close {
+				t.Errorf("%q: got %+v, want 417", value, r)
+			}
+		}
+		if n := f.requests.Load(); n != 0 {
+			t.Errorf("the app got %d requests", n)
+		}
+		// Without a body there is nothing to wait for, so no 100 comes.
+		p := s.dial()
+		for _, head := range []string{"GET /none HTTP/1.1", "POST /none HTTP/1.1\r\nContent-Length: 0"} {
+			method, _, _ := strings.Cut(head, " ")
+			if r := p.send(head + "\r\nHost: a\r\nExpect: 100-continue\r\n\r\n").receive(method); r.Status != 200 || r.Body != "/none" {
+				t.Errorf("%q: got %+v", head, r)
+			}
+		}
+		// After an early answer nobody knows whether a body comes: what does is
+		// not the next request, and no process takes it for one.
+		for range 50 {
+			for _, head := range []string{"POST /long HTTP/1.1\r\nContent-Length: 1000001", "POST /early HTTP/1.1\r\nContent-Length: 1000000"} {
+				p := s.dial().send(head + "\r\nHost: a\r\nExpect: 100-continue\r\n\r\n")
+				r := p.receive("POST")
+				if r.Status == 100 {
+					r = p.receive("POST")
+				}
+				if r.Status != 403 && r.Status != 413 || !r.Close {
+					t.Fatalf("%q: got %+v, want an early answer that ends the connection", head, r)
+				}
+				_, _ = io.WriteString(p, "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n") // refused is right
+				if p.Close(); s.dial().get("/normal").Body != "/normal" {
+					t.Fatal("the next request was harmed")
+				}
+			}
+		}
+		// One that was asked for its body goes on.
+		p = s.dial().send("POST /next HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+		if r := p.receive("POST"); r.Status != 100 {
+			t.Errorf("got %+v, want 100", r)
+		}
+		p.send("ok")
+		if r := p.receive("POST"); r.Body != "/nextok" {
+			t.Errorf("got %+v", r)
+		}
+		if r := p.get("/again"); r.Body != "/again" {
+			t.Errorf("on the same connection: got %+v", r)
+		}
+	})
+}
