@@ -64,7 +64,7 @@ func unnamedFile(dir string) (*os.File, error) {
 // most once a second.
 func (p *Proxy) unkeptAnswer(err error) {
 	p.unkept.Add(1)
-	if p.complained.due() {
+	if p.unkeptLogged.due() {
 		slog.Error("could not keep an answer on disk; its process waits for the client", "dir", p.DataBufferDir, "err", err)
 	}
 }

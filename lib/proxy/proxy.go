@@ -104,7 +104,8 @@ type Proxy struct {
 	unrouted     tally // of requests for which there was no app
 	registrar    *registrar
 	tls          *tls.Config   // nil without Certificates
-	complained   complaint     // of a full disk
+	complained   complaint     // of a disk that takes no body of a request
+	unkeptLogged complaint     // of one that takes none of an answer
 	cached       atomic.Int64  // bytes of answers that are kept
 	unkept       atomic.Uint64 // bodies that could not be kept on disk
 	memory       memory        // for answers that clients do not take
