@@ -466,6 +466,31 @@ func TestRestartsEmptyTheCache(t *testing.T) {
 			t.Errorf("%s: got an answer from before", what)
 		}
 	}
+	// A process that comes or goes answers as others of its generation do.
+	of := func(generation int, processes ...protocol.RouteProcess) protocol.Route {
+		return again(a.fake, func(r *protocol.Route) { r.Generation, r.Processes = generation, processes })
+	}
+	first, second, newer := a.fake.route, other.route, other.route
+	first.Generation, second.Generation, newer.Generation = 1, 1, 2
+	draining := first
+	draining.Draining = true
+	for i, c := range []struct {
+		route protocol.Route
+		kept  bool
+	}{
+		{of(1, first), false}, {of(1, first, second), true}, {of(1, draining, second), true}, {of(1), true}, {of(1, first), true},
+		{of(2, first, newer), false}, {of(2, draining, newer), false}, {of(2, newer), true}, {of(3, newer), false}, {of(3), false},
+	} {
+		a.set(c.route)
+		p := a.dial()
+		asked := "Cache-Control: only-if-cached\r\n"
+		if r := p.ask("GET", target, asked); hit(r) != c.kept {
+			t.Errorf("%d: got %+v, want kept %v", i, r, c.kept)
+		}
+		if len(c.route.Processes) > 0 {
+			p.get(target)
+		}
+	}
 	a.set()
 	if n := a.cached.Load(); n != 0 {
 		t.Errorf("%d bytes are kept of an app that was removed", n)

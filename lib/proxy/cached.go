@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,8 +18,8 @@ import (
 const fetchPatience = time.Second
 
 // turbocache returns the app's cache, nil if its answers are not kept. What it
-// has is forgotten when a process or generation comes or goes: its answers may
-// be of another release. The proxy's mutex is held.
+// has is forgotten when another generation begins to answer, or ends: its
+// answers may be of another release. The proxy's mutex is held.
 func (p *Proxy) turbocache(a *app, r *protocol.Route) *cache {
 	c := a.cache.Load()
 	if !r.Turbocaching {
@@ -28,19 +29,33 @@ func (p *Proxy) turbocache(a *app, r *protocol.Route) *cache {
 		}
 		return nil
 	}
-	made := strconv.Itoa(r.Generation) + " " + r.CacheCookie
-	for _, q := range r.Processes {
-		made += " " + q.ID
-		if q.Draining {
-			made += "-"
-		}
-	}
 	if c == nil {
 		c = newCache(&p.cached)
 		a.cache.Store(c)
 	}
-	c.keepFor(made)
+	c.keepFor(strconv.Itoa(r.Generation) + " " + r.CacheCookie + " " + strings.Join(generations(r), " "))
 	return c
+}
+
+// generations lists the generations of the processes that get requests, or will
+// if there are none now. Those of a pool that does not tell are named one by
+// one.
+func generations(r *protocol.Route) []string {
+	var list []string
+	for _, q := range r.Processes {
+		switch {
+		case q.Draining:
+		case q.Generation == 0:
+			list = append(list, q.ID)
+		default:
+			list = append(list, strconv.Itoa(q.Generation))
+		}
+	}
+	if len(list) == 0 {
+		return []string{strconv.Itoa(r.Generation)}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // viaCache answers from the app's cache, or by a process with an eye on what
