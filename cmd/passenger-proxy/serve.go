@@ -65,6 +65,9 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	}
 	defer at.leave()
 	c.addresses(at.sockets)
+	if err := c.check(); err != nil {
+		return err
+	}
 	config, err := c.config()
 	if err != nil {
 		return err
@@ -202,7 +205,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 // obey opens the log anew at each SIGUSR1, and reads the certificates anew at
 // each SIGHUP, until ctx ends. What is not there makes the signal mean nothing.
 func (c *serveCommand) obey(ctx context.Context, l *proxy.LogFile, m *systemd.Manager) {
-	signals := make(chan os.Signal, 1)
+	signals := make(chan os.Signal, 2) // one of each
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	for {

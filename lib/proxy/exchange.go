@@ -25,7 +25,7 @@ type exchange struct {
 	restEnd    int
 
 	began time.Time
-	tick  int64 // the same in the clock's time
+	tick  int64       // the same in the clock's time
 	id    [maxID]byte // request ID
 	idLen int
 

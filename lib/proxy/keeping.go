@@ -60,6 +60,15 @@ func unnamedFile(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// CheckBufferDir says why bodies cannot be kept in dir, nil if they can.
+func CheckBufferDir(dir string) error {
+	f, err := unnamedFile(dir)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // unkeptAnswer counts an answer that could not be kept on disk, and logs why, at
 // most once a second.
 func (p *Proxy) unkeptAnswer(err error) {

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"passenger/lib/cli"
+	"passenger/lib/proxy"
+)
+
+// check refuses flags that would do nothing, and a directory for bodies in
+// which none can be kept. The system's own is only warned of: most requests
+// need none.
+func (c *serveCommand) check() error {
+	if c.AccessLogFile != "" && c.AccessLog == "none" {
+		return usage("--access-log-file means nothing without --access-log=common, combined or json")
+	}
+	if c.ProxyProtocol && len(c.TrustedProxy) == 0 && !slices.ContainsFunc(c.Listen, mayBeUnix) {
+		return usage("--proxy-protocol means nothing without a --trusted-proxy to believe it from")
+	}
+	err := proxy.CheckBufferDir(c.DataBufferDir)
+	switch {
+	case err != nil && c.DataBufferDir == "":
+		slog.Warn("long bodies cannot be kept on disk; name a directory with --data-buffer-dir", "err", err)
+	case err != nil:
+		return cli.Hint(fmt.Errorf("cannot keep bodies in --data-buffer-dir: %w", err), "make the directory, for the proxy's user to write to")
+	}
+	return nil
+}
+
+// mayBeUnix says that clients at an address may be trusted by themselves.
+func mayBeUnix(address string) bool {
+	address = strings.TrimPrefix(address, "tls:")
+	return strings.HasPrefix(address, "unix:") || strings.HasPrefix(address, "fd:")
+}
