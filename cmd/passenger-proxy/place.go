@@ -45,6 +45,21 @@ func (c *serveCommand) takePlace(cmd *command) (*place, error) {
 	return &place{dir: dir, lock: statedir.Adopted(old.Lock), old: old, sockets: &old.Sockets}, nil
 }
 
+// take has the proxy before us, if there is one, accept no more. Whatever could
+// keep us from serving comes before.
+func (p *place) take() error {
+	if p.old == nil {
+		return nil
+	}
+	if err := p.old.Ready(); err != nil {
+		return fmt.Errorf("cannot take over: %w", err)
+	}
+	if err := p.lock.Sign(); err != nil {
+		slog.Warn("could not write our number into the lock", "err", err)
+	}
+	return nil
+}
+
 func (p *place) leave() {
 	if p.old != nil {
 		p.old.Close()

@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"passenger/lib/account"
 	"passenger/lib/cli"
 	"passenger/lib/control"
 	"passenger/lib/fdstore"
@@ -22,7 +21,6 @@ import (
 	"passenger/lib/proxy"
 	"passenger/lib/statedir"
 	"passenger/lib/systemd"
-	"passenger/lib/unixsock"
 )
 
 const program = "passenger-proxy"
@@ -90,20 +88,16 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if err := p.LoadRoutes(at.dir.Routes()); err != nil {
 		slog.Warn("could not read the last route table; waiting for the pool", "err", err)
 	}
-	if at.old != nil {
-		if err := at.old.Ready(); err != nil {
-			return fmt.Errorf("cannot take over: %w", err)
-		}
-		if err := at.lock.Sign(); err != nil {
-			slog.Warn("could not write our number into the lock", "err", err)
-		}
-	}
 	s := &service{place: at, listeners: listeners, deposit: c.deposit(at.dir, listeners), manager: manager, proxy: p}
-	if s.control, s.group, err = c.ControlSocket.Listen(at.dir, statedir.Proxy); err != nil {
+	if s.tools, err = c.listenToTools(at.dir); err != nil {
 		return err
 	}
-	if s.handover, err = unixsock.Listen(at.dir.Handover(), 0o600); err != nil {
-		return fmt.Errorf("cannot start: %w", err)
+	if err := at.take(); err != nil {
+		s.tools.discard()
+		return err
+	}
+	if err := s.tools.publish(); err != nil {
+		slog.Error("serving without control sockets; another proxy cannot take over", "err", err)
 	}
 	slog.Info("proxy started", "listen", strings.Join(c.Listen, " "), "state_dir", at.dir.Path(), "taken_over", at.old != nil)
 	keepAt(manager, s.deposit)
@@ -134,9 +128,7 @@ type service struct {
 	listeners []net.Listener
 	deposit   *fdstore.Deposit
 	manager   *systemd.Manager
-	control   *net.UnixListener
-	handover  *net.UnixListener
-	group     *account.Group
+	tools     *tools
 	proxy     *proxy.Proxy
 }
 
@@ -163,12 +155,12 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	defer wg.Wait()
 	defer stopRest()
 
-	server := &control.Server{Program: program, Release: cli.Release, Group: s.group, Listen: func() []string { return c.Listen }}
+	server := &control.Server{Program: program, Release: cli.Release, Group: s.tools.group, Listen: func() []string { return c.Listen }}
 	p.Register(server, func() { stop(nil) })
 	pool := control.NewClient(s.dir.Socket(statedir.Pool), program, cli.Release)
 	id := fmt.Sprintf("%d-%x", os.Getpid(), time.Now().UnixNano())
 	wg.Go(func() {
-		if err := server.Serve(rest, s.control); err != nil {
+		if err := server.Serve(rest, s.tools.control); err != nil {
 			slog.Error("control socket failed", "err", err)
 		}
 	})
@@ -190,7 +182,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	defer settle.Stop()
 	offered := make(chan bool, 1) // room for its one answer
 	go func() {
-		ok := proxy.Offer(ctx, s.handover, s.lock.File(), c.Listen, s.listeners)
+		ok := proxy.Offer(ctx, s.tools.handover, s.lock.File(), c.Listen, s.listeners)
 		if ok {
 			slog.Info("sockets handed over")
 			s.deposit.Forget()

@@ -19,7 +19,7 @@ import (
 // It sends one message: an estate in JSON, a line feed, and with it the
 // descriptors of the lock and then of the sockets, in the order in which the
 // estate names them. The successor writes "ready" and a line feed once it is
-// about to accept. The old one answers "bye" and a line feed: it has removed
+// about to accept. The old one answers "bye" and a line feed: it has closed
 // this socket, accepts no more, drains and exits. If the successor ends the
 // connection before, nothing has happened. At every moment one of the two
 // accepts, so that no client is refused.
@@ -84,8 +84,9 @@ func (p *Predecessor) receive() error {
 	return nil
 }
 
-// Ready tells the predecessor to accept no more. When it returns, its
-// hand-over socket is gone.
+// Ready tells the predecessor to accept no more. There is no way back from it:
+// what may fail is done before. Its control and hand-over sockets are left for
+// us to replace.
 func (p *Predecessor) Ready() error {
 	if _, err := io.WriteString(p.conn, "ready\n"); err != nil {
 		return reason(err)
@@ -121,7 +122,6 @@ func Offer(ctx context.Context, l *net.UnixListener, lock *os.File, addresses []
 				keepFile(l)
 			}
 			l.Close()
-			_ = os.Remove(l.Addr().String())  // the successor would remove it too
 			_, _ = io.WriteString(c, "bye\n") // it took over, whether it reads this or not
 			c.Close()
 			return true
