@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"passenger/lib/protocol"
 	"passenger/lib/spelling"
@@ -207,12 +208,31 @@ func checkTimes(c protocol.AppConfig) error {
 	return nil
 }
 
+// checkServerName refuses what can be the host of no request.
+func checkServerName(name string) error {
+	host := strings.TrimPrefix(name, "*.")
+	switch {
+	case host == "" || len(host) > 253 || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") != "":
+		return fmt.Errorf("%q is no host name; a wildcard has the form \"*.example.com\"", name)
+	case host[0] == '[' && host[len(host)-1] == ']':
+		return nil
+	case strings.Count(host, ":") > 1 && host[0] != '[':
+		return fmt.Errorf("%q is no host name; write an IPv6 address as \"[%s]\"", name, host)
+	case strings.Contains(host, ":"):
+		return fmt.Errorf("%q has a port; an app answers on all of the proxy's", name)
+	}
+	return nil
+}
+
 func checkRoutes(c protocol.AppConfig) error {
 	for _, name := range c.ServerNames {
-		host := strings.TrimPrefix(name, "*.")
-		if host == "" || len(host) > 253 || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") != "" {
-			return fmt.Errorf("server_names: %q is no host name; a wildcard has the form \"*.example.com\"", name)
+		if err := checkServerName(name); err != nil {
+			return fmt.Errorf("server_names: %w", err)
 		}
+	}
+	if i := strings.IndexFunc(c.BaseURI, func(r rune) bool { return r <= ' ' || r >= 0x7f }); i >= 0 && c.BaseURI[i] != ' ' {
+		r, _ := utf8.DecodeRuneInString(c.BaseURI[i:])
+		return fmt.Errorf("base_uri %q has %q in it; no request has, as clients encode it", c.BaseURI, r)
 	}
 	if path.Clean(c.BaseURI) != c.BaseURI || strings.ContainsAny(c.BaseURI, "?#%\x00 ") {
 		return fmt.Errorf("base_uri %q is not a plain path", c.BaseURI)
