@@ -9,7 +9,7 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-packages='nginx-light passenger puma gunicorn uwsgi uwsgi-plugin-python3 wrk
+packages='nginx-light passenger puma gunicorn uwsgi uwsgi-plugin-python3 wrk nghttp2-client
 	ruby ruby-rack ruby-rails bundler python3 nodejs'
 
 # has PACKAGE: it is installed. Node.js may come from elsewhere than Debian.

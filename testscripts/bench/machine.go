@@ -39,7 +39,7 @@ func cpuModel() string {
 // versions are those of Debian's packages.
 func versions() []string {
 	var list []string
-	for _, p := range []string{"nginx", "passenger", "puma", "gunicorn", "uwsgi-core", "ruby", "ruby-rails", "python3", "nodejs", "wrk"} {
+	for _, p := range []string{"nginx", "passenger", "puma", "gunicorn", "uwsgi-core", "ruby", "ruby-rails", "python3", "nodejs", "wrk", "nghttp2-client"} {
 		version := output("dpkg-query", "-W", "-f", "${Version}", p)
 		list = append(list, p+" "+version)
 	}

@@ -64,6 +64,6 @@ func proxyWith(l *lab, s site, routes []protocol.Route, flags []string) (command
 	if err != nil {
 		return command{}, err
 	}
-	args := []string{filepath.Join(l.bin, "passenger-proxy"), "serve", "--state-dir", dir.Path(), "--listen", "127.0.0.1:" + s.port}
+	args := []string{filepath.Join(l.bin, "passenger-proxy"), "serve", "--state-dir", dir.Path(), "--listen", s.scheme + "127.0.0.1:" + s.port}
 	return command{dir: s.dir, args: append(args, flags...)}, os.WriteFile(dir.Routes(), table, 0o600)
 }

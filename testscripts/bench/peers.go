@@ -99,6 +99,11 @@ func nginxCrowd(_ *lab, s site) (command, error) {
 }
 
 func nginxBefore(s site, settings string) (command, error) {
+	return nginxListening(s, settings, "")
+}
+
+// nginxListening is that with options of what it listens on.
+func nginxListening(s site, settings, options string) (command, error) {
 	return nginx(s.dir, fmt.Sprintf(`
 	%s
 	upstream hello {
@@ -107,14 +112,14 @@ func nginxBefore(s site, settings string) (command, error) {
 		keepalive_requests 1000000000;
 	}
 	server {
-		listen 127.0.0.1:%s;
+		listen 127.0.0.1:%s%s;
 		location / {
 			proxy_http_version 1.1;
 			proxy_set_header Connection "";
 			proxy_set_header Host $host;
 			proxy_pass http://hello;
 		}
-	}`, settings, s.upstream, s.port))
+	}`, settings, s.upstream, s.port, options))
 }
 
 // nginx runs one worker without logs, with connections that last.

@@ -55,6 +55,9 @@ type contestant struct {
 	// SIGTERM, with dir for its files. It may write there.
 	start func(l *lab, s site) (command, error)
 
+	// secure says that it speaks TLS.
+	secure bool
+
 	// programs are names of the processes whose cost counts; without any, all
 	// that belong to the server count.
 	programs []string
@@ -77,6 +80,7 @@ type contestant struct {
 // A site is where a contestant serves.
 type site struct {
 	port     string
+	scheme   string // of ours, before the address to listen on: "tls:" or empty
 	dir      string
 	upstream string // directory of the row's upstream
 }
@@ -202,6 +206,9 @@ func (c contestant) run(l *lab, upstream string) (*server, error) {
 		return nil, err
 	}
 	s.url = "http://127.0.0.1:" + port
+	if c.secure {
+		s.url = "https://127.0.0.1:" + port
+	}
 	return s, nil
 }
 

@@ -20,6 +20,14 @@ func proxyRows() []row {
 			contestants: beside(nginxUnbuffered, 1.0),
 		},
 		{
+			name: "http2", title: fmt.Sprintf("CPU of the proxy per request over HTTP/2 and TLS, %d connections, %d requests at once on each", http2Connections, http2Streams),
+			unit: "µs", format: "%.1f", less: true, want: hello, traffic: http2Load, value: microsecondsPerRequest, upstream: nginxHello,
+			contestants: []contestant{
+				{name: "nginx, 1 worker, keep-alive upstream", start: nginxHTTP2, secure: true, programs: []string{"nginx"}, target: 1.0},
+				{name: "passenger-proxy", start: ourProxyTLS, secure: true, programs: ours1},
+			},
+		},
+		{
 			name: "download", title: "1 GB down through the proxy",
 			unit: "MB/s", format: "%.0f", want: hello, traffic: download, value: megabytesPerSecond, upstream: bulkUpstream,
 			contestants: beside(nginxUnbuffered, 1.0),
