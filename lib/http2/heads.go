@@ -109,9 +109,7 @@ func (c *Conn) openStream() error {
 	c.streams[s.id] = s
 	c.open++
 	c.served++
-	c.work.Go(func() {
-		defer s.leave()
-		c.config.Serve(s)
-	})
+	c.work.Add(1)
+	staff.serve(s)
 	return nil
 }

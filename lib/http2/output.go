@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"runtime"
 	"sync"
 	"time"
 )
@@ -87,6 +88,13 @@ func (c *Conn) writeRest() {
 
 func (c *Conn) writeOnce() {
 	o := &c.output
+	if c.served > 1 && len(o.pending.b) < maxFrame {
+		// Other streams may be about to add theirs; one write costs less than
+		// several, as does one record of TLS.
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+	}
 	f := o.pending
 	o.pending = nil
 	c.mu.Unlock()
