@@ -14,7 +14,7 @@ const (
 
 	// mostMemory is how many bytes of all answers together, that their clients
 	// do not take, are held in memory.
-	mostMemory = 32 << 20
+	mostMemory = 8 << 20
 )
 
 // mostKept is how many bytes of an answer are kept for a client that does not
