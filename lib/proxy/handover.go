@@ -77,6 +77,10 @@ func (p *Predecessor) receive() error {
 		unixsock.CloseAll(fds)
 		return fmt.Errorf("it offers %d descriptors for %d sockets (%v)", len(fds), len(e.Addresses), err)
 	}
+	if e.Version > estateVersion {
+		unixsock.CloseAll(fds)
+		return fmt.Errorf("it hands over by version %d, and we know %d", e.Version, estateVersion)
+	}
 	p.Lock = os.NewFile(uintptr(fds[0]), "proxy.lock")
 	for i, a := range e.Addresses {
 		p.Add(a, fds[1+i])

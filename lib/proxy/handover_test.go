@@ -2,11 +2,14 @@ package proxy
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"passenger/lib/unixsock"
@@ -104,6 +107,104 @@ func TestASuccessorGetsLockAndSockets(t *testing.T) {
 	l.Close()
 	if _, err := os.Lstat(strings.TrimPrefix(web, "unix:")); err == nil {
 		t.Error("the new proxy left the file of its socket")
+	}
+}
+
+// rogue answers the first who asks at its path with a line and descriptors,
+// reads what follows, says last words and ends the talk.
+func rogue(t *testing.T, line string, fds int, last string) (path string) {
+	t.Helper()
+	path = filepath.Join(shortDir(t), "handover")
+	l, err := unixsock.Listen(path, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		c, err := l.AcceptUnix()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		list := []int{0, 1, 2}[:fds]
+		if err := unixsock.Send(c, []byte(line), list); err != nil {
+			t.Error(err)
+		}
+		_, _ = c.Read(make([]byte, len("ready\n"))) // or its end
+		_, _ = io.WriteString(c, last)
+	}()
+	return path
+}
+
+// Who offers something else is not succeeded.
+func TestStrangePredecessors(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		line string
+		fds  int
+		want string
+	}{
+		"no estate":       {"hello", 1, "1 descriptors for 0 sockets"},
+		"nothing":         {`{}`, 0, ""}, // a line without descriptors is no offer
+		"no lock":         {`{"version":1,"addresses":["a"]}`, 1, "1 descriptors for 1 sockets"},
+		"too many":        {`{"version":1,"addresses":[]}`, 3, "3 descriptors for 0 sockets"},
+		"a later version": {`{"version":2,"addresses":[]}`, 1, "version 2"},
+		"another address": {`{"version":1,"addresses":["a","b","c"]}`, 3, "3 descriptors for 3 sockets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Succeed(rogue(t, c.line, c.fds, ""))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+	if _, err := Succeed(filepath.Join(shortDir(t), "none")); err == nil {
+		t.Error("there was none to succeed")
+	}
+}
+
+// A predecessor that does not let go has not handed over.
+func TestPredecessorsThatDoNotLetGo(t *testing.T) {
+	t.Parallel()
+	for _, last := range []string{"", "by", "no!\n"} {
+		p, err := Succeed(rogue(t, `{"version":1,"addresses":[]}`, 1, last))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Ready(); err == nil || !strings.Contains(err.Error(), "did not let go") {
+			t.Errorf("%q: got %v", last, err)
+		}
+		p.Lock.Close()
+		p.Close()
+	}
+}
+
+// Successors that say something else get nothing more, and the next one does.
+func TestStrangeSuccessors(t *testing.T) {
+	t.Parallel()
+	o := offerAt(t, "127.0.0.1:0")
+	p, err := Succeed(o.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(p.conn, "later\n"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(p.conn); len(b) > 0 || err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("got %q, %v; want the end", b, err)
+	}
+	p.Close()
+	p, err = Succeed(o.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Ready(); err != nil {
+		t.Error(err)
+	}
+	if !within(t, o.handed, "the hand-over") {
+		t.Error("nothing was handed over")
 	}
 }
 
