@@ -192,7 +192,7 @@ func (x *exchange) appendChain(b []byte) []byte {
 // appendStart appends the value of X-Request-Start, as nginx's t=${msec}.
 func (x *exchange) appendStart(b []byte) []byte {
 	if x.client.trusted {
-		if v := x.req.Find(http1.XRequestStart); v != nil {
+		if v := x.req.Find(http1.XRequestStart); len(v) > 0 {
 			return append(b, v...)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -19,6 +20,13 @@ type secureListener struct{ net.Listener }
 // greet does what comes before the first request of a connection, a PROXY
 // header or a TLS handshake, and then serves it.
 func (p *Proxy) greet(nc net.Conn, secure bool) {
+	below := nc
+	defer func() {
+		if r := recover(); r != nil {
+			slog.Error("internal error", "err", r, "stack", string(debug.Stack()))
+			below.Close()
+		}
+	}()
 	deadline := time.Now().Add(p.Timeouts.Header)
 	if err := nc.SetDeadline(deadline); err != nil {
 		nc.Close()

@@ -286,3 +286,24 @@ func TestClientsBehindAProxyHeaderAreNotTrusted(t *testing.T) {
 		}
 	}
 }
+
+// A bug in what comes before a connection's first request costs only that
+// connection.
+func TestGreetingsThatPanicEndTheirConnectionOnly(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{}, route(start(t, protocol.ProtocolHTTP, 1, say("ok"))))
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	s.greet(&brokenConn{Conn: ours}, false)
+	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("got %v, want the end", err)
+	}
+	if got := s.dial().get("/"); got.Body != "ok" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A brokenConn panics when it is used.
+type brokenConn struct{ net.Conn }
+
+func (c *brokenConn) SetDeadline(time.Time) error { panic("a bug") }

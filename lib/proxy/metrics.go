@@ -37,7 +37,7 @@ func (a *app) metrics(m *control.Metrics, k *clock) {
 	gauge := func(name, help string, value float64) { m.Gauge("passenger_proxy_"+name, help, value, "app", a.name) }
 	count("requests_total", "Requests that ended.", float64(r.Requests))
 	count("rejected_total", "Requests answered by the proxy because of the queue.", float64(r.Rejected))
-	count("retried_total", "Times that a request was tried on another process.", float64(r.Retried))
+	count("retried_total", "Times that a request was tried again: on another process, or on one that had no room for a connection.", float64(r.Retried))
 	count("errors_total", "Requests that processes let down: with a 5xx status, or without a whole answer.", float64(r.Errors))
 	a.tally.metrics(m, a.name)
 	count("waits_total", "Requests that waited in the queue and got a process.", float64(a.waits.Load()))

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // closeSecond answers the first request on a connection and closes it when
@@ -213,6 +214,40 @@ func TestFullBacklogIsWaitedFor(t *testing.T) {
 		if got := p.receive("GET"); got.Status != 200 {
 			t.Errorf("got %+v", got)
 		}
+	}
+}
+
+// The time for that begins when the request wants a process: its body may have
+// taken long to come.
+func TestFullBacklogIsWaitedForAfterASlowUpload(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("unix", t.TempDir()+"/s")
+	if err != nil {
+		t.Skip(err) // the path of the temporary directory is too long here
+	}
+	defer l.Close()
+	if err := shrinkBacklog(l); err != nil {
+		t.Fatal(err)
+	}
+	r := route()
+	r.QueueTime = 2
+	r.Processes = append(r.Processes, start(t, "http", 0, say("")).route)
+	r.Processes[0].Address = "unix:" + l.Addr().String()
+	s := serve(t, Config{}, r)
+	slow := s.dial().send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\no")
+	begin := s.clock.now.Load()
+	eventually(t, "more than the time in a queue", func() bool { return s.clock.now.Load() > begin+int64(2500*time.Millisecond) })
+	for {
+		c, err := net.DialTimeout("unix", l.Addr().String(), time.Millisecond)
+		if err != nil {
+			break // it is full
+		}
+		defer c.Close()
+	}
+	slow.send("k")
+	eventually(t, "it tries again and again", func() bool { return s.snapshot().Apps["app"].Retried > 5 })
+	if got := slow.receive("PUT"); got.Status != 504 {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -101,7 +101,7 @@ func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 		x.fault("process refused a connection", err)
 	}
 	if full {
-		if time.Since(x.began) > x.mount.queueTime {
+		if now > x.waiter.since+int64(x.mount.queueTime) {
 			return false, x.fail(504, "The application did not take the request in time.")
 		}
 		time.Sleep(fullPause)
