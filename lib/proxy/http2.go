@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"passenger/lib/http2"
 )
@@ -20,6 +21,10 @@ type http2Server struct {
 	mu      sync.Mutex // guards all
 	conns   map[*http2.Conn]bool
 	parting bool // no more streams
+	fresh   int  // connections since memory was given back last
+
+	// settling gives it back again; nil before the first crowd.
+	settling *time.Timer
 }
 
 func newHTTP2Server() *http2Server { return &http2Server{conns: map[*http2.Conn]bool{}} }
@@ -58,6 +63,20 @@ func (s *http2Server) add(c *http2.Conn) {
 	if s.parting {
 		c.Shutdown()
 	}
+	switch s.fresh++; {
+	case s.fresh == crowd:
+		s.settling = time.AfterFunc(crowdSettles, s.settle)
+	case s.fresh > crowd:
+		s.settling.Reset(crowdSettles) // the rest of it comes still
+	}
+}
+
+// settle gives back to the system what only the handshakes of a crowd needed.
+func (s *http2Server) settle() {
+	s.mu.Lock()
+	s.fresh = 0
+	s.mu.Unlock()
+	debug.FreeOSMemory()
 }
 
 func (s *http2Server) remove(c *http2.Conn) {
