@@ -143,6 +143,9 @@ func parseVersion(v []byte) (minor uint8, err error) {
 func (r *Request) finish() error {
 	r.readLine()
 	r.readConnection()
+	if r.oldBody() {
+		r.KeepAlive = false
+	}
 	if err := r.readHost(); err != nil {
 		return err
 	}
@@ -153,6 +156,18 @@ func (r *Request) finish() error {
 		return err
 	}
 	return r.checkFields()
+}
+
+// oldBody reports a body that a server of HTTP/1.0 may not look for: RFC 1945,
+// 8.1 to 8.3 gives these methods none. Who came before us may take it for the
+// next request, so nothing may follow it on the connection. nginx, which asks
+// in HTTP/1.0 and closes, may send one.
+func (r *Request) oldBody() bool {
+	if r.Minor > 0 || r.ContentLength <= 0 {
+		return false
+	}
+	m := string(r.Method)
+	return m == "GET" || m == "HEAD" || m == "DELETE"
 }
 
 // checkFields refuses what a client may say once only, and in one way.
