@@ -3,10 +3,8 @@ package proxy
 import (
 	"bytes"
 	"errors"
-	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -90,9 +88,6 @@ func (c *client) identify(from *net.TCPAddr) {
 func (c *client) serve() (quiet bool) {
 	var x *exchange
 	defer func() {
-		if r := recover(); r != nil {
-			slog.Error("internal error", "err", r, "stack", string(debug.Stack()))
-		}
 		if quiet {
 			return
 		}
@@ -102,6 +97,7 @@ func (c *client) serve() (quiet bool) {
 			x.abandon()
 		}
 	}()
+	defer caught(func() {})
 	for again := true; again; {
 		if x == nil {
 			b, n, err := c.await()

@@ -50,8 +50,7 @@ func TestMemoryForAnswersIsBounded(t *testing.T) {
 			t.Run(fmt.Sprintf("TLS %v, %d MB", secure, size>>20), func(t *testing.T) {
 				t.Parallel()
 				o := newTorrent(t, protocol.ProtocolHTTP, size, false)
-				s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir()}, route(o.fake))
-				s.memory.most = 2 * large
+				s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir(), mostMemory: 2 * large}, route(o.fake))
 				var all [clients]*peer
 				for i := range all {
 					all[i] = o.ask(s.client(addr, secure))

@@ -15,7 +15,8 @@ import (
 // connections to processes and files, and for the control socket, so that a
 // proxy that is full still serves whom it took and tells how it is.
 type descriptors struct {
-	complained complaint
+	complained complaint // of one for a client
+	lacking    complaint // of one for a process
 
 	// most is how many may be in use for another client to be taken; 0 before it
 	// is known. The limit may be changed from outside, so it is read anew before

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -21,12 +20,7 @@ type secureListener struct{ net.Listener }
 // header or a TLS handshake, and then serves it.
 func (p *Proxy) greet(nc net.Conn, secure bool) {
 	below := nc
-	defer func() {
-		if r := recover(); r != nil {
-			slog.Error("internal error", "err", r, "stack", string(debug.Stack()))
-			below.Close()
-		}
-	}()
+	defer caught(func() { below.Close() })
 	deadline := time.Now().Add(p.Timeouts.Header)
 	if err := nc.SetDeadline(deadline); err != nil {
 		nc.Close()

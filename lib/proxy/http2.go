@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"log/slog"
 	"net"
 	"runtime/debug"
 	"strings"
@@ -39,12 +38,7 @@ func (p *Proxy) serveHTTP2(nc net.Conn, secure bool) {
 	})
 	p.http2.add(c)
 	defer p.http2.remove(c)
-	defer func() {
-		if r := recover(); r != nil {
-			slog.Error("internal error", "err", r, "stack", string(debug.Stack()))
-			nc.Close()
-		}
-	}()
+	defer caught(func() { nc.Close() })
 	c.Serve()
 }
 

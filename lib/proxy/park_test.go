@@ -50,8 +50,7 @@ func plainAndTLS(t *testing.T, c Config, routes []protocol.Route, f func(t *test
 func TestQuietClientsAreParkedAndServed(t *testing.T) {
 	t.Parallel()
 	routes := []protocol.Route{route(start(t, "http", 0, say("ok")))}
-	plainAndTLS(t, Config{}, routes, func(t *testing.T, s *server, dial func() *peer) {
-		s.idlePatience = time.Millisecond
+	plainAndTLS(t, Config{idlePatience: time.Millisecond}, routes, func(t *testing.T, s *server, dial func() *peer) {
 		p := dial()
 		for range 3 {
 			s.awaitParked(1)

@@ -9,6 +9,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -79,6 +80,10 @@ type Config struct {
 
 	// TraceParent makes a traceparent for requests that bring none.
 	TraceParent bool
+
+	// For tests; the constants of the same names if they are 0.
+	idlePatience time.Duration
+	mostMemory   int64
 }
 
 // A Proxy serves clients. Make it with New, give it a table with SetRoutes,
@@ -99,7 +104,6 @@ type Proxy struct {
 	clients sync.WaitGroup
 	park    *park // nil unless Serve runs
 
-	idlePatience time.Duration // see the constant
 	http2        *http2Server
 	unrouted     tally // of requests for which there was no app
 	registrar    *registrar
@@ -118,12 +122,13 @@ const tick = 200 * time.Millisecond
 
 // New returns a proxy without routes.
 func New(c Config) *Proxy {
-	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1), idlePatience: idlePatience}
+	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1)}
+	p.idlePatience = cmp.Or(p.idlePatience, idlePatience)
 	p.clock = newClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server()
 	p.registrar = newRegistrar()
-	p.memory.most = mostMemory
+	p.memory.most = cmp.Or(p.mostMemory, mostMemory)
 	if c.Certificates != nil {
 		p.tls = c.Certificates.Config()
 	}

@@ -180,6 +180,7 @@ func (r *reserve) awaitHalf() {
 // run writes to the client what is kept, until nothing is.
 func (r *reserve) run() {
 	defer close(r.done)
+	defer caught(func() { r.took(0, errBug); r.next() })
 	for p := r.next(); p != nil; p = r.next() {
 		n, err := r.client.write(p, nil)
 		r.took(n, err)

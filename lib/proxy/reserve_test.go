@@ -142,12 +142,12 @@ func TestKeepingEndsAtTheHighWaterMark(t *testing.T) {
 		name        string
 		set         func(*protocol.Route, *Config)
 		least, most int64
-		unkept      uint64
+		unkept      bool
 	}{
-		{"mark", func(r *protocol.Route, _ *Config) { r.ResponseHighWater = 24 << 20 }, 24 << 20, 24<<20 + inTransit, 0},
-		{"mark in memory", func(r *protocol.Route, _ *Config) { r.ResponseHighWater = large }, large, large + inTransit, 0},
-		{"streaming", func(r *protocol.Route, _ *Config) { r.BufferResponse = new(false) }, 1, inTransit, 0},
-		{"no disk", func(_ *protocol.Route, c *Config) { c.DataBufferDir += "/gone" }, large, large + inTransit, 1},
+		{"mark", func(r *protocol.Route, _ *Config) { r.ResponseHighWater = 24 << 20 }, 24 << 20, 24<<20 + inTransit, false},
+		{"mark in memory", func(r *protocol.Route, _ *Config) { r.ResponseHighWater = large }, large, large + inTransit, false},
+		{"streaming", func(r *protocol.Route, _ *Config) { r.BufferResponse = new(false) }, 1, inTransit, false},
+		{"no disk", func(_ *protocol.Route, c *Config) { c.DataBufferDir += "/gone" }, large, large + inTransit, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -163,8 +163,9 @@ func TestKeepingEndsAtTheHighWaterMark(t *testing.T) {
 				t.Error("the process is free although it is not done")
 			}
 			o.check(t, p)
-			if n := s.unkept.Load(); n != c.unkept {
-				t.Errorf("counted %d answers that the disk did not take, want %d", n, c.unkept)
+			// A client that catches up may leave the disk several chances.
+			if n := s.unkept.Load(); (n > 0) != c.unkept {
+				t.Errorf("counted %d times that the disk did not take it, want some: %v", n, c.unkept)
 			}
 		})
 	}

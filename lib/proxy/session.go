@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"syscall"
 	"time"
 
@@ -88,29 +89,50 @@ func (x *exchange) connect() (err error) {
 // the pool will have learned of its end by then.
 const refusedFor = time.Second
 
-// fullPause is how long to wait for room in a process's backlog.
-const fullPause = 5 * time.Millisecond
+const (
+	// fullPause is how long to wait for room for a connection to a process.
+	fullPause = 5 * time.Millisecond
+
+	// descriptorTime is how long a request waits for a descriptor.
+	descriptorTime = time.Second
+)
 
 func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 	p, a := x.client.proxy, x.mount.app
 	now := p.clock.now.Load()
-	full := errors.Is(err, errFull)
+	full := err == errFull || err == errNoDescriptor
 	a.cancel(x.process, !full, now+int64(refusedFor))
 	x.process = nil
-	if !full {
-		x.fault("process refused a connection", err)
-	}
 	if full {
-		if now > x.waiter.since+int64(x.mount.queueTime) {
-			return false, x.fail(504, "The application did not take the request in time.")
-		}
-		time.Sleep(fullPause)
-		return true, false
+		return x.awaitRoom(now, err)
 	}
+	x.fault("process refused a connection", err)
 	if n < maxAttempts {
 		return true, false
 	}
 	return false, x.fail(502, "No process of the application accepted the request.")
+}
+
+// awaitRoom waits a little, for as long as the request may wait in the queue, or
+// for descriptorTime if it is descriptors that lack. It is now.
+func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
+	if end, gone := x.waiter.look(now); gone || end && x.waiter.old {
+		return false, x.noProcess(errGone)
+	}
+	p, waits := x.client.proxy, time.Duration(now-x.waiter.since)
+	switch {
+	case why == errNoDescriptor:
+		if p.descriptors.lacking.due() {
+			slog.Error("could not connect to a process; requests wait, and get status 503 in the end", "err", why, "hint", "raise the limit of open files")
+		}
+		if waits > descriptorTime {
+			return false, x.fail(503, "The server has too many connections.")
+		}
+	case waits > x.mount.queueTime:
+		return false, x.fail(504, "The application did not take the request in time.")
+	}
+	time.Sleep(fullPause)
+	return true, false
 }
 
 // noResponse handles a connection that ended before a response began.

@@ -64,6 +64,7 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer caught(func() { c.interrupt(); up.interrupt() })
 		if x.start < x.end {
 			_, err := up.write(x.in.b[x.start:x.end], nil)
 			x.start = x.end

@@ -47,19 +47,21 @@ func (u *upload) begin(x *exchange, up *upstream) {
 	done := u.done
 	u.read.Store(x.spool != nil)
 	go func() {
-		var err error
-		var byClient bool
+		err, byClient := error(errBug), false
+		defer func() {
+			u.err, u.byClient = err, byClient
+			close(done)
+			if err != nil && (byClient || err == errBug) {
+				// Whoever waits for an answer waits in vain. The connection is
+				// never used again, so this hurts no other.
+				up.interrupt()
+			}
+		}()
+		defer caught(func() {})
 		if x.spool != nil {
 			err = x.sendSpool(up)
 		} else {
 			err, byClient = x.sendBody(up)
-		}
-		u.err, u.byClient = err, byClient
-		close(done)
-		if err != nil && byClient {
-			// Whoever waits for an answer waits in vain. The connection is
-			// never used again, so this hurts no other.
-			up.interrupt()
 		}
 	}()
 }

@@ -21,9 +21,12 @@ const (
 	sessionIdle = time.Minute
 )
 
-// errFull says that there is no room for a connection right now: in the
-// backlog of a process's unix socket, or among our own descriptors.
-var errFull = errors.New("no room for a connection")
+// Why there is no room for a connection right now: in the backlog of a
+// process's unix socket, or among our own descriptors.
+var (
+	errFull         = errors.New("no room for a connection")
+	errNoDescriptor = errors.New("too many open files")
+)
 
 // An upstream is a connection to a process.
 type upstream struct {
@@ -47,8 +50,11 @@ func (p *Proxy) dial(t *process) (*upstream, error) {
 	d := net.Dialer{Timeout: connectTimeout, KeepAlive: -1}
 	nc, err := d.DialContext(context.Background(), network, address)
 	if err != nil {
-		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-			return nil, errFull
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			err = errFull
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			err = errNoDescriptor
 		}
 		return nil, err
 	}
