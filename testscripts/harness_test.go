@@ -166,6 +166,8 @@ func condition(name string) (bool, error) {
 			}
 		}
 		return false, nil
+	case "race": // the programs are slow and large
+		return raceFlag != nil, nil
 	case "chaos":
 		return *chaosTime > 0, nil
 	case "soak":
