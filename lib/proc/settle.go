@@ -14,10 +14,11 @@ import (
 )
 
 // KeepSettled calls [Settle] when the start is over, and then now and then
-// until ctx ends. It is for daemons that have little to do: a call costs a
-// garbage collection, and after it a few page faults.
+// until ctx ends: soon after the work that is done every half minute, which
+// touches more than all between. It is for daemons that have little to do: a
+// call costs a garbage collection, and after it a few page faults.
 func KeepSettled(ctx context.Context) {
-	for after := 3 * time.Second; ; after = min(after*4, time.Minute) {
+	for after := 3 * time.Second; ; after = min(after*4, 10*time.Second) {
 		select {
 		case <-time.After(after):
 			Settle()
