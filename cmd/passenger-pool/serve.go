@@ -99,7 +99,7 @@ func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *a
 		o.Run(ctx)
 	})
 	wg.Go(func() { reload(ctx, o) })
-	wg.Go(func() { proc.KeepSettled(ctx) })
+	wg.Go(func() { proc.KeepSettled(ctx, nil) })
 	wg.Go(func() { manager.Report(ctx, func() { _, _ = o.Apps(ctx) }) }) // that it answers is the point
 	if err := server.Serve(ctx, sock); err != nil {
 		return fmt.Errorf("control socket: %w", err)

@@ -25,9 +25,6 @@ import (
 
 const program = "passenger-proxy"
 
-// settleAfter is when the start of a proxy is over.
-const settleAfter = 3 * time.Second
-
 type serveCommand struct {
 	cli.ControlSocket
 	cli.LogFormat
@@ -177,9 +174,8 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	stopping := context.AfterFunc(ctx, func() { s.manager.Tell(systemd.Stopping) })
 	defer stopping()
 	wg.Go(func() { p.Report(rest, pool, id) })
-	// Once only: later it would cost those who are served.
-	settle := time.AfterFunc(settleAfter, proc.Settle)
-	defer settle.Stop()
+	// Not while somebody is served, who would wait for it.
+	wg.Go(func() { proc.KeepSettled(rest, p.Idle) })
 	offered := make(chan bool, 1) // room for its one answer
 	go func() {
 		ok := proxy.Offer(ctx, s.tools.handover, s.lock.File(), c.Listen, s.listeners)

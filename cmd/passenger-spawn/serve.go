@@ -149,7 +149,7 @@ func serveUntil(ctx context.Context, st *station, spawner *spawn.Spawner, server
 	var wg sync.WaitGroup
 	wg.Go(func() { st.store.Serve(serving, keeper) })
 	wg.Go(func() { proc.ReapStrangers(serving, spawner.Ours) })
-	wg.Go(func() { proc.KeepSettled(serving) })
+	wg.Go(func() { proc.KeepSettled(serving, nil) })
 	err = server.Serve(serving, socket)
 	stop()
 	wg.Wait()

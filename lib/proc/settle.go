@@ -15,13 +15,15 @@ import (
 
 // KeepSettled calls [Settle] when the start is over, and then now and then
 // until ctx ends: soon after the work that is done every half minute, which
-// touches more than all between. It is for daemons that have little to do: a
-// call costs a garbage collection, and after it a few page faults.
-func KeepSettled(ctx context.Context) {
+// touches more than all between. A call costs a garbage collection, and after it
+// a few page faults: it is left out when idle, unless that is nil, says no.
+func KeepSettled(ctx context.Context, idle func() bool) {
 	for after := 3 * time.Second; ; after = min(after*4, 10*time.Second) {
 		select {
 		case <-time.After(after):
-			Settle()
+			if idle == nil || idle() {
+				Settle()
+			}
 		case <-ctx.Done():
 			return
 		}

@@ -70,6 +70,9 @@ func (p *Proxy) requests() []protocol.Request {
 	return list
 }
 
+// Idle says that no client is connected.
+func (p *Proxy) Idle() bool { return p.connections() == 0 }
+
 // connections counts the clients.
 func (p *Proxy) connections() int {
 	n := 0
