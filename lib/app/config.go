@@ -106,7 +106,7 @@ func Parse(b []byte) (protocol.AppConfig, error) {
 	}
 	for key, value := range keys {
 		if known[key] == nil {
-			return c, fmt.Errorf("unknown key %q%s", key, spelling.DidYouMean(key, Keys()))
+			return c, fmt.Errorf("unknown key %q%s", key, unknownKey(key))
 		}
 		if bytes.Equal(value, []byte("null")) {
 			return c, fmt.Errorf("key %q is null; leave it out for the default", key)
@@ -122,7 +122,7 @@ func Parse(b []byte) (protocol.AppConfig, error) {
 // wants it, else the text itself.
 func Set(c *protocol.AppConfig, key, value string) error {
 	if known[key] == nil {
-		return fmt.Errorf("unknown key %q%s", key, spelling.DidYouMean(key, Keys()))
+		return fmt.Errorf("unknown key %q%s", key, unknownKey(key))
 	}
 	for _, text := range []string{value, quoted(value)} {
 		changed := *c // a value that does not fit may leave half of it behind

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -157,4 +158,31 @@ func TestSet(t *testing.T) {
 	if *c.MinInstances != 2 {
 		t.Errorf("min_instances after a value that does not fit: got %d, want 2", *c.MinInstances)
 	}
+}
+
+// Who comes from Phusion Passenger learns what takes an option's place. These
+// are those of its standalone server, passenger start --help of 6.0.17.
+func TestOptionsOfPassengerAreKeysOrExplained(t *testing.T) {
+	t.Parallel()
+	for _, key := range strings.Fields(`
+		address port socket_file ssl ssl_certificate ssl_certificate_key ssl_port daemonize user log_file pid_file
+		instance_registry_dir data_buffer_dir environment rackup app_type startup_file app_start_command ruby python nodejs
+		meteor_app_settings rolling_restarts resist_deployment_errors max_pool_size min_instances pool_idle_time
+		max_preloader_idle_time force_max_concurrent_requests_per_process start_timeout concurrency_model thread_count
+		memory_limit max_request_time max_requests max_request_queue_size sticky_sessions sticky_sessions_cookie_name
+		sticky_sessions_cookie_attributes turbocaching vary_turbocache_by_cookie spawn_method friendly_error_pages
+		custom_error_page load_shell_envs preload_bundler static_files_dir restart_dir base_uri envvars debugger engine
+		nginx_config_template nginx_bin nginx_version nginx_tarball ctl log_level admin_panel_url admin_panel_auth_type
+		admin_panel_username admin_panel_password unlimited_concurrency_paths abort_websockets_on_process_shutdown
+		core_file_descriptor_ulimit app_file_descriptor_ulimit disable_security_update_check security_update_check_proxy
+		disable_anonymous_telemetry anonymous_telemetry_proxy app_env rails_env rack_env node_env wsgi_env auto`) {
+		_, err := Parse(fmt.Appendf(nil, `{%q: null}`, key))
+		if isKey := slices.Contains(Keys(), key); isKey && elsewhere[key] != "" {
+			t.Errorf("%s is a key, and explained as if it were none", key)
+		} else if !isKey && !strings.Contains(fmt.Sprint(err), "which Phusion Passenger has: ") {
+			t.Errorf("%s: got %v, want what takes its place", key, err)
+		}
+	}
+	wantError(t, func() error { _, err := Parse([]byte(`{"thread_count": 4}`)); return err }(),
+		`unknown key "thread_count", which Phusion Passenger has: use "threads"`)
 }
