@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -128,6 +130,19 @@ func (c *serveCommand) listen(before *proxy.Sockets) ([]net.Listener, error) {
 		list = append(list, l)
 	}
 	return list, nil
+}
+
+// shown are the addresses for those who want to connect: a port that was left
+// to the system is the one that it chose.
+func (c *serveCommand) shown(listeners []net.Listener) []string {
+	list := slices.Clone(c.Listen)
+	for i, address := range list {
+		host, chosen := strings.CutSuffix(address, ":0")
+		if a, ok := listeners[i].Addr().(*net.TCPAddr); ok && chosen {
+			list[i] = host + ":" + strconv.Itoa(a.Port)
+		}
+	}
+	return list
 }
 
 // deposit is what is to be kept beside us: the listeners but those on inherited

@@ -96,7 +96,7 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if err := s.tools.publish(); err != nil {
 		slog.Error("serving without control sockets; another proxy cannot take over", "err", err)
 	}
-	slog.Info("proxy started", "listen", strings.Join(c.Listen, " "), "state_dir", at.dir.Path(), "taken_over", at.old != nil)
+	slog.Info("proxy started", "listen", strings.Join(c.shown(listeners), " "), "state_dir", at.dir.Path(), "taken_over", at.old != nil)
 	keepAt(manager, s.deposit)
 	manager.Tell(systemd.Ready)
 	handed := c.serve(ctx, s)
@@ -152,7 +152,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	defer wg.Wait()
 	defer stopRest()
 
-	server := &control.Server{Program: program, Release: cli.Release, Group: s.tools.group, Listen: func() []string { return c.Listen }}
+	server := &control.Server{Program: program, Release: cli.Release, Group: s.tools.group, Listen: func() []string { return c.shown(s.listeners) }}
 	p.Register(server, func() { stop(nil) })
 	pool := control.NewClient(s.dir.Socket(statedir.Pool), program, cli.Release)
 	id := fmt.Sprintf("%d-%x", os.Getpid(), time.Now().UnixNano())
