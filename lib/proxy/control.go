@@ -73,11 +73,12 @@ func (p *Proxy) requests() []protocol.Request {
 // Idle says that no client is connected.
 func (p *Proxy) Idle() bool { return p.connections() == 0 }
 
-// connections counts the clients.
+// connections counts those of clients: one of HTTP/2 is one, whatever streams it
+// has.
 func (p *Proxy) connections() int {
-	n := 0
+	n := p.http2.count()
 	p.clock.each(func(c *conn) {
-		if c.client != nil {
+		if c.client != nil && !c.client.http2 {
 			n++
 		}
 	})

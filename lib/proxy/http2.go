@@ -79,6 +79,12 @@ func (s *http2Server) remove(c *http2.Conn) {
 	delete(s.conns, c)
 }
 
+func (s *http2Server) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 // shutdown asks the clients to open no more streams.
 func (s *http2Server) shutdown() {
 	s.mu.Lock()

@@ -286,3 +286,23 @@ func sameBody(url, want string) func(*testing.T, *http.Client, string) {
 		}
 	}
 }
+
+func TestConnectionsAreCountedOnceOverEachProtocol(t *testing.T) {
+	t.Parallel()
+	s, addr := serveTLS(t, Config{}, route(start(t, "http", 0, say("ok"))))
+	over(t, addr, func(t *testing.T, c *http.Client, version string) {
+		for range 2 {
+			r, err := c.Get("https://" + addr + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				t.Error(err)
+			}
+			r.Body.Close()
+		}
+		eventually(t, "one idle connection", func() bool { return s.connections() == 1 })
+		c.CloseIdleConnections()
+		eventually(t, "none", func() bool { return s.connections() == 0 })
+	})
+}
