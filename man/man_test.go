@@ -189,3 +189,26 @@ func structFields(t reflect.Type) func(func(reflect.StructField) bool) {
 		}
 	}
 }
+
+// namedScript is a line of a page whose only word is the path of a script or a
+// directory of the source.
+var namedScript = regexp.MustCompile(`(?m)^\.Pa ([a-z][a-z0-9_/]*)(?: [.,;)]|$)`)
+
+// TestInternals checks that passenger-internals(7) names scripts and packages
+// that exist.
+func TestInternals(t *testing.T) {
+	t.Parallel()
+	for _, m := range namedScript.FindAllStringSubmatch(page(t, "passenger-internals.7"), -1) {
+		name := m[1]
+		path := filepath.Join("..", "testscripts", name+".txtar")
+		if strings.Contains(name, "/") || name == "testscripts" {
+			path = filepath.Join("..", name)
+		}
+		if prefixes := []string{"current", "spawn_error"}; slices.Contains(prefixes, name) {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("passenger-internals(7) names %s: %v", name, err)
+		}
+	}
+}
