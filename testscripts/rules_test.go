@@ -89,6 +89,7 @@ var leaves = map[string][]string{
 	"passenger/lib/protocol": {},
 	"passenger/lib/unixsock": {},
 	"passenger/lib/spelling": {},
+	"passenger/lib/visible":  {},
 	"passenger/lib/http1":    {},
 	"passenger/lib/statedir": {"passenger/lib/unixsock"},
 	"passenger/lib/fdstore":  {"passenger/lib/unixsock"},

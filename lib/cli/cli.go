@@ -19,6 +19,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"passenger/lib/statedir"
+	"passenger/lib/visible"
 )
 
 // Release is the version of these programs. The Makefile sets it.
@@ -178,7 +179,7 @@ type Error struct {
 	Status int    // 0 means Failed
 	Hint   string // empty for none
 
-	// Body follows on stderr as it is: an app's own output, a report.
+	// Body follows on stderr: an app's own output, a report.
 	Body string
 }
 
@@ -190,17 +191,18 @@ func Hint(err error, format string, args ...any) error {
 	return &Error{Err: err, Hint: fmt.Sprintf(format, args...)}
 }
 
+// report prints an error. What it says may be the words of an app.
 func report(name string, err error) int {
 	if err == nil {
 		return Done
 	}
-	fmt.Fprintf(os.Stderr, "%s: error: %v\n", name, err)
+	fmt.Fprintf(os.Stderr, "%s: error: %s\n", name, visible.Text(err.Error()))
 	var e *Error
 	if errors.As(err, &e) {
 		if e.Hint != "" {
-			fmt.Fprintf(os.Stderr, "%s: hint: %s\n", name, e.Hint)
+			fmt.Fprintf(os.Stderr, "%s: hint: %s\n", name, visible.Text(e.Hint))
 		}
-		fmt.Fprint(os.Stderr, e.Body)
+		fmt.Fprint(os.Stderr, visible.Text(e.Body))
 		return max(e.Status, Failed)
 	}
 	var u *usageError

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -40,6 +41,8 @@ func (p *plain) Run(c *command) error {
 		return Hint(fmt.Errorf("cannot go: %w", errors.New("it rains")), "take an %s", "umbrella")
 	case "status":
 		return &Error{Err: errors.New("not ready"), Status: NotReady, Hint: "wait", Body: "  last line\n"}
+	case "raw":
+		return &Error{Err: errors.New("app said \x1b[2J\rok\u202e"), Hint: "see \u009b5A", Body: "  one\r\n  \x1b]0;two\x07\n"}
 	case "wrapped":
 		return fmt.Errorf("cannot go: %w", &Error{Err: errors.New("nobody there"), Status: NotThere})
 	}
@@ -105,6 +108,8 @@ func TestStatusAndMessages(t *testing.T) {
 			stderr: "passenger-test: error: cannot go: it rains\npassenger-test: hint: take an umbrella\n"},
 		{name: "with a status", args: []string{"plain", "--fail=status"}, status: NotReady,
 			stderr: "passenger-test: error: not ready\npassenger-test: hint: wait\n  last line\n"},
+		{name: "with raw words of an app", args: []string{"plain", "--fail=raw"}, status: Failed,
+			stderr: `passenger-test: error: app said \x1b[2J\rok\u202e` + "\n" + `passenger-test: hint: see \u009b5A` + "\n" + `  one\r` + "\n" + `  \x1b]0;two\x07` + "\n"},
 		{name: "wrapped", args: []string{"plain", "--fail=wrapped"}, status: NotThere, stderr: "passenger-test: error: cannot go: nobody there\n"},
 		{name: "an unknown flag", args: []string{"plain", "--colour"}, status: Usage, stderr: "passenger-test: error: unknown flag --colour"},
 		{name: "an unknown command", args: []string{"nonsense"}, status: Usage, stderr: "passenger-test: error: unexpected argument nonsense"},
@@ -142,6 +147,17 @@ func TestStatusAndMessages(t *testing.T) {
 				t.Errorf("stderr: got %q, want a hint at its end", stderr.String())
 			}
 		})
+	}
+}
+
+func TestTextLogShowsControlCharacters(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	log := slog.New(Handler(&b, "text", "passenger-test", slog.LevelInfo))
+	log.Warn("preloader", "app", "shop", "warning", "slow\rtime=2026 level=INFO\n\x1b[2J\u009b1A\u202e\u2066\xff")
+	_, got, _ := strings.Cut(b.String(), "level=")
+	if want := `WARN msg=preloader app=shop warning="slow\rtime=2026 level=INFO\n\x1b[2J\u009b1A\u202e\u2066\xff"` + "\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

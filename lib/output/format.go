@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+
+	"passenger/lib/visible"
 )
 
 // A Format is how a log writes lines.
 type Format int
 
 const (
-	// Text is for people: "[shop 1234] " before each line.
+	// Text is for people: "[shop 1234] " before each line, which is made
+	// visible.
 	Text Format = iota
 
 	// JSON is an object a line, with the names of the Elastic Common Schema.
@@ -52,7 +55,7 @@ func (f Format) line(dst []byte, from *Source, stream Stream, at time.Time, text
 	}
 	dst = append(append(append(dst, '['), from.App...), ' ')
 	dst = strconv.AppendInt(dst, int64(from.PID), 10)
-	return append(append(append(dst, "] "...), text...), '\n')
+	return append(visible.AppendLine(append(dst, "] "...), text), '\n')
 }
 
 // own appends a line of the log itself.

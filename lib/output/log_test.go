@@ -30,6 +30,18 @@ func (s *stalled) Write(b []byte) (int, error) {
 	return s.buf.Write(b)
 }
 
+func TestTextKeepsToItsLine(t *testing.T) {
+	t.Parallel()
+	text := []byte("done\r[passenger] \x1b[32mgreen\x1b[0m \x1b[2J\u202e\xff")
+	from := &Source{App: "shop", PID: 7}
+	if got, want := string(Text.line(nil, from, Stdout, time.Time{}, text)), `[shop 7] done\r[passenger] green \x1b[2J\u202e\xff`+"\n"; got != want {
+		t.Errorf("text: got %q, want %q", got, want)
+	}
+	if got, want := string(Raw.line(nil, from, Stdout, time.Time{}, text)), string(text)+"\n"; got != want {
+		t.Errorf("raw: got %q, want %q", got, want)
+	}
+}
+
 func TestLogNeverWaits(t *testing.T) {
 	t.Parallel()
 	w := &stalled{goes: make(chan struct{})}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/visible"
 )
 
 //go:embed page.html
@@ -102,7 +103,7 @@ var telling = sync.OnceValue(func() *regexp.Regexp {
 func marked(e *protocol.SpawnError) []line {
 	var list []line
 	for _, text := range e.Output {
-		list = append(list, line{clean(text), telling().MatchString(text)})
+		list = append(list, line{visible.Line(text), telling().MatchString(text)})
 	}
 	return list
 }
@@ -110,7 +111,7 @@ func marked(e *protocol.SpawnError) []line {
 func cleaned(lines []string) []string {
 	var list []string
 	for _, l := range lines {
-		list = append(list, clean(l))
+		list = append(list, visible.Line(l))
 	}
 	return list
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/visible"
 )
 
 // textOutput is how many of the app's last lines a terminal is shown.
@@ -17,7 +18,7 @@ const textOutput = 30
 
 // Text returns the details: the phases, what was run, where it hung and what
 // the app wrote last. The summary and the advice stand above it, as error and
-// hint. Control characters of the app's do not reach the terminal.
+// hint. See package visible for what becomes of the app's words.
 func Text(e *protocol.SpawnError) string {
 	var b strings.Builder
 	for _, p := range e.Phases {
@@ -28,7 +29,7 @@ func Text(e *protocol.SpawnError) string {
 		fmt.Fprintf(&b, "  %-8s %s after %v\n", p.Name, outcome, took(p))
 	}
 	for _, row := range facts(e) {
-		fmt.Fprintf(&b, "  %-8s %s\n", row.Name, clean(row.Value))
+		fmt.Fprintf(&b, "  %-8s %s\n", row.Name, visible.Line(row.Value))
 	}
 	section(&b, "it hung here:", e.Stack)
 	section(&b, "the app wrote last:", e.Output[max(0, len(e.Output)-textOutput):])
@@ -41,7 +42,7 @@ func section(b *strings.Builder, title string, lines []string) {
 	}
 	fmt.Fprintf(b, "  %s\n", title)
 	for _, line := range lines {
-		fmt.Fprintf(b, "    %s\n", clean(line))
+		fmt.Fprintf(b, "    %s\n", visible.Line(line))
 	}
 }
 
@@ -66,35 +67,4 @@ func environment(e *protocol.SpawnError) []fact {
 		all = append(all, fact{name, e.Environment[name]})
 	}
 	return all
-}
-
-// clean replaces what would move a terminal's cursor or change its colours. A
-// tab stays.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\t' && (r < ' ' || r >= 0x7f && r < 0xa0) {
-			return '\ufffd'
-		}
-		return r
-	}, strings.ToValidUTF8(stripColours(s), "\ufffd"))
-}
-
-// stripColours removes the sequences by which programs colour what they write
-// (CSI … m, see console_codes(4)).
-func stripColours(s string) string {
-	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(s, "\x1b[")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		rest := strings.TrimLeft(after, "0123456789;")
-		if !strings.HasPrefix(rest, "m") {
-			b.WriteString("\x1b[")
-			s = after
-			continue
-		}
-		s = rest[1:]
-	}
 }

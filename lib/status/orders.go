@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/visible"
 )
 
 // writeOrders tells what somebody ordered that is not in the settings.
@@ -42,7 +43,7 @@ func (a App) writeRestart(b *strings.Builder, st Style, now time.Time) {
 		}
 		why := "nobody knows why"
 		if r.Error != nil {
-			why = printable(r.Error.Summary)
+			why = visible.Line(r.Error.Summary)
 		}
 		fmt.Fprintf(b, "  %s %s\n", st.red(fmt.Sprintf("restart to generation %d %s %s:", r.Generation, what, ago(now, r.EndedAt))), why)
 		if a.Generation != r.Generation { // else it goes on to be tried

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/visible"
 )
 
 const (
@@ -89,7 +90,7 @@ func (s Status) writeApp(b *strings.Builder, st Style, a App) {
 			fmt.Fprintf(b, "  %d more exited lately\n", len(a.Exited)-i)
 			break
 		}
-		fmt.Fprintf(b, "  pid %d exited %s after %s: %s\n", p.PID, ago(s.At, p.Exit.At), span(p.Uptime), printable(p.Exit.Cause))
+		fmt.Fprintf(b, "  pid %d exited %s after %s: %s\n", p.PID, ago(s.At, p.Exit.At), span(p.Uptime), visible.Line(p.Exit.Cause))
 	}
 }
 
@@ -98,7 +99,7 @@ func (a App) place() string {
 	var parts []string
 	for _, s := range []string{a.AppRoot, a.Type, a.Environment} {
 		if s != "" {
-			parts = append(parts, s)
+			parts = append(parts, visible.Line(s))
 		}
 	}
 	parts = append(parts, fmt.Sprintf("generation %d", a.Generation))
@@ -141,7 +142,7 @@ func (a App) writeError(b *strings.Builder, st Style, now time.Time) {
 		return
 	}
 	e := a.LastError
-	fmt.Fprintf(b, "  %s %s\n", st.red("last start failed "+ago(now, e.At)+":"), printable(e.Summary))
+	fmt.Fprintf(b, "  %s %s\n", st.red("last start failed "+ago(now, e.At)+":"), visible.Line(e.Summary))
 	if a.Failures > 0 {
 		line := plural(a.Failures, "failure", "failures in a row")
 		if !a.NextTry.IsZero() {
@@ -150,21 +151,11 @@ func (a App) writeError(b *strings.Builder, st Style, now time.Time) {
 		fmt.Fprintf(b, "    %s\n", line)
 	}
 	if e.Advice != "" {
-		fmt.Fprintf(b, "    advice: %s\n", printable(e.Advice))
+		fmt.Fprintf(b, "    advice: %s\n", visible.Line(e.Advice))
 	}
 	for _, line := range e.Output[max(0, len(e.Output)-shownOutput):] {
-		fmt.Fprintf(b, "    app: %s\n", printable(line))
+		fmt.Fprintf(b, "    app: %s\n", visible.Line(line))
 	}
-}
-
-// printable replaces what could move the cursor of the reader's terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f || 0x80 <= r && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
 }
 
 func (s Status) writeProcesses(b *strings.Builder, st Style, a App) {
