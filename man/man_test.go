@@ -118,7 +118,7 @@ func TestProtocolKeys(t *testing.T) {
 	for _, reply := range []reflect.Type{
 		reflect.TypeFor[protocol.Info](), reflect.TypeFor[protocol.Health](), reflect.TypeFor[protocol.ProcessList](),
 		reflect.TypeFor[protocol.PreloaderList](),
-		reflect.TypeFor[protocol.SpawnRequest](), reflect.TypeFor[protocol.AppList](), reflect.TypeFor[protocol.RestartRequest](),
+		reflect.TypeFor[protocol.SpawnRequest](), reflect.TypeFor[protocol.AppList](), reflect.TypeFor[protocol.ReloadReply](), reflect.TypeFor[protocol.RestartRequest](),
 		reflect.TypeFor[protocol.RestartReply](), reflect.TypeFor[protocol.Routes](), reflect.TypeFor[protocol.ProxyReport](),
 		reflect.TypeFor[protocol.ProxyApps](), reflect.TypeFor[protocol.RequestList](), reflect.TypeFor[protocol.ErrorReply](),
 	} {

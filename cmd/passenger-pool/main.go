@@ -18,6 +18,7 @@ type command struct {
 	Detach  detachCommand  `cmd:"" help:"Drain one process and stop it; it is replaced if it is needed."`
 	Pause   pauseCommand   `cmd:"" help:"Keep requests from an app: they wait, or get a maintenance page."`
 	Resume  resumeCommand  `cmd:"" help:"End a pause."`
+	Reload  reloadCommand  `cmd:"" help:"Read all settings again, and tell which are refused."`
 	Wait    waitCommand    `cmd:"" help:"Wait until an app serves; exit with status 4 if it does not."`
 
 	Selftest selftestCommand `cmd:"" help:"Make requests of an app while something is done to the server; fail if one is lost."`

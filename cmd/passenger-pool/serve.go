@@ -115,7 +115,7 @@ func reload(ctx context.Context, o *owner.Owner) {
 	for {
 		select {
 		case <-hangups:
-			if err := o.Reload(ctx); err != nil {
+			if _, err := o.Reload(ctx); err != nil {
 				slog.Error("could not read the settings again", "err", err)
 			}
 		case <-ctx.Done():

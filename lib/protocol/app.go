@@ -292,6 +292,9 @@ type AppList struct {
 
 	// Proxies that reported within the last ReportExpiry.
 	Proxies []string `json:"proxies"`
+
+	// Refused are the settings in files that the pool did not take.
+	Refused []Refusal `json:"refused,omitempty"`
 }
 
 // What becomes of the requests of an app that is paused.

@@ -57,6 +57,7 @@ const (
 	PathProcesses  = "/v1/processes"  // spawner
 	PathPreloaders = "/v1/preloaders" // spawner
 	PathApps       = "/v1/apps"       // pool, proxy
+	PathReload     = "/v1/reload"     // pool
 	PathRoutes     = "/v1/routes"     // pool
 	PathProxies    = "/v1/proxies"    // pool
 	PathRequests   = "/v1/requests"   // proxy

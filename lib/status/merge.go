@@ -2,6 +2,7 @@ package status
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -40,6 +41,25 @@ func (s Snapshot) warnings() []string {
 	}
 	if s.Apps != nil && s.Proxy != nil && len(s.Apps.Proxies) == 0 {
 		w = append(w, "the proxy does not report to the pool: it may serve from an old route table")
+	}
+	return append(w, s.refusals()...)
+}
+
+// refusals tells of each file of settings that the pool refused.
+func (s Snapshot) refusals() []string {
+	var w []string
+	if s.Apps == nil {
+		return nil
+	}
+	for _, r := range s.Apps.Refused {
+		switch {
+		case r.App == "":
+			w = append(w, "settings are refused, and what runs goes on with the old ones: "+r.Message)
+		case s.pooled(r.App) >= 0:
+			w = append(w, fmt.Sprintf("settings of app %q are refused, and it runs on with the old ones: %s", r.App, r.Message))
+		default:
+			w = append(w, fmt.Sprintf("settings of app %q are refused, and it does not run: %s", r.App, r.Message))
+		}
 	}
 	return w
 }

@@ -25,7 +25,8 @@ type Status struct {
 	OK    bool   `json:"ok"`
 	Parts []Part `json:"parts"`
 
-	// Warnings are sentences about what the parts disagree on.
+	// Warnings are sentences about what the parts disagree on and about settings
+	// that were refused.
 	Warnings []string `json:"warnings"`
 
 	// MaxPoolSize is how many processes there may be in all, nil if the pool

@@ -22,7 +22,7 @@ func (s Status) Text(st Style) string {
 	fmt.Fprintf(&b, "%s  %s\n\n", st.bold(s.StateDir), st.dim(s.At.Format("2006-01-02 15:04:05")))
 	s.writeParts(&b, st)
 	for _, w := range s.Warnings {
-		fmt.Fprintf(&b, "%s %s\n", st.yellow("warning:"), w)
+		fmt.Fprintf(&b, "%s %s\n", st.yellow("warning:"), visible.Line(w))
 	}
 	for _, a := range s.Apps {
 		fmt.Fprintln(&b)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 
 	"passenger/lib/protocol"
@@ -16,6 +17,7 @@ import (
 // Apps lists the apps.
 func (o *Owner) Apps(ctx context.Context) (list protocol.AppList, err error) {
 	err = o.ask(ctx, func(now time.Time) { list = o.pool.Apps(now) })
+	list.Refused = o.refused.all()
 	return list, err
 }
 
@@ -71,6 +73,7 @@ func (o *Owner) Put(ctx context.Context, name string, over protocol.AppConfig) (
 		return protocol.App{}, err
 	}
 	o.catalog[name] = origin{added, file}
+	o.refused.set(file, nil)
 	var a protocol.App
 	err = o.ask(ctx, func(now time.Time) {
 		o.pool.Put(c)
@@ -102,7 +105,7 @@ func (o *Owner) unchanged(ctx context.Context, c protocol.AppConfig, from origin
 
 func notOurs(name string, from origin) error {
 	e := &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("app %q was %s: %s", name, from.kind, from.path)}
-	if e.Hint = "change that file and send SIGHUP to passenger-pool"; from.kind == named {
+	if e.Hint = "change that file and run \"passenger-pool reload\""; from.kind == named {
 		e.Hint = "change its Passengerfile.json and restart the app, or start passenger-pool without it"
 	}
 	return e
@@ -132,10 +135,12 @@ func (o *Owner) remove(ctx context.Context, name string, gone chan<- error) erro
 		return notOurs(name, from)
 	}
 	// An app whose file is wrong is in no catalog.
-	forgotten, err := removeFile(filepath.Join(o.files.Added, name+".json"))
+	file := filepath.Join(o.files.Added, name+".json")
+	forgotten, err := removeFile(file)
 	if err != nil {
 		return err
 	}
+	o.refused.set(file, nil)
 	var unknown error
 	err = o.ask(ctx, func(time.Time) {
 		switch {
@@ -154,29 +159,42 @@ func (o *Owner) remove(ctx context.Context, name string, gone chan<- error) erro
 	return unknown
 }
 
-// Reload reads the files of the administrator again. An app whose file is
-// wrong goes on as it is.
-func (o *Owner) Reload(ctx context.Context) error {
+// Reload reads all settings again. An app whose file is wrong goes on as it is,
+// and so do all of the administrator's if their directory cannot be read.
+func (o *Owner) Reload(ctx context.Context) (protocol.ReloadReply, error) {
 	o.configuring.Lock()
 	defer o.configuring.Unlock()
 	list := o.files.entries()
-	return o.ask(ctx, func(now time.Time) {
-		for _, name := range o.catalog.dropped(list) {
-			o.pool.Remove(name)
-			delete(o.catalog, name)
+	reply := protocol.ReloadReply{Refused: []protocol.Refusal{}}
+	err := o.ask(ctx, func(now time.Time) {
+		if err := o.files.check(); err != nil {
+			slog.Error("apps directory refused; what runs goes on", "err", err)
+			reply.Refused = append(reply.Refused, protocol.Refusal{File: o.files.Fixed, At: now, Message: err.Error()})
+		} else {
+			o.drop(list)
 		}
-		held := false
 		for _, e := range list {
 			if err := o.take(e); err != nil {
-				held = true
+				reply.Refused = append(reply.Refused, o.refusal(e.origin, e.config, err))
 				slog.Error("app refused; what runs goes on", "from", e.path, "err", err)
 			} else {
 				o.followLink(now, e.config)
 			}
 		}
-		o.pool.Hold(held)
-		slog.Info("settings read again", "apps", len(o.pool.Names()))
+		o.pool.Hold(len(reply.Refused) > 0)
+		o.refused.replace(slices.Clone(reply.Refused))
+		reply.Apps = len(o.pool.Names())
+		slog.Info("settings read again", "apps", reply.Apps, "refused", len(reply.Refused))
 	})
+	return reply, err
+}
+
+// drop removes the apps of the administrator whose files are gone.
+func (o *Owner) drop(list []entry) {
+	for _, name := range o.catalog.dropped(list) {
+		o.pool.Remove(name)
+		delete(o.catalog, name)
+	}
 }
 
 // followLink restarts the app if its directory is a symlink that leads to

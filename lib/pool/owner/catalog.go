@@ -75,7 +75,7 @@ func (f Files) read(from origin) (protocol.AppConfig, error) {
 			return c, err
 		}
 		if c.Name == "" {
-			c.Name = strings.TrimSuffix(filepath.Base(from.path), ".json")
+			c.Name = from.name()
 		}
 		if c, err = complete(c); err != nil {
 			err = fmt.Errorf("%s: %w", from.path, err)
@@ -146,18 +146,19 @@ func (o *Owner) load() error {
 	if err := o.files.check(); err != nil {
 		return err
 	}
-	held := false
+	var refused []protocol.Refusal
 	for _, e := range o.files.entries() {
 		err := o.take(e)
 		if err != nil && e.kind == named && !o.comesBack() {
 			return err
 		}
 		if err != nil {
-			held = true
+			refused = append(refused, o.refusal(e.origin, e.config, err))
 			slog.Error("app refused", "file", e.path, "err", err)
 		}
 	}
-	o.pool.Hold(held)
+	o.refused.replace(refused)
+	o.pool.Hold(len(refused) > 0)
 	return nil
 }
 

@@ -127,7 +127,7 @@ func TestReload(t *testing.T) {
 		}
 		s.write(file("wiki"), "broken")
 		s.write(file("new"), map[string]any{"name": "new", "app_root": s.app("new", nil)})
-		if err := s.owner.Reload(t.Context()); err != nil {
+		if _, err := s.owner.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
@@ -163,7 +163,7 @@ func TestBrokenSettingsAtStartLeaveTheProcessesAlone(t *testing.T) {
 			t.Errorf("restart: got %v, want invalid-app", err)
 		}
 		s.write(file, settings)
-		if err := s.owner.Reload(t.Context()); err != nil {
+		if _, err := s.owner.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)

@@ -73,6 +73,7 @@ func (o *Owner) Register(s *control.Server) {
 	s.Handle("POST "+protocol.PathApps+"/{name}/resume", withName(func(r *http.Request, name string) (any, error) {
 		return shown(o.Resume(r.Context(), name))
 	}))
+	s.Handle("POST "+protocol.PathReload, func(r *http.Request) (any, error) { return o.Reload(r.Context()) })
 	s.Handle("DELETE "+protocol.PathProcesses+"/{id}", func(r *http.Request) (any, error) {
 		id, err := control.ID(r, "id")
 		if err != nil {
@@ -142,6 +143,7 @@ func (o *Owner) metrics(m *control.Metrics) {
 	m.Gauge("passenger_pool_max_processes", "Processes there may be in all.", float64(list.MaxPoolSize))
 	m.Gauge("passenger_pool_proxies", "Proxies that report.", float64(len(list.Proxies)))
 	m.Gauge("passenger_routes_version", "Version of the route table.", float64(o.routes.Get().Version))
+	refusalMetrics(m, list)
 	for _, a := range list.Apps {
 		states := map[protocol.State]int{}
 		for _, p := range a.Processes {

@@ -31,7 +31,8 @@ type Owner struct {
 
 	configuring sync.Mutex // held while settings change, on disk and in the pool
 	hooks       hooks
-	catalog     catalog        // guarded by configuring
+	catalog     catalog // guarded by configuring
+	refused     refusals
 	work        sync.WaitGroup // spawns, stops and writes
 	keeper      keeper         // of the proxies
 

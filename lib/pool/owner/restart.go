@@ -73,13 +73,14 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 			return 0, err
 		}
 		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: fmt.Sprintf("the settings of app %q cannot be read", name),
-			Hint: "the log of passenger-pool says why; then send it SIGHUP"}
+			Hint: "passenger-status says why; mend them, then run \"passenger-pool reload\""}
 	}
 	c, err := o.files.read(from)
 	if err == nil && c.Name != name {
 		err = fmt.Errorf("%s now names an app %q", from.path, c.Name)
 	}
 	if err != nil {
+		o.refuse(from, c, err)
 		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: err.Error(), Hint: "nothing was restarted"}
 	}
 	var refused error
@@ -97,12 +98,14 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 			o.restarting[name] = append(o.restarting[name], outcome)
 		}
 	})
-	if err == nil {
+	if err == nil && refused != nil {
+		o.refuse(from, c, refused)
 		err = refused
 	}
 	if err != nil {
 		return 0, err
 	}
+	o.refused.set(from.path, nil)
 	// Once it is accepted, the death of the pool does not end it.
 	return generation, o.awaitWritten(ctx, before+1)
 }
