@@ -90,6 +90,7 @@ var leaves = map[string][]string{
 	"passenger/lib/unixsock": {},
 	"passenger/lib/spelling": {},
 	"passenger/lib/visible":  {},
+	"passenger/lib/bug":      {},
 	"passenger/lib/http1":    {},
 	"passenger/lib/statedir": {"passenger/lib/unixsock"},
 	"passenger/lib/fdstore":  {"passenger/lib/unixsock"},
@@ -97,7 +98,7 @@ var leaves = map[string][]string{
 	"passenger/lib/secret":   {},
 	"passenger/lib/cgroup":   {},
 	"passenger/lib/account":  {"passenger/lib/spelling"},
-	"passenger/lib/control":  {"passenger/lib/protocol", "passenger/lib/unixsock", "passenger/lib/account", "passenger/lib/spelling"},
+	"passenger/lib/control":  {"passenger/lib/bug", "passenger/lib/protocol", "passenger/lib/unixsock", "passenger/lib/account", "passenger/lib/spelling"},
 	"passenger/lib/adapter":  {"passenger/lib/protocol"},
 	"passenger/lib/acme":     {},
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"passenger/lib/account"
+	"passenger/lib/bug"
 	"passenger/lib/cli"
 	"passenger/lib/control"
 	"passenger/lib/pool"
@@ -98,7 +99,7 @@ func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *a
 	wg.Go(func() {
 		o.Run(ctx)
 	})
-	wg.Go(func() { reload(ctx, o) })
+	wg.Go(func() { bug.Outlive(ctx, func() { reload(ctx, o) }) })
 	wg.Go(func() { proc.KeepSettled(ctx, nil) })
 	wg.Go(func() { manager.Report(ctx, func() { _, _ = o.Apps(ctx) }) }) // that it answers is the point
 	if err := server.Serve(ctx, sock); err != nil {

@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"passenger/lib/app"
+	"passenger/lib/bug"
 	"passenger/lib/cli"
 	"passenger/lib/output"
 	"passenger/lib/proc"
@@ -92,7 +93,7 @@ func (r *run) Run(ctx context.Context, c *command) error {
 	killOnSecondSignal(ctx, spawner)
 	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	go proc.ReapStrangers(reaper, spawner.Ours)
+	bug.Go(func() { proc.ReapStrangers(reaper, spawner.Ours) })
 	if config.SpawnMethod == "" {
 		config.SpawnMethod = "direct" // a preloader pays with the second process
 	}

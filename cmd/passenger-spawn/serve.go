@@ -13,6 +13,7 @@ import (
 
 	"passenger/lib/account"
 	"passenger/lib/app"
+	"passenger/lib/bug"
 	"passenger/lib/cli"
 	"passenger/lib/control"
 	"passenger/lib/output"
@@ -75,7 +76,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	spawner.Register(ctx, server)
 	st.count(server)
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", st.dir.Path(), "version", cli.Release)
-	go reopenOnSignal(ctx, spawner)
+	bug.Go(func() { reopenOnSignal(ctx, spawner) })
 	go st.manager.Report(ctx, func() { spawner.Preloaders() }) // that it answers is the point
 	for {
 		err = serveUntil(ctx, st, spawner, server)
@@ -147,8 +148,8 @@ func serveUntil(ctx context.Context, st *station, spawner *spawn.Spawner, server
 		return err
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { st.store.Serve(serving, keeper) })
-	wg.Go(func() { proc.ReapStrangers(serving, spawner.Ours) })
+	wg.Go(func() { bug.Outlive(serving, func() { st.store.Serve(serving, keeper) }) })
+	wg.Go(func() { bug.Outlive(serving, func() { proc.ReapStrangers(serving, spawner.Ours) }) })
 	wg.Go(func() { proc.KeepSettled(serving, nil) })
 	err = server.Serve(serving, socket)
 	stop()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"passenger/lib/account"
+	"passenger/lib/bug"
 	"passenger/lib/protocol"
 )
 
@@ -59,11 +60,15 @@ type Server struct {
 // nil as {}. An error that is not a *protocol.Error is sent as CodeInternal.
 type Call func(*http.Request) (any, error)
 
+// errBug answers a call that a bug of ours ended.
+var errBug = &protocol.Error{Code: protocol.CodeInternal, Message: "internal error", Hint: "the daemon's log has the details"}
+
 // Handle registers a call for a pattern of [http.ServeMux], such as
 // "GET /v1/apps/{name}".
 func (s *Server) Handle(pattern string, call Call) {
 	s.init()
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		defer bug.Caught(func() { replyError(w, errBug) })
 		v, err := call(r)
 		if err != nil {
 			replyError(w, err)

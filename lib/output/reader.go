@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"passenger/lib/bug"
 )
 
 // A reader reads one FIFO.
@@ -74,8 +76,10 @@ func (r *reader) drain(buf, part []byte) []byte {
 	return part
 }
 
-// lines passes on the whole lines in b and returns the rest.
-func (r *reader) lines(b []byte) []byte {
+// lines passes on the whole lines in b and returns the rest. A bug in it costs
+// b, and not the reader.
+func (r *reader) lines(b []byte) (rest []byte) {
+	defer bug.Caught(func() { rest = nil })
 	for {
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {

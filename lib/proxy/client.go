@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"passenger/lib/bug"
 )
 
 const (
@@ -97,7 +99,7 @@ func (c *client) serve() (quiet bool) {
 			x.abandon()
 		}
 	}()
-	defer caught(func() {})
+	defer bug.Caught(nil)
 	for again := true; again; {
 		if x == nil {
 			b, n, err := c.await()

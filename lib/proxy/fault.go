@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// errBug ends what a bug of ours broke.
+var errBug = errors.New("internal error")
+
 // faults tell of requests that processes of an app let down, at most once a
 // second: one that dies lets down all that it had.
 type faults struct {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"passenger/lib/bug"
 )
 
 // A secureListener accepts connections that begin with a TLS handshake.
@@ -20,7 +22,7 @@ type secureListener struct{ net.Listener }
 // header or a TLS handshake, and then serves it.
 func (p *Proxy) greet(nc net.Conn, secure bool) {
 	below := nc
-	defer caught(func() { below.Close() })
+	defer bug.Caught(func() { below.Close() })
 	deadline := time.Now().Add(p.Timeouts.Header)
 	if err := nc.SetDeadline(deadline); err != nil {
 		nc.Close()

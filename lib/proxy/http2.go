@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"passenger/lib/bug"
 	"passenger/lib/http2"
 )
 
@@ -38,7 +39,7 @@ func (p *Proxy) serveHTTP2(nc net.Conn, secure bool) {
 	})
 	p.http2.add(c)
 	defer p.http2.remove(c)
-	defer caught(func() { nc.Close() })
+	defer bug.Caught(func() { nc.Close() })
 	c.Serve()
 }
 

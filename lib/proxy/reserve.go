@@ -3,6 +3,8 @@ package proxy
 import (
 	"sync"
 	"time"
+
+	"passenger/lib/bug"
 )
 
 // A reserve holds what a client has not taken yet of an answer, so that its
@@ -180,7 +182,7 @@ func (r *reserve) awaitHalf() {
 // run writes to the client what is kept, until nothing is.
 func (r *reserve) run() {
 	defer close(r.done)
-	defer caught(func() { r.took(0, errBug); r.next() })
+	defer bug.Caught(func() { r.took(0, errBug); r.next() })
 	for p := r.next(); p != nil; p = r.next() {
 		n, err := r.client.write(p, nil)
 		r.took(n, err)

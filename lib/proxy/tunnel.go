@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	"passenger/lib/bug"
 	"passenger/lib/http1"
 )
 
@@ -64,7 +65,7 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer caught(func() { c.interrupt(); up.interrupt() })
+		defer bug.Caught(func() { c.interrupt(); up.interrupt() })
 		if x.start < x.end {
 			_, err := up.write(x.in.b[x.start:x.end], nil)
 			x.start = x.end

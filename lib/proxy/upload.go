@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"passenger/lib/bug"
 )
 
 // errStopped says that nobody wants the rest of a body.
@@ -57,7 +59,7 @@ func (u *upload) begin(x *exchange, up *upstream) {
 				up.interrupt()
 			}
 		}()
-		defer caught(func() {})
+		defer bug.Caught(nil)
 		if x.spool != nil {
 			err = x.sendSpool(up)
 		} else {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
@@ -84,16 +85,16 @@ func (s *Spawner) takeOver(p *process) {
 	// What it says from now on has no reader, but its sends must not fail.
 	if n, err := listenNotify(r.NotifySocket); err == nil {
 		p.notify = n
-		go n.listen(r.PID, func(notice) {})
+		bug.Go(func() { n.listen(r.PID, func(notice) {}) })
 	}
-	go s.wait(p)
+	bug.Go(func() { s.wait(p) })
 	switch r.State {
 	case protocol.Ready:
 		slog.Info("process adopted", "app", r.App, "pid", r.PID, "generation", r.Generation)
 	case protocol.Stopping:
-		go p.stop(seconds(r.StopGrace), s.publish)
+		bug.Go(func() { p.stop(seconds(r.StopGrace), s.publish) })
 	default:
 		// Whether it said READY=1 while nobody listened cannot be known.
-		go p.kill("killed by us: its spawner died while it started")
+		bug.Go(func() { p.kill("killed by us: its spawner died while it started") })
 	}
 }

@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"passenger/lib/app"
 	"passenger/lib/protocol"
@@ -87,15 +89,13 @@ var interpreterKey = map[string]string{
 }
 
 func (s symptoms) notExecuted(e *gateError) diagnosis {
-	if e.advice != "" {
-		return diagnosis{protocol.Category(e.category), e.message, e.advice}
-	}
 	switch e.category {
 	case gateCommand:
 		return diagnosis{protocol.CategoryInterpreter, e.message,
 			fmt.Sprintf("install %s, or set %s in Passengerfile.json to another", s.interpreter, interpreterKey[s.kind])}
 	case gatePermission:
-		return diagnosis{protocol.CategoryPermission, e.message, "check the owner and mode of that path and of its parents"}
+		advice := cmp.Or(e.advice, "check the owner and mode of that path and of its parents")
+		return diagnosis{protocol.CategoryPermission, e.message, advice}
 	case gateConfig:
 		return diagnosis{protocol.CategoryConfig, e.message, "correct the settings or that file; Passengerfile(5) describes them"}
 	}
@@ -195,9 +195,9 @@ var names = []string{"Ruby", "Python", "Node.js", "Bundler", "Rack", "Django"}
 // clause makes of an adapter's sentence what follows a colon: without a full
 // stop, and its first letter small unless the word is a name or a class.
 func clause(s string) string {
-	s = strings.TrimSuffix(s, ".")
+	s = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), "."))
 	word, rest, _ := strings.Cut(s, " ")
-	if rest == "" || slices.Contains(names, word) || len(word) > 1 && strings.ToLower(word[1:]) != word[1:] {
+	if rest == "" || word[0] >= utf8.RuneSelf || slices.Contains(names, word) || len(word) > 1 && strings.ToLower(word[1:]) != word[1:] {
 		return s
 	}
 	return strings.ToLower(word[:1]) + s[1:]

@@ -7,6 +7,7 @@ import (
 
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/visible"
 )
 
 // explain ends what is left of a failed attempt and says why it failed. A
@@ -58,6 +59,7 @@ func (a *attempt) explain(cause error) error {
 	if a.plan != nil {
 		hide(e, a.plan)
 	}
+	show(e)
 	return e
 }
 
@@ -73,6 +75,13 @@ func hide(e *protocol.SpawnError, p *plan) {
 		exit.Cause = secrets.Text(exit.Cause)
 		e.Exit = &exit
 	}
+}
+
+// show makes each sentence of the error one line that shows whole on a
+// terminal: an app's words may be in it. What the app wrote stays as it wrote
+// it; whoever prints that makes it visible.
+func show(e *protocol.SpawnError) {
+	e.Summary, e.Advice, e.WaitsIn = visible.Line(e.Summary), visible.Line(e.Advice), visible.Line(e.WaitsIn)
 }
 
 // lastPhase is the one that the attempt came to.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"passenger/lib/bug"
 	"passenger/lib/protocol"
 )
 
@@ -95,6 +96,7 @@ func (b *boot) ended() bool {
 // something that it cannot name.
 func (g *generation) start(ctx context.Context, a *attempt, b *boot) {
 	defer close(b.done)
+	defer bug.Caught(func() { b.err = a.internalError() })
 	for {
 		l, died, err := a.startPreloader(ctx, g)
 		switch {
@@ -227,7 +229,7 @@ func (s *Spawner) retire() {
 	s.mu.Unlock()
 	for _, g := range over {
 		if l := g.preloader(); l != nil {
-			go l.end()
+			bug.Go(l.end)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 )
@@ -36,7 +37,7 @@ func (a *attempt) load(ctx context.Context) error {
 	for {
 		select {
 		case n := <-a.noticed:
-			a.warnings = append(a.warnings, n.warnings...)
+			a.warnings = addWarnings(a.warnings, n.warnings...)
 			if n.report != nil {
 				failed = n.report // it exits next, and its output comes first
 				patience = time.After(exitPatience)
@@ -70,7 +71,7 @@ func (a *attempt) lastReport(known *report) *report {
 	for {
 		select {
 		case n := <-a.noticed:
-			a.warnings = append(a.warnings, n.warnings...)
+			a.warnings = addWarnings(a.warnings, n.warnings...)
 			if n.report != nil {
 				known = n.report
 			}
@@ -104,10 +105,10 @@ func (a *attempt) watchListener(ctx context.Context) <-chan listening {
 		return nil
 	}
 	found := make(chan listening, 1) // one send
-	go func() {
+	bug.Go(func() {
 		address, err := awaitListener(ctx, a.p.handle.Identity().PID, a.port, a.p.dir.Socket(), a.inode)
 		found <- listening{address, err}
-	}()
+	})
 	return found
 }
 

@@ -8,13 +8,17 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/visible"
 )
 
 // maxNotice is the longest message on a notify socket that is read, in bytes.
@@ -93,17 +97,57 @@ type notice struct {
 	concurrency int      // how many sessions it can take at once, 0 if it did not say
 }
 
-// A report is an adapter's word on why the app did not load.
+// A report is an adapter's word on why the app did not load. The app itself may
+// speak in its place, or in its adapter's words.
 type report struct {
 	Category protocol.Category `json:"category"`
 	Summary  string            `json:"summary"`
 	Advice   string            `json:"advice"`
 }
 
+// reportable are the categories that a report may have: not what the spawner or
+// the pool finds out themselves.
+var reportable = []protocol.Category{
+	protocol.CategoryConfig, protocol.CategoryInterpreter, protocol.CategoryPermission, protocol.CategoryDependency,
+	protocol.CategorySyntax, protocol.CategoryApp, protocol.CategoryExit, protocol.CategoryPort, protocol.CategorySystem,
+}
+
+// parseReport reads the JSON of a report, nil if it is none. One of an unknown
+// category is the app's own.
+func parseReport(text []byte) *report {
+	var r report
+	if json.Unmarshal(text, &r) != nil {
+		return nil
+	}
+	r.Summary, r.Advice = oneLine(r.Summary), oneLine(r.Advice)
+	if r.Summary == "" {
+		return nil
+	}
+	if !slices.Contains(reportable, r.Category) {
+		r.Category = protocol.CategoryApp
+	}
+	return &r
+}
+
+// oneLine is what an app says as one line that a terminal may be shown.
+func oneLine(s string) string { return visible.Line(strings.Join(strings.Fields(s), " ")) }
+
+const (
+	// mostWarnings is how many warnings of one process are kept, and maxWarning
+	// the longest, in bytes.
+	mostWarnings = 16
+	maxWarning   = 1 << 10
+
+	// mostConcurrency is the most sessions at once that a process is believed
+	// to take.
+	mostConcurrency = 1 << 20
+)
+
 // listen passes on, until the notifier is closed, what processes of the group
 // say. What others send, and what is no notice, is dropped.
 func (n *notifier) listen(group int, got func(notice)) {
 	defer close(n.done)
+	defer bug.Caught(nil)
 	buf := make([]byte, maxNotice)
 	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+64)
 	var flood throttle
@@ -122,9 +166,15 @@ func (n *notifier) listen(group int, got func(notice)) {
 		if err != nil || !proc.InGroup(from, group) {
 			continue
 		}
-		if v, ok := parseNotice(buf[:size]); ok {
-			got(v)
-		}
+		hear(buf[:size], got)
+	}
+}
+
+// hear passes a message on if it is a notice.
+func hear(message []byte, got func(notice)) {
+	defer bug.Caught(nil)
+	if v, ok := parseNotice(message); ok {
+		got(v)
 	}
 }
 
@@ -156,21 +206,30 @@ func parseNotice(b []byte) (notice, bool) {
 			v.ready = true
 		}
 		if text, ok := bytes.CutPrefix(line, []byte(errorKey)); ok {
-			var r report
-			if json.Unmarshal(text, &r) == nil && r.Summary != "" {
-				v.report = &r
+			if r := parseReport(text); r != nil {
+				v.report = r
 			}
 		}
 		if text, ok := bytes.CutPrefix(line, []byte(warningKey)); ok {
-			v.warnings = append(v.warnings, string(text))
+			v.warnings = addWarnings(v.warnings, oneLine(string(text[:min(len(text), maxWarning)])))
 		}
 		if text, ok := bytes.CutPrefix(line, []byte(concurrencyKey)); ok {
 			if n, err := strconv.Atoi(string(text)); err == nil && n > 0 {
-				v.concurrency = n
+				v.concurrency = min(n, mostConcurrency)
 			}
 		}
 	}
 	return v, v.ready || v.report != nil || v.warnings != nil
+}
+
+// addWarnings adds what is new, up to mostWarnings.
+func addWarnings(all []string, more ...string) []string {
+	for _, w := range more {
+		if w != "" && len(all) < mostWarnings && !slices.Contains(all, w) {
+			all = append(all, w)
+		}
+	}
+	return all
 }
 
 // finish returns when all that was said so far is passed on, and stops to

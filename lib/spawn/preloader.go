@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
@@ -80,12 +81,12 @@ func (a *attempt) preloaderReady() *preloader {
 	}
 	l.startIdling(seconds(*a.plan.config.PreloaderIdleTime))
 	slog.Info("preloader ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", seconds(r.SpawnTook).Round(time.Millisecond))
-	go func() {
+	bug.Go(func() {
 		<-l.exited
 		l.control.Close()
 		a.forgetPreloader(l)
 		a.publish()
-	}()
+	})
 	return l
 }
 
@@ -117,6 +118,7 @@ func (l *preloader) startIdling(limit time.Duration) {
 	l.used.Lock()
 	defer l.used.Unlock()
 	l.idle = time.AfterFunc(limit, func() {
+		defer bug.Caught(nil)
 		select {
 		case <-l.turn: // kept: there is no fork after this
 			slog.Info("preloader is idle", "app", l.snapshot().App, "idle", limit)
@@ -214,7 +216,10 @@ func (s *Spawner) stopPreloaders() {
 	var wg sync.WaitGroup
 	for _, l := range preloaders {
 		if l.snapshot().PID != 0 {
-			wg.Go(l.end)
+			wg.Go(func() {
+				defer bug.Caught(nil)
+				l.end()
+			})
 		}
 	}
 	wg.Wait()

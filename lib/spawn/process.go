@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/bug"
 	"passenger/lib/cgroup"
 	"passenger/lib/output"
 	"passenger/lib/proc"
@@ -110,6 +111,19 @@ func (p *process) wait() {
 	if err := os.RemoveAll(string(p.dir)); err != nil {
 		slog.Error("process directory not removed", "err", err)
 	}
+}
+
+// waitOut is wait, and after a bug in it the process counts as gone all the
+// same: others wait for its end.
+func (p *process) waitOut() {
+	defer bug.Caught(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if exit := proc.UnknownExit(time.Now()); p.record.Exit == nil {
+			p.record.State, p.record.Exit = protocol.Exited, &exit
+		}
+	})
+	p.wait()
 }
 
 // noun is what the log calls it.

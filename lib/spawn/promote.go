@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"passenger/lib/bug"
 	"passenger/lib/protocol"
 )
 
@@ -129,10 +130,10 @@ func (g *generation) replace(l *preloader) {
 	if before == nil {
 		return
 	}
-	go func() {
+	bug.Go(func() {
 		<-before.done // it may still be booting
 		if before.preloader != nil {
 			before.preloader.end()
 		}
-	}()
+	})
 }

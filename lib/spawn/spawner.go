@@ -16,6 +16,7 @@ import (
 	"passenger/lib/account"
 	"passenger/lib/adapter"
 	"passenger/lib/app"
+	"passenger/lib/bug"
 	"passenger/lib/control"
 	"passenger/lib/output"
 	"passenger/lib/proc"
@@ -212,14 +213,17 @@ func (s *Spawner) startProcess(path string, args []string, attr *os.ProcAttr) (*
 
 // wait sees the process end and tells.
 func (s *Spawner) wait(p *process) {
-	p.wait()
+	p.waitOut()
 	s.mu.Lock()
 	delete(s.children, p.handle.Identity().PID)
 	s.mu.Unlock()
 	s.publish()
 	close(p.exited) // who waits for it finds the end in the list
 	s.retire()
-	time.AfterFunc(keepExited, s.publish)
+	time.AfterFunc(keepExited, func() {
+		defer bug.Caught(nil)
+		s.publish()
+	})
 }
 
 // publish tells those who watch what there is now.
@@ -274,7 +278,10 @@ func (s *Spawner) StopAll() {
 	var wg sync.WaitGroup
 	for _, p := range processes {
 		if r := p.snapshot(); r.PID != 0 && r.State != protocol.Exited {
-			wg.Go(func() { p.stop(seconds(r.StopGrace), s.publish) })
+			wg.Go(func() {
+				defer bug.Caught(nil)
+				p.stop(seconds(r.StopGrace), s.publish)
+			})
 		}
 	}
 	wg.Wait()
@@ -288,7 +295,10 @@ func (s *Spawner) KillAll(why string) {
 	var wg sync.WaitGroup
 	for _, p := range processes {
 		if r := p.snapshot(); r.PID != 0 && r.State != protocol.Exited {
-			wg.Go(func() { p.kill(why) })
+			wg.Go(func() {
+				defer bug.Caught(nil)
+				p.kill(why)
+			})
 		}
 	}
 	wg.Wait()

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 )
@@ -35,9 +36,10 @@ type attempt struct {
 
 // run makes the attempt. An error is always a *protocol.SpawnError, and
 // nothing is left of the process then.
-func (a *attempt) run(ctx context.Context) error {
+func (a *attempt) run(ctx context.Context) (err error) {
+	defer bug.Caught(func() { err = a.broken() })
 	a.began = time.Now()
-	err := a.phase(ctx, protocol.PhasePrepare, a.prepare)
+	err = a.phase(ctx, protocol.PhasePrepare, a.prepare)
 	if err == nil {
 		err = a.start(ctx)
 	}
@@ -46,6 +48,24 @@ func (a *attempt) run(ctx context.Context) error {
 		return a.explain(err)
 	}
 	return nil
+}
+
+// broken ends what is left of an attempt that a bug ended.
+func (a *attempt) broken() (err error) {
+	defer bug.Caught(nil)
+	err = a.internalError()
+	if a.p != nil {
+		a.end(err)
+	}
+	return err
+}
+
+// internalError says that a bug of ours kept the process from getting ready.
+func (a *attempt) internalError() *protocol.SpawnError {
+	return &protocol.SpawnError{
+		Category: protocol.CategoryInternal, Summary: "an internal error of the spawner", Advice: "its log has the details",
+		App: a.req.App, ProcessID: a.req.ID, Generation: a.req.Generation, At: time.Now(), Phases: a.phases, Output: []string{},
+	}
 }
 
 // phase does one step and notes how long it took.
@@ -143,8 +163,8 @@ func (a *attempt) begin(handle *proc.Handle) error {
 		r.NotifySocket = a.p.notify.name
 	})
 	err := a.readOutput(a.p)
-	go a.wait(a.p)
-	go a.p.notify.listen(id.PID, a.said)
+	bug.Go(func() { a.wait(a.p) })
+	bug.Go(func() { a.p.notify.listen(id.PID, a.said) })
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"passenger/lib/bug"
 	"passenger/lib/pool"
 	"passenger/lib/pool/probe"
 	"passenger/lib/protocol"
@@ -18,15 +19,21 @@ const workTime = 10 * time.Minute
 func (o *Owner) workOutOfBand(ctx context.Context, r protocol.Process) {
 	call, cancel := context.WithTimeoutCause(ctx, workTime, fmt.Errorf("not done within %v", workTime))
 	defer cancel()
+	defer func() { o.tell(ctx, func(now time.Time) { o.pool.Worked(now, r.ID) }) }()
+	defer bug.Caught(nil)
 	err := probe.Work(call, r)
 	if err != nil {
 		slog.Warn("process did not work out of band", "app", r.App, "pid", r.PID, "err", err)
 	}
-	o.tell(ctx, func(now time.Time) { o.pool.Worked(now, r.ID) })
 }
 
 // check asks a process whether it serves, and tells the pool.
 func (o *Owner) check(ctx context.Context, c pool.Check) {
-	err := probe.Check(ctx, c.Process, c.Config)
-	o.tell(ctx, func(now time.Time) { o.pool.Checked(now, c.Process.ID, err) })
+	err := &protocol.SpawnError{
+		Category: protocol.CategoryInternal, Summary: "an internal error of the pool", Advice: "its log has the details",
+		App: c.Process.App, ProcessID: c.Process.ID, At: time.Now(), Phases: []protocol.Phase{}, Output: []string{},
+	}
+	defer func() { o.tell(ctx, func(now time.Time) { o.pool.Checked(now, c.Process.ID, err) }) }()
+	defer bug.Caught(nil)
+	err = probe.Check(ctx, c.Process, c.Config)
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"passenger/lib/bug"
 	"passenger/lib/control"
 	"passenger/lib/pool"
 	"passenger/lib/protocol"
@@ -89,11 +90,11 @@ func New(spawner Spawner, files Files, limits pool.Limits, commands Hooks) (*Own
 // Run owns the pool until ctx ends. Processes go on without it.
 func (o *Owner) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { o.follow(ctx) })
-	wg.Go(func() { o.persist(ctx) })
-	wg.Go(func() { o.measure(ctx) })
-	wg.Go(func() { o.watchFiles(ctx) })
-	wg.Go(func() { o.hooks.run(ctx) })
+	wg.Go(func() { bug.Outlive(ctx, func() { o.follow(ctx) }) })
+	wg.Go(func() { bug.Outlive(ctx, func() { o.persist(ctx) }) })
+	wg.Go(func() { bug.Outlive(ctx, func() { o.measure(ctx) }) })
+	wg.Go(func() { bug.Outlive(ctx, func() { o.watchFiles(ctx) }) })
+	wg.Go(func() { bug.Outlive(ctx, func() { o.hooks.run(ctx) }) })
 	o.loop(ctx)
 	close(o.ended)
 	o.keeper.close()
@@ -110,19 +111,35 @@ func (o *Owner) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case event := <-o.events:
-			event(time.Now())
+			happen(event)
 		case <-wake.C:
 		}
-		now := time.Now()
-		d := o.pool.Decide(now)
-		o.do(ctx, d)
-		if d.Wake.IsZero() {
-			wake.Stop()
+		if pause, again := o.decide(ctx); again {
+			wake.Reset(pause)
 		} else {
-			wake.Reset(max(d.Wake.Sub(now), time.Millisecond))
+			wake.Stop()
 		}
 	}
 }
+
+// happen does an event. A bug in it ends the event, and not the pool.
+func happen(event func(now time.Time)) {
+	defer bug.Caught(nil)
+	event(time.Now())
+}
+
+// decide has the pool decide and carries that out. It says when to decide
+// again at the latest; after a bug a moment later.
+func (o *Owner) decide(ctx context.Context) (pause time.Duration, again bool) {
+	defer bug.Caught(func() { pause, again = bugPause, true })
+	now := time.Now()
+	d := o.pool.Decide(now)
+	o.do(ctx, d)
+	return max(d.Wake.Sub(now), time.Millisecond), !d.Wake.IsZero()
+}
+
+// bugPause is how long after a bug in a decision the pool decides again.
+const bugPause = time.Second
 
 // tell has an event done. It does not wait for it, and drops it if ctx ends.
 func (o *Owner) tell(ctx context.Context, event func(now time.Time)) {
@@ -140,8 +157,8 @@ func (o *Owner) ask(ctx context.Context, event func(now time.Time)) error {
 	var taken atomic.Bool // by the event, or by us, who want it no more
 	o.tell(ctx, func(now time.Time) {
 		if taken.CompareAndSwap(false, true) {
+			defer close(done)
 			event(now)
-			close(done)
 		}
 	})
 	var err error

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"passenger/lib/bug"
 	"passenger/lib/pool"
 )
 
@@ -16,11 +17,14 @@ const promoteTime = 5 * time.Minute
 func (o *Owner) promote(ctx context.Context, id string) {
 	call, cancel := context.WithTimeout(ctx, promoteTime)
 	defer cancel()
+	promoted := false
+	defer func() { o.tell(ctx, func(time.Time) { o.pool.Promoted(id, promoted) }) }()
+	defer bug.Caught(nil)
 	err := o.spawner.Promote(call, id)
+	promoted = err == nil
 	if err != nil {
 		slog.Warn("process could not be promoted", "id", id, "err", err)
 	}
-	o.tell(ctx, func(time.Time) { o.pool.Promoted(id, err == nil) })
 }
 
 // clear stops preloaders, and tells the pool. Where that fails it does so, too:
@@ -28,6 +32,8 @@ func (o *Owner) promote(ctx context.Context, id string) {
 func (o *Owner) clear(ctx context.Context, c pool.Clear) {
 	call, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
+	defer o.tell(ctx, func(time.Time) { o.pool.Cleared(c) })
+	defer bug.Caught(nil)
 	list, err := o.spawner.Preloaders(call)
 	for _, l := range list.Preloaders {
 		if err == nil && l.App == c.App && l.Generation < c.Before {
@@ -37,5 +43,4 @@ func (o *Owner) clear(ctx context.Context, c pool.Clear) {
 	if err != nil {
 		slog.Warn("could not stop old preloaders", "app", c.App, "err", err)
 	}
-	o.tell(ctx, func(time.Time) { o.pool.Cleared(c) })
 }

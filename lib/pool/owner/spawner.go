@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"passenger/lib/bug"
 	"passenger/lib/control"
 	"passenger/lib/pool"
 	"passenger/lib/protocol"
@@ -139,9 +140,11 @@ func rest(ctx context.Context, pause time.Duration) {
 func (o *Owner) spawn(ctx context.Context, r protocol.SpawnRequest) {
 	limit := answerTime + time.Duration(r.Config.StartTimeout*float64(time.Second))
 	call, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the spawner gave no answer within %v", limit))
+	outcome := pool.Spawned{ID: r.ID}
+	defer func() { o.tell(ctx, func(now time.Time) { o.pool.Spawned(now, outcome) }) }()
+	defer bug.Caught(nil)
 	process, err := o.spawner.Spawn(call, r)
 	cancel()
-	var outcome pool.Spawned
 	var answer *protocol.Error
 	switch {
 	case err == nil:
@@ -152,9 +155,8 @@ func (o *Owner) spawn(ctx context.Context, r protocol.SpawnRequest) {
 	default:
 		slog.Debug("spawn was cut off", "app", r.App, "id", r.ID, "err", err)
 		outcome = o.findOut(ctx, r)
+		outcome.ID = r.ID
 	}
-	outcome.ID = r.ID
-	o.tell(ctx, func(now time.Time) { o.pool.Spawned(now, outcome) })
 }
 
 // reason is why the app could not be started, nil if that was not for the
@@ -220,12 +222,14 @@ func ended(p protocol.Process) *protocol.SpawnError {
 // knows.
 func (o *Owner) stop(ctx context.Context, s pool.Stop) {
 	call, cancel := context.WithTimeout(ctx, longestStop+answerTime)
+	gone := false
+	defer func() { o.tell(ctx, func(now time.Time) { o.pool.Stopped(now, s.ID, gone) }) }()
+	defer bug.Caught(nil)
 	err := o.spawner.Stop(call, s.ID, s.StopRequest)
 	cancel()
 	var answer *protocol.Error
-	gone := err == nil || errors.As(err, &answer) && answer.Code == protocol.CodeUnknownProcess
+	gone = err == nil || errors.As(err, &answer) && answer.Code == protocol.CodeUnknownProcess
 	if !gone {
 		slog.Debug("stop came to nothing", "id", s.ID, "err", err)
 	}
-	o.tell(ctx, func(now time.Time) { o.pool.Stopped(now, s.ID, gone) })
 }
