@@ -2,6 +2,8 @@
 import sys
 import traceback
 
+from . import answer
+
 
 class Application:
     """The application, as a server is to see it.
@@ -23,7 +25,17 @@ class Application:
         _name_the_client(scope)
         if self._base:
             scope["root_path"] = self._base
-        await self._application(scope, receive, send)
+        if scope["type"] == "http":
+            await self._answer(scope, receive, answer.Answer(send, scope["method"]))
+        else:
+            await self._application(scope, receive, send)
+
+    async def _answer(self, scope, receive, ours):
+        try:
+            await self._application(scope, receive, ours.send)
+        except Exception:
+            if not ours.stopped:
+                raise  # else it is what the application made of being stopped
 
     async def _live(self, scope, receive, send):
         asked = False

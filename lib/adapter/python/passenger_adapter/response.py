@@ -3,10 +3,11 @@ import os
 import re
 import stat
 import sys
+import time
 
 from . import load
 
-_PASS, _LENGTH, _HOP, _FILE = range(4)
+_PASS, _FILE, _LENGTH, _HOP, _BAD = range(5)
 
 # What each header name seen so far is. Names are few, and looking one up costs
 # less than checking it.
@@ -21,12 +22,18 @@ _NAME_A_FILE = ("x-sendfile", "x-accel-redirect")
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
+# How long an application may go on writing to a response that has ended.
+_WRITES_ON = 1.0
+
+# What would end a header early.
+_BROKEN = re.compile(r"[\r\n\0]")
+
 _FAILED = b"500 Internal Server Error: the application failed; its output says why.\n"
 
 
 def _kind(name):
     if type(name) is not str or not _TOKEN.match(name):
-        raise ValueError("%r is not a header name" % (name,))
+        return _BAD
     lower = name.lower()
     kind = _LENGTH if lower == "content-length" else _HOP if lower in _HOP_BY_HOP else _FILE if lower in _NAME_A_FILE else _PASS
     if len(_kinds) < _KINDS_MOST:
@@ -34,8 +41,36 @@ def _kind(name):
     return kind
 
 
+def _sound(headers):
+    """Return the headers without those that no response can have."""
+    kept = []
+    for name, value in headers:
+        if type(value) is not str or _kind(name) is _BAD:
+            continue  # that was said
+        if _BROKEN.search(value) or not _is_latin(value):
+            _say_dropped(name, value)
+        else:
+            kept.append((name, value))
+    return kept
+
+
+def _say_dropped(name, value):
+    sys.stderr.write("passenger: the header %.200r is not sent: its name or value, %.200r, is not one\n" % (name, value))
+
+
+def _is_latin(text):
+    try:
+        return text.isascii() or bool(text.encode("latin-1"))
+    except UnicodeEncodeError:
+        return False
+
+
 class FileWrapper:
-    """wsgi.file_wrapper: sent by sendfile(2) if it holds a regular file."""
+    """wsgi.file_wrapper: sent by sendfile(2) if it holds a regular file.
+
+    It is its own iterator, as wsgiref's is: what cuts a range out of it, as
+    Werkzeug does, seeks in the iterator.
+    """
 
     def __init__(self, filelike, block_size=65536):
         self.filelike = filelike
@@ -44,7 +79,24 @@ class FileWrapper:
             self.close = filelike.close
 
     def __iter__(self):
-        return iter(lambda: self.filelike.read(self.block_size), b"")
+        return self
+
+    def __next__(self):
+        data = self.filelike.read(self.block_size)
+        if not data:
+            raise StopIteration
+        return data
+
+    def seekable(self):
+        if hasattr(self.filelike, "seekable"):
+            return self.filelike.seekable()
+        return hasattr(self.filelike, "seek")
+
+    def seek(self, *args):
+        return self.filelike.seek(*args)
+
+    def tell(self):
+        return self.filelike.tell()
 
     def extent(self):
         """Return descriptor, offset and count of what is left of the file, or
@@ -66,10 +118,12 @@ class Response:
 
     The head is sent with the first byte of the body, as late as WSGI allows.
     Every response is delimited: by the length that the application gave or
-    that can be known, else by the chunked coding.
+    that can be known, else by the chunked coding. When its last byte is sent,
+    the proxy takes the process for free: an application that would go on is
+    stopped then, since its iterator may have no end.
     """
 
-    __slots__ = ("_connection", "_body", "_is_head", "_status", "_headers", "_sent", "_silent", "_room")
+    __slots__ = ("_connection", "_body", "_is_head", "_status", "_headers", "_sent", "_silent", "_room", "_ended")
 
     def __init__(self, connection, body, is_head):
         self._connection = connection
@@ -80,6 +134,7 @@ class Response:
         self._sent = False  # the head is
         self._silent = False  # no body is sent, whatever the application makes
         self._room = None  # bytes still to send; None in the chunked coding
+        self._ended = 0  # when a write first came behind the last byte
 
     def start(self, status, headers, exc_info=None):
         """The start_response of PEP 3333."""
@@ -106,12 +161,40 @@ class Response:
             self._send_file(*extent)
             return
         for data in result:
-            if data:
-                self.write(data)
+            # The step behind the last byte is the application's own, to clean
+            # up; what it makes there is of no use, and the last of it.
+            surplus = self._is_over()
+            if data or self._is_bodiless():
+                self._send_part(data)
+            if surplus or self._silent:
+                break
         self._end()
+
+    def _is_bodiless(self):
+        """Say whether the head is still to be sent and is all there will be."""
+        return not self._sent and (self._is_head or str(self._status)[:3] in ("204", "304"))
+
+    def _is_over(self):
+        """Say whether the last byte was sent."""
+        return self._sent and (self._silent or self._room == 0)
 
     def write(self, data):
         """Send data before returning: the write callable of PEP 3333."""
+        over = self._is_over()
+        self._send_part(data)
+        if over and data:
+            self._bound_writes()
+
+    def _bound_writes(self):
+        """Let an application that writes behind the last byte come to its end,
+        but not for ever.
+        """
+        now = time.monotonic()
+        self._ended = self._ended or now
+        if now - self._ended > _WRITES_ON:
+            raise BrokenPipeError("the response has ended: it has no body, or its Content-Length was sent")
+
+    def _send_part(self, data):
         if not isinstance(data, bytes):
             raise TypeError("the body must be made of bytes, not of %s" % type(data).__name__)
         head = b"" if self._sent else self._head(None)
@@ -147,7 +230,8 @@ class Response:
 
     def _fit(self, data):
         if len(data) > self._room:
-            sys.stderr.write("passenger: the response is longer than its Content-Length; the rest is not sent\n")
+            if not self._ended:
+                sys.stderr.write("passenger: the response is longer than its Content-Length; the rest is not sent\n")
             data = data[:self._room]
         self._room -= len(data)
         return data
@@ -173,16 +257,16 @@ class Response:
         lines = ["HTTP/1.1 " + self._status]
         given, file_named = None, False
         for name, value in self._headers:
-            kind = _kinds.get(name)
+            kind = _kinds.get(name) if type(value) is str else _BAD
             if kind is None:
                 kind = _kind(name)
-            if not isinstance(value, str):
-                raise TypeError("the value of header %s is not a str: %r" % (name, value))
             if kind is _LENGTH:
-                given = _length(value)
-            elif kind is not _HOP:
+                kind, given = (_LENGTH, int(value)) if value.isascii() and value.isdigit() else (_BAD, given)
+            elif kind <= _FILE:
                 lines.append(name + ": " + value)
                 file_named = file_named or kind is _FILE
+            if kind is _BAD:
+                _say_dropped(name, value)
 
         if file_named and known == 0:
             given = None  # the file's, as Werkzeug gives it
@@ -203,8 +287,9 @@ class Response:
 
         text = "\r\n".join(lines)
         breaks = len(lines) - 1
-        if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
-            raise ValueError("a header holds a line break or a NUL: %r" % (self._headers,))
+        if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text or not _is_latin(text):
+            self._headers = _sound(self._headers)
+            return self._head(known)
         head = (text + "\r\n\r\n").encode("latin-1")
         self._sent = True
         return head
@@ -215,8 +300,9 @@ class Response:
             return  # nobody is there to be answered, and that is the error
         load.print_backtrace(error)
         if self._sent:
-            # Without its end, the response cannot pass for a whole one.
-            self._connection.closing = True
+            # Without its end, the response cannot pass for a whole one. If it
+            # has it, the next request may be on its way.
+            self._connection.closing = self._connection.closing or not self._is_over()
             return
         self._status = "500 Internal Server Error"
         self._headers = [("Content-Type", "text/plain; charset=utf-8")]
@@ -229,13 +315,9 @@ class Response:
 def _code(status):
     if not isinstance(status, str) or not status[:3].isdigit() or status[3:4] not in ("", " "):
         raise ValueError('%r is not a status such as "200 OK"' % (status,))
+    if _BROKEN.search(status) or not _is_latin(status):
+        raise ValueError("the status %r cannot be sent" % status)
     code = int(status[:3])
     if not 200 <= code <= 599:
         raise ValueError("a WSGI application cannot answer with status %d" % code)
     return code
-
-
-def _length(value):
-    if not (value.isascii() and value.isdigit()):
-        raise ValueError("%r is not a Content-Length" % value)
-    return int(value)

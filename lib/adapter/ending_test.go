@@ -1,0 +1,145 @@
+package adapter
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// endless are answers that end before their makers do.
+var endless = []struct {
+	name, method, uri string
+	status            int
+	body              string
+}{
+	{"HEAD", "HEAD", "/200", 200, ""},
+	{"204", "GET", "/204", 204, ""},
+	{"304", "GET", "/304", 304, ""},
+	{"more than Content-Length", "GET", "/longer", 200, "tick\nt"},
+	{"as long as Content-Length", "GET", "/exact", 200, "tick\ntick\n"},
+	{"HEAD, by write", "HEAD", "/write/200", 200, ""},
+	{"204, by write", "GET", "/write/204", 204, ""},
+	{"more than Content-Length, by write", "GET", "/write/longer", 200, "tick\nt"},
+}
+
+func TestWSGIStopsIteratorsAtTheEndOfTheAnswer(t *testing.T) {
+	t.Parallel()
+	const code = `
+class Ticks:
+    def __iter__(self):
+        return self
+    def __next__(self):
+        return b"tick\n"
+    def close(self):
+        print("closed")
+
+def application(environ, start_response):
+    kind = environ["PATH_INFO"].rpartition("/")[2]
+    length = {"longer": "6", "exact": "10"}.get(kind)
+    status = kind if kind.isdigit() else "200"
+    write = start_response(status + " X", [("Content-Length", length)] if length else [])
+    if kind == "next":
+        return [b"next"]
+    if "/write/" in environ["PATH_INFO"]:
+        try:
+            while True:
+                write(b"tick\n")
+        finally:
+            print("closed")
+    return Ticks()
+`
+	p := startPython(t, map[string]string{"passenger_wsgi.py": code})
+	s := p.dial(t)
+	for i, test := range endless {
+		got := s.do(t, request{uri: test.uri, method: test.method})
+		if got.StatusCode != test.status || got.body != test.body {
+			t.Errorf("%s: got %d %q, want %d %q", test.name, got.StatusCode, got.body, test.status, test.body)
+		}
+		if got := s.do(t, request{uri: "/next"}); got.body != "next" {
+			t.Errorf("after %s: got %q, want the next answer", test.name, got.body)
+		}
+		if got := strings.Count(p.output.String(), "closed\n"); got != i+1 {
+			t.Errorf("%s: got %d calls of close, want %d", test.name, got, i+1)
+		}
+	}
+}
+
+// What comes behind the last piece of a generator is the application's way to
+// clean up.
+func TestWSGIRunsAGeneratorToItsEnd(t *testing.T) {
+	t.Parallel()
+	p := startPython(t, map[string]string{"passenger_wsgi.py": `
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "5")])
+    yield b"he"
+    yield b"llo"
+    print("cleaned up")
+`})
+	if got := p.dial(t).do(t, request{}); got.body != "hello" {
+		t.Errorf("got %q, want hello", got.body)
+	}
+	p.awaitOutput(t, "cleaned up")
+}
+
+func TestASGIStopsSendersAtTheEndOfTheAnswer(t *testing.T) {
+	t.Parallel()
+	const code = `
+async def application(scope, receive, send):
+    assert scope["type"] == "http"
+    await receive()  # else Hypercorn closes the connection of any quick answer
+    kind = scope["path"].rpartition("/")[2]
+    length = {"longer": b"6", "exact": b"10"}.get(kind)
+    status = int(kind) if kind.isdigit() else 200
+    headers = [(b"content-length", length)] if length else []
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if kind == "next":
+        await send({"type": "http.response.body", "body": b"next"})
+        return
+    try:
+        while True:
+            await send({"type": "http.response.body", "body": b"tick\n", "more_body": True})
+    finally:
+        print("stopped", flush=True)
+`
+	for _, server := range asgiServers {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			needASGI(t, server)
+			p := startReady(t, asgiSpec(t, code), "PASSENGER_ASGI_SERVER="+server)
+			checkEndless(t, p)
+			if strings.Contains(p.output.String(), "Traceback") {
+				t.Errorf("what we stopped is told as an error of the app:\n%s", p.output)
+			}
+		})
+	}
+}
+
+// checkEndless asks for the endless answers of an app that speaks HTTP, each on
+// a connection on which another request follows.
+func checkEndless(t *testing.T, p *process) {
+	t.Helper()
+	for _, test := range endless {
+		s := p.dial(t)
+		io.WriteString(s, test.method+" "+test.uri+" HTTP/1.1\r\nHost: app\r\n\r\n")
+		got := s.receive(t, test.method)
+		if got.StatusCode != test.status || got.body != test.body {
+			t.Errorf("%s: got %d %q, want %d %q", test.name, got.StatusCode, got.body, test.status, test.body)
+		}
+		if got.Close {
+			continue // as good: nothing can be in the way of a next request
+		}
+		io.WriteString(s, "GET /next HTTP/1.1\r\nHost: app\r\n\r\n")
+		resp, err := http.ReadResponse(s.r, nil)
+		if err != nil {
+			t.Errorf("after %s: %v, want the next answer", test.name, err)
+			continue
+		}
+		if body, _ := io.ReadAll(resp.Body); string(body) != "next" {
+			t.Errorf("after %s: got %q, want the next answer", test.name, body)
+		}
+	}
+	for range endless {
+		p.awaitOutput(t, "stopped")
+	}
+}
