@@ -24,6 +24,19 @@
 // two requests. What it forks for one is a preloader: in the place of the
 // listening socket is the socket for its orders.
 //
+// # Raw connections
+//
+// An app that writes to the connection itself may keep it, and what it reads
+// next would be somebody else's request. So before the first raw byte an adapter
+// sends the interim response "HTTP/1.1 199 Hijacked", which goes to no client
+// and after which no other request comes. WSGI and ASGI have no way to the
+// connection; a WebSocket says by its 101 what it is. In Node.js a stale
+// reference to a connection that serves another request by now cannot be told
+// from that request's own.
+//
+// The other way round, an app that goes on with an answer whose last byte was
+// sent is stopped: the connection is the next request's.
+//
 // # Stack dumps
 //
 // A process can be asked where it hangs, also while it loads the app. Ruby and

@@ -3,6 +3,8 @@
 
 const net = require('net');
 const EventEmitter = require('events');
+const ending = require('./ending.cjs');
+const raw = require('./raw.cjs');
 const { closeGracefully } = require('./stop.cjs');
 
 let autoInstall = true;
@@ -16,6 +18,8 @@ passenger.configure = (options = {}) => {
 
 exports.install = function install(spawner) {
   globalThis.PhusionPassenger = passenger;
+  ending.install();
+  raw.install();
   const listen = net.Server.prototype.listen;
   let landed = false;
 
@@ -58,7 +62,11 @@ function fit(server, place) {
   if ('keepAliveTimeout' in server) server.keepAliveTimeout = 0;
 
   if (typeof server.setSecureContext === 'function') speakPlain(server);
-  server.prependListener('connection', claimLoopback);
+  server.prependListener('connection', (socket) => {
+    claimLoopback(socket);
+    raw.watch(socket);
+  });
+  if ('keepAliveTimeout' in server) server.prependListener('request', (request, response) => ending.makeWay(response));
   closeGracefully(server, passenger);
 }
 

@@ -1,0 +1,35 @@
+'use strict';
+// The end of an answer. When its last byte is sent, or its head if there is no
+// body, the proxy gives the connection to the next request. An application that
+// goes on writing must neither be in that one's way nor write into its answer.
+
+const http = require('http');
+
+const room = Symbol('bytes of the body still to send');
+
+exports.install = function install() {
+  const prototype = http.ServerResponse.prototype;
+  const send = prototype._send;
+  prototype._send = function (data, encoding, callback, ...rest) {
+    if (this.chunkedEncoding || !this._hasBody || typeof this._contentLength !== 'number') {
+      return send.call(this, data, encoding, callback, ...rest);
+    }
+    const left = this[room] ?? this._contentLength;
+    const length = typeof data === 'string' ? Buffer.byteLength(data, encoding) : data.byteLength;
+    this[room] = Math.max(left - length, 0);
+    if (length <= left) return send.call(this, data, encoding, callback, ...rest);
+    if (left > 0) process.stderr.write('passenger: the response is longer than its Content-Length; the rest is not sent\n');
+    return send.call(this, (typeof data === 'string' ? Buffer.from(data, encoding) : data).subarray(0, left), encoding, callback);
+  };
+};
+
+// makeWay ends the answer that a connection is busy with, if all of it is sent.
+// To the application it is as if its client went away: 'close', and what it
+// still writes is dropped.
+exports.makeWay = function makeWay(response) {
+  const busy = response.req?.socket?._httpMessage;
+  if (!busy || busy === response || busy.writableEnded || !busy._headerSent) return;
+  if (busy._hasBody && busy[room] !== 0) return;
+  busy.end();
+  busy.destroyed = true;
+};
