@@ -44,6 +44,12 @@ type app struct {
 	// recalled says that the last table told the generation.
 	recalled bool
 
+	// byApp are the settings that only the app's own directory has; see
+	// [protocol.Route.SetByApp].
+	byApp []string
+
+	uid *int // see [protocol.Route.UID]
+
 	// grown says that a process became ready that no table has yet;
 	// grownVersion is the table that has the newest one.
 	grown        bool
@@ -84,7 +90,7 @@ func (a *app) census() census {
 // Put adds an app or changes its settings, which are complete and valid, and
 // claim nothing that another app has; see [Pool.Check]. Processes that run
 // with settings that are no more are replaced.
-func (p *Pool) Put(c protocol.AppConfig) {
+func (p *Pool) Put(c protocol.AppConfig, byApp ...string) {
 	a := p.apps[c.Name]
 	switch {
 	case a == nil:
@@ -106,6 +112,7 @@ func (p *Pool) Put(c protocol.AppConfig) {
 			a.running = c
 		}
 	}
+	p.apps[c.Name].byApp = byApp
 	p.table.stale = true
 }
 

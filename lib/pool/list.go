@@ -23,13 +23,14 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 		a.config.MaxRequestTime, a.config.Serving = r.RequestTime, r.Serving
 		a.backoff.recall(r.Error)
 		a.paused, a.instances = r.Paused, r.Instances
+		a.uid, a.byApp = r.UID, r.SetByApp
 		for _, rp := range r.Processes {
 			phase := protocol.Ready
 			if rp.Draining {
 				phase = protocol.Draining
 			}
 			q := p.add(now, a, protocol.Process{
-				ID: rp.ID, App: r.App, Generation: a.generation, State: protocol.Ready,
+				ID: rp.ID, App: r.App, Generation: a.generation, AppRoot: rp.AppRoot, Root: rp.Root, State: protocol.Ready,
 				PID: rp.PID, Address: rp.Address, DataProtocol: rp.DataProtocol, Concurrency: rp.Concurrency,
 			}, phase)
 			if rp.Draining {

@@ -60,12 +60,12 @@ const restartTries = 3
 // as for [Pool.Put], and returns their generation. A restart that is under way
 // goes on to the newer generation. The end is told in [Decision.Restarts]. It
 // reports whether there is such an app.
-func (p *Pool) Restart(c protocol.AppConfig, how How) (generation int, ok bool) {
+func (p *Pool) Restart(c protocol.AppConfig, how How, byApp ...string) (generation int, ok bool) {
 	a := p.apps[c.Name]
 	if a == nil || a.removed || a.held {
 		return 0, false
 	}
-	a.config = c
+	a.config, a.byApp = c, byApp
 	p.begin(a, how)
 	return a.generation, true
 }

@@ -70,11 +70,26 @@ func (p *Pool) stamp() {
 	}
 }
 
+// user is the number of the user that the app runs as: that of its newest
+// process, else of its last start; nil if none has told.
+func (a *app) user() *int {
+	newest := -1
+	for _, q := range a.processes {
+		if r := &q.record; r.UID != nil && r.Generation > newest {
+			a.uid, newest = r.UID, r.Generation
+		}
+	}
+	if err := a.backoff.err; newest < 0 && err != nil && err.UID != nil {
+		a.uid = err.UID
+	}
+	return a.uid
+}
+
 func (a *app) route() protocol.Route {
 	c := &a.config
 	r := protocol.Route{
 		App: c.Name, Generation: a.generation,
-		ServerNames: c.ServerNames, BaseURI: c.BaseURI, AppRoot: c.AppRoot,
+		ServerNames: c.ServerNames, BaseURI: c.BaseURI, AppRoot: c.AppRoot, UID: a.user(), SetByApp: a.byApp,
 		QueueSize: *c.QueueSize, QueueTime: c.QueueTime, ReadTimeout: c.ReadTimeout, DrainTimeout: c.DrainTimeout,
 		RequestTime: c.MaxRequestTime,
 		Paused:      a.paused, Instances: a.instances,
@@ -88,7 +103,7 @@ func (a *app) route() protocol.Route {
 		}
 		r.Processes = append(r.Processes, protocol.RouteProcess{
 			ID: q.record.ID, PID: q.record.PID, Address: q.record.Address, DataProtocol: q.record.DataProtocol,
-			Concurrency: q.record.Concurrency, AppRoot: q.record.AppRoot, Generation: q.record.Generation,
+			Concurrency: q.record.Concurrency, AppRoot: q.record.AppRoot, Root: q.record.Root, Generation: q.record.Generation,
 			Draining: q.phase != protocol.Ready, Leaving: q.leaving(),
 		})
 		serves = serves || q.phase == protocol.Ready

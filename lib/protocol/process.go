@@ -60,6 +60,8 @@ type Process struct {
 	// generation.
 	AppRoot string `json:"app_root"`
 
+	Root
+
 	// Environment is the app's, such as "production".
 	Environment string `json:"environment,omitempty"`
 

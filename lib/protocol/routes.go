@@ -29,6 +29,16 @@ type Route struct {
 	// were started from.
 	AppRoot string `json:"app_root,omitempty"`
 
+	// UID is the number of the user that the app's processes run as, nil as long
+	// as no start has told.
+	UID *int `json:"uid,omitempty"`
+
+	// SetByApp are those of the settings that name files and directories which
+	// stand in the app's own Passengerfile.json alone: they are the word of
+	// whoever may write there, not of the administrator.
+	// Each of accel_locations has an [AccelLocationKey].
+	SetByApp []string `json:"set_by_app,omitempty"`
+
 	// QueueSize is how many requests may wait for a free process, in each
 	// proxy. Zero means none: a request that finds every process busy is
 	// answered 503 at once.
@@ -60,6 +70,9 @@ type Route struct {
 	Serving
 }
 
+// AccelLocationKey is what one of the accel_locations is called in SetByApp.
+func AccelLocationKey(prefix string) string { return "accel_locations." + prefix }
+
 // A RouteProcess is one process that a proxy may send requests to.
 type RouteProcess struct {
 	ID           string `json:"id"`
@@ -72,6 +85,8 @@ type RouteProcess struct {
 
 	// AppRoot is the app's directory as the process found it, without symlinks.
 	AppRoot string `json:"app_root,omitempty"`
+
+	Root
 
 	// Generation is that of the process, of which a higher one is newer.
 	Generation int `json:"generation,omitempty"`

@@ -62,6 +62,10 @@ type SpawnError struct {
 	AppRoot     string            `json:"app_root,omitempty"`
 	User        string            `json:"user,omitempty"`
 	Environment map[string]string `json:"environment,omitempty"`
+
+	// UID is the number of that user, nil if the start failed before it was
+	// known.
+	UID *int `json:"uid,omitempty"`
 }
 
 // Error returns the summary.

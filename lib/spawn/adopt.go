@@ -78,7 +78,7 @@ func (s *Spawner) adopt(dir statedir.ProcessDir) (*process, error) {
 func (s *Spawner) takeOver(p *process) {
 	r := p.snapshot()
 	s.processes = append(s.processes, p)
-	s.generationLocked(r.App, r.Generation).release = release{path: r.AppRoot}
+	s.generationLocked(r.App, r.Generation).release = adopted(&r)
 	if proc.IsChild(r.PID) {
 		s.children[r.PID] = true // after execve: same parent
 	}

@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"time"
 
@@ -30,6 +31,9 @@ func (a *attempt) explain(cause error) error {
 	}
 	if a.plan != nil {
 		e.Command, e.AppRoot, e.User = a.plan.shown, a.plan.root, a.plan.user.Name
+		e.UID = &a.plan.user.UID
+	} else if a.Switching == nil {
+		e.UID = new(os.Geteuid())
 	}
 	var failed *exitError
 	own := errors.As(cause, &failed) // the process ended by itself

@@ -20,6 +20,7 @@ type plan struct {
 	config      protocol.AppConfig
 	kind        string   // the app's type
 	root        string   // the app root with symlinks resolved: the working directory
+	release     release  // which directory that is
 	args        []string // the command line
 	preload     []string // the command line of a preloader, nil if the app cannot or shall not have one
 	promotable  bool     // a forked process keeps its gate, to be made a preloader later on
@@ -50,7 +51,7 @@ func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (release, e
 		return nil, err
 	}
 	c.Type = found.Type
-	p := &plan{config: c, kind: found.Type, root: at.path, protocol: protocol.ProtocolHTTP}
+	p := &plan{config: c, kind: found.Type, root: at.path, release: at, protocol: protocol.ProtocolHTTP}
 	needs, err := p.invoke(found, s.adapters)
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"passenger/lib/protocol"
 )
 
 func TestFindRelease(t *testing.T) {
@@ -48,7 +50,19 @@ func TestFindRelease(t *testing.T) {
 	if err := os.Lchown(filepath.Join(dir, "current"), 5, 5); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := findRelease(filepath.Join(dir, "absolute")); err != nil || !slices.Equal(got.links, []int{5}) {
+	got, err := findRelease(filepath.Join(dir, "absolute"))
+	if err != nil || !slices.Equal(got.links, []int{5}) {
 		t.Errorf("got %+v, %v, want the links of user 5", got, err)
+	}
+	if !got.rootFor(5).Foreign || got.rootFor(6).Foreign {
+		t.Errorf("root's directory, by a link of user 5, is foreign to 5: %v, to 6: %v, want the first alone", got.rootFor(5).Foreign, got.rootFor(6).Foreign)
+	}
+	again := adopted(&protocol.Process{AppRoot: got.path, Root: got.rootFor(5)}).rootFor(5)
+	if again.Device != got.device || again.Inode != got.inode || !again.Foreign {
+		t.Errorf("after an adoption: got %+v of %+v", again, got)
+	}
+	got.owner = 5
+	if got.rootFor(5).Foreign {
+		t.Error("a directory of its own is foreign")
 	}
 }

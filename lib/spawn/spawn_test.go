@@ -57,6 +57,10 @@ func TestProcessContract(t *testing.T) {
 	if w.Dir != real || r.AppRoot != real {
 		t.Errorf("got directory %q, app root %q, want %q", w.Dir, r.AppRoot, real)
 	}
+	var st unix.Stat_t
+	if err := unix.Stat(real, &st); err != nil || r.Device != st.Dev || r.Inode != st.Ino || r.UID == nil || *r.UID != os.Geteuid() || r.Foreign {
+		t.Errorf("got %+v of the app root, want device %d and inode %d", r.Root, st.Dev, st.Ino)
+	}
 	if w.Ignored != strings.Repeat("0", 16) {
 		t.Errorf("got ignored signals %s, want none", w.Ignored)
 	}

@@ -176,7 +176,7 @@ func (a *attempt) newRecord() protocol.Process {
 	return protocol.Process{
 		Version: protocol.Version, ID: a.req.ID, App: a.req.App, Generation: a.req.Generation,
 		State: protocol.Starting, DataProtocol: a.plan.protocol, Concurrency: a.plan.concurrency, Type: a.plan.kind,
-		AppRoot: a.plan.root, Command: a.plan.shown, User: a.plan.user.Name,
+		AppRoot: a.plan.root, Root: a.plan.release.rootFor(a.plan.user.UID), Command: a.plan.shown, User: a.plan.user.Name,
 		Environment: a.plan.config.Environment, LogFile: logPath(a.plan.config, a.plan.root),
 		StopGrace: a.plan.config.StopGrace, StartedAt: time.Now(),
 	}

@@ -52,10 +52,11 @@ func (o *Owner) Put(ctx context.Context, name string, over protocol.AppConfig) (
 		}
 	}
 	over.Name = name
-	c, err := complete(over)
+	full, err := complete(over)
 	if err != nil {
 		return protocol.App{}, &protocol.Error{Code: protocol.CodeInvalidApp, Message: err.Error()}
 	}
+	c := full.config
 	o.configuring.Lock()
 	defer o.configuring.Unlock()
 	if from, ok := o.catalog[name]; ok && from.kind != added {
@@ -76,7 +77,7 @@ func (o *Owner) Put(ctx context.Context, name string, over protocol.AppConfig) (
 	o.refused.set(file, nil)
 	var a protocol.App
 	err = o.ask(ctx, func(now time.Time) {
-		o.pool.Put(c)
+		o.pool.Put(c, full.byApp...)
 		for _, waiting := range o.removing[name] {
 			waiting <- &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("app %q was added again", name)}
 		}

@@ -37,8 +37,15 @@ const (
 // none.
 type entry struct {
 	origin
+	settings
+	err error
+}
+
+// Settings are those of an app, complete, and of those that name files the keys
+// which stand in the app's own directory alone.
+type settings struct {
 	config protocol.AppConfig
-	err    error
+	byApp  []string
 }
 
 // entries reads the settings of all apps: named ones, those of the
@@ -63,61 +70,90 @@ func (f Files) entries() []entry {
 
 func (f Files) entry(from origin) entry {
 	e := entry{origin: from}
-	e.config, e.err = f.read(from)
+	e.settings, e.err = f.read(from)
 	return e
 }
 
 // read reads the settings of one app.
-func (f Files) read(from origin) (protocol.AppConfig, error) {
+func (f Files) read(from origin) (settings, error) {
 	if from.kind != named {
 		c, err := app.Read(from.path)
 		if err != nil {
-			return c, err
+			return settings{}, err
 		}
 		if c.Name == "" {
 			c.Name = from.name()
 		}
-		if c, err = complete(c); err != nil {
+		s, err := complete(c)
+		if err != nil {
 			err = fmt.Errorf("%s: %w", from.path, err)
 		}
-		return c, err
+		return s, err
 	}
 	c, err := app.Load(from.path)
 	if err != nil {
-		return c, err
+		return settings{}, err
 	}
+	own := c.Serving
+	var over protocol.AppConfig
 	for _, setting := range f.Settings {
 		key, value, ok := strings.Cut(setting, "=")
 		if !ok {
-			return c, fmt.Errorf("setting %q is not KEY=VALUE", setting)
+			return settings{}, fmt.Errorf("setting %q is not KEY=VALUE", setting)
 		}
-		if err := app.Set(&c, key, value); err != nil {
-			return c, err
+		if err := errors.Join(app.Set(&c, key, value), app.Set(&over, key, value)); err != nil {
+			return settings{}, err
 		}
 	}
 	c = app.WithDefaults(c)
-	return c, valid(c)
+	return settings{c, byApp(own, over.Serving)}, valid(c)
 }
 
 // complete lays settings over those in the app's own directory, and fills in
 // the defaults.
-func complete(over protocol.AppConfig) (protocol.AppConfig, error) {
+func complete(over protocol.AppConfig) (settings, error) {
 	if !filepath.IsAbs(over.AppRoot) {
-		return over, fmt.Errorf("app_root %q is not an absolute path", over.AppRoot)
+		return settings{}, fmt.Errorf("app_root %q is not an absolute path", over.AppRoot)
 	}
 	c, err := app.Load(over.AppRoot)
 	if err != nil {
-		return c, err
+		return settings{}, err
 	}
+	own := c.Serving
 	b, err := json.Marshal(over)
 	if err == nil {
 		err = json.Unmarshal(b, &c) // what is not set is not in b
 	}
 	if err != nil {
-		return c, fmt.Errorf("internal error: %w", err)
+		return settings{}, fmt.Errorf("internal error: %w", err)
 	}
 	c = app.WithDefaults(c)
-	return c, valid(c)
+	return settings{c, byApp(own, over.Serving)}, valid(c)
+}
+
+// byApp names the settings of own that name files and that nothing is laid
+// over.
+func byApp(own, over protocol.Serving) (keys []string) {
+	for _, s := range []struct {
+		key        string
+		own, other bool
+	}{
+		{"custom_error_page", own.ErrorPage != "", over.ErrorPage != ""},
+		{"maintenance_page", own.MaintenancePage != "", over.MaintenancePage != ""},
+		{"sendfile_dirs", own.SendfileDirs != nil, over.SendfileDirs != nil},
+		{"static_files_dir", own.StaticDir != "", over.StaticDir != ""},
+	} {
+		if s.own && !s.other {
+			keys = append(keys, s.key)
+		}
+	}
+	for prefix := range own.AccelLocations {
+		if _, ok := over.AccelLocations[prefix]; !ok {
+			keys = append(keys, protocol.AccelLocationKey(prefix))
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // valid says what is wrong with complete settings.
@@ -196,7 +232,7 @@ func (o *Owner) take(e entry) error {
 	if err := o.pool.Check(e.config); err != nil {
 		return err
 	}
-	o.pool.Put(e.config)
+	o.pool.Put(e.config, e.byApp...)
 	o.catalog[e.config.Name] = e.origin
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"passenger/lib/protocol"
 )
 
@@ -225,6 +227,30 @@ func TestAppAddedDuringItsRemoval(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if got := s.ready("shop"); got != 1 {
 			t.Errorf("%d are ready, want 1", got)
+		}
+	})
+}
+
+// Proxies believe an administrator's word for where files are, and the app's own
+// only as far as its user could read them.
+func TestWhatTheAppSetsIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		own := map[string]any{
+			"static_files_dir": "/etc", "custom_error_page": "/etc/passwd", "maintenance_page": "m.html", "sendfile_dirs": []string{"/"},
+			"accel_locations": map[string]string{"/a/": "/a", "/b/": "/b"},
+		}
+		s.write(filepath.Join(s.files.Fixed, "shop.json"), map[string]any{
+			"app_root": s.app("shop", own), "static_files_dir": "/srv/files", "accel_locations": map[string]string{"/b/": "/srv/b"},
+		})
+		s.start(t.Context())
+		defer s.stop()
+		time.Sleep(10 * time.Second)
+		routes := s.owner.routes.Get()
+		got := routes.Apps[0]
+		if want := []string{"accel_locations./a/", "custom_error_page", "maintenance_page", "sendfile_dirs"}; !cmp.Equal(got.SetByApp, want) || got.StaticDir != "/srv/files" || got.AccelLocations["/b/"] != "/srv/b" {
+			t.Errorf("got %v of %+v, want %v", got.SetByApp, got.Serving, want)
 		}
 	})
 }

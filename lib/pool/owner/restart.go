@@ -75,7 +75,8 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: fmt.Sprintf("the settings of app %q cannot be read", name),
 			Hint: "passenger-status says why; mend them, then run \"passenger-pool reload\""}
 	}
-	c, err := o.files.read(from)
+	s, err := o.files.read(from)
+	c := s.config
 	if err == nil && c.Name != name {
 		err = fmt.Errorf("%s now names an app %q", from.path, c.Name)
 	}
@@ -90,7 +91,7 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 			return
 		}
 		before = o.pool.Version()
-		if generation, ok = o.pool.Restart(c, w.how(c)); !ok {
+		if generation, ok = o.pool.Restart(c, w.how(c), s.byApp...); !ok {
 			refused = unknownApp(name, o.pool.Names())
 			return
 		}

@@ -1,0 +1,55 @@
+package pool
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"passenger/lib/protocol"
+)
+
+// Proxies read files for an app by what its processes and starts told, also
+// after the last one ended and in the tables of the next pool.
+func TestRoutesTellWhoseFilesTheyAre(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 1, 0)
+	w := newWorld(t, roomy)
+	w.p.Put(c, "static_files_dir")
+	w.tell()
+	if r := w.routes.Apps[0]; r.UID != nil || !cmp.Equal(r.SetByApp, []string{"static_files_dir"}) {
+		t.Errorf("before the first start: got uid %v, set by app %v", r.UID, r.SetByApp)
+	}
+	start := w.next()
+	delete(w.list, start.ID)
+	w.p.Spawned(w.now, Spawned{ID: start.ID, Err: &protocol.SpawnError{Summary: "no", App: "shop", UID: new(4711)}})
+	w.decide()
+	if r := w.routes.Apps[0]; r.UID == nil || *r.UID != 4711 {
+		t.Errorf("after a start that failed: got uid %v", r.UID)
+	}
+	w.pass(w.last.Wake.Sub(w.now))
+	root := protocol.Root{Device: 1, Inode: 2, Foreign: true, UID: new(4712)}
+	id := w.next().ID
+	r := w.become(id, 1)
+	r.AppRoot, r.Root = "/srv/releases/1", root
+	w.put(id, r)
+	w.p.Spawned(w.now, Spawned{ID: id, Process: &r})
+	w.decide()
+	check := func(when string) {
+		t.Helper()
+		r := w.routes.Apps[0]
+		if r.UID == nil || *r.UID != 4712 || len(r.Processes) != 1 || r.Processes[0].AppRoot != "/srv/releases/1" || !cmp.Equal(r.Processes[0].Root, root) {
+			t.Errorf("%s: got %+v", when, r)
+		}
+	}
+	check("a process")
+	w.crash()
+	w.p.Put(c)
+	w.decide()
+	check("the next pool, before it heard the spawner")
+	w.useTable()
+	w.end(id, "SIGTERM")
+	w.decide()
+	if r := w.routes.Apps[0]; r.UID == nil || *r.UID != 4712 {
+		t.Errorf("no process any more: got uid %v", r.UID)
+	}
+}

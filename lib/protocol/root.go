@@ -1,0 +1,18 @@
+package protocol
+
+// A Root says which directory AppRoot was when the release was resolved, and
+// whose word counts there. Proxies read files there for the app that its user
+// may put links in.
+type Root struct {
+	// Device and Inode are those of the directory, 0 if nobody noted them.
+	Device uint64 `json:"app_root_device,omitempty"`
+	Inode  uint64 `json:"app_root_inode,omitempty"`
+
+	// Foreign says that a symbolic link of the app's own user led to it, and that
+	// it is another user's: no more of it is sent than every user may read.
+	Foreign bool `json:"app_root_foreign,omitempty"`
+
+	// UID is the number of the user that the process runs as, nil if nobody
+	// noted it.
+	UID *int `json:"uid,omitempty"`
+}
