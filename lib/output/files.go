@@ -20,38 +20,42 @@ const closePatience = 5 * time.Second
 // An Opener opens a file as some user.
 type Opener func(open func() error) error
 
-// Files are the log files of apps, each open once however many processes write
-// to it.
+// Files are the log files of apps, each open once for its user however many
+// processes write to it.
 type Files struct {
 	mu   sync.Mutex // guards open
-	open map[string]*logFile
+	open map[fileKey]*logFile
 }
+
+// A fileKey is a log file as one user has it. Another who names the same path
+// shows by opening it that it may.
+type fileKey struct{ path, user string }
 
 type logFile struct {
 	*Log
-	path string
+	fileKey
 	as   Opener
 	uses int
 }
 
-// Use returns the log of the file at path, which is opened as the user of as,
+// Use returns the log of the file at path, which is opened as the user, by as,
 // and a function that gives it up. The file is made if it is not there, mode
 // 0640. A symlink is not followed.
-func (f *Files) Use(path string, as Opener) (sink Sink, done func(), err error) {
-	path = filepath.Clean(path)
+func (f *Files) Use(path, user string, as Opener) (sink Sink, done func(), err error) {
+	key := fileKey{filepath.Clean(path), user}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	file := f.open[path]
+	file := f.open[key]
 	if file == nil {
-		w, err := openLog(path, as)
+		w, err := openLog(key.path, as)
 		if err != nil {
 			return nil, nil, err
 		}
-		file = &logFile{Log: NewLog(w, Raw), path: path, as: as}
+		file = &logFile{Log: NewLog(w, Raw), fileKey: key, as: as}
 		if f.open == nil {
-			f.open = map[string]*logFile{}
+			f.open = map[fileKey]*logFile{}
 		}
-		f.open[path] = file
+		f.open[key] = file
 	}
 	file.uses++
 	return file, sync.OnceFunc(func() { f.leave(file) }), nil
@@ -62,7 +66,7 @@ func (f *Files) leave(file *logFile) {
 	file.uses--
 	last := file.uses == 0
 	if last {
-		delete(f.open, file.path)
+		delete(f.open, file.fileKey)
 	}
 	f.mu.Unlock()
 	if last {
@@ -93,8 +97,8 @@ func (f *Files) Dropped() map[string]uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	dropped := map[string]uint64{}
-	for path, file := range f.open {
-		dropped[path] = file.Dropped()
+	for key, file := range f.open {
+		dropped[key.path] += file.Dropped()
 	}
 	return dropped
 }

@@ -123,11 +123,11 @@ func TestFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	var files Files
-	one, done1, err := files.Use(path, asSelf)
+	one, done1, err := files.Use(path, "self", asSelf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, done2, err := files.Use(path, asSelf)
+	two, done2, err := files.Use(path, "self", asSelf)
 	if err != nil || two != one {
 		t.Errorf("got %v, %v, want the same log", two, err)
 	}
@@ -146,6 +146,27 @@ func TestFiles(t *testing.T) {
 	if len(files.open) != 0 {
 		t.Errorf("got %d files open, want none", len(files.open))
 	}
+}
+
+// Who may not open a file does not write to it because another has it open.
+func TestFilesAreOpenedAsEachUser(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "app.log")
+	var files Files
+	one, done, err := files.Use(path, "one", asSelf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	refused := func(func() error) error { return os.ErrPermission }
+	if two, _, err := files.Use(path, "two", refused); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("got %v, %v, want no log", two, err)
+	}
+	two, done, err := files.Use(path, "two", asSelf)
+	if err != nil || two == one {
+		t.Errorf("got %v, %v, want a log of its own", two, err)
+	}
+	done()
 }
 
 // await waits until the file has the text.
@@ -176,7 +197,7 @@ func TestLogFileIsNoLink(t *testing.T) {
 	}
 	var files Files
 	for path, want := range map[string]string{link: "is a symlink", pipe: "", filepath.Join(dir, "no", "such"): "no such file", dir: "is a directory"} {
-		_, _, err := files.Use(path, asSelf)
+		_, _, err := files.Use(path, "self", asSelf)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", path, err, want)
 		}

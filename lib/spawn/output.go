@@ -18,7 +18,7 @@ func (s *Spawner) readOutput(p *process) error {
 	from := &output.Source{App: r.App, Environment: r.Environment, ID: r.ID, Generation: r.Generation, PID: r.PID}
 	sink := s.Log
 	if r.LogFile != "" {
-		file, done, err := s.logFiles.Use(r.LogFile, s.opener(r.User))
+		file, done, err := s.logFiles.Use(r.LogFile, r.User, s.opener(r.User))
 		if err != nil {
 			slog.Error("log file not opened; the output goes where ours goes", "app", r.App, "pid", r.PID, "err", err)
 		} else {
