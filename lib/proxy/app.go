@@ -37,7 +37,8 @@ type app struct {
 	requests  uint64
 	rejected  uint64
 	retried   uint64
-	public    publicDirs            // the proxy's mutex guards it
+	public    publicDirs // the proxy's mutex guards it, and homes
+	homes     map[identity]*home
 	errors    uint64                // sessions that processes let down, those that are gone included
 	cache     atomic.Pointer[cache] // nil if its answers are not kept
 	uses      uint64                // orders the processes by last use
@@ -264,7 +265,7 @@ func (a *app) applyProcess(r *protocol.Route, rp protocol.RouteProcess) {
 		if p.id == rp.ID {
 			p.draining, p.leaving = rp.Draining, rp.Leaving
 			p.concurrency = rp.Concurrency
-			p.sendfile.Store(newSendfile(r, rp.AppRoot))
+			p.sendfile.Store(newSendfile(r, a.homeOf(r, &rp)))
 			return
 		}
 	}
@@ -272,7 +273,7 @@ func (a *app) applyProcess(r *protocol.Route, rp protocol.RouteProcess) {
 		id: rp.ID, sticky: stickyID(rp.ID), pid: rp.PID, address: rp.Address, concurrency: rp.Concurrency,
 		session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining, leaving: rp.Leaving,
 	}
-	p.sendfile.Store(newSendfile(r, rp.AppRoot))
+	p.sendfile.Store(newSendfile(r, a.homeOf(r, &rp)))
 	a.processes = append(a.processes, p)
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"passenger/lib/protocol"
 )
@@ -39,18 +40,26 @@ func TestLinksLeadAppsToNothingOfOthers(t *testing.T) {
 		"page": true, "public": true, "public/a": true, "inside": true, "roots": true, "roots/a": true, "theirs": true, "theirs/page": true,
 		"key": false, "dir": false, "dir/key": false, "none": false,
 	} {
-		f, err := placeOf(app, filepath.Join(app, name)).open(0)
-		if (err == nil) != want {
+		if err := opens(&protocol.Route{AppRoot: app}, nil, filepath.Join(app, name)); (err == nil) != want {
 			t.Errorf("%s: got %v, want %v", name, err, want)
 		}
-		f.Close()
 	}
-	// What is not below the app's directory was named by whoever wrote the settings.
-	f, err := placeOf(app, filepath.Join(app, "../key")).open(0)
-	if err != nil {
+	// What is not below the app's directory was named by the administrator.
+	if err := opens(&protocol.Route{AppRoot: app}, nil, filepath.Join(app, "../key")); err != nil {
 		t.Error(err)
 	}
-	f.Close()
+}
+
+// opens finds what a setting of an app names.
+func opens(r *protocol.Route, p *protocol.RouteProcess, path string) error {
+	way, l, err := placeOf(r, (&app{}).homeOf(r, p), path, staticKey).find(time.Now())
+	if err == nil {
+		if way.Regular() && l.all && !l.allows(-1, way.Stat, nil) {
+			err = errOthers
+		}
+		way.Close()
+	}
+	return err
 }
 
 func TestFilesOfOthersAreNotServed(t *testing.T) {

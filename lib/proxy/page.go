@@ -54,13 +54,13 @@ func (x *exchange) noProcess(err error) bool {
 	case errors.Is(err, errQueueTime):
 		return x.page(page{Status: 504, Message: "The application was busy for too long.", retry: 1})
 	case errors.Is(err, errNoProcess):
-		p := page{Status: 503, Message: "The application could not be started.", retry: 5, own: x.ownPage(x.mount.route.ErrorPage)}
+		p := page{Status: 503, Message: "The application could not be started.", retry: 5, own: x.ownPage(x.mount.route.ErrorPage, "custom_error_page")}
 		if x.mount.route.FriendlyErrors {
 			p.Error = x.mount.app.spawnError()
 		}
 		return x.page(p)
 	case errors.Is(err, errPaused):
-		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10, own: x.ownPage(x.mount.route.MaintenancePage)})
+		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10, own: x.ownPage(x.mount.route.MaintenancePage, "maintenance_page")})
 	case errors.Is(err, errRemoved):
 		return x.page(page{Status: 503, Message: "The application was removed.", retry: 1})
 	case errors.Is(err, errStopping):
@@ -145,8 +145,11 @@ func (p *page) render(f form) (kind string, body []byte) {
 // none.
 const maxOwnPage = 1 << 20
 
-// ownPage is the place of a page of the app, whose path may be empty.
-func (x *exchange) ownPage(path string) place { return placeOf(x.mount.route.AppRoot, path) }
+// ownPage is the place of a page of the app that a setting names, whose path may
+// be empty.
+func (x *exchange) ownPage(path, key string) place {
+	return placeOf(x.mount.route, x.mount.home, path, key)
+}
 
 // readOwn returns the app's own page, nil if it has none or the details of an error are
 // to be shown.
@@ -154,15 +157,11 @@ func (p *page) readOwn() []byte {
 	if p.own.path == "" || p.Error != nil {
 		return nil
 	}
-	f, err := p.own.open(0)
+	f, err := p.own.openFile(time.Now())
 	if err != nil {
 		return nil // ours does
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return nil
-	}
 	b, err := io.ReadAll(io.LimitReader(f, maxOwnPage+1))
 	if err != nil || len(b) > maxOwnPage {
 		return nil

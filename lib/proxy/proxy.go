@@ -147,6 +147,7 @@ func (p *Proxy) SetRoutes(t *protocol.Routes) {
 	for _, m := range x.mounts {
 		named[m.route.App] = true
 		m.app.apply(m.route)
+		m.app.forgetHomes(m.route)
 		m.cache = p.turbocache(m.app, m.route)
 	}
 	p.index.Store(x)

@@ -43,13 +43,13 @@ func (a *app) files(r *protocol.Route) *files {
 		return nil
 	}
 	last, next := &a.public, publicDirs{generation: r.Generation}
-	dirs := releaseDirs(r)
+	dirs := a.releaseDirs(r)
 	switch next.released = len(dirs) > 0; {
 	case next.released:
 	case last.released && last.generation == r.Generation:
 		return newFiles(last) // the next process will be of that release, too
 	default:
-		dirs = []place{placeOf(r.AppRoot, r.StaticDir)}
+		dirs = []place{placeOf(r, a.homeOf(r, nil), r.StaticDir, staticKey)}
 	}
 	for _, dir := range dirs {
 		next.roots = append(next.roots, last.root(r.App, dir))
@@ -89,7 +89,7 @@ func newFiles(d *publicDirs) *files {
 // processes are of: those with processes that get requests first, and the
 // newest of them before others. There are none without processes, or if the
 // files are not below the app's directory.
-func releaseDirs(r *protocol.Route) []place {
+func (a *app) releaseDirs(r *protocol.Route) []place {
 	name, ok := below(r.AppRoot, r.StaticDir)
 	if !ok {
 		return nil
@@ -106,12 +106,15 @@ func releaseDirs(r *protocol.Route) []place {
 	})
 	var dirs []place
 	for _, p := range list {
-		if dir := (place{p.AppRoot, filepath.Join(p.AppRoot, name)}); !slices.Contains(dirs, dir) {
+		if dir := placeOf(r, a.homeOf(r, &p), filepath.Join(p.AppRoot, name), staticKey); !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}
 	return dirs
 }
+
+// staticKey is the setting that names the directory.
+const staticKey = "static_files_dir"
 
 // renewal is how long another directory may have taken a root's place before
 // that is seen. It is a wait that a build of assets outlasts.
@@ -130,12 +133,13 @@ type root struct {
 
 func newRoot(app string, p place) *root {
 	r := &root{place: p, app: app}
-	r.renew()
-	if name, ok := below(p.root, p.path); ok {
-		if release, err := filepath.EvalSymlinks(p.root); err == nil {
-			if shared, ok := sharedPlace(release, name); ok {
-				r.shared = &root{place: shared, app: app}
-				r.shared.renew()
+	now := time.Now()
+	r.renew(now)
+	if name, ok := below(p.home.path, p.path); ok {
+		if g, err := p.home.at(now); err == nil {
+			if path, ok := sharedPath(g.Path, name); ok {
+				r.shared = &root{place: place{home: p.home, path: path}, app: app}
+				r.shared.renew(now)
 			}
 		}
 	}
@@ -160,20 +164,19 @@ func (r *root) look(name []byte, now time.Time) (f regular, err error) {
 func (r *root) at(now time.Time) *tree {
 	last, t := r.looked.Load(), now.UnixNano()
 	if t-last >= int64(renewal) && r.looked.CompareAndSwap(last, t) {
-		r.renew()
+		r.renew(now)
 	}
 	return r.tree.Load()
 }
 
-// renew opens the directory, unless it is open already.
-func (r *root) renew() {
-	var st syscall.Stat_t
-	if t := r.tree.Load(); t != nil && syscall.Stat(r.path, &st) == nil && t.device == st.Dev && t.inode == st.Ino {
-		return
-	}
-	t, err := openTree(r.place)
-	if err == nil {
-		err = t.identify()
+// renew opens the directory again, and keeps the one that is open if it is the
+// same.
+func (r *root) renew(now time.Time) {
+	r.home.looked.Store(0)
+	t, err := openTree(r.place, now)
+	if was := r.tree.Load(); err == nil && was != nil && was.same(t) {
+		t.close()
+		t = was
 	}
 	if err != nil {
 		t = nil

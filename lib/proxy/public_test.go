@@ -222,7 +222,7 @@ func TestWhichDirectoriesHaveTheFiles(t *testing.T) {
 	} {
 		r := protocol.Route{AppRoot: c.root, Processes: c.processes, Serving: protocol.Serving{StaticDir: c.static}}
 		var dirs []string
-		for _, p := range releaseDirs(&r) {
+		for _, p := range (&app{}).releaseDirs(&r) {
 			dirs = append(dirs, p.path)
 		}
 		if got := strings.Join(dirs, " "); got != c.want {
@@ -387,11 +387,11 @@ func TestSharedFilesAreServed(t *testing.T) {
 	for release, want := range map[string]string{
 		"/srv/shop/releases/1": "/srv/shop/shared/public", "/releases/1": "/shared/public", "/srv/shop": "", "/srv/releases": "", "/srv/shop/releases/1/app": "",
 	} {
-		if p, ok := sharedPlace(release, "public"); p.path != want || ok != (want != "") {
+		if p, ok := sharedPath(release, "public"); p != want || ok != (want != "") {
 			t.Errorf("%s: got %v, %v, want %q", release, p, ok, want)
 		}
 	}
-	if p, ok := sharedPlace("/srv/shop/releases/1", "."); ok {
+	if p, ok := sharedPath("/srv/shop/releases/1", "."); ok {
 		t.Errorf("all that is shared: got %v", p)
 	}
 }

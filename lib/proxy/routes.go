@@ -31,6 +31,7 @@ type mount struct {
 	app   *app
 	base  string // "" or the path below which it is mounted
 	route *protocol.Route
+	home  *home
 
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
@@ -66,7 +67,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		if r.CacheCookie != "" {
 			m.cacheCookie = []byte(r.CacheCookie)
 		}
-		m.files = m.app.files(r)
+		m.home, m.files = m.app.homeOf(r, nil), m.app.files(r)
 		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
 		m.mostKept = mostKept(r)
 		x.mounts = append(x.mounts, m)

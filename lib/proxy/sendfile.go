@@ -30,25 +30,25 @@ type location struct {
 }
 
 // newSendfile makes what the settings of a route mean for a process whose app
-// lies in root; nil if its answers name no files.
-func newSendfile(r *protocol.Route, root string) *sendfile {
+// lies in h; nil if its answers name no files.
+func newSendfile(r *protocol.Route, h *home) *sendfile {
 	if len(r.SendfileDirs) == 0 && len(r.AccelLocations) == 0 {
 		return nil
 	}
 	s := &sendfile{}
 	for _, d := range r.SendfileDirs {
-		dir, ok := absolute(root, d)
+		dir, ok := absolute(r, h, d, "sendfile_dirs")
 		if !ok {
 			continue
 		}
 		s.dirs = append(s.dirs, location{dir.path, dir})
 		// An app may name it by the symlink that led to its release.
-		if r.AppRoot != "" && r.AppRoot != root && !filepath.IsAbs(d) {
+		if r.AppRoot != "" && r.AppRoot != h.path && !filepath.IsAbs(d) {
 			s.dirs = append(s.dirs, location{filepath.Join(r.AppRoot, d), dir})
 		}
 	}
 	for prefix, dir := range r.AccelLocations {
-		if dir, ok := absolute(root, dir); ok {
+		if dir, ok := absolute(r, h, dir, protocol.AccelLocationKey(prefix)); ok {
 			s.locations = append(s.locations, location{prefix, dir})
 		}
 	}
@@ -59,14 +59,15 @@ func newSendfile(r *protocol.Route, root string) *sendfile {
 	return s
 }
 
-func absolute(root, dir string) (p place, ok bool) {
+// absolute is the place of a directory that the setting key names.
+func absolute(r *protocol.Route, h *home, dir, key string) (p place, ok bool) {
 	if !filepath.IsAbs(dir) {
-		if root == "" {
+		if h.path == "" {
 			return p, false // a pool of an earlier version does not say
 		}
-		dir = filepath.Join(root, dir)
+		dir = filepath.Join(h.path, dir)
 	}
-	return placeOf(root, filepath.Clean(dir)), true
+	return placeOf(r, h, filepath.Clean(dir), key), true
 }
 
 // tell makes the fields that Rack::Sendfile goes by.

@@ -19,7 +19,7 @@ func TestWhereAnAnswerMayNameAFile(t *testing.T) {
 	r := &protocol.Route{AppRoot: "/srv/current"}
 	r.SendfileDirs = []string{"private", "/data/", "private/../shared"}
 	r.AccelLocations = map[string]string{"/files/": "storage", "/files/deep/": "/deep", "/": "/all"}
-	s := newSendfile(r, "/srv/app")
+	s := newSendfile(r, (&app{}).homeOf(r, &protocol.RouteProcess{AppRoot: "/srv/app"}))
 	for _, c := range []struct{ line, dir, name, why string }{
 		{"X-Sendfile: /srv/app/private/a.txt", "/srv/app/private", "a.txt", ""},
 		{"x-SENDFILE: /srv/app/private/../shared/b%20c", "/srv/app/shared", "b%20c", ""},

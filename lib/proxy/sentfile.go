@@ -62,7 +62,7 @@ func refusalOf(err error) *refusal {
 // named it. What the client has already, and which part of it it wants, counts
 // as for any file, but only if the app had all of it in mind.
 func (x *exchange) sendNamed(w *fileWriter, status int, f sentFile) (again bool, err error) {
-	t, err := openTree(f.dir)
+	t, err := openTree(f.dir, x.began)
 	if err != nil {
 		return false, err
 	}

@@ -15,16 +15,15 @@ import (
 // uploads lie there, and a link may lead to where the release has them: from
 // releases/1/public to shared/public, and to no other part.
 
-// sharedPlace is where the releases of an app have files in common with those
+// sharedPath is where the releases of an app have files in common with those
 // of the name in the release at path, which is without symbolic links. ok is
 // false if that is no such release.
-func sharedPlace(release, name string) (p place, ok bool) {
+func sharedPath(release, name string) (path string, ok bool) {
 	releases := filepath.Dir(release)
 	if filepath.Base(releases) != "releases" || name == "." {
-		return p, false
+		return "", false
 	}
-	all := filepath.Dir(releases)
-	return place{all, filepath.Join(all, "shared", name)}, true
+	return filepath.Join(filepath.Dir(releases), "shared", name), true
 }
 
 // lookShared opens the regular file of a name that a symbolic link leads out of

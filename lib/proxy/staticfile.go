@@ -258,10 +258,7 @@ func (t *tree) look(name []byte) (f regular, err error) {
 	if err != nil {
 		return f, err
 	}
-	var st syscall.Stat_t
-	if err = syscall.Fstat(fd, &st); err == nil && st.Mode&syscall.S_IFMT != syscall.S_IFREG {
-		err = errIrregular
-	}
+	st, err := t.check(fd)
 	f = regular{fd: fd, size: st.Size, modified: time.Unix(st.Mtim.Sec, st.Mtim.Nsec)}
 	if err != nil {
 		f.close()

@@ -140,7 +140,7 @@ func TestTreesWithoutOpenat2(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tree, err := openTree(place{"", dir})
+	tree, err := openTree(placeOf(&protocol.Route{}, &home{}, dir, staticKey), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

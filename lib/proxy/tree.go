@@ -6,9 +6,12 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"passenger/lib/trail"
 )
 
 // A tree is a directory whose regular files are opened beneath it: neither
@@ -17,24 +20,26 @@ type tree struct {
 	path string
 	dir  *os.File // only good for opening beneath it
 
-	device, inode uint64 // set by identify
+	way *trail.Trail // that led there
+	limits
 }
 
 // openTree opens the directory at a place, to which symbolic links may lead.
-func openTree(p place) (*tree, error) {
-	f, err := p.open(unix.O_PATH | syscall.O_DIRECTORY)
+func openTree(p place, now time.Time) (*tree, error) {
+	way, l, err := p.find(now)
 	if err != nil {
 		return nil, err
 	}
-	return &tree{path: p.path, dir: f}, nil
+	if way.Stat.Mode&unix.S_IFMT != unix.S_IFDIR {
+		way.Close()
+		return nil, &os.PathError{Op: "open", Path: p.path, Err: unix.ENOTDIR}
+	}
+	return &tree{path: p.path, dir: way.File, way: way, limits: l}, nil
 }
 
-// identify notes which directory it is.
-func (t *tree) identify() error {
-	var st syscall.Stat_t
-	err := syscall.Fstat(int(t.dir.Fd()), &st)
-	t.device, t.inode = st.Dev, st.Ino
-	return err
+// same says that another tree is of the same directory, with the same owner.
+func (t *tree) same(u *tree) bool {
+	return t.way.Stat.Dev == u.way.Stat.Dev && t.way.Stat.Ino == u.way.Stat.Ino && t.way.Stat.Uid == u.way.Stat.Uid
 }
 
 // close closes the tree. One that requests may still use is left to the
@@ -53,14 +58,42 @@ func (t *tree) openFile(name string) (*os.File, os.FileInfo, error) {
 	}
 	f := os.NewFile(uintptr(fd), name)
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errIrregular
+	if err == nil {
+		_, err = t.check(fd)
 	}
 	if err != nil {
 		f.Close()
 		return nil, nil, fmt.Errorf("open %q below %q: %w", name, t.path, err)
 	}
 	return f, info, nil
+}
+
+// check says why what is open may not be sent.
+func (t *tree) check(fd int) (st unix.Stat_t, err error) {
+	switch err = unix.Fstat(fd, &st); {
+	case err != nil:
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		err = errIrregular
+	case !t.allows(fd, st, t):
+		err = errOthers
+	}
+	return st, err
+}
+
+// public says that every user may go from the tree to the file, and read it.
+func (t *tree) public(fd int, st unix.Stat_t) bool {
+	dir, err1 := os.Readlink(descriptorPath(int(t.dir.Fd())))
+	path, err2 := os.Readlink(descriptorPath(fd))
+	name, ok := below(dir, path)
+	if err1 != nil || err2 != nil || !ok {
+		return false
+	}
+	way, err := t.way.Follow(name)
+	if err != nil {
+		return false
+	}
+	defer way.Close()
+	return way.Straight && way.ReadableByAll() && way.Stat.Dev == st.Dev && way.Stat.Ino == st.Ino
 }
 
 // raceAttempts is how often an opening is tried that met a renaming.
@@ -91,7 +124,7 @@ func (t *tree) open(name []byte) (fd int, err error) {
 
 // walk is open without openat2.
 func (t *tree) walk(name string) (fd int, err error) {
-	root, err := os.OpenRoot(t.path)
+	root, err := os.OpenRoot(descriptorPath(int(t.dir.Fd())))
 	if err != nil {
 		return -1, err
 	}

@@ -1,0 +1,217 @@
+package proxy
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"passenger/lib/protocol"
+)
+
+const (
+	tenant = 4711
+	other  = 4712
+	secret = "the secret of another"
+)
+
+// tenants makes the directories of an app, srv/app, and of another user's,
+// srv/other, each with files of the same names. We may read all of them. The
+// other's are readable to a group, as web servers have it, but one.
+func tenants(t *testing.T) (srv string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file to another user")
+	}
+	names := map[string]string{}
+	for _, name := range []string{"public/a.txt", "public/page.html", "private/a.txt", "error.html", "releases/1/public/a.txt", "releases/1/private/a.txt"} {
+		names["app/"+name], names["other/"+name] = "own", secret
+	}
+	names["other/public/open.txt"], names["other/open.html"] = "for all", "for all"
+	srv = writeFiles(t, names)
+	if err := errors.Join(os.Chmod(filepath.Dir(srv), 0o755), os.Chmod(srv, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.Walk(srv, func(path string, fi os.FileInfo, err error) error {
+		if err != nil || path == srv {
+			return err
+		}
+		uid, mode := tenant, os.FileMode(0o640)
+		if strings.HasPrefix(path, srv+"/other") {
+			uid = other
+		}
+		if fi.IsDir() {
+			mode = 0o755
+		} else if strings.Contains(path, "/open.") {
+			mode = 0o644
+		}
+		return errors.Join(os.Chown(path, uid, 33), os.Chmod(path, mode))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return srv
+}
+
+// link makes a symbolic link of the tenant's.
+func link(t *testing.T, to, path string) {
+	t.Helper()
+	if err := errors.Join(os.Symlink(to, path), os.Lchown(path, tenant, tenant)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rooted tells of a process which directory its app's was, and whose it is.
+func rooted(t *testing.T, p *protocol.RouteProcess, path string) {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	p.AppRoot, p.Generation = path, 1
+	p.Device, p.Inode, p.UID = st.Dev, st.Ino, new(tenant)
+}
+
+// An app's user who turns its directory into a link to somebody else's, at any
+// moment, gets nothing of it, and keeps what is its own.
+func TestTurningDirectoriesGetNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ what, turned, to string }{
+		{"its directory to the root of all", "app", "/"},
+		{"its directory to another's", "app", "other"},
+		{"its static files", "app/public", "../other/public"},
+		{"what answers name", "app/private", "../other/private"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			srv := tenants(t)
+			app, turned, away := filepath.Join(srv, "app"), filepath.Join(srv, c.turned), filepath.Join(srv, "away")
+			f := start(t, protocol.ProtocolSession, 0, func(q *call) bool {
+				name := app + "/private/a.txt"
+				if c.to == "/" {
+					name = app + "/" + q.header("X-Name")
+				}
+				q.reply("HTTP/1.1 200 OK\r\nX-Sendfile: %s\r\nContent-Length: 0\r\n\r\n", name)
+				return true
+			})
+			rooted(t, &f.route, app)
+			r := route(f)
+			r.AppRoot, r.StaticDir, r.SendfileDirs, r.UID = app, app+"/public", []string{"private", "."}, new(tenant)
+			failed := route()
+			failed.App, failed.BaseURI, failed.AppRoot, failed.UID = "failed", "/failed", app, new(tenant)
+			failed.Error, failed.ErrorPage = &protocol.SpawnError{}, app+"/error.html"
+			s := serve(t, Config{}, r, failed)
+			link(t, c.to, away)
+			stop, done := make(chan struct{}), sync.WaitGroup{}
+			done.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						if err := unix.Renameat2(unix.AT_FDCWD, turned, unix.AT_FDCWD, away, unix.RENAME_EXCHANGE); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				}
+			})
+			p, own := s.dial(), 0
+			for i := range 1500 {
+				path := [...]string{"/a.txt", "/", "/failed"}[i%3]
+				if path == "/" {
+					p.send("GET /x HTTP/1.1\r\nHost: a\r\nX-Name: " + strings.TrimPrefix(srv, "/") + "/other/private/a.txt\r\n\r\n")
+				} else {
+					p.send("GET " + path + " HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n")
+				}
+				got := p.receive("GET")
+				if strings.Contains(got.Body, secret) {
+					t.Errorf("%s: got %+v", path, got)
+					break
+				}
+				if got.Body == "own" {
+					own++
+				}
+			}
+			close(stop)
+			done.Wait()
+			if own == 0 {
+				t.Error("none of its own files was sent either")
+			}
+		})
+	}
+}
+
+func newHome(p *protocol.RouteProcess) *home { return (&app{}).homeOf(&protocol.Route{App: "app"}, p) }
+
+// What needs no race: links, further names, and settings of the app's own.
+func TestWhatIsSentForAnApp(t *testing.T) {
+	t.Parallel()
+	srv := tenants(t)
+	app := filepath.Join(srv, "app")
+	for name, to := range map[string]string{
+		"page.html": "../other/error.html", "open.html": "../other/open.html", "dir": "../other/private", "chain": "dir", "root": "/", "shadow": "/etc/shadow",
+		"self": "/proc/self/environ", "own.html": "error.html", "away.html": "../app2/error.html",
+	} {
+		link(t, to, filepath.Join(app, name))
+	}
+	if err := errors.Join(os.Mkdir(srv+"/app2", 0o755), os.Lchown(srv+"/app2", tenant, tenant), os.WriteFile(srv+"/app2/error.html", []byte("own"), 0o600),
+		os.Lchown(srv+"/app2/error.html", tenant, tenant), os.Link(srv+"/other/error.html", app+"/hard.html"), os.Link(srv+"/other/open.html", app+"/hard-open.html"),
+		os.WriteFile(app+"/roots.html", nil, 0o600), unix.Mkfifo(app+"/fifo", 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	var p protocol.RouteProcess
+	rooted(t, &p, app)
+	foreign, unnoted := p, protocol.RouteProcess{AppRoot: app}
+	rooted(t, &foreign, srv+"/other")
+	foreign.Foreign = true
+	turned := p // its directory is a link to the other's now
+	turned.AppRoot = srv + "/turned"
+	link(t, "other", srv+"/turned")
+	for _, c := range []struct {
+		what, path string
+		process    protocol.RouteProcess
+		byApp      bool
+		want       bool
+	}{
+		{"its file", app + "/error.html", p, true, true},
+		{"its file, by an older route table", app + "/error.html", unnoted, true, true},
+		{"a link of its own inside", app + "/own.html", p, true, true},
+		{"a link of its own to what is its own", app + "/away.html", p, true, true},
+		{"a link of its own to what is its own, by an older route table", app + "/away.html", unnoted, true, true},
+		{"root's file in its directory", app + "/roots.html", p, true, true},
+		{"another's for all, by its link", app + "/open.html", p, true, true},
+		{"another's, by its link", app + "/page.html", p, true, false},
+		{"another's, by its link, by an older route table", app + "/page.html", unnoted, true, false},
+		{"another's, by its link, named by the administrator", app + "/page.html", p, false, false},
+		{"root's", app + "/shadow", p, true, false},
+		{"what /proc shows to us", app + "/self", p, true, false},
+		{"a further name of another's", app + "/hard.html", p, true, false},
+		{"a further name of what is for all", app + "/hard-open.html", p, true, true},
+		{"another's, in its own settings", srv + "/other/error.html", p, true, false},
+		{"another's for all, in its own settings", srv + "/other/open.html", p, true, true},
+		{"another's, in the administrator's settings", srv + "/other/error.html", p, false, true},
+		{"another's, in an older route table", srv + "/other/error.html", unnoted, false, true},
+		{"root's, in its own settings", "/etc/shadow", p, true, false},
+		{"root's, in its own settings, before the first start", "/etc/shadow", unnoted, true, false},
+		{"another's, where its user led to that", srv + "/other/error.html", foreign, true, false},
+		{"another's for all, where its user led to that", srv + "/other/open.html", foreign, true, true},
+		{"another's, where its directory was turned", srv + "/turned/error.html", turned, true, false},
+	} {
+		r := protocol.Route{App: "app", AppRoot: c.process.AppRoot, UID: c.process.UID}
+		if c.byApp {
+			r.SetByApp = []string{staticKey}
+		}
+		if err := opens(&r, &c.process, c.path); (err == nil) != c.want {
+			t.Errorf("%s: got %v, want it sent: %v", c.what, err, c.want)
+		}
+	}
+	if _, err := placeOf(&protocol.Route{}, newHome(&p), app+"/fifo", staticKey).openFile(time.Now()); !errors.Is(err, errIrregular) {
+		t.Errorf("a FIFO: got %v", err)
+	}
+}
