@@ -175,7 +175,12 @@ func checkNumbers(c protocol.AppConfig) error {
 	if c.MaxConcurrency != nil {
 		concurrency = *c.MaxConcurrency
 	}
+	upgraded := 0
+	if c.MaxUpgraded != nil {
+		upgraded = *c.MaxUpgraded
+	}
 	if err := inRange([]limited{
+		{"max_upgraded_per_process", upgraded, 0, maxCount},
 		{"min_instances", *c.MinInstances, 0, maxInstances}, {"max_instances", c.MaxInstances, 0, maxInstances},
 		{"spare_instances", c.SpareInstances, 0, maxInstances},
 		{"max_requests", c.MaxRequests, 0, math.MaxInt32}, {"memory_limit", c.MemoryLimit, 0, math.MaxInt32},

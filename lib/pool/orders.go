@@ -32,7 +32,7 @@ func (p *Pool) Quiet(now time.Time, name string) bool {
 		return false
 	}
 	for _, q := range a.processes {
-		if q.traffic.inFlight > 0 {
+		if !q.traffic.idle() {
 			return false
 		}
 	}

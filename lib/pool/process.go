@@ -121,7 +121,7 @@ func (p *Pool) drained(now time.Time, q *process, d *Decision) bool {
 		return false
 	}
 	slog.Warn("process has requests still after its drain timeout", "app", q.app.config.Name, "pid", q.record.PID,
-		"in_flight", q.traffic.inFlight)
+		"in_flight", q.traffic.inFlight, "upgraded", q.traffic.upgraded)
 	return true
 }
 
@@ -137,7 +137,8 @@ func (p *Pool) unused(now time.Time, q *process, d *Decision) bool {
 		return true
 	}
 	for _, x := range p.proxies {
-		if x.report.RoutesVersion < q.inTable || x.report.Processes[q.record.ID].InFlight > 0 {
+		r := x.report.Processes[q.record.ID]
+		if x.report.RoutesVersion < q.inTable || r.InFlight > 0 || r.Upgraded > 0 {
 			return false
 		}
 	}

@@ -213,7 +213,7 @@ func (p *Pool) settled(now time.Time, a *app, d *Decision) int {
 // busy says that every old process has a request.
 func (a *app) busy() bool {
 	old := a.oldFirst()
-	return len(old) > 0 && !slices.ContainsFunc(old, func(q *process) bool { return q.traffic.inFlight == 0 })
+	return len(old) > 0 && !slices.ContainsFunc(old, func(q *process) bool { return q.traffic.idle() })
 }
 
 // inPlace says that an old process has to make room for a new one.
@@ -231,7 +231,7 @@ func (a *app) oldFirst() []*process {
 		}
 	}
 	slices.SortStableFunc(old, func(x, y *process) int {
-		return cmp.Or(cmp.Compare(x.record.Generation, y.record.Generation), cmp.Compare(x.traffic.inFlight, y.traffic.inFlight))
+		return cmp.Or(cmp.Compare(x.record.Generation, y.record.Generation), cmp.Compare(x.traffic.inFlight, y.traffic.inFlight), cmp.Compare(x.traffic.upgraded, y.traffic.upgraded))
 	})
 	return old
 }

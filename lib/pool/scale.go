@@ -60,7 +60,7 @@ func (p *Pool) shrink(now time.Time, a *app, d *Decision) {
 		case over > 0:
 			p.drain(now, q, "over the maximum")
 			over--
-		case q.traffic.inFlight > 0 || a.demand.queued > 0 || free <= a.config.SpareInstances:
+		case !q.traffic.idle() || a.demand.queued > 0 || free <= a.config.SpareInstances:
 			continue
 		case now.Before(idle):
 			d.wake(idle)
@@ -103,7 +103,7 @@ func (a *app) leastUsed() []*process {
 		}
 	}
 	slices.SortStableFunc(ready, func(x, y *process) int {
-		return cmp.Or(cmp.Compare(x.traffic.inFlight, y.traffic.inFlight), x.traffic.used.Compare(y.traffic.used))
+		return cmp.Or(cmp.Compare(x.traffic.inFlight, y.traffic.inFlight), cmp.Compare(x.traffic.upgraded, y.traffic.upgraded), x.traffic.used.Compare(y.traffic.used))
 	})
 	return ready
 }

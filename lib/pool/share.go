@@ -84,7 +84,7 @@ func (p *Pool) price(now time.Time, w *want, q *process, d *Decision) (cost int,
 		d.wake(grown)
 		return 0, false
 	}
-	idle := q.traffic.inFlight == 0 && a.demand.queued == 0
+	idle := q.traffic.idle() && a.demand.queued == 0
 	switch surplus := c.ready > a.least(); {
 	case surplus && idle:
 		return idleSurplus, true

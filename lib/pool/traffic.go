@@ -16,6 +16,7 @@ type proxy struct {
 // Traffic is the sessions of one process over all proxies.
 type traffic struct {
 	inFlight  int
+	upgraded  int // connections, of which some are in flight too
 	processed uint64
 	errors    uint64    // of those processed
 	stuck     uint64    // of those errors
@@ -96,7 +97,7 @@ func (p *Pool) count(now time.Time) {
 	for _, q := range p.processes {
 		t := &q.traffic
 		t.before = t.processed
-		t.inFlight, t.stuck, t.asked, t.processed, t.errors = 0, 0, 0, t.former.processed, t.former.errors
+		t.inFlight, t.upgraded, t.stuck, t.asked, t.processed, t.errors = 0, 0, 0, 0, t.former.processed, t.former.errors
 	}
 	defer p.note(now)
 	for _, a := range p.apps {
@@ -128,14 +129,18 @@ func (p *Pool) count(now time.Time) {
 // in a report are of a clock that may be set.
 func (p *Pool) note(now time.Time) {
 	for _, q := range p.processes {
-		if t := &q.traffic; t.inFlight > 0 || t.processed != t.before {
+		if t := &q.traffic; !t.idle() || t.processed != t.before {
 			t.used = now
 		}
 	}
 }
 
+// idle says that no client has anything of the process.
+func (t *traffic) idle() bool { return t.inFlight == 0 && t.upgraded == 0 }
+
 func (t *traffic) add(r protocol.ProcessReport) {
 	t.inFlight += r.InFlight
+	t.upgraded += r.Upgraded
 	t.processed += r.Processed
 	t.errors += r.Errors
 	t.stuck += r.Stuck

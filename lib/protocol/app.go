@@ -273,7 +273,10 @@ const (
 type AppProcess struct {
 	Process
 
-	InFlight  int    `json:"in_flight"`
+	InFlight int `json:"in_flight"`
+
+	// Upgraded counts upgraded connections; see [ProcessReport].
+	Upgraded  int    `json:"upgraded,omitempty"`
 	Processed uint64 `json:"processed"`
 
 	// LastUsed is the zero time if it never had a request.

@@ -19,6 +19,16 @@ const (
 	ProtocolSession = "session" // SCGI header block in, HTTP/1.1 out; see passenger-protocol(7)
 )
 
+// VariableWork is the name of a session's variable that no client can send. With
+// it the adapter answers 200 without a body itself, in the place of the app:
+// with [WorkDue] after work out of band, with [WorkNone] at once, so that who
+// asks knows that a thread is free.
+const (
+	VariableWork = "PASSENGER_OOB_WORK"
+	WorkDue      = "1"
+	WorkNone     = "0"
+)
+
 // A Process describes one application process: the reply to a spawn, a line of
 // the spawner's list, and the content of processes/ID/record.json.
 type Process struct {

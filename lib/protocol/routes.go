@@ -126,6 +126,11 @@ type ProxyReport struct {
 type ProcessReport struct {
 	InFlight int `json:"in_flight"`
 
+	// Upgraded counts connections open that were upgraded or that the app has
+	// taken over. Those of the second kind are not in flight once the process
+	// is free for another session.
+	Upgraded int `json:"upgraded,omitempty"`
+
 	// Processed counts sessions that ended, since the proxy started.
 	Processed uint64    `json:"processed"`
 	LastUsed  time.Time `json:"last_used,omitzero"`

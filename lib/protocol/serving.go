@@ -55,6 +55,11 @@ type Serving struct {
 	// DrainTimeout. Default: true.
 	AbortWebSockets *bool `json:"abort_websockets_on_process_shutdown,omitempty"`
 
+	// MaxUpgraded is how many connections that were upgraded, and hold none of
+	// the sessions that it can take at once, a process of rack or wsgi may have.
+	// Default: 500.
+	MaxUpgraded *int `json:"max_upgraded_per_process,omitempty"`
+
 	// Turbocaching keeps answers that their Cache-Control allows a shared cache
 	// to keep, and gives them to whoever asks for the same. CacheCookie is the
 	// name of a cookie by whose value they are told apart. Default: no, and none.

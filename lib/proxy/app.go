@@ -18,6 +18,7 @@ var (
 	errRemoved   = errors.New("the app was removed")
 	errGone      = errors.New("the client went away")
 	errPaused    = errors.New("the app is paused")
+	errUpgraded  = errors.New("the app has too many upgraded connections")
 )
 
 // An app balances the sessions of one app over its processes and holds the
@@ -50,19 +51,21 @@ type app struct {
 	waits      atomic.Uint64 // requests that waited in the queue and got a process
 	waitTime   atomic.Int64  // how long they did together
 
+	maxUpgraded   int    // connections without a slot that a process may have
 	keepsUpgraded bool   // upgraded connections are left until their process ends
 	dismissed     uint64 // of them, those that we closed
 }
 
-// pick returns the free process with the fewest sessions, of several the last
-// used one, so that those that are not needed fall idle. A paused app has none.
-func (a *app) pick() *process {
+// pick returns the free process with the fewest sessions; of several the one
+// with the fewest upgraded connections, and of those the last used one, so that
+// processes that are not needed fall idle. A paused app has none.
+func (a *app) pick(w *waiter) *process {
 	if a.paused != "" {
 		return nil
 	}
 	var best *process
 	for _, p := range a.processes {
-		if p.free() && (best == nil || p.inFlight < best.inFlight || p.inFlight == best.inFlight && p.used > best.used) {
+		if p.free() && (best == nil || p.before(best)) && !(w.upgrade && a.laden(p)) {
 			best = p
 		}
 	}
@@ -103,7 +106,7 @@ func (a *app) acquire(w *waiter, retried bool) (*process, *upstream, error) {
 		a.mu.Unlock()
 		return p, u, nil
 	}
-	if err := a.refusal(retried); err != nil {
+	if err := a.refusal(w, retried); err != nil {
 		a.reject()
 		a.mu.Unlock()
 		return nil, nil, err
@@ -135,12 +138,14 @@ func (a *app) reject() {
 	a.rejected++
 }
 
-func (a *app) refusal(retried bool) error {
+func (a *app) refusal(w *waiter, retried bool) error {
 	switch {
 	case a.paused == protocol.PausedPage:
 		return errPaused
 	case a.hopeless():
 		return errNoProcess
+	case w.upgrade && a.allLaden():
+		return errUpgraded
 	case a.queue.length >= a.size && !retried:
 		return errQueueFull
 	}
@@ -167,7 +172,7 @@ func (a *app) release(p *process, u *upstream, now int64, v verdict) {
 	a.requests++
 	p.refused = p.refused && u == nil
 	if p.draining {
-		fell := p.inFlight == 0
+		fell := !p.busy()
 		a.mu.Unlock()
 		if u != nil {
 			u.close()
@@ -219,7 +224,7 @@ func (a *app) grant() {
 		case p != nil:
 			a.queue.remove(w)
 			w.answer(p, a.start(p), nil)
-		case len(w.wanted) == 0:
+		case len(w.wanted) == 0 && !w.upgrade:
 			return // so nobody behind w gets one, but for whom w waits not
 		}
 		w = next
@@ -231,6 +236,10 @@ func (a *app) apply(r *protocol.Route) {
 	a.mu.Lock()
 	a.size, a.wait = r.QueueSize, orElse(r.QueueTime, defaultQueueTime)
 	a.failure, a.removed, a.paused = r.Error, false, r.Paused
+	a.maxUpgraded = defaultMaxUpgraded
+	if r.MaxUpgraded != nil {
+		a.maxUpgraded = *r.MaxUpgraded
+	}
 	a.keepsUpgraded = r.AbortWebSockets != nil && !*r.AbortWebSockets
 	var closed []*upstream
 	for _, p := range a.processes {
@@ -242,7 +251,7 @@ func (a *app) apply(r *protocol.Route) {
 		a.applyProcess(r, rp)
 	}
 	a.processes = slices.DeleteFunc(a.processes, func(p *process) bool {
-		return p.inFlight == 0 && !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id })
+		return !p.busy() && !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id })
 	})
 	for _, p := range a.processes {
 		if p.leaving && !a.keepsUpgraded {
@@ -297,7 +306,7 @@ func (a *app) remove() {
 func (a *app) over() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.removed && !slices.ContainsFunc(a.processes, func(p *process) bool { return p.inFlight > 0 })
+	return a.removed && !slices.ContainsFunc(a.processes, (*process).busy)
 }
 
 // hopeless says that waiting for a process is in vain: the last start failed

@@ -60,7 +60,9 @@ type exchange struct {
 	answered  bool // the answer to the client has begun
 	closing   bool // the connection ends after this answer
 	upgrade   bool // the client asked for another protocol, and may
+	partial   bool // the app writes the answer's body itself
 
+	takeover  *takeover   // nil unless the app took the connection over
 	dismissed atomic.Bool // it was upgraded, and is to end
 
 	halfClosed bool // the process was told that the client sends no more
@@ -104,13 +106,13 @@ func (x *exchange) reset() {
 		*x.client.headers = secureHeaders{}
 	}
 	x.idLen, x.waited, x.status, x.sentBefore = 0, 0, 0, 0
-	x.mount, x.process, x.up = nil, nil, nil
+	x.mount, x.process, x.up, x.takeover = nil, nil, nil, nil
 	x.target.Store(nil)
 	x.upload.reset()
 	x.freeSpool()
 	x.taken, x.reserve, x.credit = 0, nil, 0
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
-	x.late = false
+	x.late, x.partial = false, false
 	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, fine, 0
 	x.phase.Store(queued)
 	x.dismissed.Store(false)

@@ -23,7 +23,7 @@ func (x *exchange) forward(b *buffer, n int) bool {
 		return x.switchProtocols(b, n)
 	}
 	d := download{kind: x.resp.Body(string(x.req.Method) == "HEAD"), left: x.resp.ContentLength}
-	if d.kind == http1.UntilClose && x.process.session && !x.upload.running {
+	if d.kind == http1.UntilClose && (x.process.session || x.takeover != nil) && !x.upload.running {
 		return x.passRaw(b, n)
 	}
 	framing := d.kind
@@ -36,7 +36,9 @@ func (x *exchange) forward(b *buffer, n int) bool {
 	if framing == http1.UntilClose || x.resp.Status >= 300 && x.upload.unfinished() {
 		x.closing = true
 	}
-	x.phase.Store(responding)
+	if x.takeover == nil {
+		x.phase.Store(responding)
+	}
 	out := takeBuffer(x.resp.Len + 256)
 	head := x.appendResponse(out.b[:0], framing)
 	x.begin(x.resp.Status, len(head))
@@ -140,7 +142,7 @@ func (x *exchange) endExchange(clean bool) {
 		x.closing = true
 	}
 	clean = x.reserve.leave() && clean
-	x.endSession(clean && whole && x.resp.KeepAlive && !x.upgrade && !x.halfClosed)
+	x.endSession(clean && whole && x.resp.KeepAlive && !x.upgrade && !x.halfClosed && x.takeover == nil && !x.partial)
 }
 
 // finish ends the exchange after the answer was written, and says whether the

@@ -59,6 +59,8 @@ func (x *exchange) noProcess(err error) bool {
 			p.Error = x.mount.app.spawnError()
 		}
 		return x.page(p)
+	case errors.Is(err, errUpgraded):
+		return x.page(page{Status: 503, Message: "The application has too many upgraded connections.", retry: 5})
 	case errors.Is(err, errPaused):
 		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10, own: x.ownPage(x.mount.route.MaintenancePage, "maintenance_page")})
 	case errors.Is(err, errRemoved):

@@ -15,8 +15,8 @@ type process struct {
 	concurrency int
 
 	draining bool
-	leaving  bool // it is not only to be idle but to go
-	upgraded map[*exchange]struct{}
+	leaving  bool               // it is not only to be idle but to go
+	upgraded map[*exchange]bool // true: may be closed when the process is to go
 	inFlight int
 	counted  uint64 // sessions ended
 	errors   uint64 // of them, with a 5xx status or without an answer
@@ -39,9 +39,32 @@ func (p *process) free() bool {
 	return !p.draining && !p.refused && !p.hung() && (p.concurrency == 0 || p.inFlight < p.concurrency)
 }
 
+// busy says that clients have something of p.
+func (p *process) busy() bool { return p.inFlight > 0 || len(p.upgraded) > 0 }
+
+// upgrade counts x among the upgraded connections of p. closable says that it
+// may be closed when p is to go.
+func (p *process) upgrade(x *exchange, closable bool) {
+	if p.upgraded == nil {
+		p.upgraded = map[*exchange]bool{}
+	}
+	p.upgraded[x] = closable
+}
+
 // hung says that p takes one request at a time and was stuck: it is at it
 // still, and is replaced.
 func (p *process) hung() bool { return p.stuck > 0 && p.concurrency == 1 }
+
+// before says that p rather than q, which is free too, gets the next session.
+func (p *process) before(q *process) bool {
+	switch {
+	case p.inFlight != q.inFlight:
+		return p.inFlight < q.inFlight
+	case len(p.upgraded) != len(q.upgraded):
+		return len(p.upgraded) < len(q.upgraded)
+	}
+	return p.used > q.used
+}
 
 func (p *process) takeIdle() *upstream {
 	if n := len(p.idle) - 1; n >= 0 {

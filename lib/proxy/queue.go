@@ -6,9 +6,10 @@ import "time"
 // was added.
 type waiter struct {
 	presence
-	wanted []byte    // the process it had before, by its cookie
-	since  int64     // when it first came, in the clock's time
-	began  time.Time // the same, finer; zero until it has to wait
+	wanted  []byte    // the process it had before, by its cookie
+	upgrade bool      // the client asks for another protocol
+	since   int64     // when it first came, in the clock's time
+	began   time.Time // the same, finer; zero until it has to wait
 
 	next, prev *waiter
 

@@ -24,7 +24,7 @@ func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) prot
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range a.processes {
-		pr := protocol.ProcessReport{InFlight: p.inFlight, Processed: p.counted, Errors: p.errors, Stuck: p.stuck, WorkAsked: p.asked, ConnectFailed: p.refused}
+		pr := protocol.ProcessReport{InFlight: p.inFlight, Upgraded: len(p.upgraded), Processed: p.counted, Errors: p.errors, Stuck: p.stuck, WorkAsked: p.asked, ConnectFailed: p.refused}
 		if p.lastUsed > 0 {
 			pr.LastUsed = k.start.Add(time.Duration(p.lastUsed))
 		}

@@ -34,6 +34,14 @@ func (x *exchange) readResponse() (b *buffer, n int, err error) {
 		if n == len(b.b) {
 			b = b.grown(large, n)
 		}
+		if n == 0 {
+			b.free() // a wait for the process, as at first
+			if b, n, err = x.readUpstream(medium); err != nil {
+				return nil, 0, err
+			}
+			continue
+		}
+		x.up.readWait = x.answerTime()
 		m, err := x.up.read(b.b[n:])
 		if err != nil {
 			b.free()
@@ -101,7 +109,7 @@ func (x *exchange) look() error {
 		return nil // the upload finds out by itself
 	}
 	end, gone := x.client.gone()
-	if !x.begun {
+	if !x.begun || x.takeover != nil && !x.answered {
 		end, gone = x.waiter.look(x.client.proxy.clock.now.Load())
 	}
 	if gone && x.safe() {
@@ -127,6 +135,10 @@ var errInterims = &http1.Error{Status: 502, Reason: "too many interim responses"
 func (x *exchange) passInterim() error {
 	if x.interims++; x.interims > maxInterims {
 		return errInterims
+	}
+	if x.takesOver() {
+		x.takeOver()
+		return nil
 	}
 	if x.resp.Status == 100 || x.req.Minor == 0 {
 		return nil
@@ -176,6 +188,9 @@ func (x *exchange) forUs(name []byte) bool {
 	case n < 2:
 	case name[0] == '!' && name[1] == '~':
 		x.workAsked = x.workAsked || http1.EqualFold(name, "!~request-oob-work")
+		return true
+	case n == len(partialField) && http1.EqualFold(name, partialField):
+		x.partial = true
 		return true
 	case n == len("x-sendfile") || n == len("x-accel-redirect"):
 		return !x.client.trusted && (http1.EqualFold(name, "x-sendfile") || http1.EqualFold(name, "x-accel-redirect"))

@@ -56,7 +56,7 @@ func (x *exchange) acquire(retried bool) error {
 	x.phase.Store(queued)
 	if !retried {
 		x.waiter.since, x.waiter.began = p.clock.after(0), time.Time{}
-		x.waiter.old, x.waiter.askAt, x.waiter.wanted = x.req.Minor == 0, 0, nil
+		x.waiter.old, x.waiter.askAt, x.waiter.wanted, x.waiter.upgrade = x.req.Minor == 0, 0, nil, x.upgrade
 		if x.mount.sticky.name != nil {
 			x.waiter.wanted = x.mount.sticky.wanted(&x.req)
 		}
@@ -186,6 +186,9 @@ func (x *exchange) endSession(reusable bool) {
 		x.stopUpload()
 		x.up.close()
 		x.up = nil
+	}
+	if x.takeover != nil {
+		x.mount.app.endTakeover(x)
 	}
 	p, up := x.process, x.up
 	x.process, x.up = nil, nil

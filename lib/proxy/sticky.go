@@ -74,5 +74,5 @@ func (a *app) pickFor(w *waiter) *process {
 			return p
 		}
 	}
-	return a.pick()
+	return a.pick(w)
 }

@@ -22,27 +22,49 @@ func (a *app) enter(x *exchange) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := x.process
-	if p.upgraded == nil {
-		p.upgraded = map[*exchange]struct{}{}
-	}
-	p.upgraded[x] = struct{}{}
+	p.upgrade(x, true)
 	if (p.leaving || a.removed || x.client.proxy.parting.Load()) && !a.keepsUpgraded {
 		a.dismiss(p)
 	}
 }
 
-// exit is the reverse of enter. Once it returns, nobody interrupts x.
+// exit is the reverse of enter, but that a takeover goes on. Once it returns,
+// nobody interrupts x.
 func (a *app) exit(x *exchange) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(x.process.upgraded, x)
+	if x.takeover != nil {
+		x.process.upgraded[x] = false
+	} else {
+		delete(x.process.upgraded, x)
+	}
+}
+
+// laden says that p has as many upgraded connections as it may. Where they keep
+// their slots, these are the limit.
+func (a *app) laden(p *process) bool {
+	return p.session && p.concurrency > 0 && len(p.upgraded) >= a.maxUpgraded
+}
+
+// allLaden says that no process may have one more.
+func (a *app) allLaden() bool {
+	some := false
+	for _, p := range a.processes {
+		if p.draining {
+			continue
+		}
+		if some = true; !a.laden(p) {
+			return false
+		}
+	}
+	return some
 }
 
 // dismiss closes the upgraded connections of a process. The app's mutex is
 // held.
 func (a *app) dismiss(p *process) {
-	for x := range p.upgraded {
-		if !x.dismissed.Swap(true) {
+	for x, closable := range p.upgraded {
+		if closable && !x.dismissed.Swap(true) {
 			a.dismissed++
 			x.client.interrupt()
 			x.up.interrupt()

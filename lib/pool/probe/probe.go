@@ -120,7 +120,7 @@ func (r Request) session() []byte {
 		b = http1.AppendPair(b, pair[0], pair[1])
 	}
 	if r.work {
-		b = http1.AppendPair(b, "PASSENGER_OOB_WORK", "1") // no client can send a name like that
+		b = http1.AppendPair(b, protocol.VariableWork, protocol.WorkDue)
 	}
 	return http1.FinishBlock(b)
 }
