@@ -91,7 +91,7 @@ func refused(err error) error {
 func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *account.Group, manager *systemd.Manager) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	server := &control.Server{Program: program, Release: cli.Release, Group: group}
+	server := &control.Server{Program: program, Release: cli.Release, Group: group, Usage: proc.UsageOfSelf}
 	o.Register(server)
 	var wg sync.WaitGroup
 	defer wg.Wait()

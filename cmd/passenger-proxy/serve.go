@@ -152,7 +152,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	defer wg.Wait()
 	defer stopRest()
 
-	server := &control.Server{Program: program, Release: cli.Release, Group: s.tools.group, Listen: func() []string { return c.shown(s.listeners) }}
+	server := &control.Server{Program: program, Release: cli.Release, Group: s.tools.group, Usage: proc.UsageOfSelf, Listen: func() []string { return c.shown(s.listeners) }}
 	p.Register(server, func() { stop(nil) })
 	pool := control.NewClient(s.dir.Socket(statedir.Pool), program, cli.Release)
 	id := fmt.Sprintf("%d-%x", os.Getpid(), time.Now().UnixNano())

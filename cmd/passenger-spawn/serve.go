@@ -72,7 +72,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	if s.StopOnExit {
 		killOnSecondSignal(ctx, spawner)
 	}
-	server := &control.Server{Program: "passenger-spawn", Release: cli.Release, Group: group, SwitchesUsers: switching != nil}
+	server := &control.Server{Program: "passenger-spawn", Release: cli.Release, Group: group, SwitchesUsers: switching != nil, Usage: proc.UsageOfSelf}
 	spawner.Register(ctx, server)
 	st.count(server)
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", st.dir.Path(), "version", cli.Release)

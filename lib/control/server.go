@@ -44,6 +44,9 @@ type Server struct {
 	// Listen fills Info's field of that name; nil for none.
 	Listen func() []string
 
+	// Usage fills Info's field of that name where it is asked for; nil for none.
+	Usage func() protocol.Usage
+
 	// Healthy says why the daemon is not fit to serve; nil means it always is.
 	Healthy func() error
 
@@ -105,7 +108,7 @@ func (s *Server) init() {
 	}
 	s.started = time.Now()
 	s.mux = http.NewServeMux()
-	s.Handle("GET "+protocol.PathInfo, func(*http.Request) (any, error) { return s.info(), nil })
+	s.Handle("GET "+protocol.PathInfo, func(r *http.Request) (any, error) { return s.info(r), nil })
 	s.mux.HandleFunc("GET "+protocol.PathHealth, s.health)
 	s.mux.HandleFunc("GET "+protocol.PathMetrics, s.metrics)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -117,13 +120,17 @@ func (s *Server) init() {
 	})
 }
 
-func (s *Server) info() protocol.Info {
+func (s *Server) info(r *http.Request) protocol.Info {
 	info := protocol.Info{
 		Program: s.Program, Version: s.Release, Protocol: protocol.Version,
 		PID: os.Getpid(), StartedAt: s.started, Uptime: time.Since(s.started).Seconds(), SwitchesUsers: s.SwitchesUsers,
 	}
 	if s.Listen != nil {
 		info.Listen = s.Listen()
+	}
+	if s.Usage != nil && r.URL.Query().Get("usage") == "1" {
+		usage := s.Usage()
+		info.Usage = &usage
 	}
 	return info
 }

@@ -14,9 +14,17 @@ const ticksPerSecond = 100
 
 // UsageOf returns what the process group costs now. Reading PSS takes the
 // kernel milliseconds for a large process, so do not ask often.
-func UsageOf(pgid int) protocol.Usage {
+func UsageOf(pgid int) protocol.Usage { return sum(Group(pgid)) }
+
+// UsageOfOne is UsageOf for one process alone, whatever its group.
+func UsageOfOne(pid int) protocol.Usage { return sum([]int{pid}) }
+
+// UsageOfSelf is what this process costs, without its children.
+func UsageOfSelf() protocol.Usage { return UsageOfOne(os.Getpid()) }
+
+func sum(pids []int) protocol.Usage {
 	var u protocol.Usage
-	for _, pid := range Group(pgid) {
+	for _, pid := range pids {
 		s, err := readStat(pid)
 		if err != nil {
 			continue // it ended meanwhile

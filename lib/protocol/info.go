@@ -15,6 +15,9 @@ type Info struct {
 	// that it reads itself: requests to it bring none.
 	SwitchesUsers bool `json:"switches_users,omitempty"`
 
+	// Usage is what the daemon itself costs; in replies to ?usage=1 only.
+	Usage *Usage `json:"usage,omitempty"`
+
 	// Listen is where a proxy accepts clients, empty for the others.
 	Listen []string `json:"listen,omitempty"`
 }

@@ -26,9 +26,10 @@ type Snapshot struct {
 	StateDir string
 	Parts    []Part
 
-	Processes *protocol.ProcessList // the spawner's
-	Apps      *protocol.AppList     // the pool's
-	Proxy     *protocol.ProxyApps   // the proxy's
+	Processes  *protocol.ProcessList   // the spawner's
+	Preloaders *protocol.PreloaderList // the spawner's
+	Apps       *protocol.AppList       // the pool's
+	Proxy      *protocol.ProxyApps     // the proxy's
 
 	// Routes and Records are read from the state directory. Records are those
 	// of living processes, with their usage; they are read only if the spawner
@@ -52,6 +53,7 @@ func (c Caller) Gather(ctx context.Context, dir statedir.Dir) (Snapshot, error) 
 	wg.Go(func() {
 		s.Parts[0], s.Processes = ask[protocol.ProcessList](ctx, c, dir, statedir.Spawn, protocol.PathProcesses+"?usage=1")
 	})
+	wg.Go(func() { s.Preloaders = preloaders(ctx, c, dir) })
 	wg.Go(func() { s.Parts[1], s.Apps = ask[protocol.AppList](ctx, c, dir, statedir.Pool, protocol.PathApps) })
 	wg.Go(func() { s.Parts[2], s.Proxy = ask[protocol.ProxyApps](ctx, c, dir, statedir.Proxy, protocol.PathApps) })
 	wg.Wait()
@@ -64,6 +66,19 @@ func (c Caller) Gather(ctx context.Context, dir statedir.Dir) (Snapshot, error) 
 	return s, nil
 }
 
+// preloaders asks the spawner for its preloaders, nil if it gives no answer:
+// that is told where its processes are asked for.
+func preloaders(ctx context.Context, c Caller, dir statedir.Dir) *protocol.PreloaderList {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var list protocol.PreloaderList
+	client := control.NewClient(dir.Socket(statedir.Spawn), c.Program, c.Release)
+	if client.Call(ctx, http.MethodGet, protocol.PathPreloaders+"?usage=1", nil, &list) != nil {
+		return nil
+	}
+	return &list
+}
+
 // ask calls a part for its Info and for the reply at path.
 func ask[T any](ctx context.Context, c Caller, dir statedir.Dir, daemon, path string) (Part, *T) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
@@ -72,7 +87,7 @@ func ask[T any](ctx context.Context, c Caller, dir statedir.Dir, daemon, path st
 	var info protocol.Info
 	var infoErr, err error
 	var wg sync.WaitGroup
-	wg.Go(func() { infoErr = client.Call(ctx, http.MethodGet, protocol.PathInfo, nil, &info) })
+	wg.Go(func() { infoErr = client.Call(ctx, http.MethodGet, protocol.PathInfo+"?usage=1", nil, &info) })
 	reply := new(T)
 	err = client.Call(ctx, http.MethodGet, path, nil, reply)
 	wg.Wait()
@@ -87,13 +102,17 @@ func ask[T any](ctx context.Context, c Caller, dir statedir.Dir, daemon, path st
 	}
 	return Part{
 		Name: daemon, State: Up, PID: info.PID, Release: info.Version,
-		Uptime: info.Uptime, Listen: info.Listen,
+		Uptime: info.Uptime, Listen: info.Listen, Usage: info.Usage,
 	}, reply
 }
 
 // unanswered tells a part that hangs from one that is not there by its lock.
 func unanswered(dir statedir.Dir, daemon string, err error) Part {
 	p := Part{Name: daemon, State: Silent, PID: dir.Holder(daemon), Error: err.Error()}
+	if p.PID > 0 {
+		usage := proc.UsageOfOne(p.PID)
+		p.Usage = &usage
+	}
 	if errors.Is(err, control.ErrDown) {
 		p.Error = "it does not listen on its socket"
 		if p.PID == 0 {

@@ -29,8 +29,11 @@ func (s Snapshot) Status() Status {
 		st.RoutesVersion = s.Proxy.RoutesVersion
 	}
 	for _, name := range s.appNames() {
-		st.Apps = append(st.Apps, s.app(name))
+		a := s.app(name)
+		st.ProcessCount += len(a.Processes)
+		st.Apps = append(st.Apps, a)
 	}
+	st.Memory = st.memory()
 	return st
 }
 
@@ -80,6 +83,11 @@ func (s Snapshot) appNames() []string {
 			names = append(names, p.App)
 		}
 	}
+	if s.Preloaders != nil {
+		for _, l := range s.Preloaders.Preloaders {
+			names = append(names, l.App)
+		}
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -124,6 +132,8 @@ func (s Snapshot) app(name string) App {
 	slices.SortFunc(a.Processes, func(p, q Process) int {
 		return cmp.Or(p.StartedAt.Compare(q.StartedAt), cmp.Compare(p.ID, q.ID))
 	})
+	a.Preloaders = s.preloaders(name)
+	a.Memory = a.memory()
 	slices.SortFunc(a.Exited, func(p, q Process) int { return q.Exit.At.Compare(p.Exit.At) })
 	return a
 }

@@ -33,6 +33,13 @@ type Status struct {
 	// did not answer.
 	MaxPoolSize *int `json:"max_pool_size"`
 
+	// ProcessCount is how many processes run, of all apps.
+	ProcessCount int `json:"process_count"`
+
+	// Memory is what the parts and all apps take together, nil unless it is
+	// known of each.
+	Memory *int64 `json:"memory_bytes"`
+
 	// Connections is how many clients the proxy has, nil if it did not answer.
 	Connections *int `json:"connections"`
 
@@ -63,6 +70,9 @@ type Part struct {
 	Release string   `json:"release,omitempty"`
 	Uptime  float64  `json:"uptime_seconds,omitempty"`
 	Listen  []string `json:"listen,omitempty"`
+
+	// Usage is what the daemon itself costs, nil if that is not known.
+	Usage *protocol.Usage `json:"usage"`
 
 	// Error is why there is no answer, empty if Up.
 	Error string `json:"error,omitempty"`
@@ -110,6 +120,14 @@ type App struct {
 	Restart *protocol.Restart `json:"restart,omitempty"`
 
 	Processes []Process `json:"processes"`
+
+	// Preloaders are the processes that the others are forked from, nil if the
+	// spawner did not answer.
+	Preloaders []protocol.Preloader `json:"preloaders"`
+
+	// Memory is what the processes and preloaders take together, nil unless it
+	// is known of each.
+	Memory *int64 `json:"memory_bytes"`
 
 	// Exited are processes that ended lately, the last one first.
 	Exited []Process `json:"exited"`

@@ -20,10 +20,14 @@ var now = time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
 
 func upParts() []Part {
 	return []Part{
-		{Name: "spawn", State: Up, PID: 101, Release: "0.1.0", Uptime: 11520},
-		{Name: "pool", State: Up, PID: 102, Release: "0.1.0", Uptime: 11519},
-		{Name: "proxy", State: Up, PID: 103, Release: "0.1.0", Uptime: 90061, Listen: []string{"127.0.0.1:3000", "unix:/run/web.sock"}},
+		{Name: "spawn", State: Up, PID: 101, Release: "0.1.0", Uptime: 11520, Usage: cost(7)},
+		{Name: "pool", State: Up, PID: 102, Release: "0.1.0", Uptime: 11519, Usage: cost(8)},
+		{Name: "proxy", State: Up, PID: 103, Release: "0.1.0", Uptime: 90061, Usage: cost(15), Listen: []string{"127.0.0.1:3000", "unix:/run/web.sock"}},
 	}
+}
+
+func cost(mib int64) *protocol.Usage {
+	return &protocol.Usage{PSS: mib << 20, RSS: 2 * mib << 20, CPU: 1.5, Threads: 9}
 }
 
 func process(id string, pid int, state protocol.State, age time.Duration) protocol.Process {
@@ -44,6 +48,7 @@ func night() Snapshot {
 	draining.Generation = 2
 	starting := process("cccc", 4300, protocol.Starting, 2*time.Second)
 	starting.Address, starting.Usage = "", nil
+	starting.PID = 0
 	killed := process("dddd", 4000, protocol.Exited, 5*time.Minute)
 	killed.Exit = &protocol.Exit{At: now.Add(-20 * time.Second), Cause: "killed by SIGSEGV", Status: -1, Signal: "SIGSEGV"}
 	drained := protocol.AppProcess{Process: draining, InFlight: 1, Processed: 99}
@@ -51,6 +56,10 @@ func night() Snapshot {
 	return Snapshot{
 		At: now, StateDir: "/run/passenger", Parts: upParts(),
 		Processes: &protocol.ProcessList{Version: 9, Processes: []protocol.Process{draining, killed, ready, starting}},
+		Preloaders: &protocol.PreloaderList{Preloaders: []protocol.Preloader{
+			{ID: "llll", App: "shop", Generation: 2, State: protocol.Stopping, PID: 4090, StartedAt: now.Add(-37 * time.Hour), Usage: cost(20)},
+			{ID: "mmmm", App: "shop", Generation: 3, State: protocol.Ready, PID: 4100, StartedAt: now.Add(-4 * time.Hour), Forked: 2, LastFork: now.Add(-2 * time.Second), Usage: cost(80)},
+		}},
 		Apps: &protocol.AppList{
 			MaxPoolSize: 6, SpawnerUp: true, Proxies: []string{"p1"},
 			Apps: []protocol.App{{
@@ -91,7 +100,7 @@ func alone() Snapshot {
 	s.Parts[0] = Part{Name: "spawn", State: Silent, PID: 101, Error: "no answer within 900ms"}
 	s.Parts[1] = Part{Name: "pool", State: Down, Error: "it does not run"}
 	s.Records = []protocol.Process{s.Processes.Processes[0], s.Processes.Processes[2]}
-	s.Processes, s.Apps = nil, nil
+	s.Processes, s.Preloaders, s.Apps = nil, nil, nil
 	s.Routes.Apps = []protocol.Route{{
 		App: "shop", Generation: 3, BaseURI: "/", ServerNames: []string{"shop.example.com"},
 		Processes: []protocol.RouteProcess{{ID: "aaaa"}, {ID: "bbbb", Draining: true}},
@@ -113,7 +122,7 @@ func ashes() Snapshot {
 func odd() Snapshot {
 	s := night()
 	s.Apps.SpawnerUp, s.Apps.Proxies, s.Apps.Apps = false, nil, nil
-	s.Processes.Processes = nil
+	s.Processes.Processes, s.Preloaders.Preloaders = nil, nil
 	return s
 }
 
@@ -191,6 +200,32 @@ func TestOnlyKeepsOneApp(t *testing.T) {
 	st = night().Status()
 	if !st.Only("blog") || len(st.Apps) != 1 {
 		t.Errorf("got %v, want blog alone", st.AppNames())
+	}
+}
+
+// What is shown of one app does not change how many processes there are.
+func TestCountsAreOfAllAppsWhicheverIsShown(t *testing.T) {
+	t.Parallel()
+	all, one := night().Status(), night().Status()
+	one.Only("blog")
+	if one.ProcessCount != 3 || one.Memory == nil || *one.Memory != *all.Memory {
+		t.Errorf("got %d processes and %v, want 3 and the memory of all", one.ProcessCount, one.Memory)
+	}
+	if text := one.Text(Style{}); !strings.Contains(text, "3 of at most 6 processes") {
+		t.Errorf("got\n%s", text)
+	}
+}
+
+func TestMemoryIsKnownOnlyIfAllOfItIs(t *testing.T) {
+	t.Parallel()
+	s := night()
+	// 2 processes of 45, preloaders of 20 and 80, daemons of 7, 8 and 15 MiB
+	if got := s.Status(); *got.Apps[1].Memory != 190<<20 || *got.Memory != 220<<20 {
+		t.Errorf("got %d and %d", *got.Apps[1].Memory, *got.Memory)
+	}
+	s.Preloaders.Preloaders[0].Usage = &protocol.Usage{PSS: -1}
+	if got := s.Status(); got.Apps[1].Memory != nil || got.Memory != nil || *got.Apps[0].Memory != 0 {
+		t.Errorf("got %v and %v, want that nobody knows", got.Apps[1].Memory, got.Memory)
 	}
 }
 

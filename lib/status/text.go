@@ -2,7 +2,7 @@ package status
 
 import (
 	"fmt"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,20 +35,23 @@ func (s Status) Text(st Style) string {
 }
 
 func (s Status) writeParts(b *strings.Builder, st Style) {
-	var t table
+	t := table{right: []bool{false, false, false, false, true}}
 	for _, p := range s.Parts {
 		row := []cell{{"passenger-" + p.Name, nil}}
 		switch p.State {
 		case Up:
-			row = append(row, cell{"up", st.green}, pid(p.PID), cell{span(p.Uptime), nil}, cell{s.about(p), nil})
+			row = append(row, cell{"up", st.green}, pid(p.PID), cell{span(p.Uptime), nil}, cell{memory(p.Usage), nil}, cell{s.about(p), nil})
 		case Silent:
-			row = append(row, cell{"silent", st.red}, pid(p.PID), cell{none, nil}, cell{p.Error, st.red})
+			row = append(row, cell{"silent", st.red}, pid(p.PID), cell{none, nil}, cell{memory(p.Usage), nil}, cell{p.Error, st.red})
 		default:
-			row = append(row, cell{"down", st.red}, pid(p.PID), cell{none, nil}, cell{p.Error, st.red})
+			row = append(row, cell{"down", st.red}, pid(p.PID), cell{none, nil}, cell{none, nil}, cell{p.Error, st.red})
 		}
 		t.add(row...)
 	}
 	t.write(b, "")
+	if s.Memory != nil {
+		fmt.Fprintf(b, "memory: %s, apps and daemons together\n", size(*s.Memory))
+	}
 }
 
 func pid(n int) cell {
@@ -62,11 +65,7 @@ func pid(n int) cell {
 func (s Status) about(p Part) string {
 	switch {
 	case p.Name == "pool" && s.MaxPoolSize != nil:
-		n := 0
-		for _, a := range s.Apps {
-			n += len(a.Processes)
-		}
-		return fmt.Sprintf("%d of at most %s", n, plural(*s.MaxPoolSize, "process", "processes"))
+		return fmt.Sprintf("%d of at most %s", s.ProcessCount, plural(*s.MaxPoolSize, "process", "processes"))
 	case p.Name == "proxy" && s.Connections != nil:
 		return fmt.Sprintf("%s, on %s", plural(*s.Connections, "connection", "connections"), strings.Join(p.Listen, ", "))
 	}
@@ -80,7 +79,7 @@ func (s Status) writeApp(b *strings.Builder, st Style, a App) {
 	a.writeOrders(b, st)
 	a.writeRestart(b, st, s.At)
 	a.writeError(b, st, s.At)
-	if len(a.Processes) == 0 {
+	if len(a.Processes)+len(a.Preloaders) == 0 {
 		fmt.Fprintln(b, "  no processes")
 	} else {
 		s.writeProcesses(b, st, a)
@@ -102,6 +101,9 @@ func (a App) place() string {
 			parts = append(parts, visible.Line(s))
 		}
 	}
+	if users := a.users(); users != "" {
+		parts = append(parts, "as "+users)
+	}
 	parts = append(parts, fmt.Sprintf("generation %d", a.Generation))
 	if len(a.ServerNames) > 0 || (a.BaseURI != "" && a.BaseURI != "/") {
 		host := "any host"
@@ -111,6 +113,21 @@ func (a App) place() string {
 		parts = append(parts, "serves "+host+strings.TrimSuffix(" "+a.BaseURI, " /"))
 	}
 	return strings.TrimSpace(strings.Join(parts, ", "))
+}
+
+// users names the users that the app's processes run as, or that the one did
+// that could not be started: one, unless that was changed a moment ago.
+func (a App) users() string {
+	var users []string
+	for _, p := range a.Processes {
+		if p.User != "" && !slices.Contains(users, p.User) {
+			users = append(users, p.User)
+		}
+	}
+	if len(users) == 0 && a.LastError != nil {
+		return a.LastError.User
+	}
+	return strings.Join(users, " and ")
 }
 
 // traffic says what waits and what was served.
@@ -158,25 +175,6 @@ func (a App) writeError(b *strings.Builder, st Style, now time.Time) {
 	}
 }
 
-func (s Status) writeProcesses(b *strings.Builder, st Style, a App) {
-	t := table{right: []bool{true, false, true, true, true, true, true, true, false}}
-	var head []cell
-	for _, h := range []string{"PID", "STATE", "IN FLIGHT", "PROCESSED", "MEMORY", "CPU", "UPTIME", "LAST USED", "ADDRESS"} {
-		head = append(head, cell{h, st.dim})
-	}
-	t.add(head...)
-	for _, p := range a.Processes {
-		state := string(p.State)
-		if p.Generation != a.Generation {
-			state += fmt.Sprintf(" (generation %d)", p.Generation)
-		}
-		t.add(cell{strconv.Itoa(p.PID), nil}, cell{state, func(string) string { return st.state(state) }},
-			cell{p.inFlight(), nil}, cell{p.processed(), nil}, cell{p.memory(), nil}, cell{p.cpu(), nil},
-			cell{span(p.Uptime), nil}, cell{p.lastUsed(s.At), nil}, cell{s.address(p.Address), nil})
-	}
-	t.write(b, "  ")
-}
-
 // state marks a state by how good it is.
 func (st Style) state(state string) string {
 	switch word, _, _ := strings.Cut(state, " "); word {
@@ -186,56 +184,4 @@ func (st Style) state(state string) string {
 		return st.red(state)
 	}
 	return st.yellow(state)
-}
-
-func (p Process) inFlight() string {
-	if p.InFlight == nil {
-		return none
-	}
-	return strconv.Itoa(*p.InFlight)
-}
-
-func (p Process) processed() string {
-	if p.Processed == nil {
-		return none
-	}
-	return count(*p.Processed)
-}
-
-func (p Process) memory() string {
-	if p.Usage == nil {
-		return none
-	}
-	return size(p.Usage.PSS)
-}
-
-func (p Process) cpu() string {
-	if p.Usage == nil {
-		return none
-	}
-	if p.CPUPercent != nil {
-		return fmt.Sprintf("%s %.0f%%", span(p.Usage.CPU), *p.CPUPercent)
-	}
-	return span(p.Usage.CPU)
-}
-
-func (p Process) lastUsed(now time.Time) string {
-	if p.Processed == nil {
-		return none
-	}
-	return ago(now, p.LastUsed)
-}
-
-// address shortens a socket's path below the state directory, which the first
-// line names.
-func (s Status) address(a string) string {
-	if a == "" {
-		return none
-	}
-	if path, ok := strings.CutPrefix(a, "unix:"); ok {
-		if rel, err := filepath.Rel(s.StateDir, path); err == nil && filepath.IsLocal(rel) {
-			return rel
-		}
-	}
-	return a
 }
