@@ -47,6 +47,7 @@ type serveCommand struct {
 	BodyTimeout   time.Duration `default:"60s" help:"Longest silence in a request's body (${default})."`
 	IdleTimeout   time.Duration `default:"75s" help:"Time between two requests of a client (${default})."`
 	WriteTimeout  time.Duration `default:"60s" help:"Longest time that a client takes nothing of an answer (${default})."`
+	HalfClose     time.Duration `name:"half-close-timeout" default:"10s" help:"Time for one side of an upgraded connection after the other has ended (${default})."`
 	DrainTimeout  time.Duration `default:"30s" help:"Time for requests in flight when the proxy stops (${default})."`
 
 	certificates *proxy.Certificates // nil if there are none
@@ -230,7 +231,7 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	}
 	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, AccessFormat: proxy.AccessFormat(c.AccessLog), Trusted: networks, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
 		Certificates: c.certificates, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
-			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout,
+			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout, HalfClose: c.HalfClose,
 		}}, nil
 }
 

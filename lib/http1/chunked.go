@@ -53,6 +53,9 @@ func (c *Chunked) Reset() {
 // Done says that the body is complete.
 func (c *Chunked) Done() bool { return c.state == chunkDone }
 
+// Between says that a chunk's size comes next, of which leading zeros are part.
+func (c *Chunked) Between() bool { return c.state == chunkSize && c.digits == 0 }
+
 // Trailer is the trailer's lines that may be passed on, each with its end:
 // those that mean nothing to a proxy, so that no recipient which takes a
 // trailer for header fields learns what it must not.

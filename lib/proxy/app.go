@@ -345,7 +345,7 @@ func (a *app) sweep(now int64) {
 			a.queue.remove(w)
 			a.reject()
 			w.answer(nil, nil, errQueueTime)
-		} else if end, gone := w.look(now); gone || end && w.old {
+		} else if w.look(now) {
 			a.queue.remove(w)
 			w.answer(nil, nil, errGone)
 		}

@@ -136,10 +136,11 @@ func (c *conn) releaseRead() error {
 	return settle(&c.readBy)
 }
 
-// extendRead starts the wait of a reader anew, from another goroutine.
-func (c *conn) extendRead() {
-	if v := c.readBy.Load(); v > 0 {
-		c.readBy.CompareAndSwap(v, c.clock.after(c.readWait))
+// postpone has a wait that is held end at by, unless it has ended. It may be
+// called from any goroutine.
+func (c *conn) postpone(by int64) {
+	for v := c.readBy.Load(); v != expired && !c.readBy.CompareAndSwap(v, by); {
+		v = c.readBy.Load()
 	}
 }
 
@@ -156,7 +157,7 @@ func (c *conn) rearm() {
 // settle ends a wait, and says if it had already ended by itself.
 func settle(by *atomic.Int64) error {
 	if v := by.Load(); v != 0 && (v == expired || !by.CompareAndSwap(v, 0)) {
-		// Only expire changes it behind our back, or extendRead.
+		// Only expire changes it behind our back, or postpone.
 		if by.Load() == expired {
 			return errTimeout
 		}
@@ -295,7 +296,7 @@ func (c *conn) tryWrite(fd uintptr) bool {
 // side, without reading and without waiting.
 func (c *conn) gone() (end, broken bool) {
 	if c.raw == nil {
-		return false, c.streamGone()
+		return c.streamGone()
 	}
 	err := c.raw.Control(func(fd uintptr) {
 		var one [1]byte

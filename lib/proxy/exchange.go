@@ -65,7 +65,8 @@ type exchange struct {
 	takeover  *takeover   // nil unless the app took the connection over
 	dismissed atomic.Bool // it was upgraded, and is to end
 
-	halfClosed bool // the process was told that the client sends no more
+	halfClosed   bool // the process was told that the client is gone
+	passesChunks bool // of the answer, as they come
 }
 
 // Phases of a request, the values of exchange.phase.
@@ -112,7 +113,7 @@ func (x *exchange) reset() {
 	x.freeSpool()
 	x.taken, x.reserve, x.credit = 0, nil, 0
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
-	x.late, x.partial = false, false
+	x.late, x.partial, x.passesChunks = false, false, false
 	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, fine, 0
 	x.phase.Store(queued)
 	x.dismissed.Store(false)

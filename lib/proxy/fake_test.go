@@ -278,7 +278,7 @@ type server struct {
 }
 
 // quick are timeouts that no test meets by accident.
-var quick = Timeouts{Header: patience, Body: patience, Idle: patience, Write: patience, Drain: patience}
+var quick = Timeouts{Header: patience, Body: patience, Idle: patience, Write: patience, Drain: patience, HalfClose: patience}
 
 func serve(t testing.TB, c Config, routes ...protocol.Route) *server {
 	t.Helper()

@@ -32,6 +32,7 @@ func (x *exchange) forward(b *buffer, n int) bool {
 		if d.decode = x.req.Minor == 0 || x.flagged(flagDechunk); d.decode {
 			framing = http1.UntilClose
 		}
+		x.passesChunks = !d.decode
 	}
 	if framing == http1.UntilClose || x.resp.Status >= 300 && x.upload.unfinished() {
 		x.closing = true
@@ -39,6 +40,7 @@ func (x *exchange) forward(b *buffer, n int) bool {
 	if x.takeover == nil {
 		x.phase.Store(responding)
 	}
+	x.waiter.askAt = 0 // in another way from now on
 	out := takeBuffer(x.resp.Len + 256)
 	head := x.appendResponse(out.b[:0], framing)
 	x.begin(x.resp.Status, len(head))
@@ -67,7 +69,7 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 		if ended {
 			x.endExchange(!d.surplus)
 		}
-		x.answered = true
+		x.answered, x.waiter.zeros = true, 0
 		err = x.deliver(head, part, ended)
 		b.free()
 		if err == nil && ended {

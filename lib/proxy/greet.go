@@ -88,6 +88,14 @@ func (p *Proxy) readProxyHeader(nc net.Conn) (net.Conn, error) {
 // An introduced connection began with a PROXY header.
 type introduced struct{ *proxyproto.Conn }
 
+// CloseWrite ends the sending side.
+func (c *introduced) CloseWrite() error {
+	if h, ok := c.Raw().(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return nil
+}
+
 // RemoteAddr is the client's: that of the connection itself if the header says
 // that it is nobody else's, and none, which no one trusts, for a client without
 // an IP address.

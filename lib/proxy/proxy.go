@@ -35,6 +35,8 @@ type Timeouts struct {
 	Idle   time.Duration // between requests
 	Write  time.Duration // a client or process takes nothing
 	Drain  time.Duration // for requests in flight when the proxy stops
+
+	HalfClose time.Duration // for one side of an upgraded connection after the other has ended
 }
 
 // A Config is what a proxy is told at start.
@@ -135,7 +137,9 @@ func New(c Config) *Proxy {
 	return p
 }
 
-func (t *Timeouts) shortest() time.Duration { return min(t.Header, t.Body, t.Idle, t.Write) }
+func (t *Timeouts) shortest() time.Duration {
+	return min(t.Header, t.Body, t.Idle, t.Write, t.HalfClose)
+}
 
 // SetRoutes puts a route table into use. When it returns, no process that
 // drains in the table gets a new session.

@@ -168,7 +168,7 @@ func (x *exchange) await(name string, g *group, config map[string]any) (*mount, 
 	if s, ok := config["max_request_queue_time"].(float64); ok && s > 0 {
 		limit = seconds(s)
 	}
-	x.waiter.old, x.waiter.askAt = x.req.Minor == 0, 0
+	x.waiter.attend(x.client, &x.req)
 	for by := x.began.Add(limit); ; {
 		changed := p.registrar.nextTable()
 		if m := p.index.Load().byName[g.app]; m != nil {
@@ -184,7 +184,7 @@ func (x *exchange) await(name string, g *group, config map[string]any) (*mount, 
 		case <-look.C:
 		}
 		look.Stop()
-		if end, gone := x.waiter.look(p.clock.now.Load()); gone || end && x.waiter.old {
+		if x.waiter.look(p.clock.now.Load()) {
 			return nil, errGone
 		}
 		if p.clock.ending.Load() {

@@ -41,8 +41,11 @@ func (x *exchange) readResponse() (b *buffer, n int, err error) {
 			}
 			continue
 		}
-		x.up.readWait = x.answerTime()
-		m, err := x.up.read(b.b[n:])
+		m := 0
+		err = x.patiently(func() (err error) {
+			m, err = x.up.read(b.b[n:])
+			return err
+		})
 		if err != nil {
 			b.free()
 			return nil, 0, err
@@ -55,41 +58,49 @@ func (x *exchange) readResponse() (b *buffer, n int, err error) {
 // the client is still there.
 const lookEvery = time.Second
 
-// readUpstream reads from the process for as long as the app's read timeout
+// readUpstream reads from the process, into a buffer that is taken only when
+// there is something to read.
+func (x *exchange) readUpstream(size int) (b *buffer, n int, err error) {
+	err = x.patiently(func() (err error) {
+		b, n, err = x.up.readLazily(size)
+		return err
+	})
+	return b, n, err
+}
+
+// patiently reads from the process for as long as the app's read timeout
 // allows. The time while the client pauses in its body does not count: that has
 // a timeout of its own.
-func (x *exchange) readUpstream(size int) (*buffer, int, error) {
+func (x *exchange) patiently(read func() error) error {
 	up, clock := x.up, x.client.proxy.clock
 	limit := x.answerTime()
 	up.readWait = min(limit, lookEvery)
-	var b *buffer
-	var n int
 	err := errTimeout
 	if x.late {
 		x.late = false
 	} else {
-		b, n, err = up.readLazily(size)
+		err = read()
 	}
 	for since := clock.now.Load() - int64(up.readWait); err == errTimeout; {
 		if since = max(since, x.upload.moved.Load()); x.upload.waits.Load() {
 			since = clock.now.Load()
 		}
 		if x.reserve.failed() {
-			return nil, 0, errGone
+			return errGone
 		}
 		if x.upload.failed() || time.Duration(clock.now.Load()-since) >= limit {
-			return nil, 0, errTimeout
+			return errTimeout
 		}
 		if err := x.look(); err != nil {
-			return nil, 0, err
+			return err
 		}
 		if clock.ending.Load() {
-			return nil, 0, errStopping
+			return errStopping
 		}
 		up.rearm()
-		b, n, err = up.readLazily(size)
+		err = read()
 	}
-	return b, n, err
+	return err
 }
 
 // answerTime is how long the process may be silent.
@@ -101,25 +112,33 @@ func (x *exchange) answerTime() time.Duration {
 }
 
 // look finds out whether the client is still there. If not, a request that only
-// reads is cancelled; another is carried to its end. If it only ended its
-// sending side, a process that speaks HTTP is told the same way; what it makes
-// of it is up to it.
+// reads is cancelled. Another is carried to its end; a process that speaks HTTP
+// is told by the end of ours, and what it makes of that is up to it.
 func (x *exchange) look() error {
 	if x.upload.running && !x.upload.read.Load() {
 		return nil // the upload finds out by itself
 	}
-	end, gone := x.client.gone()
-	if !x.begun || x.takeover != nil && !x.answered {
-		end, gone = x.waiter.look(x.client.proxy.clock.now.Load())
-	}
-	if gone && x.safe() {
+	switch {
+	case !x.gone():
+	case x.safe():
 		return errGone
-	}
-	if end && !x.halfClosed && !x.process.session {
+	case !x.halfClosed && !x.process.session:
 		x.halfClosed = true
 		x.up.closeWrite()
 	}
 	return nil
+}
+
+// gone says that the client is gone, as far as one can tell by now.
+func (x *exchange) gone() bool {
+	p, now := &x.waiter.presence, x.client.proxy.clock.now.Load()
+	switch {
+	case !x.answered:
+		return p.look(now)
+	case x.passesChunks && x.reserve == nil && x.respChunks.Between():
+		return p.lookBetween(now)
+	}
+	return p.ask(now, nil)
 }
 
 func (x *exchange) interim() bool { return x.resp.Status < 200 && x.resp.Status != 101 }

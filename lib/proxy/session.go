@@ -56,7 +56,8 @@ func (x *exchange) acquire(retried bool) error {
 	x.phase.Store(queued)
 	if !retried {
 		x.waiter.since, x.waiter.began = p.clock.after(0), time.Time{}
-		x.waiter.old, x.waiter.askAt, x.waiter.wanted, x.waiter.upgrade = x.req.Minor == 0, 0, nil, x.upgrade
+		x.waiter.wanted, x.waiter.upgrade = nil, x.upgrade
+		x.waiter.attend(x.client, &x.req)
 		if x.mount.sticky.name != nil {
 			x.waiter.wanted = x.mount.sticky.wanted(&x.req)
 		}
@@ -116,7 +117,7 @@ func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 // awaitRoom waits a little, for as long as the request may wait in the queue, or
 // for descriptorTime if it is descriptors that lack. It is now.
 func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
-	if end, gone := x.waiter.look(now); gone || end && x.waiter.old {
+	if x.waiter.look(now) {
 		return false, x.noProcess(errGone)
 	}
 	p, waits := x.client.proxy, time.Duration(now-x.waiter.since)

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -70,17 +69,14 @@ func (c *conn) writeStream() error {
 	return nil
 }
 
-// streamGone reports whether the stream's peer is gone. It cannot merely have
-// ended its sending side: nobody does over TLS.
-func (c *conn) streamGone() bool {
-	switch nc := c.nc.(type) {
-	case interface{ Gone() bool }:
-		return nc.Gone()
-	case *tls.Conn:
-		sc, ok := transport(nc).(syscall.Conn)
-		return ok && hungUp(sc)
+// streamGone is gone for a stream. Bytes may be unread when its peer has ended
+// the sending side: the last record of TLS is.
+func (c *conn) streamGone() (end, broken bool) {
+	if h, ok := c.nc.(interface{ Gone() bool }); ok {
+		return false, h.Gone()
 	}
-	return false
+	s := pollOf(c.nc)
+	return s.ended, s.broken
 }
 
 // transport is the connection below nc's layers.
@@ -97,17 +93,27 @@ func transport(nc net.Conn) net.Conn {
 	}
 }
 
-// hungUp reports whether the peer has closed, though bytes may be unread: the
-// last record of TLS is.
-func hungUp(sc syscall.Conn) (gone bool) {
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return true
+// A polled is the state of the socket below a stream.
+type polled struct {
+	ended    bool // its peer sends no more
+	broken   bool // nor reads
+	writable bool // it takes a few bytes at once
+}
+
+func pollOf(nc net.Conn) (s polled) {
+	sc, ok := transport(nc).(syscall.Conn)
+	if !ok {
+		return s
 	}
-	err = raw.Control(func(fd uintptr) {
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
-		_, _ = unix.Poll(p, 0) // interrupted is as good as not
-		gone = p[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
-	})
-	return gone || err != nil
+	raw, err := sc.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) {
+			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP | unix.POLLOUT}}
+			_, _ = unix.Poll(p, 0) // interrupted is as good as not
+			is := func(events int16) bool { return p[0].Revents&events != 0 }
+			s = polled{ended: is(unix.POLLRDHUP), broken: is(unix.POLLHUP | unix.POLLERR), writable: is(unix.POLLOUT)}
+		})
+	}
+	s.broken = s.broken || err != nil
+	return s
 }

@@ -130,6 +130,32 @@ func TestLongWaitsSurviveLooks(t *testing.T) {
 	})
 }
 
+// So does a silence within the head of an answer, or behind an interim one.
+func TestLongWaitsWithinAHead(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		parts := make(chan string)
+		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
+			for part := range parts {
+				c.reply("%s", part)
+			}
+			return false
+		})))
+		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		for _, part := range []string{"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-", "Length: 2\r\n\r\nok"} {
+			parts <- part
+			begin := s.clock.now.Load()
+			eventually(t, "more than a look's time", func() bool { return s.clock.now.Load() > begin+int64(lookEvery)*3/2 })
+		}
+		close(parts)
+		for _, want := range []int{103, 200} {
+			if r := p.receive("GET"); r.Status != want {
+				t.Fatalf("got %+v, want %d", r, want)
+			}
+		}
+	})
+}
+
 // An app learns that its client is gone though it has nothing to write.
 func TestAppLearnsThatItsClientIsGone(t *testing.T) {
 	t.Parallel()
@@ -141,16 +167,12 @@ func TestAppLearnsThatItsClientIsGone(t *testing.T) {
 		return false
 	})
 	s := serve(t, Config{}, route(f))
-	for _, how := range []string{"half", "reset"} {
-		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	for _, method := range []string{"GET", "POST"} {
+		p := s.dial().send(method + " / HTTP/1.1\r\nHost: a\r\n\r\n")
 		within(t, came, "the call")
-		if how == "half" {
-			p.Conn.(*net.TCPConn).CloseWrite()
-		} else {
-			p.Conn.(*net.TCPConn).SetLinger(0)
-			p.Close()
-		}
-		within(t, left, "the app sees the end: "+how)
+		p.Conn.(*net.TCPConn).SetLinger(0)
+		p.Close()
+		within(t, left, "the app sees the end: "+method)
 	}
 }
 

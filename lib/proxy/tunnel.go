@@ -3,6 +3,8 @@ package proxy
 import (
 	"errors"
 	"io"
+	"sync"
+	"time"
 
 	"passenger/lib/bug"
 	"passenger/lib/http1"
@@ -40,12 +42,12 @@ func (x *exchange) passRaw(b *buffer, n int) bool {
 }
 
 // tunnel writes head, which lies in out, and what follows the response's head
-// in b, and then passes bytes on both ways until both ends have closed, or
-// nothing moved for the app's read timeout. It frees the buffers.
+// in b, and then passes bytes on both ways for as long as the tunnel lasts. It
+// frees the buffers.
 func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 	x.phase.Store(upgraded)
 	x.answered, x.closing = true, true
-	c, up := x.client, x.up
+	c := x.client
 	x.begin(x.resp.Status, len(head))
 	var sent frames
 	x.followFrames(&sent)
@@ -57,28 +59,27 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 		x.endSession(false)
 		return false
 	}
-	limit := x.mount.readTimeout
-	c.readWait, up.readWait = limit, limit
+	t := newTunnel(x)
 	if x.resp.Status == 101 {
 		x.mount.app.enter(x)
 	}
-	done := make(chan struct{})
+	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		defer bug.Caught(func() { c.interrupt(); up.interrupt() })
-		if x.start < x.end {
-			_, err := up.write(x.in.b[x.start:x.end], nil)
-			x.start = x.end
-			if err != nil {
-				c.interrupt()
-				up.interrupt()
-				return
-			}
+		defer bug.Caught(t.cut)
+		early := x.in.b[x.start:x.end]
+		x.start = x.end
+		if t.passUp(early) {
+			t.outlast(t.client, over)
 		}
-		pass(&up.conn, &c.conn, nil)
 	}()
-	pass(&c.conn, &up.conn, &sent)
+	ended := t.passDown(&sent)
+	close(over)
+	if ended {
+		t.outlast(t.up, done)
+	}
 	<-done
+	t.close()
 	if x.resp.Status == 101 {
 		x.mount.app.exit(x)
 		x.farewell(&sent)
@@ -87,15 +88,154 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 	return false
 }
 
-// pass copies from one connection to the other until the end, which it passes
-// on. Any failure ends both directions. What was written is followed in f,
-// unless that is nil.
+// A tunnel passes bytes both ways between a client and a process until both
+// have ended, one of them fails, or nothing moved for too long.
+//
+// Once one side has ended, the other has the proxy's half-close time. That is
+// all that a WebSocket gets, which is over without an answer to its closing (RFC
+// 6455, 7.1.1); of another protocol, which may have a use for one direction, it
+// is the longest silence from then on. An answer that the app makes itself is an
+// answer still when its client has ended its sending side, and gets the app's
+// read timeout.
+type tunnel struct {
+	client, up *conn
+	kind       tunnelKind
+	half       time.Duration // the half-close time
+
+	mu      sync.Mutex    // guards the rest
+	silence time.Duration // how long nothing may move in either direction
+}
+
+type tunnelKind uint8
+
+const (
+	rawAnswer tunnelKind = iota
+	webSocket
+	otherProtocol
+)
+
+// newTunnel returns a tunnel for the connections of x, whose reads it bounds
+// from now on.
+func newTunnel(x *exchange) *tunnel {
+	t := &tunnel{client: &x.client.conn, up: &x.up.conn, half: x.client.proxy.Timeouts.HalfClose, silence: x.mount.readTimeout}
+	switch {
+	case x.isWebSocket():
+		t.kind = webSocket
+	case x.resp.Status == 101:
+		t.kind = otherProtocol
+	}
+	t.client.hold, t.up.hold = true, true
+	t.client.readBy.Store(0)
+	t.up.readBy.Store(0)
+	t.moved()
+	return t
+}
+
+// moved starts the wait of both directions anew.
+func (t *tunnel) moved() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	by := t.client.clock.after(t.silence)
+	t.client.postpone(by)
+	t.up.postpone(by)
+}
+
+// outlast bounds what the other direction does once from has ended; over is
+// closed when that one has. It watches over a client that is not read any more:
+// that it is gone for good is seen only by looking.
+func (t *tunnel) outlast(from *conn, over <-chan struct{}) {
+	var late <-chan time.Time
+	switch {
+	case t.kind == webSocket:
+		limit := time.NewTimer(t.half)
+		defer limit.Stop()
+		late = limit.C
+	case t.kind == otherProtocol || from == t.up:
+		t.mu.Lock()
+		t.silence = min(t.silence, t.half)
+		t.mu.Unlock()
+		t.moved()
+	}
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-late:
+			t.cut()
+			return
+		case <-look.C:
+			if _, broken := t.client.gone(); broken && from == t.client {
+				t.cut()
+				return
+			}
+		}
+	}
+}
+
+// cut ends both directions.
+func (t *tunnel) cut() {
+	t.client.interrupt()
+	t.up.interrupt()
+}
+
+// close lets go of the connections, which nothing reads any more.
+func (t *tunnel) close() {
+	_ = t.client.releaseRead() // whether it expired makes no difference to who closes it
+	_ = t.up.releaseRead()
+}
+
+// passUp passes on what the client sends, after early, which it sent before, to
+// its end: then ended is true. A failure ends both directions. But a process
+// that takes no more may have said something before, which the client gets if it
+// is not cut off: then what it sends is read and goes nowhere.
+func (t *tunnel) passUp(early []byte) (ended bool) {
+	lost := false
+	put := func(p []byte) error {
+		if lost || len(p) == 0 {
+			return nil
+		}
+		_, err := t.up.write(p, nil)
+		if err == nil {
+			t.moved()
+		} else if !errors.Is(err, errTimeout) {
+			lost, err = true, nil
+		}
+		return err
+	}
+	if put(early) != nil {
+		t.cut()
+		return false
+	}
+	return t.pass(t.up, t.client, put)
+}
+
+// passDown passes on what the process sends to its end: then ended is true. A
+// failure ends both directions. What was written is followed in f.
+func (t *tunnel) passDown(f *frames) (ended bool) {
+	ended = t.pass(t.client, t.up, func(p []byte) error {
+		n, err := t.client.write(p, nil)
+		f.wrote(p[:n], err != nil && t.client.raw == nil)
+		if err == nil {
+			t.moved()
+		}
+		return err
+	})
+	if ended {
+		f.lose()
+	}
+	return ended
+}
+
+// pass gives put what comes from one connection, and passes its end on to the
+// other.
 //
 // It does not splice(2), which was measured: for messages of up to 64 kB, one at
 // a time, it costs as much CPU as copying, 8 to 10 µs each, and a pipe for each
 // direction; of a gigabyte at once it saves 0.2 of 0.36 seconds. But frames
 // could not be followed, and TLS has none of it.
-func pass(to, from *conn, f *frames) {
+func (t *tunnel) pass(to, from *conn, put func([]byte) error) (ended bool) {
 	size := medium
 	for {
 		b, n, err := from.readLazily(size)
@@ -103,21 +243,17 @@ func pass(to, from *conn, f *frames) {
 			if size = medium; n == len(b.b) {
 				size = large // there is more to come
 			}
-			n, err = to.write(b.b[:n], nil)
-			f.wrote(b.b[:n], err != nil && to.raw == nil)
+			err = put(b.b[:n])
 			b.free()
-			to.extendRead()
 		}
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF):
 			to.closeWrite()
-			f.wrote(nil, true)
-			return
+			return true
 		default:
-			to.interrupt()
-			from.interrupt()
-			return
+			t.cut()
+			return false
 		}
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"time"
-
-	"passenger/lib/http1"
 )
 
 // ErrHandedOver is the cause with which a proxy's context ends once a successor
@@ -123,7 +121,12 @@ func (x *exchange) farewell(sent *frames) {
 // followFrames prepares f for what the process sends behind the head of its
 // answer, which switched protocols.
 func (x *exchange) followFrames(f *frames) {
-	if x.resp.Status != 101 || !bytes.EqualFold(x.resp.Find(http1.Upgrade), []byte("websocket")) {
+	if !x.isWebSocket() {
 		f.lose()
 	}
+}
+
+// isWebSocket says that the process switched to it.
+func (x *exchange) isWebSocket() bool {
+	return x.resp.Status == 101 && bytes.EqualFold(x.upgradedTo(), []byte("websocket"))
 }
