@@ -59,9 +59,7 @@ def application(environ, start_response):
 		if got := s.do(t, request{uri: "/next"}); got.body != "next" {
 			t.Errorf("after %s: got %q, want the next answer", test.name, got.body)
 		}
-		if got := strings.Count(p.output.String(), "closed\n"); got != i+1 {
-			t.Errorf("%s: got %d calls of close, want %d", test.name, got, i+1)
-		}
+		p.awaitCount(t, "closed\n", i+1)
 	}
 }
 
@@ -139,7 +137,5 @@ func checkEndless(t *testing.T, p *process) {
 			t.Errorf("after %s: got %q, want the next answer", test.name, body)
 		}
 	}
-	for range endless {
-		p.awaitOutput(t, "stopped")
-	}
+	p.awaitCount(t, "stopped\n", len(endless))
 }

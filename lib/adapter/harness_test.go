@@ -202,6 +202,17 @@ func (p *process) awaitOutput(t testing.TB, text string) {
 	t.Fatalf("output lacks %q:\n%s", text, p.output)
 }
 
+// awaitCount waits until the process has written text n times.
+func (p *process) awaitCount(t testing.TB, text string, n int) {
+	t.Helper()
+	for end := time.Now().Add(bound); strings.Count(p.output.String(), text) < n && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if got := strings.Count(p.output.String(), text); got != n {
+		t.Errorf("got %q %d times, want %d:\n%s", text, got, n, p.output)
+	}
+}
+
 // client returns an HTTP client whose every connection goes to the process.
 // It is for apps that speak HTTP; the host in the URL does not matter.
 func (p *process) client() *http.Client {

@@ -173,7 +173,5 @@ require('http').createServer((request, response) => {
 			t.Errorf("%s: got %q, %v; want %q", test.uri, got.body, got.err, test.want)
 		}
 	}
-	if strings.Count(p.output.String(), "longer than its Content-Length") != 3 {
-		t.Errorf("want three answers told to be too long:\n%s", p.output)
-	}
+	p.awaitCount(t, "longer than its Content-Length", 3)
 }

@@ -9,7 +9,7 @@ def run(target):
     """Load the application that target names, and serve it until SIGTERM."""
     common.prepare()
     spawner = contract.Spawner()
-    application = common.or_fail(spawner, load.application, target)
+    application = common.load_application(spawner, target)
     serve = common.or_fail(spawner, _server)
     served = lifespan.Application(application, os.environ.get("PASSENGER_BASE_URI", ""), spawner.ready)
     try:

@@ -1,9 +1,14 @@
 """The contract with passenger-spawn: what it hands down, what it is told."""
+import contextlib
 import os
 import socket
 import sys
 
 FIRST_FD = 3
+
+# The variables of the contract.
+_NAMES = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "PASSENGER_NOTIFY_FD",
+          "PASSENGER_PRELOADER_FD", "PASSENGER_THREADS")
 
 
 class Spawner:
@@ -15,14 +20,29 @@ class Spawner:
     """
 
     def __init__(self, preload=False):
-        handed = os.environ.pop("PASSENGER_PRELOADER_FD" if preload else "LISTEN_FDS", "")
+        self._handed = {name: os.environ.pop(name) for name in _NAMES if name in os.environ}
+        handed = self._handed.get("PASSENGER_PRELOADER_FD" if preload else "LISTEN_FDS", "")
         if handed != ("3" if preload else "1"):
             raise SystemExit(sys.argv[0] + ": no listening socket was handed down; start it through passenger-spawn")
-        for name in ("LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"):
-            os.environ.pop(name, None)
-        self.threads = int(os.environ.pop("PASSENGER_THREADS", "1"))
-        self._notify = int(os.environ.pop("PASSENGER_NOTIFY_FD", "-1"))
+        self.threads = int(self._handed.get("PASSENGER_THREADS", "1"))
+        self._notify = int(self._handed.get("PASSENGER_NOTIFY_FD", "-1"))
         self._take_up()
+
+    def handed_down(self):
+        """The variables of the contract, for who takes it up in our place."""
+        return self._handed
+
+    @contextlib.contextmanager
+    def inheritable(self):
+        """Let what is executed meanwhile have the descriptors."""
+        descriptors = [descriptor for descriptor in self.descriptors() if descriptor >= 0]
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)
+        try:
+            yield
+        finally:
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)
 
     def _take_up(self):
         if self._notify >= 0:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import contract, findings, load, preloader, server
+from . import contract, findings, load, preloader, reexec, server
 
 
 def run(target, preload=False):
@@ -14,12 +14,17 @@ def run(target, preload=False):
     """
     prepare()
     spawner = contract.Spawner(preload)
-    application = or_fail(spawner, load.application, target)
+    application = load_application(spawner, target)
     gate = _fork_ready(spawner) if preload else None
     if not preload:
         _freeze()
     while _serve(application, spawner, gate):
         gate = _fork_ready(spawner)
+
+
+def load_application(spawner, target):
+    with reexec.Loading(spawner, sys.argv[:]):
+        return or_fail(spawner, load.application, target)
 
 
 def _freeze():
