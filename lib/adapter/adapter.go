@@ -39,13 +39,15 @@
 //
 // # Stack dumps
 //
-// A process can be asked where it hangs, also while it loads the app. Ruby and
+// A process can be asked where it is, also while it loads the app. Ruby and
 // Python, preloaders too, write the stacks of all threads to stderr on SIGQUIT
-// and go on. Node.js cannot while its event loop is blocked. There SIGUSR1
-// opens the inspector on a port of 127.0.0.1, with a secret path that it
-// writes to stderr only; [InspectorURL] finds it there and [InspectorStack]
-// asks. The port stays open, so this is for a process that is to be killed. One
-// that is blocked in a system call opens none.
+// and go on. Python does it even within a call of a C library, Ruby when that
+// returns. Node.js writes on SIGQUIT what it waits for, but cannot while its
+// event loop is blocked. There SIGUSR1 opens the inspector on a port of
+// 127.0.0.1, with a secret path that it writes to stderr only; [InspectorURL]
+// finds it there, and [InspectorStack] asks and closes it again. A process that is
+// blocked in a system call opens none. A thread of its own that would answer
+// SIGQUIT at any time costs 12 MB in each process.
 // [DumpOf] says which it is.
 package adapter
 

@@ -42,11 +42,15 @@ const whatNodeDoes = `(() => {
   } finally { Error.stackTraceLimit = limit; }
 })()`
 
+// closeInspector is evaluated last: with the inspector closed, nobody else finds
+// it. There is no answer to it but the end of the connection.
+const closeInspector = `process._debugEnd()`
+
 // InspectorStack asks a Node.js process what its main thread is doing, also
 // one that is in an endless loop: the lines of its stack, or what it waits
-// for. It takes no longer than ctx.
+// for. It closes the inspector, and takes no longer than ctx.
 func InspectorStack(ctx context.Context, address string) (string, error) {
-	text, err := evaluate(ctx, address, whatNodeDoes)
+	text, err := evaluate(ctx, address, whatNodeDoes, closeInspector)
 	if err != nil {
 		return "", fmt.Errorf("ask the inspector of Node.js: %w", err)
 	}
@@ -77,8 +81,9 @@ func appFrames(stack string) string {
 	return b.String()
 }
 
-// evaluate returns the string that a JavaScript expression evaluates to.
-func evaluate(ctx context.Context, address, expression string) (string, error) {
+// evaluate returns the string that a JavaScript expression evaluates to. Then it
+// evaluates last, which ends the connection.
+func evaluate(ctx context.Context, address, expression, last string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "", err
@@ -94,15 +99,33 @@ func evaluate(ctx context.Context, address, expression string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	call, err := json.Marshal(map[string]any{
-		"id": 1, "method": "Runtime.evaluate", "params": map[string]any{"expression": expression, "returnByValue": true},
-	})
+	if err := post(conn, 1, expression); err != nil {
+		return "", err
+	}
+	text, err := answerTo(r, 1)
 	if err != nil {
 		return "", err
 	}
-	if _, err := conn.Write(textFrame(call)); err != nil {
-		return "", err
+	if err := post(conn, 2, last); err == nil {
+		_, _ = answerTo(r, 2) // it is the end of the connection, or of ctx; the stack is there
 	}
+	return text, nil
+}
+
+// post has an expression evaluated.
+func post(conn net.Conn, id int, expression string) error {
+	call, err := json.Marshal(map[string]any{
+		"id": id, "method": "Runtime.evaluate", "params": map[string]any{"expression": expression, "returnByValue": true},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = conn.Write(textFrame(call))
+	return err
+}
+
+// answerTo reads up to the answer to a post, and returns its string.
+func answerTo(r io.Reader, id int) (string, error) {
 	for {
 		message, err := readFrame(r)
 		if err != nil {
@@ -115,7 +138,7 @@ func evaluate(ctx context.Context, address, expression string) (string, error) {
 		if err := json.Unmarshal(message, &reply); err != nil {
 			return "", err
 		}
-		if reply.ID == 1 {
+		if reply.ID == id {
 			return reply.Result.Result.Value, nil
 		}
 	}

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -37,7 +38,48 @@ func TestNodeSaysWhereItHangs(t *testing.T) {
 			if err != nil || !strings.Contains(got, test.want) {
 				t.Errorf("got %q, error %v; want %q in it", got, err, test.want)
 			}
+			awaitRefusal(t, strings.Split(address, "/")[2])
+			p.signal(t, syscall.SIGUSR1) // it can be asked again
+			p.awaitCount(t, "Debugger listening on ws://127.0.0.1:", 2)
 		})
+	}
+}
+
+// awaitRefusal waits until nobody listens at a TCP address.
+func awaitRefusal(t *testing.T, address string) {
+	t.Helper()
+	for end := time.Now().Add(bound); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return
+		}
+		conn.Close()
+	}
+	t.Error("the inspector is still open")
+}
+
+func TestNodePrintsWhatItDoesOnSIGQUIT(t *testing.T) {
+	t.Parallel()
+	p := startReady(t, nodeSpec(t, "app.js", `
+require('http').createServer((request, response) => {
+  if (request.url === '/spin') {
+    console.log('spinning');
+    for (const end = Date.now() + 500; Date.now() < end;);
+  } else if (request.url !== '/') return console.log('waiting');
+  response.end('ok');
+}).listen(3000)`))
+	p.signal(t, syscall.SIGQUIT)
+	p.awaitOutput(t, "main thread: idle, waits for ")
+	io.WriteString(p.dial(t), "GET /slow HTTP/1.1\r\nHost: app\r\n\r\n")
+	p.awaitOutput(t, "waiting")
+	p.signal(t, syscall.SIGQUIT)
+	p.awaitOutput(t, "request not answered yet: GET /slow\n")
+	io.WriteString(p.dial(t), "GET /spin HTTP/1.1\r\nHost: app\r\n\r\n")
+	p.awaitOutput(t, "spinning")
+	p.signal(t, syscall.SIGQUIT)
+	p.awaitCount(t, "main thread: idle, waits for ", 3)
+	if got := p.get(t, "/"); got != "ok" {
+		t.Errorf("got %q after SIGQUIT", got)
 	}
 }
 

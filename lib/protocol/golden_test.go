@@ -38,6 +38,7 @@ var messages = map[string]any{
 	"proxy-report":    ProxyReport{},
 	"request-list":    RequestList{},
 	"promote-request": PromoteRequest{},
+	"backtrace":       Backtrace{},
 	"reload-reply":    ReloadReply{},
 	"restart-reply":   RestartReply{},
 	"restart-request": RestartRequest{},

@@ -226,6 +226,20 @@ type StopRequest struct {
 	Dump bool `json:"dump,omitempty"`
 }
 
+// A Backtrace is the reply to POST /v1/processes/ID/backtrace: what a process
+// does, which goes on.
+type Backtrace struct {
+	PID int `json:"pid"`
+
+	// WaitsIn says what its main thread waits for in the kernel, empty if that is
+	// not known or it computes.
+	WaitsIn string `json:"waits_in,omitempty"`
+
+	// Stack are the lines of its stacks in its own language; empty if it did not
+	// say within two seconds, as Ruby cannot within a call of a C library.
+	Stack []string `json:"stack"`
+}
+
 // A PromoteRequest is the body of POST /v1/preloaders: it makes a process the
 // origin of its generation's preloader.
 type PromoteRequest struct {

@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"passenger/lib/adapter"
 	"passenger/lib/output"
 	"passenger/lib/proc"
+	"passenger/lib/protocol"
 )
 
 const (
@@ -31,8 +33,7 @@ type hang struct {
 	stack   []string  // in its own language, nil if it did not say
 }
 
-// whereItHangs asks the process and the kernel. The process is to be killed
-// after it.
+// whereItHangs asks the process and the kernel.
 func (s *Spawner) whereItHangs(p *process) hang {
 	if p == nil || p.handle == nil || p.out == nil {
 		return hang{}
@@ -50,6 +51,31 @@ func (s *Spawner) whereItHangs(p *process) hang {
 		return strings.Contains(frame, s.adapters.Dir()) || strings.Contains(frame, "<frozen importlib")
 	})
 	return h
+}
+
+// Backtrace asks a process that runs on what it does.
+func (s *Spawner) Backtrace(id string) (protocol.Backtrace, error) {
+	p := s.find(id)
+	if p == nil || p.handle == nil {
+		return protocol.Backtrace{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
+	}
+	r := p.snapshot()
+	switch {
+	case r.State == protocol.Exited:
+		return protocol.Backtrace{}, fmt.Errorf("process %q has exited: %w", id, ErrUnknown)
+	case adapter.DumpOf(r.Type) == 0:
+		return protocol.Backtrace{}, &protocol.Error{
+			Code: protocol.CodeConflict, Message: fmt.Sprintf("process %q is of a generic app: SIGQUIT, which others print their stacks on, may end it", id),
+			Hint: "use the debugger of its language, such as gdb -p PID",
+		}
+	case r.State == protocol.Starting:
+		return protocol.Backtrace{}, &protocol.Error{
+			Code: protocol.CodeConflict, Message: fmt.Sprintf("process %q is starting: before its interpreter is set up, SIGQUIT would end it", id),
+			Hint: "wait for it; one that is not ready within start_timeout says where it hangs",
+		}
+	}
+	h := s.whereItHangs(p)
+	return protocol.Backtrace{PID: r.PID, WaitsIn: h.waitsIn, Stack: append([]string{}, h.stack...)}, nil
 }
 
 // dump has a stuck process say where it is, in its log. Stacks that it does

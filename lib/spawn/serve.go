@@ -58,6 +58,14 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 		out, err := s.Output(id)
 		return out, asReply(err)
 	})
+	server.Handle("POST "+protocol.PathProcesses+"/{id}/backtrace", func(r *http.Request) (any, error) {
+		id, err := control.ID(r, "id")
+		if err != nil {
+			return nil, err
+		}
+		backtrace, err := s.Backtrace(id)
+		return backtrace, asReply(err)
+	})
 	server.Handle("GET "+protocol.PathPreloaders, func(r *http.Request) (any, error) {
 		list := protocol.PreloaderList{Preloaders: s.Preloaders()}
 		if r.URL.Query().Get("usage") == "1" {

@@ -13,6 +13,7 @@ if (spawner.takeUp()) {
   // starts with our options is not to open one.
   process.debugPort = 0;
   process.execArgv = process.execArgv.filter((option) => !option.startsWith('--inspect-publish-uid'));
+  require('./backtrace.cjs').install();
   require('./failure.cjs').watch(spawner);
   require('./landing.cjs').install(spawner);
 }
