@@ -53,7 +53,7 @@ func carries(pid int, variable string) bool {
 func InExec(pids []int) bool {
 	for _, pid := range pids {
 		s, err := readStat(pid)
-		if err != nil || s.state == 'Z' || s.state == 'X' {
+		if err != nil || !s.runs() {
 			continue
 		}
 		b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")

@@ -41,7 +41,7 @@ func IdentityOf(pid int) (Identity, error) {
 // Alive says whether the process still runs. A zombie does not.
 func (id Identity) Alive() bool {
 	s, err := readStat(id.PID)
-	return err == nil && s.startTime == id.StartTime && s.state != 'Z' && s.state != 'X' &&
+	return err == nil && s.startTime == id.StartTime && s.runs() &&
 		(id.BootID == "" || id.BootID == BootID())
 }
 
@@ -54,6 +54,7 @@ func (id Identity) Stopped() bool {
 
 // A stat is what we read of /proc/PID/stat; see proc(5).
 type stat struct {
+	pid          int // which the caller of parseStat knows
 	state        byte
 	parent       int
 	group        int
@@ -68,8 +69,13 @@ func readStat(pid int) (stat, error) {
 	if err != nil {
 		return stat{}, fmt.Errorf("process %d: %w", pid, err)
 	}
-	return parseStat(b)
+	s, err := parseStat(b)
+	s.pid = pid
+	return s, err
 }
+
+// runs says that it is no zombie.
+func (s stat) runs() bool { return s.state != 'Z' && s.state != 'X' }
 
 // parseStat reads the fields after the command's name, which is whatever the
 // process likes, with blanks and parentheses in it: they follow the last ")".
@@ -97,41 +103,10 @@ func parseStat(b []byte) (stat, error) {
 	return s, err
 }
 
-// Group returns the numbers of the processes in the process group that still
-// run.
-func Group(pgid int) []int {
-	var members []int
-	for _, pid := range all() {
-		if s, err := readStat(pid); err == nil && s.group == pgid && s.state != 'Z' && s.state != 'X' {
-			members = append(members, pid)
-		}
-	}
-	return members
-}
-
 // InGroup says whether the process belongs to the process group.
 func InGroup(pid, pgid int) bool {
 	s, err := readStat(pid)
 	return err == nil && s.group == pgid
-}
-
-func all() []int {
-	d, err := os.Open("/proc")
-	if err != nil {
-		return nil
-	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
-	if err != nil {
-		return nil
-	}
-	pids := make([]int, 0, len(names))
-	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }
 
 // Children returns the numbers of the processes whose parent is this process,

@@ -128,7 +128,7 @@ func TestGroupAndUsageCountTheWholeGroup(t *testing.T) {
 	if got := len(Group(id.PID)); got != 2 {
 		t.Fatalf("got %d processes in the group, want 2", got)
 	}
-	u := UsageOf(id.PID)
+	u := new(Meter).Read([]int{id.PID})[id.PID]
 	if u.PSS <= 0 || u.RSS <= 0 || u.Threads != 2 {
 		t.Errorf("got %+v, want memory and 2 threads", u)
 	}

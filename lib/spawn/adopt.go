@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"sync"
 
 	"passenger/lib/bug"
 	"passenger/lib/proc"
@@ -21,10 +22,11 @@ func (s *Spawner) adoptAll() error {
 	if err != nil {
 		return fmt.Errorf("adopt processes: %w", err)
 	}
+	census := sync.OnceValue(proc.TakeCensus)
 	var adopted []*process
 	for _, e := range entries {
 		dir := s.dir.Process(e.Name())
-		p, err := s.adopt(dir)
+		p, err := s.adopt(dir, census)
 		switch {
 		case err == nil:
 			adopted = append(adopted, p)
@@ -47,7 +49,7 @@ func (s *Spawner) adoptAll() error {
 
 // adopt reads the record of a process that an earlier spawner started, and
 // returns proc.ErrGone unless that very process still runs.
-func (s *Spawner) adopt(dir statedir.ProcessDir) (*process, error) {
+func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*process, error) {
 	var r protocol.Process
 	if err := statedir.ReadJSON(dir.Record(), &r); err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func (s *Spawner) adopt(dir statedir.ProcessDir) (*process, error) {
 		return nil, fmt.Errorf("record is of version %d, this spawner knows %d: upgrade it", r.Version, protocol.Version)
 	}
 	handle, err := proc.Open(proc.Identity{PID: r.PID, StartTime: r.StartTime, BootID: r.BootID})
-	if errors.Is(err, proc.ErrGone) && r.NotifySocket != "" {
+	if errors.Is(err, proc.ErrGone) && r.NotifySocket != "" && census().Has(r.PID) {
 		// It ended while there was no spawner to end the rest of its group.
 		proc.KillCarriers("NOTIFY_SOCKET="+r.NotifySocket, r.PID)
 	}

@@ -3,7 +3,6 @@ package spawn
 import (
 	"errors"
 	"os"
-	"slices"
 	"time"
 
 	"passenger/lib/proc"
@@ -121,7 +120,7 @@ func (s *Spawner) killStrays(notify string) (killed int) {
 	for began := time.Now(); quiet < 3 && time.Since(began) < limit; {
 		n := proc.KillCarriers("NOTIFY_SOCKET="+notify, 0)
 		killed += n
-		if n > 0 || proc.InExec(slices.DeleteFunc(proc.Children(), s.Ours)) {
+		if n > 0 || proc.InExec(s.orphans()) {
 			quiet = 0
 		} else {
 			quiet++

@@ -69,8 +69,9 @@ func (p *process) change(f func(*protocol.Process)) {
 }
 
 // wait sees the process end, ends what is left of its group, and records the
-// exit. Who calls it closes exited when it has returned.
-func (p *process) wait() {
+// exit. Who calls it closes exited when it has returned. orphans are those that
+// fell to this program.
+func (p *process) wait(orphans func() []int) {
 	if err := p.handle.Wait(); err != nil {
 		slog.Error("process cannot be waited for", "pid", p.handle.Identity().PID, "err", err)
 	}
@@ -78,7 +79,7 @@ func (p *process) wait() {
 	if p.notify != nil {
 		p.notify.finish()
 	}
-	left := p.killGroup()
+	left := p.killGroup(orphans)
 	exit := proc.UnknownExit(at)
 	if status, err := p.handle.Reap(); err == nil {
 		exit = proc.ExitOf(status, at)
@@ -115,7 +116,7 @@ func (p *process) wait() {
 
 // waitOut is wait, and after a bug in it the process counts as gone all the
 // same: others wait for its end.
-func (p *process) waitOut() {
+func (p *process) waitOut(orphans func() []int) {
 	defer bug.Caught(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -123,7 +124,7 @@ func (p *process) waitOut() {
 			p.record.State, p.record.Exit = protocol.Exited, &exit
 		}
 	})
-	p.wait()
+	p.wait(orphans)
 }
 
 // noun is what the log calls it.
@@ -138,13 +139,18 @@ func (p *process) noun() string {
 // and says how many processes that were. The leader has ended. While a leader of ours is not
 // reaped, the group's number is its own. That of an adopted one may belong to
 // a stranger once the group is empty.
-func (p *process) killGroup() (left int) {
+func (p *process) killGroup(orphans func() []int) (left int) {
 	id := p.handle.Identity()
 	if now, err := proc.IdentityOf(id.PID); err == nil && now != id {
 		return 0
 	}
-	left = len(proc.Group(id.PID))
-	if left > 0 {
+	// What a child of ours leaves behind is below an orphan. To look for the
+	// group itself is to look at every process of the machine.
+	child := proc.IsChild(id.PID)
+	if !child || len(orphans()) > 0 {
+		left = len(proc.Group(id.PID))
+	}
+	if left > 0 || child {
 		if err := p.handle.SignalGroup(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
 			slog.Error("process group not killed", "pid", id.PID, "err", err)
 		}

@@ -9,7 +9,6 @@ import (
 
 	"passenger/lib/control"
 	"passenger/lib/output"
-	"passenger/lib/proc"
 	"passenger/lib/protocol"
 )
 
@@ -20,7 +19,7 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 	server.HandleFeed(protocol.PathProcesses, &s.feed, func(r *http.Request, v any) any {
 		list := v.(protocol.ProcessList)
 		if r.URL.Query().Get("usage") == "1" {
-			list.Processes = withCosts(list.Processes)
+			list.Processes = s.withCosts(list.Processes)
 		}
 		return list
 	})
@@ -69,10 +68,7 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 	server.Handle("GET "+protocol.PathPreloaders, func(r *http.Request) (any, error) {
 		list := protocol.PreloaderList{Preloaders: s.Preloaders()}
 		if r.URL.Query().Get("usage") == "1" {
-			for i := range list.Preloaders {
-				usage := proc.UsageOf(list.Preloaders[i].PID)
-				list.Preloaders[i].Usage = &usage
-			}
+			s.addCosts(list.Preloaders)
 		}
 		return list, nil
 	})
@@ -107,19 +103,6 @@ func asReply(err error) error {
 	return err
 }
 
-// withCosts adds what each process that runs costs now.
-func withCosts(processes []protocol.Process) []protocol.Process {
-	costs := make([]protocol.Process, len(processes))
-	for i, r := range processes {
-		if r.State != protocol.Exited {
-			usage := proc.UsageOf(r.PID)
-			r.Usage = &usage
-		}
-		costs[i] = r
-	}
-	return costs
-}
-
 func (s *Spawner) metrics(m *control.Metrics) {
 	type key struct {
 		app   string
@@ -127,7 +110,7 @@ func (s *Spawner) metrics(m *control.Metrics) {
 	}
 	counts := map[key]int{}
 	var order []key // as in the list, so that two scrapes look alike
-	processes := withCosts(s.feed.Get().Processes)
+	processes := s.withCosts(s.feed.Get().Processes)
 	for _, r := range processes {
 		k := key{r.App, r.State}
 		if counts[k]++; counts[k] == 1 {

@@ -50,6 +50,7 @@ type Spawner struct {
 	cgroups  cgroups
 	feed     control.Feed[protocol.ProcessList]
 	logFiles output.Files
+	meter    proc.Meter
 
 	forkTimeout time.Duration
 
@@ -213,7 +214,7 @@ func (s *Spawner) startProcess(path string, args []string, attr *os.ProcAttr) (*
 
 // wait sees the process end and tells.
 func (s *Spawner) wait(p *process) {
-	p.waitOut()
+	p.waitOut(s.orphans)
 	s.mu.Lock()
 	delete(s.children, p.handle.Identity().PID)
 	s.mu.Unlock()
@@ -310,6 +311,10 @@ func (s *Spawner) Ours(pid int) bool {
 	defer s.mu.Unlock()
 	return s.children[pid]
 }
+
+// orphans are the children of this program that the spawner did not start: what
+// a process left behind when it ended falls to us.
+func (s *Spawner) orphans() []int { return slices.DeleteFunc(proc.Children(), s.Ours) }
 
 // forget takes away a process that never was started, and its directory.
 func (s *Spawner) forget(p *process) {

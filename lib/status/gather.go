@@ -129,6 +129,7 @@ func records(dir statedir.Dir) []protocol.Process {
 		return nil // no directory, no processes
 	}
 	var found []protocol.Process
+	var groups []int
 	for _, e := range entries {
 		var p protocol.Process
 		if statedir.ReadJSON(dir.Process(e.Name()).Record(), &p) != nil || p.PID <= 0 || p.ID != e.Name() {
@@ -138,9 +139,14 @@ func records(dir statedir.Dir) []protocol.Process {
 		if !id.Alive() {
 			continue
 		}
-		usage := proc.UsageOf(p.PID) // it leads its group
-		p.Usage = &usage
 		found = append(found, p)
+		groups = append(groups, p.PID) // it leads its group
+	}
+	usages := new(proc.Meter).Read(groups)
+	for i, p := range found {
+		if usage, ok := usages[p.PID]; ok {
+			found[i].Usage = &usage
+		}
 	}
 	return found
 }

@@ -1,0 +1,61 @@
+package spawn
+
+import (
+	"context"
+
+	"passenger/lib/protocol"
+)
+
+// KeepMeasured measures, until ctx ends, the memory of all that runs, a little
+// at a time.
+func (s *Spawner) KeepMeasured(ctx context.Context) { s.meter.Keep(ctx, s.groups) }
+
+// groups are the process groups that this spawner has, by their leaders.
+func (s *Spawner) groups() []int {
+	var pids []int
+	for _, r := range s.feed.Get().Processes {
+		if r.State != protocol.Exited {
+			pids = append(pids, r.PID)
+		}
+	}
+	for _, l := range s.Preloaders() {
+		if l.PID != 0 {
+			pids = append(pids, l.PID)
+		}
+	}
+	return pids
+}
+
+// withCosts adds what each process that runs costs now. One that was not
+// measured yet goes without.
+func (s *Spawner) withCosts(processes []protocol.Process) []protocol.Process {
+	var pids []int
+	for _, r := range processes {
+		if r.State != protocol.Exited {
+			pids = append(pids, r.PID)
+		}
+	}
+	usages := s.meter.Read(pids)
+	costs := make([]protocol.Process, len(processes))
+	for i, r := range processes {
+		if usage, ok := usages[r.PID]; ok && r.State != protocol.Exited {
+			r.Usage = &usage
+		}
+		costs[i] = r
+	}
+	return costs
+}
+
+// addCosts is withCosts for preloaders, which it changes.
+func (s *Spawner) addCosts(preloaders []protocol.Preloader) {
+	var pids []int
+	for _, l := range preloaders {
+		pids = append(pids, l.PID)
+	}
+	usages := s.meter.Read(pids)
+	for i, l := range preloaders {
+		if usage, ok := usages[l.PID]; ok {
+			preloaders[i].Usage = &usage
+		}
+	}
+}
