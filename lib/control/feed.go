@@ -65,12 +65,14 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, feed Source) {
 	defer keepAlive.Stop()
 	for {
 		v, changed := feed.Newest()
+		began := time.Now()
 		// A reader that does not read holds no more than this goroutine, and
 		// that only so long.
 		_ = rc.SetWriteDeadline(time.Now().Add(3 * protocol.WatchKeepAlive)) // unix sockets have deadlines
 		if enc.Encode(v) != nil || rc.Flush() != nil {
 			return
 		}
+		s.breathe(r, time.Since(began))
 		for waiting := true; waiting; {
 			select {
 			case <-changed:
@@ -86,5 +88,25 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, feed Source) {
 				return
 			}
 		}
+	}
+}
+
+const (
+	// A watch of a large value that changes all the time may take this part of
+	// a processor, one in so many: what changes meanwhile goes out together.
+	watchShare = 4
+
+	longestBreath = 250 * time.Millisecond
+)
+
+// breathe rests after an answer that took so long to make and write.
+func (s *Server) breathe(r *http.Request, took time.Duration) {
+	if took < time.Millisecond {
+		return
+	}
+	select {
+	case <-time.After(min(took*(watchShare-1), longestBreath)):
+	case <-r.Context().Done():
+	case <-s.stop.Done():
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
@@ -25,18 +26,24 @@ func lastRoutes(path string) *protocol.Routes {
 	return &last
 }
 
+// writeEvery is the least time between two writes of the table: each is synced
+// to the disk, and a table of many processes is large.
+const writeEvery = 100 * time.Millisecond
+
 // persist writes each new table to its file; of those that come while one is
-// written, the newest. A proxy that starts begins with it, and so does the
-// next pool.
+// written, or shortly after, the newest. A proxy that starts begins with it, and
+// so does the next pool.
 func (o *Owner) persist(ctx context.Context) {
 	for {
 		_, changed := o.routes.Wait()
+		written := time.Now()
 		o.write()
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return
 		}
+		rest(ctx, writeEvery-time.Since(written))
 	}
 }
 
