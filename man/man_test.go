@@ -172,7 +172,7 @@ func collect(t reflect.Type, leaveOut []string, set map[string]bool, seen map[re
 		}
 		seen[t] = true
 		for f := range structFields(t) {
-			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
 				set[name] = true
 			}
 			collect(f.Type, leaveOut, set, seen)

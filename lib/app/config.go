@@ -3,7 +3,6 @@
 package app
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,8 +69,8 @@ func nearestDirectory(path string) string {
 	return spelling.DidYouMean(filepath.Base(path), names)
 }
 
-// Read reads one settings file. An unknown key, a value of the wrong type and
-// anything that is not one JSON object are errors that name the key.
+// Read reads one settings file. Unknown keys, values of the wrong type and
+// anything that is not one JSON object are errors that name each key.
 func Read(path string) (protocol.AppConfig, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -95,27 +94,6 @@ func ReadFrom(r io.Reader) (protocol.AppConfig, error) {
 		return protocol.AppConfig{}, fmt.Errorf("larger than %d bytes", maxFile)
 	}
 	return Parse(b)
-}
-
-// Parse reads settings from JSON.
-func Parse(b []byte) (protocol.AppConfig, error) {
-	var c protocol.AppConfig
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(b, &keys); err != nil {
-		return c, jsonError(b, err)
-	}
-	for key, value := range keys {
-		if known[key] == nil {
-			return c, fmt.Errorf("unknown key %q%s", key, unknownKey(key))
-		}
-		if bytes.Equal(value, []byte("null")) {
-			return c, fmt.Errorf("key %q is null; leave it out for the default", key)
-		}
-	}
-	if err := json.Unmarshal(b, &c); err != nil {
-		return c, jsonError(b, err)
-	}
-	return c, nil
 }
 
 // Set sets one key from text, as in --set min_instances=2: JSON if the key
@@ -154,75 +132,12 @@ var known = func() map[string]reflect.Type {
 	keys := map[string]reflect.Type{}
 	t := reflect.TypeFor[protocol.AppConfig]()
 	for _, f := range reflect.VisibleFields(t) {
-		if !f.Anonymous {
-			key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if key, _, _ := strings.Cut(f.Tag.Get("json"), ","); !f.Anonymous && key != "-" {
 			keys[key] = f.Type
 		}
 	}
 	return keys
 }()
-
-// jsonError says in the words of a settings file what encoding/json says of
-// Go, with the line.
-func jsonError(b []byte, err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("line %d: not JSON: %w", lineAt(b, syntax.Offset), err)
-	}
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		if wrong.Field == "" {
-			return fmt.Errorf("the settings are a JSON %s, not an object", wrong.Value)
-		}
-		// An embedded struct is no key, but part of the path.
-		key, _, _ := strings.Cut(strings.TrimPrefix(wrong.Field, "Serving."), ".")
-		found := "not " + valueName(wrong.Value)
-		if kindName(wrong.Type) != kindName(known[key]) {
-			found += " in it"
-		}
-		return fmt.Errorf("line %d: key %q takes %s, %s", lineAt(b, wrong.Offset), key, kindName(known[key]), found)
-	}
-	return err
-}
-
-func lineAt(b []byte, offset int64) int {
-	return 1 + bytes.Count(b[:min(int(offset), len(b))], []byte("\n"))
-}
-
-func kindName(t reflect.Type) string {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch t.Kind() {
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int:
-		return "a whole number"
-	case reflect.Float64:
-		return "a number"
-	case reflect.Slice:
-		return "a list of strings"
-	}
-	return "an object of strings"
-}
-
-// valueName says in words what encoding/json calls "number 1.5" or "bool".
-func valueName(v string) string {
-	kind, number, _ := strings.Cut(v, " ")
-	switch {
-	case number != "":
-		return number
-	case kind == "array":
-		return "a list"
-	case kind == "object":
-		return "an object"
-	case kind == "bool":
-		return "true or false"
-	}
-	return "a " + kind
-}
 
 // unwrapPath drops the operation and path of a *fs.PathError that the caller
 // names itself.

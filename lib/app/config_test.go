@@ -160,29 +160,82 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// Who comes from Phusion Passenger learns what takes an option's place. These
-// are those of its standalone server, passenger start --help of 6.0.17.
+// One file serves Phusion Passenger and this server. These are the options of
+// the former, all that can stand in a Passengerfile.json, and those of its web
+// server modules under the same names.
 func TestOptionsOfPassengerAreKeysOrExplained(t *testing.T) {
 	t.Parallel()
-	for _, key := range strings.Fields(`
-		address port socket_file ssl ssl_certificate ssl_certificate_key ssl_port daemonize user log_file pid_file
-		instance_registry_dir data_buffer_dir environment rackup app_type startup_file app_start_command ruby python nodejs
-		meteor_app_settings rolling_restarts resist_deployment_errors max_pool_size min_instances pool_idle_time
-		max_preloader_idle_time force_max_concurrent_requests_per_process start_timeout concurrency_model thread_count
-		memory_limit max_request_time max_requests max_request_queue_size sticky_sessions sticky_sessions_cookie_name
-		sticky_sessions_cookie_attributes turbocaching vary_turbocache_by_cookie spawn_method friendly_error_pages
-		custom_error_page load_shell_envs preload_bundler static_files_dir restart_dir base_uri envvars debugger engine
-		nginx_config_template nginx_bin nginx_version nginx_tarball ctl log_level admin_panel_url admin_panel_auth_type
-		admin_panel_username admin_panel_password unlimited_concurrency_paths abort_websockets_on_process_shutdown
+	for _, tt := range []struct{ kind, keys string }{
+		{"key", `
+		user environment app_type startup_file app_start_command ruby python nodejs envvars static_files_dir restart_dir base_uri app_root
+		min_instances max_instances pool_idle_time max_preloader_idle_time force_max_concurrent_requests_per_process start_timeout
+		memory_limit max_request_time max_requests max_request_queue_size max_request_queue_time sticky_sessions sticky_sessions_cookie_name
+		sticky_sessions_cookie_attributes turbocaching vary_turbocache_by_cookie spawn_method friendly_error_pages custom_error_page
+		load_shell_envvars abort_websockets_on_process_shutdown app_log_file server_names group read_timeout
+		response_buffer_high_watermark request_queue_overflow_status_code buffer_response buffer_upload`},
+		{"warning", `
+		address port socket_file ssl ssl_certificate ssl_certificate_key ssl_port daemonize log_file pid_file instance_registry_dir
+		data_buffer_dir spawn_dir engine nginx_config_template nginx_bin nginx_version nginx_tarball debug_nginx_config binaries_url_root
+		auto max_pool_size concurrency_model thread_count rolling_restarts resist_deployment_errors preload_bundler debugger ctl ctls
+		log_level admin_panel_url admin_panel_auth_type admin_panel_username admin_panel_password unlimited_concurrency_paths
 		core_file_descriptor_ulimit app_file_descriptor_ulimit disable_security_update_check security_update_check_proxy
-		disable_anonymous_telemetry anonymous_telemetry_proxy app_env rails_env rack_env node_env wsgi_env auto`) {
-		_, err := Parse(fmt.Appendf(nil, `{%q: null}`, key))
-		if isKey := slices.Contains(Keys(), key); isKey && elsewhere[key] != "" {
-			t.Errorf("%s is a key, and explained as if it were none", key)
-		} else if !isKey && !strings.Contains(fmt.Sprint(err), "which Phusion Passenger has: ") {
-			t.Errorf("%s: got %v, want what takes its place", key, err)
+		disable_anonymous_telemetry anonymous_telemetry_proxy disable_log_prefix defer_port_binding hard_memory_limit socket_backlog
+		stat_throttle_rate show_version_in_header direct_instance_request_address file_descriptor_log_file fly_with pre_start
+		dump_config_manifest abort_on_startup_error user_switching default_user default_group default_ruby max_instances_per_app
+		analytics_collection_rate app_group_name app_rights lve_min_uid monitor_log_file spawn_exception_status_code
+		request_queue_timeout_status_code pass_header ignore_headers headers_hash_max_size headers_hash_bucket_size
+		ignore_client_abort buffer_size buffers busy_buffers_size temp_path request_buffering
+		intercept_errors allow_encoded_slashes high_performance document_root max_out_of_band_work_instances runtime_check_only
+		hook_spawn_failed hook_attached_process hook_queue_full_error union_station_key controller_threads`},
+		{"error", `
+		rackup app_env rails_env rack_env node_env wsgi_env load_shell_envs meteor_app_settings app_support_kuria_protocol
+		server_name enabled set_header`},
+	} {
+		for _, key := range strings.Fields(tt.keys) {
+			c, err := Parse(fmt.Appendf(nil, `{%q: {}}`, key))
+			kind := "warning"
+			switch {
+			case slices.Contains(Keys(), key):
+				kind = "key"
+			case err != nil:
+				kind = "error"
+				wantError(t, err, fmt.Sprintf("unknown key %q, which Phusion Passenger has: ", key))
+			case len(Warnings(c)) != 1 || !strings.Contains(Warnings(c)[0], fmt.Sprintf("key %q of Phusion Passenger has no meaning here: ", key)):
+				t.Errorf("%s: got warnings %q, want what takes its place", key, Warnings(c))
+			}
+			if kind != tt.kind {
+				t.Errorf("%s is a case of %s, want %s: %v", key, kind, tt.kind, err)
+			}
+			if kind == "key" && instead[key]+unused(key) != "" {
+				t.Errorf("%s is a key, and explained as if it were none", key)
+			}
 		}
 	}
-	wantError(t, func() error { _, err := Parse([]byte(`{"thread_count": 4}`)); return err }(),
-		`unknown key "thread_count", which Phusion Passenger has: use "threads"`)
+	_, err := Parse([]byte(`{"rackup": "x.ru"}`))
+	wantError(t, err, `unknown key "rackup", which Phusion Passenger has: use "startup_file"`)
+	c := protocol.AppConfig{}
+	wantError(t, Set(&c, "thread_count", "4"), `unknown key "thread_count", which Phusion Passenger has: use "threads"`)
+}
+
+func TestParseTellsAllAtOnceInOrder(t *testing.T) {
+	t.Parallel()
+	const file = `{
+	"zoo": 1, "port": 80, "envvars": {"A": 1},
+	"min_instances": "2",
+	"colour": "red", "nginx_bin": "/x", "name": "fine"
+}`
+	const want = `4 settings are wrong:
+  unknown key "colour"
+  line 2: key "envvars" takes an object of strings, not a number in it
+  line 3: key "min_instances" takes a whole number, not a string
+  unknown key "zoo"`
+	for range 8 { // the order of a map would differ
+		c, err := Parse([]byte(file))
+		if err == nil || err.Error() != want {
+			t.Fatalf("got error %v, want\n%s", err, want)
+		}
+		if diff := cmp.Diff([]string{"nginx_bin", "port"}, c.Unused); diff != "" {
+			t.Fatal(diff)
+		}
+	}
 }

@@ -71,10 +71,11 @@ type limited struct {
 }
 
 func inRange(numbers []limited) error {
+	var wrong []error
 	for _, n := range numbers {
 		if n.value < n.least || n.value > n.most {
-			return fmt.Errorf("%s is %d; it must be %d to %d", n.key, n.value, n.least, n.most)
+			wrong = append(wrong, fmt.Errorf("%s is %d; it must be %d to %d", n.key, n.value, n.least, n.most))
 		}
 	}
-	return nil
+	return together(wrong)
 }

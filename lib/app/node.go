@@ -32,7 +32,7 @@ func findPackage(root fs.FS, pinned bool) (*Detection, string) {
 	}
 	var p manifest
 	if err := json.Unmarshal(b, &p); err != nil {
-		return nil, fmt.Sprintf("not as npm knows it: %v", jsonError(b, err))
+		return nil, fmt.Sprintf("not as npm knows it: %v", notSettings(b, err))
 	}
 	start := strings.TrimSpace(p.Scripts.Start)
 	if m := plainNode().FindStringSubmatch(start); m != nil {

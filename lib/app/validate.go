@@ -116,13 +116,15 @@ func NameOf(dir string) string {
 // Validate says what is wrong with settings that WithDefaults completed. It
 // looks at the app's directory, but not into it.
 func Validate(c protocol.AppConfig) error {
+	var wrong []error
 	for _, check := range []func(protocol.AppConfig) error{
 		checkName, checkRoot, checkType, checkNumbers, checkTimes, checkRoutes, checkServing, checkEnv, checkPrivileges, checkSpawning,
 		checkDeploys,
 	} {
-		if err := check(c); err != nil {
-			return fmt.Errorf("app %q: %w", c.Name, err)
-		}
+		wrong = append(wrong, check(c))
+	}
+	if err := together(wrong); err != nil {
+		return fmt.Errorf("app %q: %w", c.Name, err)
 	}
 	return nil
 }
@@ -179,22 +181,21 @@ func checkNumbers(c protocol.AppConfig) error {
 	if c.MaxUpgraded != nil {
 		upgraded = *c.MaxUpgraded
 	}
-	if err := inRange([]limited{
+	wrong := []error{inRange([]limited{
 		{"max_upgraded_per_process", upgraded, 0, maxCount},
 		{"min_instances", *c.MinInstances, 0, maxInstances}, {"max_instances", c.MaxInstances, 0, maxInstances},
 		{"spare_instances", c.SpareInstances, 0, maxInstances},
 		{"max_requests", c.MaxRequests, 0, math.MaxInt32}, {"memory_limit", c.MemoryLimit, 0, math.MaxInt32},
 		{"max_request_queue_size", *c.QueueSize, 0, maxCount}, {"force_max_concurrent_requests_per_process", concurrency, 0, maxCount},
-	}); err != nil {
-		return err
-	}
+	})}
 	if c.MaxInstances > 0 && *c.MinInstances > c.MaxInstances {
-		return fmt.Errorf("min_instances is %d and max_instances %d; the minimum is over the maximum", *c.MinInstances, c.MaxInstances)
+		wrong = append(wrong, fmt.Errorf("min_instances is %d and max_instances %d; the minimum is over the maximum", *c.MinInstances, c.MaxInstances))
 	}
-	return nil
+	return together(wrong)
 }
 
 func checkTimes(c protocol.AppConfig) error {
+	var wrong []error
 	for _, t := range []struct {
 		key   string
 		value float64
@@ -204,13 +205,13 @@ func checkTimes(c protocol.AppConfig) error {
 		{"health_check_timeout", c.HealthTimeout},
 	} {
 		if !(t.value > 0 && t.value <= maxSeconds) {
-			return fmt.Errorf("%s is %v seconds; it must be over 0 and at most %d", t.key, t.value, maxSeconds)
+			wrong = append(wrong, fmt.Errorf("%s is %v seconds; it must be over 0 and at most %d", t.key, t.value, maxSeconds))
 		}
 	}
 	if t := c.MaxRequestTime; !(t >= 0 && t <= maxSeconds) {
-		return fmt.Errorf("max_request_time is %v seconds; it must be 0 to %d", t, maxSeconds)
+		wrong = append(wrong, fmt.Errorf("max_request_time is %v seconds; it must be 0 to %d", t, maxSeconds))
 	}
-	return nil
+	return together(wrong)
 }
 
 // checkServerName refuses what can be the host of no request.

@@ -123,3 +123,17 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestValidateTellsAllAtOnce(t *testing.T) {
+	t.Parallel()
+	c := WithDefaults(protocol.AppConfig{AppRoot: t.TempDir(), Name: "x", StartTimeout: -1, Nice: 40, MaxRequests: -1})
+	c.IdleTime = -1
+	want := `app "x": 4 settings are wrong:
+  max_requests is -1; it must be 0 to 2147483647
+  start_timeout is -1 seconds; it must be over 0 and at most 86400
+  pool_idle_time is -1 seconds; it must be over 0 and at most 86400
+  nice is 40; it must be -20 to 19`
+	if err := Validate(c); err == nil || err.Error() != want {
+		t.Errorf("got error %v, want\n%s", err, want)
+	}
+}

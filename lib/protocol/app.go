@@ -20,6 +20,10 @@ type AppConfig struct {
 	// Default: made from the last element of AppRoot.
 	Name string `json:"name,omitempty"`
 
+	// Unused are the keys of its file that have a meaning for Phusion Passenger
+	// only, for those who read files to tell. It is no key itself.
+	Unused []string `json:"-"`
+
 	// AppRoot is the app's directory, absolute. It may be a symlink, which is
 	// resolved once per generation.
 	AppRoot string `json:"app_root,omitempty"`

@@ -118,6 +118,9 @@ func fill(v reflect.Value, name string) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			if tag == "-" {
+				continue
+			}
 			fill(v.Field(i), tag)
 		}
 	default:

@@ -127,6 +127,7 @@ func complete(over protocol.AppConfig) (settings, error) {
 	if err != nil {
 		return settings{}, fmt.Errorf("internal error: %w", err)
 	}
+	c.Unused = append(c.Unused, over.Unused...)
 	c = app.WithDefaults(c)
 	return settings{c, byApp(own, over.Serving)}, valid(c)
 }
@@ -231,6 +232,9 @@ func (o *Owner) take(e entry) error {
 	}
 	if err := o.pool.Check(e.config); err != nil {
 		return err
+	}
+	for _, w := range app.Warnings(e.config) {
+		slog.Warn("setting without effect", "app", e.config.Name, "why", w)
 	}
 	o.pool.Put(e.config, e.byApp...)
 	o.catalog[e.config.Name] = e.origin

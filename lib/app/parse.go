@@ -1,0 +1,179 @@
+package app
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+
+	"passenger/lib/protocol"
+)
+
+// Parse reads settings from JSON. The error names all keys that are wrong, in
+// order. Options of Phusion Passenger that mean nothing here are none: they are
+// in Unused, so that one file serves both.
+func Parse(b []byte) (protocol.AppConfig, error) {
+	var c protocol.AppConfig
+	entries, err := entriesOf(b)
+	if err != nil {
+		return c, err
+	}
+	slices.SortStableFunc(entries, func(a, b setting) int { return cmp.Compare(a.key, b.key) })
+	var wrong []error
+	for i, e := range entries {
+		switch {
+		case known[e.key] == nil && unused(e.key) != "":
+			if i == 0 || entries[i-1].key != e.key {
+				c.Unused = append(c.Unused, e.key)
+			}
+		case known[e.key] == nil:
+			wrong = append(wrong, fmt.Errorf("unknown key %q%s", e.key, unknownKey(e.key)))
+		case bytes.Equal(e.value, []byte("null")):
+			wrong = append(wrong, fmt.Errorf("key %q is null; leave it out for the default", e.key))
+		default:
+			wrong = append(wrong, e.into(&c))
+		}
+	}
+	return c, together(wrong)
+}
+
+// A setting is a key of a settings file with its value.
+type setting struct {
+	key   string
+	value json.RawMessage
+	line  int // on which the value begins
+}
+
+// entriesOf splits the one object that settings are.
+func entriesOf(b []byte) ([]setting, error) {
+	var whole map[string]json.RawMessage // tells what is wrong with it, if anything is
+	if err := json.Unmarshal(b, &whole); err != nil {
+		return nil, notSettings(b, err)
+	}
+	if whole == nil {
+		return nil, nil // null
+	}
+	var entries []setting
+	d := json.NewDecoder(bytes.NewReader(b))
+	_, err := d.Token() // the brace
+	for err == nil && d.More() {
+		var key json.Token
+		if key, err = d.Token(); err != nil {
+			break
+		}
+		var value json.RawMessage
+		err = d.Decode(&value)
+		entries = append(entries, setting{key.(string), value, lineAt(b, d.InputOffset()-int64(len(value)))})
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("internal error: %w", err)
+	}
+	return entries, nil
+}
+
+// into sets the key.
+func (e setting) into(c *protocol.AppConfig) error {
+	err := json.Unmarshal(fmt.Appendf(nil, "{%q:%s}", e.key, e.value), c)
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	takes, found := kindName(known[e.key]), "not "+valueName(wrong.Value)
+	if kindName(wrong.Type) != takes {
+		found += " in it"
+	}
+	return fmt.Errorf("line %d: key %q takes %s, %s", e.line, e.key, takes, found)
+}
+
+// notSettings says in the words of a file of settings why it is no JSON object of
+// the form expected.
+func notSettings(b []byte, err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("line %d: not JSON: %w", lineAt(b, syntax.Offset), err)
+	}
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field == "" {
+		return fmt.Errorf("the settings are a JSON %s, not an object", wrong.Value)
+	}
+	if wrong != nil {
+		return fmt.Errorf("line %d: key %q is %s", lineAt(b, wrong.Offset), wrong.Field, valueName(wrong.Value))
+	}
+	return err
+}
+
+func lineAt(b []byte, offset int64) int {
+	return 1 + bytes.Count(b[:min(int(offset), len(b))], []byte("\n"))
+}
+
+// Errors are several things that are wrong, one a line.
+type Errors []error
+
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, err := range e {
+		lines[i] = "\n  " + err.Error()
+	}
+	return fmt.Sprintf("%d settings are wrong:%s", len(e), strings.Join(lines, ""))
+}
+
+func (e Errors) Unwrap() []error { return e }
+
+// together is one error of those that are not nil, nil if there is none.
+func together(errs []error) error {
+	var all Errors
+	for _, err := range errs {
+		if several, ok := err.(Errors); ok {
+			all = append(all, several...)
+		} else if err != nil {
+			all = append(all, err)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
+}
+
+func kindName(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list of strings"
+	}
+	return "an object of strings"
+}
+
+// valueName says in words what encoding/json calls "number 1.5" or "bool".
+func valueName(v string) string {
+	kind, number, _ := strings.Cut(v, " ")
+	switch {
+	case number != "":
+		return number
+	case kind == "array":
+		return "a list"
+	case kind == "object":
+		return "an object"
+	case kind == "bool":
+		return "true or false"
+	}
+	return "a " + kind
+}
