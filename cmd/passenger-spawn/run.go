@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,8 +31,17 @@ type appArgs struct {
 	Set    []string `name:"set" sep:"none" placeholder:"KEY=VALUE" help:"Set a key of Passengerfile.json. May be repeated."`
 }
 
-// config reads the app's settings, with those of the command line.
+// config is the app's settings, complete.
 func (a appArgs) config() (protocol.AppConfig, error) {
+	c, err := a.settings()
+	if err != nil {
+		return c, err
+	}
+	return completed(c)
+}
+
+// settings reads the app's settings, with those of the command line.
+func (a appArgs) settings() (protocol.AppConfig, error) {
 	c, err := app.Load(a.AppDir)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return c, cli.Hint(err, "name the directory that the app is in")
@@ -49,6 +58,10 @@ func (a appArgs) config() (protocol.AppConfig, error) {
 			return c, wrong(fmt.Errorf("--set: %w", err))
 		}
 	}
+	return c, nil
+}
+
+func completed(c protocol.AppConfig) (protocol.AppConfig, error) {
 	c = app.WithDefaults(c)
 	if err := app.Validate(c); err != nil {
 		return c, cli.Hint(err, "see Passengerfile(5)")
@@ -68,6 +81,9 @@ func (r *run) Run(ctx context.Context, c *command) error {
 	config, err := r.config()
 	if err != nil {
 		return fmt.Errorf("cannot spawn: %w", err)
+	}
+	for _, w := range app.Warnings(config) {
+		slog.Warn("setting without effect", "why", w)
 	}
 	if r.PrintEnv || r.ShowSecrets {
 		return r.printEnv(config, c.StatePath())
@@ -202,31 +218,4 @@ func notReady(err error, format string) error {
 		return fmt.Errorf("cannot print the spawn error: %w", err)
 	}
 	return e
-}
-
-type detect struct{ appArgs }
-
-// detection is what detect prints.
-type detection struct {
-	AppRoot string `json:"app_root"`
-	app.Detection
-	Command []string `json:"command"`
-}
-
-func (d *detect) Run(c *command) error {
-	config, err := d.config()
-	if err != nil {
-		return fmt.Errorf("cannot detect: %w", err)
-	}
-	found, err := app.Detect(config, false)
-	if err != nil {
-		return cli.Hint(fmt.Errorf("cannot detect: %w", err), "add one of these files, or set app_start_command in %s", filepath.Join(config.AppRoot, app.File))
-	}
-	command, err := spawn.Command(config, c.StatePath())
-	if err != nil {
-		return fmt.Errorf("cannot detect: %w", err)
-	}
-	enc := json.NewEncoder(os.Stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(detection{AppRoot: config.AppRoot, Detection: found, Command: command})
 }
