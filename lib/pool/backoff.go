@@ -100,6 +100,29 @@ func (p *Pool) ease(now time.Time, a *app, d *Decision) {
 	}
 }
 
+// eagerPause is how long after a failed start one for a request may follow. A
+// page is more than one request, and more than one may load it.
+const eagerPause = time.Second
+
+// triesAtRequest says that a request is worth a start whatever failed before:
+// in development the one who makes it has likely just mended the app.
+func (a *app) triesAtRequest() bool { return a.config.Environment == "development" }
+
+// eager says that the app is started for requests that wait, though its pause
+// is not over.
+func (a *app) eager(now time.Time, d *Decision) bool {
+	b := &a.backoff
+	if !a.triesAtRequest() || b.failures == 0 || a.demand.queued == 0 {
+		return false
+	}
+	at := b.failedAt.Add(eagerPause)
+	if now.Before(at) {
+		d.wake(at)
+		return false
+	}
+	return true
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -121,6 +144,9 @@ func (p *Pool) failed(now time.Time, q *process, err *protocol.SpawnError) {
 	a.backoff.fail(now, q.since, err, p.chance.Jitter())
 	p.emit(now, a, protocol.Event{Event: protocol.EventSpawnFailed, Error: err})
 	p.table.stale = true
+	if a.triesAtRequest() {
+		a.demand, a.grown = demand{}, true // those who waited get an answer with the next table
+	}
 	slog.Error("process did not become ready", "app", a.config.Name, "generation", q.record.Generation,
 		"failures", a.backoff.failures, "err", err.Summary)
 	if a.restart != nil {

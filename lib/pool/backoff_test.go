@@ -229,3 +229,48 @@ func TestProcessThatDiesBeforeItsSpawnIsAnswered(t *testing.T) {
 	w.want("shop", "1:starting")
 	w.wantRoute("shop", "")
 }
+
+func TestInDevelopmentARequestIsWorthAStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	c := settings("shop", 1, 0)
+	c.Environment = "development"
+	w.p.Put(c)
+	w.tell()
+	w.reports()
+	for range 6 { // the sixth pause would be half a minute
+		w.fail("no such gem")
+		w.wantRoute("shop", "error: no such gem")
+		w.queue("shop", 2)
+		w.want("shop", "")
+		w.pass(eagerPause)
+		w.want("shop", "1:starting")
+	}
+	w.fail("no such gem")
+	w.queue("shop", 0)
+	w.pass(eagerPause)
+	w.want("shop", "") // nobody asks
+	w.queue("shop", 1)
+	w.want("shop", "1:starting")
+	w.queue("shop", 0)
+	w.ready()
+	w.wantRoute("shop", "p008")
+}
+
+func TestRequestsOfBeforeAFailureAreWorthNoStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	c := settings("shop", 1, 0)
+	c.Environment = "development"
+	w.p.Put(c)
+	w.tell()
+	w.reports()
+	w.fail("no such gem")
+	w.pass(time.Second)
+	w.queue("shop", 3)
+	w.lagging = true // the proxy does not answer them yet
+	w.fail("no such gem")
+	w.reports()
+	w.pass(eagerPause)
+	w.want("shop", "")
+}

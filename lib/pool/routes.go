@@ -109,7 +109,7 @@ func (a *app) route() protocol.Route {
 		serves = serves || q.phase == protocol.Ready
 	}
 	if !serves && a.backoff.refusing {
-		r.Error = a.backoff.err
+		r.Error, r.NextTry, r.TryAtRequest = a.backoff.err, a.backoff.until, a.triesAtRequest()
 	}
 	return r
 }

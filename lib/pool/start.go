@@ -38,7 +38,7 @@ func (p *Pool) start(now time.Time, d *Decision) {
 	var wants []want
 	for _, a := range p.apps {
 		if w := p.wanted(a); w.starts > 0 {
-			if now.Before(a.backoff.until) {
+			if now.Before(a.backoff.until) && !a.eager(now, d) {
 				d.wake(a.backoff.until)
 				continue
 			}

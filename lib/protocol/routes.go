@@ -64,6 +64,12 @@ type Route struct {
 	// request is then answered 503 at once instead of waiting.
 	Error *SpawnError `json:"error,omitempty"`
 
+	// NextTry is when the next start is due after Error. With TryAtRequest a
+	// request that comes waits instead of being answered: the app is started
+	// for it, and only a failure of that start answers it.
+	NextTry      time.Time `json:"next_try,omitzero"`
+	TryAtRequest bool      `json:"try_at_request,omitempty"`
+
 	// FriendlyErrors allows the error page to show Error's details.
 	FriendlyErrors bool `json:"friendly_errors,omitempty"`
 

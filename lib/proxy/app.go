@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/spawnerror"
 )
 
 // Why a request gets no process.
@@ -33,6 +34,8 @@ type app struct {
 	size      int // how many may wait
 	wait      time.Duration
 	failure   *protocol.SpawnError // nothing runs and the last start failed, else nil
+	nextTry   time.Time            // as in the route table
+	tries     bool                 // to start for those that come after the failure
 	removed   bool                 // not in the route table
 	paused    string               // as in the route table
 	requests  uint64
@@ -142,7 +145,7 @@ func (a *app) refusal(w *waiter, retried bool) error {
 	switch {
 	case a.paused == protocol.PausedPage:
 		return errPaused
-	case a.hopeless():
+	case a.hopeless() && !a.tries:
 		return errNoProcess
 	case w.upgrade && a.allLaden():
 		return errUpgraded
@@ -235,7 +238,9 @@ func (a *app) grant() {
 func (a *app) apply(r *protocol.Route) {
 	a.mu.Lock()
 	a.size, a.wait = r.QueueSize, orElse(r.QueueTime, defaultQueueTime)
+	again := a.tries && r.TryAtRequest && a.failure != nil && sameStart(a.failure, r.Error)
 	a.failure, a.removed, a.paused = r.Error, false, r.Paused
+	a.nextTry, a.tries = r.NextTry, r.TryAtRequest
 	a.maxUpgraded = defaultMaxUpgraded
 	if r.MaxUpgraded != nil {
 		a.maxUpgraded = *r.MaxUpgraded
@@ -262,7 +267,7 @@ func (a *app) apply(r *protocol.Route) {
 	if a.paused == protocol.PausedPage {
 		a.fail(errPaused)
 	}
-	if a.hopeless() {
+	if a.hopeless() && !again {
 		a.fail(errNoProcess)
 	}
 	a.mu.Unlock()
@@ -315,11 +320,17 @@ func (a *app) hopeless() bool {
 	return a.failure != nil && !slices.ContainsFunc(a.processes, func(p *process) bool { return !p.draining })
 }
 
-// spawnError returns why the last start failed, nil if it did not.
-func (a *app) spawnError() *protocol.SpawnError {
+// sameStart says that both are about one start.
+func sameStart(a, b *protocol.SpawnError) bool {
+	return b != nil && a.ProcessID == b.ProcessID && a.At.Equal(b.At)
+}
+
+// spawnError returns why the last start failed, nil if it did not, and in words
+// when the next one is due.
+func (a *app) spawnError() (failure *protocol.SpawnError, next string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.failure
+	return a.failure, spawnerror.Next(a.name, a.nextTry, time.Now(), a.tries)
 }
 
 // fail sends everybody in the queue away.

@@ -56,7 +56,7 @@ func (x *exchange) noProcess(err error) bool {
 	case errors.Is(err, errNoProcess):
 		p := page{Status: 503, Message: "The application could not be started.", retry: 5, own: x.ownPage(x.mount.route.ErrorPage, "custom_error_page")}
 		if x.mount.route.FriendlyErrors {
-			p.Error = x.mount.app.spawnError()
+			p.Error, p.Next = x.mount.app.spawnError()
 		}
 		return x.page(p)
 	case errors.Is(err, errUpgraded):
@@ -90,6 +90,7 @@ type page struct {
 	Message string               `json:"message"`
 	ID      string               `json:"request_id"`
 	Error   *protocol.SpawnError `json:"error,omitempty"`
+	Next    string               `json:"next,omitempty"` // when the app is started again
 
 	retry int   // seconds, for Retry-After; 0 for none
 	own   place // of the app's own page, for those who want HTML; zero for none
@@ -174,7 +175,7 @@ func (p *page) readOwn() []byte {
 func (p *page) text() []byte {
 	b := fmt.Appendf(nil, "%d %s\n\n%s\nRequest ID: %s\n", p.Status, http.StatusText(p.Status), p.Message, p.ID)
 	if e := p.Error; e != nil {
-		b = fmt.Appendf(b, "\n%s\n%s\n\n%s", e.Summary, e.Advice, spawnerror.Text(e))
+		b = fmt.Appendf(b, "\n%s\n%s\n%s\n\n%s", e.Summary, e.Advice, p.Next, spawnerror.Text(e))
 	}
 	return b
 }
@@ -192,7 +193,7 @@ h1{font-size:1.4em}small,th{color:#666}pre{background:#f4f4f4;padding:1em;overfl
 
 func (p *page) html() []byte {
 	if p.Error != nil {
-		b, err := spawnerror.Page{Error: p.Error, Status: p.Status, RequestID: p.ID}.HTML()
+		b, err := spawnerror.Page{Error: p.Error, Status: p.Status, RequestID: p.ID, Next: p.Next}.HTML()
 		if err == nil {
 			return b
 		}

@@ -351,3 +351,36 @@ func TestAnswersNeverMixUp(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+func TestRequestAfterAFailureWaitsForTheStartThatItCauses(t *testing.T) {
+	t.Parallel()
+	failed := func(id string) protocol.Route {
+		r := route()
+		r.Error, r.FriendlyErrors = &protocol.SpawnError{App: "app", ProcessID: id, Summary: "no gem in " + id}, true
+		r.NextTry, r.TryAtRequest = time.Now().Add(20*time.Second), true
+		return r
+	}
+	s := serve(t, Config{}, failed("p1"))
+	p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n")
+	eventually(t, "its place in the queue", func() bool { return s.queued() == 1 })
+	same := failed("p1")
+	same.QueueTime = 30 // a table that is about something else
+	s.set(same)
+	if n := s.queued(); n != 1 {
+		t.Errorf("%d requests wait, want 1: the failure is the one of before", n)
+	}
+	s.set(failed("p2"))
+	r := p.receive("GET")
+	for _, want := range []string{"no gem in p2", "The next try is in 20s, at ", "Load the page again to try at once", "&#34;passenger restart&#34; or"} {
+		if r.Status != 503 || !strings.Contains(r.Body, want) {
+			t.Errorf("got %d %q, want %q in it", r.Status, r.Body, want)
+		}
+	}
+	p.send("GET /mended HTTP/1.1\r\nHost: a\r\n\r\n")
+	eventually(t, "its place in the queue", func() bool { return s.queued() == 1 })
+	f := start(t, "http", 0, func(c *call) bool { c.ok(c.Target); return true })
+	s.set(route(f))
+	if r := p.receive("GET"); r.Body != "/mended" {
+		t.Errorf("got %d %q, want the app's answer", r.Status, r.Body)
+	}
+}

@@ -2,6 +2,7 @@ package spawnerror
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"regexp"
 	"strings"
@@ -31,6 +32,23 @@ type Page struct {
 
 	// RequestID is that of the request that it answers, empty for none.
 	RequestID string
+
+	// Next says what comes next; see [Next]. Empty for a page that is no
+	// answer.
+	Next string
+}
+
+// Next says when the app is started again after a failure, and how to have that
+// at once; atRequest says that a request does it.
+func Next(app string, at, now time.Time, atRequest bool) string {
+	text := "The app is being started again now."
+	if wait := at.Sub(now).Round(time.Second); wait > 0 {
+		text = fmt.Sprintf("The next try is in %v, at %s.", wait, at.UTC().Format("15:04:05 MST"))
+	}
+	if atRequest {
+		text += " Load the page again to try at once."
+	}
+	return text + fmt.Sprintf(` "passenger restart" or "passenger-pool restart %s" tries now.`, app)
 }
 
 // HTML returns the page. It needs nothing but itself: no script, no other file.

@@ -94,3 +94,21 @@ func TestMarkedLines(t *testing.T) {
 		}
 	}
 }
+
+func TestNextSaysWhenAndHow(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		at        time.Time
+		atRequest bool
+		want      string
+	}{
+		{now.Add(12400 * time.Millisecond), false, `The next try is in 12s, at 03:00:12 UTC. "passenger restart" or "passenger-pool restart shop" tries now.`},
+		{now.Add(time.Second), true, `The next try is in 1s, at 03:00:01 UTC. Load the page again to try at once. "passenger restart" or "passenger-pool restart shop" tries now.`},
+		{now.Add(-time.Second), false, `The app is being started again now. "passenger restart" or "passenger-pool restart shop" tries now.`},
+	} {
+		if got := Next("shop", tt.at, now, tt.atRequest); got != tt.want {
+			t.Errorf("got %s\nwant %s", got, tt.want)
+		}
+	}
+}
