@@ -51,7 +51,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	}
 	defer st.leave()
 	st.manager = systemd.Started()
-	if switching != nil {
+	if os.Geteuid() == 0 { // an app's command may change to another user by itself, too
 		if err := st.dir.LetThrough(); err != nil {
 			return fmt.Errorf("cannot start: %w", err)
 		}

@@ -63,17 +63,18 @@ func takeStation(c *command, group *account.Group) (st *station, err error) {
 	if group != nil {
 		st.store.GID = group.GID
 	}
+	// A predecessor of another version may have made less of the directory.
+	if group != nil && os.Geteuid() == 0 {
+		if _, err := statedir.Share(c.StatePath(), group.GID); err != nil {
+			return nil, fmt.Errorf("cannot start: %w", err)
+		}
+	}
 	if lock, socket := inherited[inheritedLock], inherited[inheritedSocket]; lock != nil && socket != nil {
 		st.lock, st.socket = statedir.Adopted(lock), socket
 		if st.dir, err = statedir.Open(c.StatePath()); err != nil {
 			return nil, err
 		}
 		return st, st.adopt(inherited, group)
-	}
-	if group != nil && os.Geteuid() == 0 {
-		if _, err := statedir.Share(c.StatePath(), group.GID); err != nil {
-			return nil, fmt.Errorf("cannot start: %w", err)
-		}
 	}
 	if st.dir, st.lock, err = c.TakeStateDir(statedir.Spawn); err != nil {
 		return nil, err

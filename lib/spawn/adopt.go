@@ -85,7 +85,7 @@ func (s *Spawner) takeOver(p *process) {
 		s.children[r.PID] = true // after execve: same parent
 	}
 	// What it says from now on has no reader, but its sends must not fail.
-	if n, err := listenNotify(r.NotifySocket); err == nil {
+	if n, err := renewNotifier(r.NotifySocket); err == nil {
 		p.notify = n
 		bug.Go(func() { n.listen(r.PID, func(notice) {}) })
 	}

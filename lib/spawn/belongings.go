@@ -30,8 +30,12 @@ func (a *attempt) prepare(context.Context) error {
 			return err
 		}
 	}
+	uid := anyUser
+	if a.Switching != nil {
+		uid = a.plan.user.UID
+	}
 	var err error
-	a.p.notify, err = listenNotify("")
+	a.p.notify, err = newNotifier(a.dir.NotifySockets(), uid)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func costsOf(t *testing.T, dir statedir.Dir) costs {
 	}
 	return costs{
 		descriptors: count("/proc/self/fd"), goroutines: runtime.NumGoroutine(),
-		children: len(proc.Children()), files: count(dir.Processes()) + count(dir.Preloaders()),
+		children: len(proc.Children()), files: count(dir.Processes()) + count(dir.Preloaders()) + count(dir.NotifySockets()),
 	}
 }
 

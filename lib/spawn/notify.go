@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,29 +39,67 @@ const (
 )
 
 // A notifier is the socket on which one process reports READY=1, as in
-// sd_notify(3): a datagram socket with an abstract name (unix(7)), so that the
-// app's user need not write to any path of ours.
+// sd_notify(3): a datagram socket at a path, as systemd's is. Not every client
+// of sd_notify knows abstract names (unix(7)); Ruby's does not.
 type notifier struct {
 	conn *net.UnixConn
-	name string        // with a leading "@"
+	name string        // its path; of a process that an older spawner started maybe an abstract name, "@" first
 	done chan struct{} // closed when listen has returned
 }
 
-// listenNotify listens under a name that nobody can guess, or under the given
-// one if that is not empty.
-func listenNotify(name string) (*notifier, error) {
-	if name == "" {
-		name = "@passenger-" + rand.Text()
+// Owners of a notify socket who are no single user.
+const anyUser = -1
+
+// newNotifier listens in the directory under a name that nobody can guess, for
+// the processes of one user or, if that is anyUser, of all.
+func newNotifier(dir string, uid int) (*notifier, error) {
+	return listenNotify(filepath.Join(dir, rand.Text()), uid)
+}
+
+// renewNotifier listens again for a process that has the name already.
+func renewNotifier(name string) (*notifier, error) {
+	if isAbstract(name) {
+		return listenNotify(name, anyUser)
 	}
+	uid := anyUser
+	var st unix.Stat_t
+	if err := unix.Lstat(name, &st); err == nil && st.Mode&0o077 == 0 {
+		uid = int(st.Uid)
+	}
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("notify socket: %w", err)
+	}
+	return listenNotify(name, uid)
+}
+
+func isAbstract(name string) bool { return strings.HasPrefix(name, "@") }
+
+func listenNotify(name string, uid int) (n *notifier, err error) {
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
 	if err != nil {
 		return nil, fmt.Errorf("notify socket: %w", err)
 	}
+	n = &notifier{conn: conn, name: name, done: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
 	if err := passCredentials(conn); err != nil {
-		conn.Close()
 		return nil, fmt.Errorf("notify socket: %w", err)
 	}
-	return &notifier{conn: conn, name: name, done: make(chan struct{})}, nil
+	switch {
+	case isAbstract(name):
+	case uid == anyUser:
+		err = os.Chmod(name, 0o666)
+	default:
+		// The directory is ours alone, so the path is the socket.
+		err = errors.Join(os.Chmod(name, 0o600), os.Lchown(name, uid, -1))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("notify socket: %w", err)
+	}
+	return n, nil
 }
 
 // passCredentials asks the kernel to say with each message who sent it
@@ -143,31 +184,60 @@ const (
 	mostConcurrency = 1 << 20
 )
 
-// listen passes on, until the notifier is closed, what processes of the group
-// say. What others send, and what is no notice, is dropped.
+// listen passes on, until the notifier is finished or closed, what processes of
+// the group say. What others send, and what is no notice, is dropped.
 func (n *notifier) listen(group int, got func(notice)) {
 	defer close(n.done)
 	defer bug.Caught(nil)
 	buf := make([]byte, maxNotice)
 	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+64)
+	take := func(size, oobSize int) {
+		if proc.InGroup(sender(oob[:oobSize]), group) {
+			hear(buf[:size], got)
+		}
+	}
 	var flood throttle
 	for {
 		if wait := flood.wait(time.Now()); wait > 0 {
 			time.Sleep(wait)
 		}
 		size, oobSize, _, _, err := n.conn.ReadMsgUnix(buf, oob)
-		if errors.Is(err, net.ErrClosed) {
+		switch {
+		case errors.Is(err, net.ErrClosed):
 			return
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			n.rest(buf, oob, take)
+			return
+		case err == nil:
+			take(size, oobSize)
 		}
-		from := sender(oob[:oobSize])
-		if from == os.Getpid() {
-			return // the word of close
-		}
-		if err != nil || !proc.InGroup(from, group) {
-			continue
-		}
-		hear(buf[:size], got)
 	}
+}
+
+// mostRest bounds how many messages are read of a process that has ended: what
+// the kernel queues of them (net.unix.max_dgram_qlen) is less, unless its
+// children go on to send.
+const mostRest = 1024
+
+// rest takes what waits in the socket. The deadline is over, so the connection
+// itself reads no more.
+func (n *notifier) rest(buf, oob []byte, take func(size, oobSize int)) {
+	raw, err := n.conn.SyscallConn()
+	if err != nil {
+		return // it is closed
+	}
+	_ = raw.Control(func(fd uintptr) { // fails if it is closed
+		for range mostRest {
+			size, oobSize, _, _, err := unix.Recvmsg(int(fd), buf, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
+			if err != nil {
+				return
+			}
+			take(size, oobSize)
+		}
+	})
 }
 
 // hear passes a message on if it is a notice.
@@ -236,16 +306,41 @@ func addWarnings(all []string, more ...string) []string {
 // listen. Call it while the group's processes can still be told by the kernel:
 // before their leader is reaped.
 func (n *notifier) finish() {
-	defer n.conn.Close()
-	own, err := n.client()
-	if err != nil {
-		return
-	}
-	defer own.Close()
-	if _, err := own.Write([]byte{'.'}); err == nil { // an empty datagram looks like an end
+	defer n.close()
+	if err := n.conn.SetReadDeadline(time.Unix(1, 0)); err == nil {
 		<-n.done
 	}
 }
 
-// close gives up a notifier that nobody listens on.
-func (n *notifier) close() { n.conn.Close() }
+// close gives up a notifier that nobody listens on, and its path.
+func (n *notifier) close() {
+	n.conn.Close()
+	if isAbstract(n.name) {
+		return
+	}
+	if err := os.Remove(n.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		slog.Error("notify socket not removed", "err", err)
+	}
+}
+
+// clearNotifySockets removes what belongs to processes that are gone.
+func (s *Spawner) clearNotifySockets() error {
+	entries, err := os.ReadDir(s.dir.NotifySockets())
+	if err != nil {
+		return fmt.Errorf("clear notify sockets: %w", err)
+	}
+	used := map[string]bool{}
+	for _, p := range s.processes {
+		used[p.snapshot().NotifySocket] = true
+	}
+	for _, e := range entries {
+		path := filepath.Join(s.dir.NotifySockets(), e.Name())
+		if used[path] {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			slog.Error("notify socket not removed", "err", err)
+		}
+	}
+	return nil
+}

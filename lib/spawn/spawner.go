@@ -82,6 +82,9 @@ func New(dir statedir.Dir, o Options) (*Spawner, error) {
 	if err := s.adoptAll(); err != nil {
 		return nil, err
 	}
+	if err := s.clearNotifySockets(); err != nil {
+		return nil, err
+	}
 	s.publish()
 	return s, nil
 }

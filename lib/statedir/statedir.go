@@ -59,8 +59,16 @@ var subdirectories = []struct {
 	name         string
 	mode, shared uint32
 }{
-	{"apps", 0o700, 0o1770}, {"processes", 0o700, 0o710}, {"preloaders", 0o700, 0o700},
+	{"apps", 0o700, 0o1770}, {"processes", 0o700, 0o710}, {"preloaders", 0o700, 0o700}, {notify, 0o700, throughMode},
 }
+
+// notify is the directory of the sockets on which processes report that they
+// are ready.
+const notify = "notify"
+
+// throughMode is the mode of a directory that everybody may traverse, and only
+// its owner may list or change.
+const throughMode = 0o711
 
 // sharedMode is the mode of a directory that daemons of a group share: in it
 // each changes only its own files, and everybody may reach what is below by
@@ -115,13 +123,13 @@ func Share(path string, gid int) (Dir, error) {
 }
 
 // LetThrough lets everybody reach what is in the directory by name, so that
-// apps that run as other users get to their adapters. It changes nothing of a
-// directory that is shared, which does so anyhow.
+// apps that run as other users get to their adapters and notify sockets. It
+// changes nothing of a directory that is shared, which does so anyhow.
 func (d Dir) LetThrough() error {
 	if shared, err := check(d.path); shared || err != nil {
 		return err
 	}
-	return share(d.path, -1, 0o711)
+	return errors.Join(share(d.path, -1, throughMode), share(d.NotifySockets(), -1, throughMode))
 }
 
 // share gives a directory that is ours to the group, unless that is negative.
@@ -220,6 +228,10 @@ func (d Dir) Handover() string { return filepath.Join(d.path, "proxy-handover.so
 // KeptSockets is the socket at which the spawner keeps the proxy's listening
 // sockets.
 func (d Dir) KeptSockets() string { return filepath.Join(d.path, "spawn-sockets.sock") }
+
+// NotifySockets is the directory of the sockets on which processes report that
+// they are ready.
+func (d Dir) NotifySockets() string { return filepath.Join(d.path, notify) }
 
 // Socket is the control socket of a daemon.
 func (d Dir) Socket(daemon string) string { return filepath.Join(d.path, daemon+".sock") }
