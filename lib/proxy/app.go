@@ -284,8 +284,11 @@ func (a *app) applyProcess(r *protocol.Route, rp protocol.RouteProcess) {
 		}
 	}
 	p := &process{
-		id: rp.ID, sticky: stickyID(rp.ID), pid: rp.PID, address: rp.Address, concurrency: rp.Concurrency,
+		id: rp.ID, sticky: stickyID(rp.ID), pid: rp.PID, uid: unknownUser, address: rp.Address, concurrency: rp.Concurrency,
 		session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining, leaving: rp.Leaving,
+	}
+	if rp.UID != nil {
+		p.uid = *rp.UID
 	}
 	p.sendfile.Store(newSendfile(r, a.homeOf(r, &rp)))
 	a.processes = append(a.processes, p)

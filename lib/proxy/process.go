@@ -11,6 +11,7 @@ import (
 type process struct {
 	id, address string
 	pid         int
+	uid         int  // whom it runs as, unknownUser if nobody says
 	session     bool // speaks the session protocol
 	concurrency int
 

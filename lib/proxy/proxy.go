@@ -113,6 +113,7 @@ type Proxy struct {
 	complained   complaint     // of a disk that takes no body of a request
 	unkeptLogged complaint     // of one that takes none of an answer
 	cached       atomic.Int64  // bytes of answers that are kept
+	strangers    sync.Once     // we cannot tell who listens on a port
 	unkept       atomic.Uint64 // bodies that could not be kept on disk
 	memory       memory        // for answers that clients do not take
 	misses       misses

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"syscall"
 	"time"
+
+	"passenger/lib/farend"
 )
 
 const (
@@ -49,6 +52,9 @@ func (p *Proxy) dial(t *process) (*upstream, error) {
 	}
 	d := net.Dialer{Timeout: connectTimeout, KeepAlive: -1}
 	nc, err := d.DialContext(context.Background(), network, address)
+	if err == nil {
+		err = p.meet(nc, t)
+	}
 	if err != nil {
 		switch {
 		case errors.Is(err, syscall.EAGAIN):
@@ -64,6 +70,27 @@ func (p *Proxy) dial(t *process) (*upstream, error) {
 		return nil, err
 	}
 	return u, nil
+}
+
+// meet says why a new connection did not reach the process: another user's
+// listens on its port since it is gone, or stopped for a while. What is kept
+// open stays with whom it reached.
+func (p *Proxy) meet(nc net.Conn, t *process) error {
+	if t.uid == unknownUser {
+		return nil
+	}
+	err := farend.Check(nc, t.uid)
+	if errors.Is(err, farend.ErrUnknown) {
+		p.strangers.Do(func() {
+			slog.Warn("cannot tell whose process listens on an app's port; another user's may take the place of one that ended",
+				"err", err, "hint", "have the app listen on descriptor 3, see passenger-protocol(7)")
+		})
+		return nil
+	}
+	if err != nil {
+		nc.Close()
+	}
+	return err
 }
 
 // quiet reports whether u, which was idle, can carry another request: it is

@@ -5,12 +5,14 @@ package probe
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 
+	"passenger/lib/farend"
 	"passenger/lib/http1"
 	"passenger/lib/protocol"
 )
@@ -65,6 +67,12 @@ func Get(ctx context.Context, p protocol.Process, r Request) (Answer, error) {
 		return Answer{}, err
 	}
 	defer conn.Close()
+	if p.UID != nil {
+		// It must not be another user's that took the port of one that ended.
+		if err := farend.Check(conn, *p.UID); err != nil && !errors.Is(err, farend.ErrUnknown) {
+			return Answer{}, err
+		}
+	}
 	// The end of ctx ends all that waits on the connection.
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
