@@ -117,12 +117,13 @@ func inherited() []string {
 
 // listen listens at each address, on the socket of the proxy before us if it
 // has one there. Its others are closed.
-func (c *serveCommand) listen(before *proxy.Sockets) ([]net.Listener, error) {
+func (c *serveCommand) listen(at *place) ([]net.Listener, error) {
+	before := at.sockets
 	defer before.Close()
 	before.Narrow(c.Listen)
 	var list []net.Listener
 	for _, address := range c.Listen {
-		l, err := before.Listen(address)
+		l, err := before.Listen(address, c.socketFile(address, at.dir))
 		if err != nil {
 			// The files of unix sockets may be another's: they stay.
 			return nil, listenError(address, err)

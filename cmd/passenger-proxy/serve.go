@@ -29,7 +29,7 @@ type serveCommand struct {
 	cli.ControlSocket
 	cli.LogFormat
 
-	Listen      []string `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH or fd:N, with tls: before it for HTTPS, or secure-headers:unix:PATH for a web server that configures apps. May be repeated. Default: the sockets that systemd passed, else :3000."`
+	Listen      []string `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH[?mode=MODE&group=GROUP] or fd:N, with tls: before it for HTTPS, or secure-headers:unix:PATH for a web server that configures apps. May be repeated. Default: the sockets that systemd passed, else :3000."`
 	Certificate []string `placeholder:"FILE" help:"A certificate with its chain, PEM, for tls: addresses. May be repeated, each with its --key; clients get the one that fits the name they ask for."`
 	Key         []string `placeholder:"FILE" help:"The key of the certificate in the same place."`
 	acmeFlags
@@ -37,7 +37,8 @@ type serveCommand struct {
 	RedirectHTTPS bool          `name:"redirect-https" help:"Send requests in plain text to the same address over HTTPS."`
 	H2C           bool          `name:"h2c" help:"Serve HTTP/2 without TLS too, to clients that begin with it."`
 	ProxyProtocol bool          `help:"Connections of trusted proxies begin with a PROXY header, version 1 or 2."`
-	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated. Clients on unix sockets are always believed."`
+	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated."`
+	TrustedPeer   []string      `placeholder:"USER|@GROUP" help:"Believe them from this user, or members of this group, on unix sockets, beside root and our own user. May be repeated."`
 	DataBufferDir string        `placeholder:"DIR" help:"Where requests' bodies are kept until they are whole, and what clients do not take of answers. Default: the system's directory for temporary files."`
 	ServerTiming  bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
 	TraceParent   bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
@@ -50,11 +51,15 @@ type serveCommand struct {
 	HalfClose     time.Duration `name:"half-close-timeout" default:"10s" help:"Time for one side of an upgraded connection after the other has ended (${default})."`
 	DrainTimeout  time.Duration `default:"30s" help:"Time for requests in flight when the proxy stops (${default})."`
 
-	certificates *proxy.Certificates // nil if there are none
+	certificates *proxy.Certificates         // nil if there are none
+	sockets      map[string]proxy.SocketFile // by address
 }
 
 func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	manager := systemd.Started()
+	if err := c.readSockets(); err != nil {
+		return err
+	}
 	at, err := c.takePlace(cmd)
 	if err != nil {
 		return err
@@ -74,7 +79,7 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if config.AccessLog, err = c.openLog(); err != nil {
 		return err
 	}
-	listeners, err := c.listen(at.sockets)
+	listeners, err := c.listen(at)
 	if err != nil {
 		return err
 	}
@@ -226,10 +231,14 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if err != nil {
 		return proxy.Config{}, &cli.Error{Err: fmt.Errorf("--trusted-proxy: %w", err), Status: cli.Usage}
 	}
+	peers, err := c.trustedPeers()
+	if err != nil {
+		return proxy.Config{}, err
+	}
 	if c.certificates, err = c.loadCertificates(); err != nil {
 		return proxy.Config{}, err
 	}
-	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, AccessFormat: proxy.AccessFormat(c.AccessLog), Trusted: networks, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
+	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, AccessFormat: proxy.AccessFormat(c.AccessLog), Trusted: networks, TrustedPeers: peers, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
 		Certificates: c.certificates, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
 			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout, HalfClose: c.HalfClose,
 		}}, nil

@@ -62,6 +62,7 @@ func (p *Proxy) welcome(nc net.Conn, l net.Listener) {
 	}
 	if configures {
 		c.headers = &secureHeaders{}
+		c.trusted, c.stranger = true, nil // the file of that socket says who may connect
 	}
 	p.clients.Add(1)
 	go c.run()

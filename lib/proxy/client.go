@@ -28,12 +28,13 @@ const (
 // from head to answer.
 type client struct {
 	conn
-	proxy   *Proxy
-	addr    string // without port; empty for a unix socket
-	port    string
-	trusted bool // may say who it asks for
-	secure  bool // came over TLS
-	http2   bool // is a stream of HTTP/2
+	proxy    *Proxy
+	addr     string // without port; empty for a unix socket
+	port     string
+	trusted  bool      // may say who it asks for
+	stranger *stranger // who it is, of one over a unix socket that may not
+	secure   bool      // came over TLS
+	http2    bool      // is a stream of HTTP/2
 
 	headers *secureHeaders // those of its present request; nil if it may send none
 
@@ -60,20 +61,22 @@ type client struct {
 
 func newClient(p *Proxy, nc net.Conn) (*client, error) {
 	c := &client{proxy: p}
-	c.identify(origin(nc))
+	c.identify(nc)
 	err := c.open(nc, p.clock)
 	c.watch = c.raw
 	return c, err
 }
 
-// identify says whose connection c, which is new, is. from is nil for one that
-// came over a unix socket: whoever may connect there is a web server of ours.
+// identify says whose connection c, which is new, is. Over a unix socket a web
+// server of ours may speak for clients, and others are nobody in particular.
 // Without an IP it is a client that one does not know.
-func (c *client) identify(from *net.TCPAddr) {
+func (c *client) identify(nc net.Conn) {
 	c.client = c
 	c.readWait, c.writeWait = c.proxy.Timeouts.Idle, c.proxy.Timeouts.Write
+	from := origin(nc)
 	if from == nil {
-		c.trusted = true
+		c.stranger = c.proxy.strangerOf(nc)
+		c.trusted = c.stranger == nil
 		return
 	}
 	ip, ok := netip.AddrFromSlice(from.IP)

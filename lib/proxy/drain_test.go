@@ -105,7 +105,7 @@ func TestEndlessStreamsEndWithTheDrain(t *testing.T) {
 func TestAcceptGoesOnAfterErrors(t *testing.T) {
 	t.Parallel()
 	p := New(Config{Timeouts: quick})
-	inner, err := Listen("127.0.0.1:0")
+	inner, err := Listen("127.0.0.1:0", SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -298,11 +298,11 @@ func serveAlso(t testing.TB, more []net.Listener, c Config, routes ...protocol.R
 		t.Fatal(err)
 	}
 	s.unix = filepath.Join(dir, "s")
-	tcp, err := Listen("127.0.0.1:0")
+	tcp, err := Listen("127.0.0.1:0", SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	unix, err := Listen("unix:" + s.unix)
+	unix, err := Listen("unix:"+s.unix, SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}

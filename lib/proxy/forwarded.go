@@ -112,6 +112,8 @@ func (x *exchange) forwarded() (f forwarded) {
 	}
 	if x.client.trusted {
 		f.override(&x.req)
+	} else if s := x.client.stranger; s != nil {
+		x.disbelieve(s)
 	}
 	if x.flagged(flagSecure) {
 		f.proto, f.https = schemeHTTPS, true

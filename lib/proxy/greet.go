@@ -63,7 +63,7 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 			return
 		}
 	}
-	c := newStream(p, nc, origin(nc))
+	c := newStream(p, nc)
 	c.secure = secure
 	if sc, ok := transport(nc).(syscall.Conn); ok {
 		c.watch, _ = sc.SyscallConn() // without it c is not parked
@@ -114,7 +114,7 @@ func (c *introduced) RemoteAddr() net.Addr {
 func (p *Proxy) trustsConn(nc net.Conn) bool {
 	a, ok := nc.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return true
+		return p.strangerOf(nc) == nil
 	}
 	ip, _ := netip.AddrFromSlice(a.IP)
 	return p.trusts(ip.Unmap())
@@ -128,9 +128,9 @@ func origin(nc net.Conn) *net.TCPAddr {
 }
 
 // newStream returns a client on a stream.
-func newStream(p *Proxy, nc net.Conn, from *net.TCPAddr) *client {
+func newStream(p *Proxy, nc net.Conn) *client {
 	c := &client{proxy: p}
-	c.identify(from)
+	c.identify(nc)
 	c.openStream(nc, p.clock)
 	return c
 }

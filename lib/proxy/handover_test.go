@@ -37,7 +37,7 @@ func offerAt(t *testing.T, addresses ...string) *offered {
 	}
 	o := &offered{path: filepath.Join(dir, "handover"), handed: make(chan bool, 1)}
 	for _, a := range addresses {
-		l, err := Listen(a)
+		l, err := Listen(a, SocketFile{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestASuccessorGetsLockAndSockets(t *testing.T) {
 	if n, _ := p.Lock.ReadAt(b, 0); string(b[:n]) != "lock" {
 		t.Errorf("the lock says %q", b[:n])
 	}
-	l, err := p.Listen(web)
+	l, err := p.Listen(web, SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestSocketsLeaveNothingOpen(t *testing.T) {
 	}
 	defer p.Close()
 	p.Narrow([]string{"127.0.0.1:0"})
-	l, err := p.Listen("127.0.0.1:0")
+	l, err := p.Listen("127.0.0.1:0", SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestAUnixSocketWithoutItsFileIsMadeAnew(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	l, err := p.Listen("unix:" + path)
+	l, err := p.Listen("unix:"+path, SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}

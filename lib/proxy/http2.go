@@ -32,7 +32,7 @@ func newHTTP2Server() *http2Server { return &http2Server{conns: map[*http2.Conn]
 // serveHTTP2 serves nc until it ends.
 func (p *Proxy) serveHTTP2(nc net.Conn, secure bool) {
 	who := &client{proxy: p, secure: secure}
-	who.identify(origin(nc))
+	who.identify(nc)
 	c := http2.NewConn(nc, &http2.Config{
 		Header: p.Timeouts.Header, Idle: p.Timeouts.Idle, Write: p.Timeouts.Write,
 		Serve: func(s *http2.Stream) { p.serveStream(s, who) },
@@ -45,7 +45,7 @@ func (p *Proxy) serveHTTP2(nc net.Conn, secure bool) {
 
 // serveStream serves a stream of a connection that is who's.
 func (p *Proxy) serveStream(s *http2.Stream, who *client) {
-	c := &client{proxy: p, addr: who.addr, port: who.port, trusted: who.trusted, secure: who.secure, http2: true}
+	c := &client{proxy: p, addr: who.addr, port: who.port, trusted: who.trusted, stranger: who.stranger, secure: who.secure, http2: true}
 	c.client, c.readWait, c.writeWait = c, who.readWait, who.writeWait
 	c.openStream(s, p.clock)
 	c.serve() // a stream is never parked
@@ -110,6 +110,9 @@ type replayed struct {
 	net.Conn
 	head []byte
 }
+
+// NetConn is the connection below.
+func (c *replayed) NetConn() net.Conn { return c.Conn }
 
 // CloseWrite ends the sending side.
 func (c *replayed) CloseWrite() error {

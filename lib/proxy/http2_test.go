@@ -64,7 +64,7 @@ func serveTLS(t testing.TB, c Config, routes ...protocol.Route) (*server, string
 		}
 		c.Certificates = certs
 	}
-	l, err := Listen("tls:127.0.0.1:0")
+	l, err := Listen("tls:127.0.0.1:0", SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}

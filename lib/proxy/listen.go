@@ -24,10 +24,10 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 1
 // for a descriptor that we were started with. With "tls:" before it,
 // connections begin with a TLS handshake. With "secure-headers:" before a unix
 // socket, whose file is for us alone, requests may say by secure headers which
-// app they are for.
-func Listen(address string) (net.Listener, error) {
+// app they are for. f is for unix sockets.
+func Listen(address string, f SocketFile) (net.Listener, error) {
 	if rest, ok := strings.CutPrefix(address, "tls:"); ok && !strings.HasPrefix(rest, headersPrefix) {
-		l, err := Listen(rest)
+		l, err := Listen(rest, f)
 		if err != nil {
 			return nil, err
 		}
@@ -38,14 +38,15 @@ func Listen(address string) (net.Listener, error) {
 		if !ok || len(address) > len(headersPrefix)+len(rest) {
 			return nil, errors.New("secure headers are believed on unix sockets only: it is secure-headers:unix:PATH")
 		}
-		l, err := listenUnix(path, 0o600)
+		f.Usual = 0o600
+		l, err := listenUnix(path, f)
 		if err != nil {
 			return nil, err
 		}
 		return &headersListener{l}, nil
 	}
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		return listenUnix(path, 0o666)
+		return listenUnix(path, f)
 	}
 	if fd, ok := strings.CutPrefix(address, "fd:"); ok {
 		return listenFD(fd)
@@ -78,7 +79,7 @@ const headersPrefix = "secure-headers:"
 // configure apps.
 type headersListener struct{ net.Listener }
 
-func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
+func listenUnix(path string, f SocketFile) (net.Listener, error) {
 	if path == "" {
 		return nil, errors.New("the path is empty")
 	}
@@ -86,7 +87,7 @@ func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 		c.Close()
 		return nil, syscall.EADDRINUSE
 	}
-	l, err := unixsock.Listen(path, mode)
+	l, err := unixsock.ListenFor(path, f.mode(0o666), f.gid())
 	if err != nil {
 		return nil, err
 	}

@@ -46,9 +46,10 @@ type Config struct {
 
 	Timeouts Timeouts
 
-	// Trusted are the networks whose X-Forwarded-* headers are believed.
-	// Clients on unix sockets always are.
-	Trusted []netip.Prefix
+	// Trusted are the networks whose X-Forwarded-* headers are believed,
+	// TrustedPeers those who are on unix sockets.
+	Trusted      []netip.Prefix
+	TrustedPeers Peers
 
 	// AccessLog gets a line for each request, in AccessFormat; nil for none.
 	AccessLog    *LogFile
@@ -109,10 +110,11 @@ type Proxy struct {
 	http2        *http2Server
 	unrouted     tally // of requests for which there was no app
 	registrar    *registrar
-	tls          *tls.Config   // nil without Certificates
-	complained   complaint     // of a disk that takes no body of a request
-	unkeptLogged complaint     // of one that takes none of an answer
-	cached       atomic.Int64  // bytes of answers that are kept
+	tls          *tls.Config  // nil without Certificates
+	complained   complaint    // of a disk that takes no body of a request
+	unkeptLogged complaint    // of one that takes none of an answer
+	cached       atomic.Int64 // bytes of answers that are kept
+	disbelieved  disbelieved
 	strangers    sync.Once     // we cannot tell who listens on a port
 	unkept       atomic.Uint64 // bodies that could not be kept on disk
 	memory       memory        // for answers that clients do not take

@@ -84,7 +84,7 @@ func socketDir(t *testing.T) string {
 func serveHeaders(t *testing.T, c Config, routes ...protocol.Route) (*server, string) {
 	t.Helper()
 	path := filepath.Join(socketDir(t), "web")
-	l, err := Listen("secure-headers:unix:" + path)
+	l, err := Listen("secure-headers:unix:"+path, SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -447,7 +447,7 @@ func TestFlagsOfAWebServer(t *testing.T) {
 func TestSocketsForSecureHeadersAreForUsAlone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(socketDir(t), "web")
-	l, err := Listen("secure-headers:unix:" + path)
+	l, err := Listen("secure-headers:unix:"+path, SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -456,7 +456,7 @@ func TestSocketsForSecureHeadersAreForUsAlone(t *testing.T) {
 		t.Errorf("got %v, %v", info, err)
 	}
 	for _, address := range []string{"secure-headers:127.0.0.1:0", "secure-headers:tls:unix:" + path + "2", "tls:secure-headers:unix:" + path + "2", "secure-headers:fd:3"} {
-		if l, err := Listen(address); err == nil {
+		if l, err := Listen(address, SocketFile{}); err == nil {
 			l.Close()
 			t.Errorf("%s is listened at", address)
 		}

@@ -50,17 +50,23 @@ func (s *Sockets) Narrow(addresses []string) {
 }
 
 // Listen returns a listener on the socket at an address, or a new one if there
-// is none.
-func (s *Sockets) Listen(address string) (net.Listener, error) {
+// is none. file is for unix sockets.
+func (s *Sockets) Listen(address string, file SocketFile) (net.Listener, error) {
 	f := s.files[address]
 	if f == nil || lost(address) {
-		return Listen(address)
+		return Listen(address, file)
 	}
 	l, err := net.FileListener(f)
 	if err != nil {
 		return nil, fmt.Errorf("the socket handed over: %w", reason(err))
 	}
-	return dress(address, l), nil
+	l = dress(address, l)
+	if u, ok := l.Addr().(*net.UnixAddr); ok && unixAddress(address) {
+		if err := file.apply(u.Name); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
 }
 
 // lost says that the address is that of a unix socket without its file: nobody
