@@ -22,6 +22,11 @@ type Serving struct {
 	// 134217728.
 	ResponseHighWater int `json:"response_buffer_high_watermark,omitempty"`
 
+	// PassExpect leaves the answer to Expect: 100-continue to the app, if its
+	// processes speak HTTP: it may refuse a body before it is sent. The body is
+	// not kept then, whatever BufferUpload says. Default: false.
+	PassExpect bool `json:"pass_expect,omitempty"`
+
 	// MaxBodySize is the longest body of a request in bytes. 0 means no limit.
 	MaxBodySize int `json:"max_request_body_size,omitempty"`
 

@@ -56,7 +56,13 @@ func (x *exchange) send() (sent int, err error) {
 		if sent, err = x.up.write(head, nil); err != nil {
 			return sent, err
 		}
-		if err = x.sendContinue(); err != nil {
+		if x.asked && x.process.session {
+			x.asked = false // it cannot tell
+		}
+		if !x.asked {
+			err = x.sendContinue()
+		}
+		if err != nil {
 			x.upload.fail(err, x.up)
 			return sent, err
 		}
@@ -125,6 +131,9 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 		b = append(b, "Via: 1.1 passenger\r\n"...)
 	} else {
 		b = append(b, "Via: 1.0 passenger\r\n"...)
+	}
+	if x.asked {
+		b = append(b, "Expect: 100-continue\r\n"...)
 	}
 	b = append(b, "X-Forwarded-For: "...)
 	n := len(b)

@@ -21,6 +21,11 @@ func (x *exchange) planBody() error {
 		x.body = sentBody
 		return errBodyTooLong
 	}
+	if (x.req.Chunked || x.req.ContentLength > 0) && x.leavesContinue() {
+		x.asked, x.body = true, sentBody
+		x.chunks.Reset()
+		return nil
+	}
 	switch {
 	case x.req.Chunked:
 		if err := x.planChunked(); err != nil || x.body == heldBody {

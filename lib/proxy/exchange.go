@@ -54,6 +54,7 @@ type exchange struct {
 
 	garbled   bool // the request was not understood, or not whole
 	verdict   verdict
+	asked     bool // the process is to tell the client to send its body
 	workAsked bool // the process wants time without requests
 	late      bool // the first wait for the answer is over, in vain
 	begun     bool // bytes of an answer came from the process
@@ -113,7 +114,7 @@ func (x *exchange) reset() {
 	x.freeSpool()
 	x.taken, x.reserve, x.credit = 0, nil, 0
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
-	x.late, x.partial, x.passesChunks = false, false, false
+	x.late, x.partial, x.passesChunks, x.asked = false, false, false, false
 	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, fine, 0
 	x.phase.Store(queued)
 	x.dismissed.Store(false)

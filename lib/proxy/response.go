@@ -159,7 +159,10 @@ func (x *exchange) passInterim() error {
 		x.takeOver()
 		return nil
 	}
-	if x.resp.Status == 100 || x.req.Minor == 0 {
+	if x.resp.Status == 100 {
+		return x.continues()
+	}
+	if x.req.Minor == 0 {
 		return nil
 	}
 	out := takeBuffer(x.resp.Len + 64)

@@ -40,6 +40,7 @@ type mount struct {
 	cache                  *cache // nil if its answers are not kept
 	cacheCookie            []byte // whose value they go by; nil for none
 	scarce                 bool   // some process takes a limited number of requests
+	passesExpect           bool   // the process answers Expect
 	mostKept               int64  // of an answer that its client does not take, in bytes; 0 for nothing
 }
 
@@ -69,7 +70,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		}
 		m.home, m.files = m.app.homeOf(r, nil), m.app.files(r)
 		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
-		m.mostKept = mostKept(r)
+		m.mostKept, m.passesExpect = mostKept(r), passesExpect(r)
 		x.mounts = append(x.mounts, m)
 		x.byName[r.App] = m
 		if r.Unlisted {

@@ -1,0 +1,34 @@
+package proxy
+
+import (
+	"slices"
+
+	"passenger/lib/protocol"
+)
+
+// An app may want to answer Expect: 100-continue itself, so that it can refuse a
+// body before it is sent. Then its process gets the field and the head without
+// the body, whatever its size, and the client gets the 100 that the process
+// sends. The time that clients have for their bodies runs meanwhile.
+
+// passesExpect says whether an app's processes are to get the field.
+func passesExpect(r *protocol.Route) bool {
+	return r.PassExpect && !slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool {
+		return p.DataProtocol == protocol.ProtocolSession
+	})
+}
+
+// leavesContinue says whether the process is the one to tell the client to send
+// its body. One that sent some of it does not wait.
+func (x *exchange) leavesContinue() bool {
+	return x.mount.passesExpect && x.req.Continue && !x.continued && x.end == x.req.Len
+}
+
+// continues passes on that the process wants the body.
+func (x *exchange) continues() error {
+	if !x.asked {
+		return nil // the client was told by us
+	}
+	x.asked = false
+	return x.sendContinue()
+}
