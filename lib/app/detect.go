@@ -23,6 +23,9 @@ type Detection struct {
 	// StartCommand is set for a generic app.
 	StartCommand string `json:"app_start_command,omitempty"`
 
+	// Env is what the app is told in its environment, because of what it is.
+	Env map[string]string `json:"env,omitempty"`
+
 	// Why names what decided, one sentence.
 	Why string `json:"why"`
 

@@ -37,7 +37,7 @@ func TestDetect(t *testing.T) {
 		{name: "start script of node", files: map[string]string{"package.json": `{"main": "x.js", "scripts": {"start": "node ./bin/www"}}`, "bin/www": "", "x.js": ""},
 			want: Detection{Type: "node", StartupFile: "bin/www"}},
 		{name: "start script of something else", files: map[string]string{"package.json": `{"main": "x.js", "scripts": {"start": "next start"}}`, "x.js": ""},
-			want: Detection{Type: "generic", StartCommand: "npm start --silent"}},
+			want: Detection{Type: "generic", StartCommand: `env "PATH=$PWD/node_modules/.bin:$PATH" next start`}},
 		{name: "start script, but the type is said", set: protocol.AppConfig{Type: "node"},
 			files: map[string]string{"package.json": `{"main": "x.js", "scripts": {"start": "next start"}}`, "x.js": ""},
 			want:  Detection{Type: "node", StartupFile: "x.js"}},
@@ -104,7 +104,7 @@ func TestDetect(t *testing.T) {
 			if got.Why == "" || len(got.Looked) == 0 || !got.Looked[len(got.Looked)-1].Found {
 				t.Errorf("it does not explain itself: %+v", got)
 			}
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Detection{}, "Why", "Looked")); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Detection{}, "Why", "Looked", "Env")); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -7,18 +7,28 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
-
-	"passenger/lib/protocol"
 )
 
 // A manifest is what we read of package.json.
 type manifest struct {
-	Main    string
-	Scripts struct{ Start string }
+	Name, Version   string
+	Main            string
+	Scripts         struct{ Start, Prestart string }
+	Config          map[string]json.RawMessage
+	PackageManager  string
+	Dependencies    map[string]any
+	DevDependencies map[string]any
 }
 
-// plainNode is a start script that does nothing but run node on a file: we
-// run that ourselves, so that the process is node and not npm.
+// needs says whether the package depends on another.
+func (p manifest) needs(name string) bool {
+	_, needed := p.Dependencies[name]
+	_, inDevelopment := p.DevDependencies[name]
+	return needed || inDevelopment
+}
+
+// plainNode is a start script that does nothing but run node on a file, which
+// the adapter serves.
 var plainNode = pattern(`^node\s+(?:\./)?([A-Za-z0-9_./-]+)$`)
 
 // findPackage reads package.json: the start script, as npm does, else main.
@@ -41,8 +51,7 @@ func findPackage(root fs.FS, pinned bool) (*Detection, string) {
 		}
 	}
 	if start != "" && !pinned {
-		return &Detection{Type: protocol.TypeGeneric, StartCommand: "npm start --silent"},
-			fmt.Sprintf("its start script is %q, which npm runs and which has to listen on $PORT", start)
+		return runScript(root, p), fmt.Sprintf("its start script is %q, which has to listen on $PORT", start)
 	}
 	if p.Main != "" {
 		if file, ok := nodeFile(root, p.Main); ok {

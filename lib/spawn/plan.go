@@ -56,6 +56,7 @@ func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (release, e
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)
 	}
+	needs = append(list(found.Env), needs...)
 	if c.MaxConcurrency != nil {
 		p.concurrency = *c.MaxConcurrency
 	}

@@ -1,0 +1,149 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"passenger/lib/protocol"
+)
+
+// A package manager that runs a start script stays beside the app, with more
+// memory than many an app has, and keeps SIGTERM from it. So its scripts are
+// run here, as it would: with node_modules/.bin in PATH and the variables that
+// programs read.
+
+// pathOfScripts is an assignment, for env(1), of the PATH that scripts have.
+const pathOfScripts = `"PATH=$PWD/node_modules/.bin:$PATH"`
+
+// inShell runs a script that needs a shell to go on, in the variable that npm
+// has for it. SIGTERM to the shell goes to the whole group; the shells in it
+// stay until the programs that they run have ended.
+const inShell = `sh -c '(trap : TERM; eval "$npm_lifecycle_script"; s=$?; wait; exit $s) & p=$!; ` +
+	`trap "trap : TERM; kill -TERM 0" TERM; wait $p; s=$?; ` +
+	`while kill -0 $p 2>/dev/null; do wait $p; s=$?; done; exit $s'`
+
+// shellWords are commands that only a shell knows.
+var shellWords = []string{
+	".", ":", "!", "[[", "{", "case", "cd", "eval", "exec", "exit", "export", "for", "function", "if", "read", "set", "source",
+	"trap", "ulimit", "umask", "unset", "until", "wait", "while",
+}
+
+// runScript is how a start script of package.json is run.
+func runScript(root fs.FS, p manifest) *Detection {
+	start := strings.TrimSpace(p.Scripts.Start)
+	d := &Detection{Type: protocol.TypeGeneric, Env: p.variables(root, start)}
+	script := asEnv(start)
+	switch before := strings.TrimSpace(p.Scripts.Prestart); {
+	case !isCommand(start) && before != "":
+		d.Env["npm_lifecycle_script"] = fmt.Sprintf("(%s) && {\n%s\n}", before, start)
+		d.StartCommand = "env " + pathOfScripts + " " + inShell
+	case !isCommand(start):
+		d.StartCommand = "env " + pathOfScripts + " " + inShell
+	case before != "":
+		d.StartCommand = "env " + pathOfScripts + " sh -c " + quote("(\n"+before+"\n) && exec env "+script)
+	default:
+		d.StartCommand = "env " + pathOfScripts + " " + script
+	}
+	return d
+}
+
+// asEnv leaves a script's cross-env, which would stay beside the program, to
+// env(1), whose arguments are the same.
+func asEnv(script string) string {
+	rest, _ := strings.CutPrefix(script, "cross-env ")
+	return strings.TrimSpace(rest)
+}
+
+// isCommand says whether a script is one program with its arguments, so that no
+// shell has to stay for it.
+func isCommand(script string) bool {
+	words, plain := shellSplit(script)
+	for len(words) > 0 && isAssignment(words[0]) {
+		words = words[1:]
+	}
+	return plain && len(words) > 0 && !slices.Contains(shellWords, words[0])
+}
+
+func isAssignment(word string) bool {
+	name, _, ok := strings.Cut(word, "=")
+	return ok && name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) && (name[0] < '0' || name[0] > '9')
+}
+
+// shellSplit splits a script at blanks that are not quoted, and says whether it
+// is plain: complete, and without the operators between commands. Quotes stay.
+func shellSplit(script string) (words []string, plain bool) {
+	var word strings.Builder
+	quote, escaped := rune(0), false
+	for _, r := range script {
+		switch {
+		case escaped:
+			escaped = false
+		case quote != 0:
+			escaped = r == '\\' && quote == '"'
+			if r == quote {
+				quote = 0
+			}
+		case r == '\\':
+			escaped = true
+		case r == '\'' || r == '"' || r == '`':
+			quote = r
+		case strings.ContainsRune(";&|()\n", r):
+			return nil, false
+		case r == ' ' || r == '\t':
+			if word.Len() > 0 {
+				words = append(words, word.String())
+				word.Reset()
+			}
+			continue
+		}
+		word.WriteRune(r)
+	}
+	if word.Len() > 0 {
+		words = append(words, word.String())
+	}
+	return words, quote == 0 && !escaped
+}
+
+// quote makes one word of a text, for a shell.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// variables are what npm tells a script.
+func (p manifest) variables(root fs.FS, script string) map[string]string {
+	env := map[string]string{
+		"npm_lifecycle_event": "start", "npm_lifecycle_script": script, "npm_command": "start",
+		"npm_package_name": p.Name, "npm_package_version": p.Version,
+	}
+	if manager := p.manager(root); manager != "" {
+		env["npm_config_user_agent"] = manager + "/0.0.0 npm/? passenger"
+	}
+	for key, value := range p.Config {
+		var text string
+		if json.Unmarshal(value, &text) != nil {
+			text = string(value) // a number or true
+		}
+		if isAssignment(key+"=") && !strings.ContainsRune(text, 0) {
+			env["npm_package_config_"+key] = text
+		}
+	}
+	return env
+}
+
+// manager is the package manager of the app, by what it keeps.
+func (p manifest) manager(root fs.FS) string {
+	if name, _, ok := strings.Cut(p.PackageManager, "@"); ok {
+		return name
+	}
+	for _, m := range []struct{ file, name string }{
+		{"pnpm-lock.yaml", "pnpm"}, {"yarn.lock", "yarn"}, {"bun.lock", "bun"}, {"bun.lockb", "bun"},
+	} {
+		if exists(root, m.file) {
+			return m.name
+		}
+	}
+	return "npm"
+}

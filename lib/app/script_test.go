@@ -1,0 +1,56 @@
+package app
+
+import (
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"passenger/lib/protocol"
+)
+
+func TestScriptsOfPackageJSON(t *testing.T) {
+	t.Parallel()
+	const path = `env "PATH=$PWD/node_modules/.bin:$PATH" `
+	for _, test := range []struct{ script, prestart, want string }{
+		{"next start -p $PORT", "", path + "next start -p $PORT"},
+		{"node --env-file=.env index.js", "", path + "node --env-file=.env index.js"},
+		{"NODE_ENV=production node index.js", "", path + "NODE_ENV=production node index.js"},
+		{"cross-env NODE_ENV=production node index.js", "", path + "NODE_ENV=production node index.js"},
+		{`node serve "a; b" 'c & d' e\;f`, "", path + `node serve "a; b" 'c & d' e\;f`},
+		{"node serve > log", "", path + "node serve > log"},
+		{"node build && node serve", "", path + inShell},
+		{"node a & node b", "", path + inShell},
+		{"(node a)", "", path + inShell},
+		{"cd dist", "", path + inShell},
+		{"X=1 exec node a", "", path + inShell},
+		{"X=1", "", path + inShell},
+		{`node "a`, "", path + inShell},
+		{"next start", "next build 'a'", path + `sh -c '(` + "\n" + `next build '\''a'\''` + "\n" + `) && exec env next start'`},
+	} {
+		p := manifest{}
+		p.Scripts.Start, p.Scripts.Prestart = test.script, test.prestart
+		if got := runScript(fstest.MapFS{}, p); got.StartCommand != test.want || got.Env["npm_lifecycle_script"] != test.script {
+			t.Errorf("%q: got %q with %q, want %q", test.script, got.StartCommand, got.Env, test.want)
+		}
+	}
+}
+
+func TestScriptsHaveTheVariablesOfNpm(t *testing.T) {
+	t.Parallel()
+	root := tree(t, map[string]string{"yarn.lock": "", "package.json": `{"name": "shop", "version": "1.2.3",
+		"config": {"port": 8080, "host": "::", "a b": 1}, "scripts": {"start": "serve -l $npm_package_config_port"}}`})
+	got, err := Detect(protocol.AppConfig{AppRoot: root}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"npm_package_name": "shop", "npm_package_version": "1.2.3", "npm_package_config_port": "8080", "npm_package_config_host": "::",
+		"npm_lifecycle_event": "start", "npm_lifecycle_script": "serve -l $npm_package_config_port", "npm_command": "start",
+		"npm_config_user_agent": "yarn/0.0.0 npm/? passenger",
+	}
+	if diff := cmp.Diff(want, got.Env, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+}
