@@ -74,7 +74,7 @@ func (d *detect) detect(c *command) (*detection, error) {
 	}
 	found, err := app.Detect(config, false)
 	if err != nil {
-		return nil, cli.Hint(fmt.Errorf("cannot detect: %w", err), "add one of these files, or set app_start_command in %s", filepath.Join(config.AppRoot, app.File))
+		return nil, cli.Hint(fmt.Errorf("cannot detect: %w", err), "add one of these files, or set startup_file or app_start_command in %s", filepath.Join(config.AppRoot, app.File))
 	}
 	command, err := spawn.Command(config, c.StatePath())
 	if err != nil {

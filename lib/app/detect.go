@@ -46,6 +46,7 @@ type UnknownError struct {
 	Type    string // what the settings say it is, empty if they do not
 	Empty   bool
 	Looked  []Look
+	Nearest []string // files that startup_file may be meant to name
 }
 
 func (e *UnknownError) Error() string {
@@ -64,7 +65,11 @@ func (e *UnknownError) Error() string {
 	case e.Type != "":
 		what = "app directory %q holds no app of type " + e.Type
 	}
-	return fmt.Sprintf(what+"; looked for %s", e.AppRoot, strings.Join(looked, ", "))
+	text := fmt.Sprintf(what+"; looked for %s", e.AppRoot, strings.Join(looked, ", "))
+	if len(e.Nearest) > 0 {
+		text += "; startup_file may be meant to name " + strings.Join(e.Nearest, " or ")
+	}
+	return text
 }
 
 // A convention is one way to recognise an app.
@@ -93,6 +98,11 @@ var conventions = []convention{
 	{protocol.TypeNode, "package.json", findPackage},
 	{protocol.TypeASGI, "asgi.py, main.py or app.py with an ASGI application", findASGI},
 	{protocol.TypeWSGI, "wsgi.py or app.py with application or app", findCallable},
+	{protocol.TypeNode, "main.js with star.json", findMeteor},
+	{protocol.TypeNode, "build/index.js, .output/server/index.mjs or dist/main.js", findBuilt},
+	{protocol.TypeASGI, "api.py, app/main.py or a factory of FastAPI", findFastAPI},
+	{protocol.TypeWSGI, "Flask's main.py, package or factory", findFlask},
+	{protocol.TypeGeneric, "Procfile", findProcfile},
 }
 
 // notThere is the result of a look at a file that does not exist.
@@ -143,7 +153,7 @@ func Detect(c protocol.AppConfig, confined bool) (Detection, error) {
 		}
 		return *d, nil
 	}
-	return Detection{}, &UnknownError{AppRoot: c.AppRoot, Type: c.Type, Empty: len(entries) == 0, Looked: looked}
+	return Detection{}, &UnknownError{AppRoot: c.AppRoot, Type: c.Type, Empty: len(entries) == 0, Looked: looked, Nearest: nearest(root, c.Type)}
 }
 
 // typeOf are the types that a startup file's extension tells.
@@ -173,9 +183,13 @@ func startupFile(c protocol.AppConfig, root fs.FS) (Detection, error) {
 	if d.Type == "" {
 		return Detection{}, fmt.Errorf("startup_file %q does not tell the type of the app; set app_type too", c.StartupFile)
 	}
-	dotted := filepath.Join(strings.Split(file, ".")...) + ".py" // a Python module's name
-	if !exists(root, file) && (!isPython(d.Type) || !exists(root, dotted)) {
-		return Detection{}, fmt.Errorf("startup_file %q does not exist in %q", c.StartupFile, c.AppRoot)
+	dotted := filepath.Join(strings.Split(file, ".")...) // a Python module's name
+	if !exists(root, file) && (!isPython(d.Type) || !exists(root, dotted+".py") && !exists(root, filepath.Join(dotted, "__init__.py"))) {
+		err := fmt.Errorf("startup_file %q does not exist in %q", c.StartupFile, c.AppRoot)
+		if near := nearest(root, d.Type); len(near) > 0 {
+			err = fmt.Errorf("%w; there is %s", err, strings.Join(near, ", "))
+		}
+		return Detection{}, err
 	}
 	d.Looked = []Look{{For: "startup_file", Found: true, Result: c.StartupFile}}
 	return d, nil

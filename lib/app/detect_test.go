@@ -14,6 +14,8 @@ import (
 
 const django = `os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site1.settings')`
 
+var svelte = map[string]string{"PROTOCOL_HEADER": "x-forwarded-proto", "HOST_HEADER": "x-forwarded-host", "ADDRESS_HEADER": "x-forwarded-for"}
+
 func TestDetect(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -85,6 +87,48 @@ func TestDetect(t *testing.T) {
 			want: Detection{Type: "wsgi", StartupFile: "wsgi.py:application"}},
 		{name: "wsgi.py without, app.py with", files: map[string]string{"wsgi.py": "x = 1\n", "app.py": "app = 1\n"},
 			want: Detection{Type: "wsgi", StartupFile: "app.py:app"}},
+		{name: "flask factory", files: map[string]string{"app.py": "from flask import Flask\ndef create_app(config=None):\n    return Flask(__name__)\n"},
+			want: Detection{Type: "wsgi", StartupFile: "app.py:create_app()"}},
+		{name: "make_app", files: map[string]string{"wsgi.py": "from shop import make_app\n"},
+			want: Detection{Type: "wsgi", StartupFile: "wsgi.py:make_app()"}},
+		{name: "a callable before a factory", files: map[string]string{"wsgi.py": "from shop import create_app\n", "app.py": "app = 1\n"},
+			want: Detection{Type: "wsgi", StartupFile: "app.py:app"}},
+		{name: "flask package", files: map[string]string{"flaskr/__init__.py": "import os\n\nfrom flask import Flask\n\ndef create_app(test_config=None):\n", "tests/__init__.py": "", "setup.py": ""},
+			want: Detection{Type: "wsgi", StartupFile: "flaskr/__init__.py:create_app()"}},
+		{name: "flask package below src", files: map[string]string{"src/shop/__init__.py": "from flask import Flask\napp = Flask(__name__)\n"},
+			want: Detection{Type: "wsgi", StartupFile: "src/shop/__init__.py:app"}},
+		{name: "flask main.py", files: map[string]string{"main.py": "from flask import Flask\napp = Flask(__name__)\n"},
+			want: Detection{Type: "wsgi", StartupFile: "main.py:app"}},
+		{name: "fastapi app/main.py", files: map[string]string{"app/__init__.py": "", "app/main.py": "from fastapi import FastAPI\napp = FastAPI()\n"},
+			want: Detection{Type: "asgi", StartupFile: "app/main.py:app"}},
+		{name: "fastapi api.py", files: map[string]string{"api.py": "from fastapi import FastAPI\napp = FastAPI()\n"},
+			want: Detection{Type: "asgi", StartupFile: "api.py:app"}},
+		{name: "fastapi factory", files: map[string]string{"main.py": "from fastapi import FastAPI\ndef create_app() -> FastAPI:\n"},
+			want: Detection{Type: "asgi", StartupFile: "main.py:create_app()"}},
+		{name: "flask beside an api of fastapi", files: map[string]string{"wsgi.py": "app = 1\n", "api.py": "from fastapi import FastAPI\napp = FastAPI()\n"},
+			want: Detection{Type: "wsgi", StartupFile: "wsgi.py:app"}},
+		{name: "sveltekit", files: map[string]string{"package.json": `{"scripts": {"dev": "vite dev"}}`, "build/index.js": "", "build/handler.js": ""},
+			want: Detection{Type: "node", StartupFile: "build/index.js", Env: svelte}},
+		{name: "sveltekit with a start script", files: map[string]string{"package.json": `{"scripts": {"start": "node build"}}`, "build/index.js": "", "build/handler.js": ""},
+			want: Detection{Type: "node", StartupFile: "build/index.js", Env: svelte}},
+		{name: "nuxt", files: map[string]string{"package.json": `{"scripts": {"build": "nuxt build"}}`, ".output/server/index.mjs": ""},
+			want: Detection{Type: "node", StartupFile: ".output/server/index.mjs"}},
+		{name: "nuxt, only what was built", files: map[string]string{".output/server/index.mjs": ""},
+			want: Detection{Type: "node", StartupFile: ".output/server/index.mjs"}},
+		{name: "nest", files: map[string]string{"package.json": `{"scripts": {"start": "nest start", "start:prod": "node dist/main"}}`, "dist/main.js": ""},
+			want: Detection{Type: "node", StartupFile: "dist/main.js"}},
+		{name: "meteor", files: map[string]string{"main.js": "", "star.json": "{}"},
+			want: Detection{Type: "node", StartupFile: "main.js", Env: map[string]string{"ROOT_URL": "http://localhost"}}},
+		{name: "procfile", files: map[string]string{"Procfile": "release: ./migrate\nweb: gunicorn shop.wsgi --bind :$PORT\n"},
+			want: Detection{Type: "generic", StartCommand: "gunicorn shop.wsgi --bind :$PORT"}},
+		{name: "procfile with variables", files: map[string]string{"Procfile": "web: WORKERS=2 ./serve\n"},
+			want: Detection{Type: "generic", StartCommand: "env WORKERS=2 ./serve"}},
+		{name: "procfile with operators", files: map[string]string{"Procfile": "web: ./migrate && ./serve\n"},
+			want: Detection{Type: "generic", StartCommand: inShell, Env: map[string]string{"PASSENGER_START_SCRIPT": "./migrate && ./serve"}}},
+		{name: "procfile of an app that is known", files: map[string]string{"config.ru": "", "Procfile": "web: bundle exec puma\n"},
+			want: Detection{Type: "rack", StartupFile: "config.ru"}},
+		{name: "startup file is a package", set: protocol.AppConfig{Type: "wsgi", StartupFile: "flaskr:create_app()"}, files: map[string]string{"flaskr/__init__.py": ""},
+			want: Detection{Type: "wsgi", StartupFile: "flaskr:create_app()"}},
 		{name: "command", set: protocol.AppConfig{StartCommand: "./serve"}, files: map[string]string{"config.ru": ""},
 			want: Detection{Type: "generic", StartCommand: "./serve"}},
 		{name: "startup file tells the type", set: protocol.AppConfig{StartupFile: "server.mjs"}, files: map[string]string{"server.mjs": "", "config.ru": ""},
@@ -104,7 +148,12 @@ func TestDetect(t *testing.T) {
 			if got.Why == "" || len(got.Looked) == 0 || !got.Looked[len(got.Looked)-1].Found {
 				t.Errorf("it does not explain itself: %+v", got)
 			}
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Detection{}, "Why", "Looked", "Env")); diff != "" {
+			for name := range got.Env {
+				if strings.HasPrefix(name, "npm_") { // TestScriptsHaveTheVariablesOfNpm has them
+					delete(got.Env, name)
+				}
+			}
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Detection{}, "Why", "Looked"), cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -126,6 +175,10 @@ func TestDetectSaysWhatItLookedFor(t *testing.T) {
 			"app.py has neither application nor app at its top level",
 			"manage.py: a Django project with the settings site1.settings, but no wsgi.py beside them",
 		}},
+		{"two packages", protocol.AppConfig{}, map[string]string{"a/__init__.py": "from flask import Flask\napp = 1\n", "b/__init__.py": "import flask\ndef make_app(): pass\n"},
+			[]string{"any of a/__init__.py:app, b/__init__.py:make_app() may be meant"}},
+		{"nearest", protocol.AppConfig{}, map[string]string{"src/server.js": "", "lib/util.js": "", "src/app.py": ""}, []string{"startup_file may be meant to name src/app.py or src/server.js"}},
+		{"nearest of the type", protocol.AppConfig{Type: "node"}, map[string]string{"src/server.js": "", "src/app.py": ""}, []string{"startup_file may be meant to name src/server.js"}},
 		{"broken package.json", protocol.AppConfig{}, map[string]string{"package.json": "{\n,"}, []string{"package.json: not as npm knows it: line 2"}},
 		{"of another type", protocol.AppConfig{Type: "rack"}, map[string]string{"app.js": ""}, []string{"no app of type rack; looked for config.ru"}},
 	} {
@@ -153,6 +206,9 @@ func TestDetectRefuses(t *testing.T) {
 	wantError(t, err, "no such file or directory")
 	_, err = Detect(protocol.AppConfig{AppRoot: root, StartupFile: "server.js"}, false)
 	wantError(t, err, `startup_file "server.js" does not exist`)
+	other := tree(t, map[string]string{"src/server.js": ""})
+	_, err = Detect(protocol.AppConfig{AppRoot: other, StartupFile: "server.js"}, false)
+	wantError(t, err, "there is src/server.js")
 	_, err = Detect(protocol.AppConfig{AppRoot: root, StartupFile: "serve.sh"}, false)
 	wantError(t, err, "set app_type too")
 }

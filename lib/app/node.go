@@ -11,20 +11,11 @@ import (
 
 // A manifest is what we read of package.json.
 type manifest struct {
-	Name, Version   string
-	Main            string
-	Scripts         struct{ Start, Prestart string }
-	Config          map[string]json.RawMessage
-	PackageManager  string
-	Dependencies    map[string]any
-	DevDependencies map[string]any
-}
-
-// needs says whether the package depends on another.
-func (p manifest) needs(name string) bool {
-	_, needed := p.Dependencies[name]
-	_, inDevelopment := p.DevDependencies[name]
-	return needed || inDevelopment
+	Name, Version  string
+	Main           string
+	Scripts        struct{ Start, Prestart string }
+	Config         map[string]json.RawMessage
+	PackageManager string
 }
 
 // plainNode is a start script that does nothing but run node on a file, which
@@ -47,8 +38,11 @@ func findPackage(root fs.FS, pinned bool) (*Detection, string) {
 	start := strings.TrimSpace(p.Scripts.Start)
 	if m := plainNode().FindStringSubmatch(start); m != nil {
 		if file, ok := nodeFile(root, m[1]); ok {
-			return &Detection{StartupFile: file}, fmt.Sprintf("its start script is %q", start)
+			return &Detection{StartupFile: file, Env: svelteEnv(root)}, fmt.Sprintf("its start script is %q", start)
 		}
+	}
+	if start == "nest start" && exists(root, "dist/main.js") { // which builds, and then runs it
+		return &Detection{StartupFile: "dist/main.js"}, "its start script is Nest's, and dist/main.js is built"
 	}
 	if start != "" && !pinned {
 		return runScript(root, p), fmt.Sprintf("its start script is %q, which has to listen on $PORT", start)

@@ -18,10 +18,12 @@ import (
 // pathOfScripts is an assignment, for env(1), of the PATH that scripts have.
 const pathOfScripts = `"PATH=$PWD/node_modules/.bin:$PATH"`
 
-// inShell runs a script that needs a shell to go on, in the variable that npm
-// has for it. SIGTERM to the shell goes to the whole group; the shells in it
+// scriptVariable holds the script that inShell runs.
+const scriptVariable = "PASSENGER_START_SCRIPT"
+
+// inShell runs a script that needs a shell to go on. SIGTERM to the shell goes to the whole group; the shells in it
 // stay until the programs that they run have ended.
-const inShell = `sh -c '(trap : TERM; eval "$npm_lifecycle_script"; s=$?; wait; exit $s) & p=$!; ` +
+const inShell = `sh -c '(trap : TERM; eval "$` + scriptVariable + `"; s=$?; wait; exit $s) & p=$!; ` +
 	`trap "trap : TERM; kill -TERM 0" TERM; wait $p; s=$?; ` +
 	`while kill -0 $p 2>/dev/null; do wait $p; s=$?; done; exit $s'`
 
@@ -37,10 +39,11 @@ func runScript(root fs.FS, p manifest) *Detection {
 	d := &Detection{Type: protocol.TypeGeneric, Env: p.variables(root, start)}
 	script := asEnv(start)
 	switch before := strings.TrimSpace(p.Scripts.Prestart); {
-	case !isCommand(start) && before != "":
-		d.Env["npm_lifecycle_script"] = fmt.Sprintf("(%s) && {\n%s\n}", before, start)
-		d.StartCommand = "env " + pathOfScripts + " " + inShell
 	case !isCommand(start):
+		d.Env[scriptVariable] = start
+		if before != "" {
+			d.Env[scriptVariable] = fmt.Sprintf("(\n%s\n) && {\n%s\n}", before, start)
+		}
 		d.StartCommand = "env " + pathOfScripts + " " + inShell
 	case before != "":
 		d.StartCommand = "env " + pathOfScripts + " sh -c " + quote("(\n"+before+"\n) && exec env "+script)

@@ -73,7 +73,7 @@ func (s symptoms) notStarted() diagnosis {
 	switch {
 	case errors.As(s.cause, &unknown):
 		return diagnosis{protocol.CategoryConfig, s.cause.Error(),
-			"add one of these files, or set app_start_command in Passengerfile.json; \"passenger-spawn detect\" shows what is looked for"}
+			"add one of these files, or set startup_file or app_start_command in Passengerfile.json; \"passenger-spawn detect\" shows what is looked for"}
 	case errors.Is(s.cause, fs.ErrPermission):
 		return diagnosis{protocol.CategoryPermission, s.cause.Error(), "check the owner and mode of that path and of its parents"}
 	case errors.Is(s.cause, syscall.ENOSPC), errors.Is(s.cause, syscall.EMFILE), errors.Is(s.cause, syscall.ENFILE),
