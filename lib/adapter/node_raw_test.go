@@ -138,7 +138,7 @@ require('http').createServer((request, response) => {
   if (kind === 'next') return response.end('next');
   const length = { longer: 6, exact: 10 }[kind];
   response.writeHead(Number(kind) || 200, length ? { 'Content-Length': length } : {});
-  response.flushHeaders();
+  response.write('tick\n');
   const ticks = setInterval(() => response.write('tick\n'), 1);
   response.on('close', () => {
     clearInterval(ticks);

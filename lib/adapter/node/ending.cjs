@@ -9,7 +9,13 @@ const room = Symbol('bytes of the body still to send');
 
 exports.install = function install() {
   const prototype = http.ServerResponse.prototype;
-  const send = prototype._send;
+  const { _send: send, write } = prototype;
+  // Without a body Node.js keeps the head until the end, which may never come.
+  prototype.write = function (...args) {
+    const result = write.apply(this, args);
+    if (!this._hasBody && this._header && !this._headerSent) this.flushHeaders();
+    return result;
+  };
   prototype._send = function (data, encoding, callback, ...rest) {
     if (this.chunkedEncoding || !this._hasBody || typeof this._contentLength !== 'number') {
       return send.call(this, data, encoding, callback, ...rest);
