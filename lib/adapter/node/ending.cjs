@@ -21,12 +21,27 @@ exports.install = function install() {
       return send.call(this, data, encoding, callback, ...rest);
     }
     const left = this[room] ?? this._contentLength;
-    const length = typeof data === 'string' ? Buffer.byteLength(data, encoding) : data.byteLength;
-    this[room] = Math.max(left - length, 0);
+    const length = take(this, data, encoding);
     if (length <= left) return send.call(this, data, encoding, callback, ...rest);
     if (left > 0) process.stderr.write('passenger: the response is longer than its Content-Length; the rest is not sent\n');
     return send.call(this, (typeof data === 'string' ? Buffer.from(data, encoding) : data).subarray(0, left), encoding, callback);
   };
+};
+
+// take counts data as part of the body, and returns its length.
+function take(response, data, encoding) {
+  const length = typeof data === 'string' ? Buffer.byteLength(data, encoding) : data.byteLength;
+  response[room] = Math.max((response[room] ?? response._contentLength) - length, 0);
+  return length;
+}
+
+// completes says whether data, which the application writes past the response,
+// is the last of its body.
+exports.completes = function completes(response, data) {
+  if (response.chunkedEncoding) return /(^|\r\n)0+\r\n(.*\r\n)*\r\n$/.test(Buffer.from(data).toString('latin1'));
+  if (typeof response._contentLength !== 'number') return false; // the end of the connection is
+  take(response, data);
+  return response[room] === 0;
 };
 
 // makeWay ends the answer that a connection is busy with, if all of it is sent.

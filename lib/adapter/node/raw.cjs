@@ -9,6 +9,7 @@
 
 const http = require('http');
 const { ChildProcess } = require('child_process');
+const ending = require('./ending.cjs');
 
 const announcement = 'HTTP/1.1 199 Hijacked\r\n\r\n';
 const switching = 'HTTP/1.1 101';
@@ -64,12 +65,15 @@ class Connection {
     this.response = null; // to the newest request
     this.read = 0; // bytes read when the newest answer had ended
     this.announced = false;
+    this.complete = false; // the application wrote the end of an answer
     this.originalWrite = socket.write;
     const { write, end } = socket;
     const connection = this;
     socket.write = function (data, ...rest) {
       if (writing === 0 && !connection.admits(data)) return false;
-      return write.call(this, data, ...rest);
+      const result = write.call(this, data, ...rest);
+      if (connection.complete) this.destroySoon();
+      return result;
     };
     socket.end = function (data, ...rest) {
       const holds = data !== undefined && data !== null && typeof data !== 'function';
@@ -90,12 +94,13 @@ class Connection {
     if (this.announced || !isHTTP(this.socket)) return true;
     const response = this.response;
     if (response !== null && response._headerSent && response.statusCode === 101) return true;
-    if (response !== null && response._headerSent && !response.writableFinished) {
+    if (response !== null && response._headerSent && response._hasBody && !response.writableFinished) {
       // In the middle of an answer, which has a head already.
       response._last = true;
+      this.complete = ending.completes(response, data);
       return true;
     }
-    if (response !== null && response._headerSent && this.socket.bytesRead === this.read) {
+    if (response !== null && response._headerSent && (!response.writableFinished || this.socket.bytesRead === this.read)) {
       this.socket.destroy();
       return false;
     }
