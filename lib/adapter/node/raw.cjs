@@ -92,20 +92,27 @@ class Connection {
   // admits says whether raw data may be written, and announces it.
   admits(data) {
     if (this.announced || !isHTTP(this.socket)) return true;
-    const response = this.response;
-    if (response !== null && response._headerSent && response.statusCode === 101) return true;
-    if (response !== null && response._headerSent && response._hasBody && !response.writableFinished) {
-      // In the middle of an answer, which has a head already.
-      response._last = true;
-      this.complete = ending.completes(response, data);
-      return true;
-    }
-    if (response !== null && response._headerSent && (!response.writableFinished || this.socket.bytesRead === this.read)) {
+    if (this.response?._headerSent && this.response.statusCode !== 101 && !this.isNew()) return this.admitsBehindHead(data);
+    this.announced = true;
+    if (this.response?.statusCode !== 101 && !startsWith(data, switching)) this.originalWrite.call(this.socket, announcement, 'latin1');
+    return true;
+  }
+
+  // isNew says whether another request has begun, of which there is no response
+  // yet: it upgrades, or the server refuses it.
+  isNew() {
+    return this.response.writableFinished && this.socket.bytesRead !== this.read;
+  }
+
+  // admitsBehindHead is admits for what comes when the head of an answer was sent.
+  admitsBehindHead(data) {
+    const { response } = this;
+    if (response.writableFinished || !response._hasBody) {
       this.socket.destroy();
       return false;
     }
-    this.announced = true;
-    if (!startsWith(data, switching)) this.originalWrite.call(this.socket, announcement, 'latin1');
+    response._last = true;
+    this.complete = ending.completes(response, data);
     return true;
   }
 }
