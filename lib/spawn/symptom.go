@@ -50,7 +50,7 @@ var signs = sync.OnceValue(func() []sign {
 // decides. Adapters name their apps' errors themselves; these are for what
 // happens before an adapter runs, and for generic commands.
 var known = []knownSign{
-	// Shells: app_start_command itself, and what npm runs.
+	// Shells: app_start_command itself, and what a start script runs.
 	{`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: exec: (\S+): not found`, protocol.CategoryInterpreter,
 		"the command %q does not exist", "install it, or correct app_start_command"},
 	{`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (?:exec: )?(\S+): (?:c|C)annot execute|^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: exec: (\S+): Permission denied`, protocol.CategoryPermission,
@@ -58,6 +58,8 @@ var known = []knownSign{
 	{`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (?:Syntax error: |syntax error:? )(.*)`, protocol.CategoryConfig,
 		"app_start_command is not shell: %s", "correct app_start_command"},
 	{`^(?:/bin/)?(?:ba|da)?sh: (?:line )?\d+: (\S+): (?:command )?not found`, protocol.CategoryInterpreter,
+		"the command %q does not exist", "install it; one of a package needs that package's installation (npm ci, bundle install, a virtualenv)"},
+	{"^(?:/usr/bin/)?env: (?:can't execute )?['‘`]?([^'’:\\s]+)['’]?: No such file or directory", protocol.CategoryInterpreter,
 		"the command %q does not exist", "install it; one of a package needs that package's installation (npm ci, bundle install, a virtualenv)"},
 
 	// Dependencies.
