@@ -39,6 +39,9 @@ func runScript(root fs.FS, p manifest) *Detection {
 	d := &Detection{Type: protocol.TypeGeneric, Env: p.variables(root, start)}
 	script := asEnv(start)
 	switch before := strings.TrimSpace(p.Scripts.Prestart); {
+	case exists(root, ".pnp.cjs"): // Yarn keeps the packages in archives, and only it knows their programs
+		d.Env[scriptVariable] = "yarn run start"
+		d.StartCommand = inShell
 	case !isCommand(start):
 		d.Env[scriptVariable] = start
 		if before != "" {

@@ -37,6 +37,18 @@ func TestScriptsOfPackageJSON(t *testing.T) {
 	}
 }
 
+func TestScriptsOfYarnWithoutNodeModules(t *testing.T) {
+	t.Parallel()
+	root := tree(t, map[string]string{".pnp.cjs": "", "package.json": `{"scripts": {"start": "next start"}}`})
+	got, err := Detect(protocol.AppConfig{AppRoot: root}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.StartCommand != inShell || got.Env[scriptVariable] != "yarn run start" {
+		t.Errorf("got %q with %q", got.StartCommand, got.Env)
+	}
+}
+
 func TestScriptsHaveTheVariablesOfNpm(t *testing.T) {
 	t.Parallel()
 	root := tree(t, map[string]string{"yarn.lock": "", "package.json": `{"name": "shop", "version": "1.2.3",
