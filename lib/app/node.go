@@ -11,11 +11,27 @@ import (
 
 // A manifest is what we read of package.json.
 type manifest struct {
-	Name, Version  string
-	Main           string
-	Scripts        struct{ Start, Prestart string }
-	Config         map[string]json.RawMessage
-	PackageManager string
+	Main    string
+	Scripts struct {
+		Start    string
+		Prestart loose
+	}
+
+	// What only a start script is told, and no reason to refuse the file.
+	Name, Version  loose
+	PackageManager loose
+	Config         json.RawMessage
+}
+
+// A loose is a string that is empty where there is another kind of value.
+type loose string
+
+func (l *loose) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) == nil {
+		*l = loose(text)
+	}
+	return nil
 }
 
 // plainNode is a start script that does nothing but run node on a file, which
@@ -37,7 +53,11 @@ func findPackage(root fs.FS, pinned bool) (*Detection, string) {
 	}
 	start := strings.TrimSpace(p.Scripts.Start)
 	if m := plainNode().FindStringSubmatch(start); m != nil {
-		if file, ok := nodeFile(root, m[1]); ok {
+		name := m[1]
+		if filepath.Clean(name) == "." && p.Main != "" {
+			name = p.Main
+		}
+		if file, ok := nodeFile(root, name); ok {
 			return &Detection{StartupFile: file, Env: svelteEnv(root)}, fmt.Sprintf("its start script is %q", start)
 		}
 	}

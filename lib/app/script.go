@@ -38,7 +38,7 @@ func runScript(root fs.FS, p manifest) *Detection {
 	start := strings.TrimSpace(p.Scripts.Start)
 	d := &Detection{Type: protocol.TypeGeneric, Env: p.variables(root, start)}
 	script := asEnv(start)
-	switch before := strings.TrimSpace(p.Scripts.Prestart); {
+	switch before := strings.TrimSpace(string(p.Scripts.Prestart)); {
 	case exists(root, ".pnp.cjs"): // Yarn keeps the packages in archives, and only it knows their programs
 		d.Env[scriptVariable] = "yarn run start"
 		d.StartCommand = inShell
@@ -122,12 +122,14 @@ func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\'
 func (p manifest) variables(root fs.FS, script string) map[string]string {
 	env := map[string]string{
 		"npm_lifecycle_event": "start", "npm_lifecycle_script": script, "npm_command": "start",
-		"npm_package_name": p.Name, "npm_package_version": p.Version,
+		"npm_package_name": string(p.Name), "npm_package_version": string(p.Version),
 	}
 	if manager := p.manager(root); manager != "" {
 		env["npm_config_user_agent"] = manager + "/0.0.0 npm/? passenger"
 	}
-	for key, value := range p.Config {
+	var config map[string]json.RawMessage
+	_ = json.Unmarshal(p.Config, &config) // what is no object tells nothing
+	for key, value := range config {
 		var text string
 		if json.Unmarshal(value, &text) != nil {
 			text = string(value) // a number or true
@@ -141,7 +143,7 @@ func (p manifest) variables(root fs.FS, script string) map[string]string {
 
 // manager is the package manager of the app, by what it keeps.
 func (p manifest) manager(root fs.FS) string {
-	if name, _, ok := strings.Cut(p.PackageManager, "@"); ok {
+	if name, _, ok := strings.Cut(string(p.PackageManager), "@"); ok {
 		return name
 	}
 	for _, m := range []struct{ file, name string }{

@@ -30,7 +30,7 @@ func TestScriptsOfPackageJSON(t *testing.T) {
 		{"next start", "next build 'a'", path + `sh -c '(` + "\n" + `next build '\''a'\''` + "\n" + `) && exec env next start'`},
 	} {
 		p := manifest{}
-		p.Scripts.Start, p.Scripts.Prestart = test.script, test.prestart
+		p.Scripts.Start, p.Scripts.Prestart = test.script, loose(test.prestart)
 		if got := runScript(fstest.MapFS{}, p); got.StartCommand != test.want || got.Env["npm_lifecycle_script"] != test.script {
 			t.Errorf("%q: got %q with %q, want %q", test.script, got.StartCommand, got.Env, test.want)
 		}
