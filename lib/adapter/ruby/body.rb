@@ -15,9 +15,13 @@ module PhusionPassenger
     def initialize(connection, length)
       @connection = connection
       @chunked = length.nil?
+      @length = length
       @left = length || 0 # bytes until the end of the body, or of the chunk
       @ended = length == 0
     end
+
+    # How many bytes it has, nil if nobody knows yet.
+    attr_reader :length
 
     # Returns 1 to max bytes, nil at the body's end. Raises ClientGone if it
     # does not come whole.

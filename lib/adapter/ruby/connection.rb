@@ -194,7 +194,7 @@ module PhusionPassenger
         env["CONTENT_LENGTH"] = length
         @body = Body.new(self, Integer(length, 10))
       end
-      env["rack.input"] = @input = (@rack < 3 ? RewindableInput : Input).new(@body)
+      env["rack.input"] = @input = Input.new(@body)
     rescue ArgumentError
       raise ClientGone, "bad content length"
     end
