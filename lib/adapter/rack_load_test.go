@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -244,7 +245,7 @@ func TestRack3(t *testing.T) {
 		  case env["PATH_INFO"]
 		  when "/env"
 		    text.([%w[HTTP_VERSION rack.version].map { |k| "#{k}=#{env[k].inspect}" }.join(" ") +
-		      " rewind=#{input.respond_to?(:rewind)}"])
+		      " rewind=#{input.respond_to?(:rewind)} protocol=#{env["rack.protocol"].inspect}"])
 		  when "/headers" then text.(["x"], "set-cookie" => ["a=1", "b=2"], "content-length" => "1")
 		  when "/stream" then text.(->(stream) { 3.times { |i| stream.write("p#{i} ") }; stream << "end"; stream.close })
 		  when "/later"
@@ -252,6 +253,13 @@ func TestRack3(t *testing.T) {
 		  when "/duplex"
 		    text.(lambda { |stream| while (part = stream.read(3)) do stream.write(part.upcase) end; stream.close })
 		  when "/fails" then text.(->(stream) { stream.write("begun"); raise "in the stream" })
+		  when "/protocol"
+		    [200, { "rack.protocol" => env["rack.protocol"].last, "rack.other" => "x" }, ->(stream) { stream.write("raw"); stream.close }]
+		  when "/to_ary_of_none"
+		    body = Object.new
+		    def body.each = 2.times { |i| yield "e#{i}" }
+		    def body.to_ary = nil
+		    text.(body)
 		  when "/upgrade"
 		    [101, { "upgrade" => "echo", "connection" => "upgrade" },
 		      ->(stream) { Thread.new { stream.write(stream.readpartial(100).upcase); stream.close } }]
@@ -271,16 +279,21 @@ func TestRack3(t *testing.T) {
 		body   string
 		length int64
 	}{
-		{request{method: "POST", uri: "/env", body: "x"}, "HTTP_VERSION=nil rack.version=nil rewind=false", 46},
+		{request{method: "POST", uri: "/env", body: "x"}, "HTTP_VERSION=nil rack.version=nil rewind=true protocol=nil", 58},
 		{request{uri: "/headers"}, "x", 1},
-		{request{uri: "/stream"}, "p0 p1 p2 end", -1},
-		{request{method: "POST", uri: "/duplex", chunks: []string{"ab", "cdef", "g"}}, "ABCDEFG", -1},
 		{request{uri: "/enumerator"}, "e0e1", -1},
 		{request{uri: "/to_ary"}, "ab", 2},
+		{request{uri: "/to_ary_of_none"}, "e0e1", -1},
 		{request{method: "POST", uri: "/", body: pattern(300000)}, pattern(300000), 300000},
+		{request{uri: "/stream"}, "p0 p1 p2 end", -1},
+		{request{method: "POST", uri: "/duplex", chunks: []string{"ab", "cdef", "g"}}, "ABCDEFG", -1},
 		{request{uri: "/later"}, "later", -1},
 	} {
 		resp := s.do(t, test.request)
+		if resp.Close {
+			s.closed(t) // by the stream, which may outlive its call
+			s = p.dial(t)
+		}
 		if resp.StatusCode != 200 || resp.body != test.body || resp.ContentLength != test.length {
 			t.Errorf("%s: got %d %.60q of length %d, want %.60q of length %d",
 				test.uri, resp.StatusCode, resp.body, resp.ContentLength, test.body, test.length)
@@ -289,7 +302,6 @@ func TestRack3(t *testing.T) {
 			t.Errorf("got cookies %q, want two", cookies)
 		}
 	}
-	s.closed(t) // by the stream that outlived its call
 
 	s = p.dial(t)
 	s.send(request{uri: "/fails"})
@@ -301,6 +313,9 @@ func TestRack3(t *testing.T) {
 
 	s = p.dial(t)
 	s.send(request{uri: "/upgrade"})
+	if resp := s.receive(t, "GET"); resp.StatusCode != 199 {
+		t.Errorf("/upgrade: got %d, want 199 first", resp.StatusCode)
+	}
 	if resp := s.receive(t, "GET"); resp.StatusCode != 101 || resp.Header.Get("Connection") != "upgrade" {
 		t.Errorf("/upgrade: got %d %v", resp.StatusCode, resp.Header)
 	}
@@ -310,6 +325,16 @@ func TestRack3(t *testing.T) {
 		t.Errorf("/upgrade: got %q and error %v, want RAW", got, err)
 	}
 	s.closed(t)
+
+	s = p.dial(t)
+	s.send(request{uri: "/protocol", env: map[string]string{"HTTP_CONNECTION": "Upgrade", "HTTP_UPGRADE": "a, echo"}})
+	s.receive(t, "GET")
+	if resp := s.receive(t, "GET"); resp.StatusCode != 101 || resp.Header.Get("Upgrade") != "echo" || len(resp.Header) != 2 {
+		t.Errorf("/protocol: got %d %v", resp.StatusCode, resp.Header)
+	}
+	if got, err := io.ReadAll(s.r); string(got) != "raw" || err != nil {
+		t.Errorf("/protocol: got %q, %v", got, err)
+	}
 }
 
 func TestRackKeepsLongBodiesInTheTemporaryDirectory(t *testing.T) {

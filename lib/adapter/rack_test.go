@@ -79,6 +79,10 @@ func TestRackResponses(t *testing.T) {
 		{"encodings that do not mix", request{uri: "/latin"}, 200, "\xe9", 1},
 		{"each", request{uri: "/stream"}, 200, "piece 0\npiece 1\npiece 2\npiece 3\npiece 4\n", -1},
 		{"coded by the app", request{uri: "/raw/coded"}, 200, "four", -1},
+		{"coding that the app only names", request{uri: "/raw/uncoded"}, 200, "four", -1},
+		{"another coding", request{uri: "/raw/identity"}, 200, "four", 4},
+		{"more than the length", request{uri: "/raw/long"}, 200, "fou", 3},
+		{"endless over the length", request{uri: "/raw/endless"}, 200, "four", 4},
 		{"wrong length of an array", request{uri: "/raw/wrong"}, 200, "four", 4},
 		{"numbers in headers", request{uri: "/raw/number"}, 200, "four", 4},
 		{"echo", request{method: "POST", uri: "/echo", body: "abc"}, 200, "abc", 3},
@@ -93,8 +97,14 @@ func TestRackResponses(t *testing.T) {
 		{"body not read", request{method: "POST", uri: "/ignore", body: big[:100000]}, 200, "not read", 8},
 		{"exception", request{uri: "/raise"}, 500, "Internal Server Error\n", 22},
 		{"exception that is no StandardError", request{uri: "/script"}, 500, "Internal Server Error\n", 22},
-		{"CR in a header", request{uri: "/raw/carriage"}, 500, "Internal Server Error\n", 22},
-		{"header in a header's name", request{uri: "/raw/split"}, 500, "Internal Server Error\n", 22},
+		{"CR in a header", request{uri: "/raw/carriage"}, 200, "x", 1},
+		{"header in a header's name", request{uri: "/raw/split"}, 200, "x", 1},
+		{"length that is none", request{uri: "/raw/length"}, 200, "x", 1},
+		{"no body", request{uri: "/raw/nil"}, 500, "Internal Server Error\n", 22},
+		{"a body that is none", request{uri: "/raw/string"}, 500, "Internal Server Error\n", 22},
+		{"no body where there is none", request{uri: "/raw/nil204"}, 204, "", 0},
+		{"endless at HEAD", request{method: "HEAD", uri: "/raw/endless"}, 200, "", 4},
+		{"101 with nothing to call", request{uri: "/raw/switch"}, 500, "Internal Server Error\n", 22},
 		{"interim status", request{uri: "/raw/early"}, 500, "Internal Server Error\n", 22},
 		{"no response", request{uri: "/raw/nothing"}, 500, "Internal Server Error\n", 22},
 	}
@@ -185,7 +195,6 @@ func TestRackBrokenResponsesCloseTheConnection(t *testing.T) {
 	p := startCases(t)
 	for uri, output := range map[string]string{
 		"/late":      "half-way (RuntimeError)",
-		"/raw/long":  "sends more than its Content-Length: 3",
 		"/raw/short": "sends 1 bytes less than its Content-Length: 5",
 	} {
 		s := p.dial(t)
@@ -260,6 +269,10 @@ func TestRackHijack(t *testing.T) {
 	s := p.dial(t)
 	r := request{uri: "/hijack"}
 	io.WriteString(s, r.head()+"early\n") // arrives with the request
+	if line, err := s.r.ReadString('\n'); line != "HTTP/1.1 199 Hijacked\r\n" {
+		t.Fatalf("got %q, %v, want the word that the app takes over", line, err)
+	}
+	s.r.ReadString('\n')
 	resp := s.receive(t, "GET")
 	if resp.StatusCode != 101 {
 		t.Fatalf("got status %d, want 101", resp.StatusCode)
@@ -282,8 +295,8 @@ func TestRackPartialHijackIsDelimited(t *testing.T) {
 	s := startCases(t).dial(t)
 	s.send(request{uri: "/partial"})
 	resp := s.receive(t, "GET")
-	if resp.err != nil || resp.body != "part 0\npart 1\npart 2\n" || !resp.Close {
-		t.Errorf("got %q, error %v, close %v; want three parts and close", resp.body, resp.err, resp.Close)
+	if resp.err != nil || resp.body != "part 0\npart 1\npart 2\n" || !resp.Close || resp.Header.Get("X-Passenger-Hijack") != "partial" {
+		t.Errorf("got %q, error %v, %v; want three parts and close", resp.body, resp.err, resp.Header)
 	}
 	s.closed(t)
 }

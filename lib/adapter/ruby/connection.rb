@@ -22,7 +22,8 @@ module PhusionPassenger
       @template = template
       @buffer = String.new(capacity: READ_SIZE)
       @empty = true # the buffer holds nothing of use
-      @hijacked = false
+      @hijack = nil # the request's, while the app may use it
+      @hijacked = nil # the same, once it has
     end
 
     def to_io
@@ -97,14 +98,33 @@ module PhusionPassenger
       nil
     end
 
-    # rack.hijack: the app takes over the connection.
-    def hijack
-      return @io if @hijacked
+    # Closes what a child of the app has of it, unless the app has taken it over.
+    def let_go
+      close unless @hijacked || @response.partial?
+    end
 
-      @hijacked = true
+    # rack.hijack: the app takes over the connection, before its response
+    # begins; later the other side may have the next request on it.
+    def hijack(request)
+      return @io if request.equal?(@hijacked)
+      raise IOError, "rack.hijack comes too late: the response has begun" unless request.equal?(@hijack) && !@response.started?
+
+      @hijacked = request
+      @response.say_taken_over
+      @server.taken_over
       @io.ungetbyte(@buffer) unless @empty
       @empty = true
       @env["rack.hijack_io"] = @io
+    end
+
+    # The same for a response with status 101.
+    def switch
+      hijack(@hijack = @env["rack.hijack"])
+    end
+
+    # Whether the app is being called, by this thread, and the connection is ours.
+    def calling?
+      @hijack && !@hijacked && @hijack.thread.equal?(Thread.current)
     end
 
     private
@@ -119,7 +139,6 @@ module PhusionPassenger
         "rack.multiprocess" => true,
         "rack.run_once" => false,
         "rack.hijack?" => true,
-        "rack.hijack" => method(:hijack),
         "rack.early_hints" => @response.method(:early_hints)
       }
       env["rack.version"] = [1, 3] if @rack < 3
@@ -174,8 +193,13 @@ module PhusionPassenger
       @env = env = Hash[*fields]
       env.delete("SCGI") # says what the header block is, and nothing to the app
       env.update(@template)
+      env["rack.hijack"] = @hijack = Hijack.new(self)
       env["rack.response_finished"] = []
-      env["HTTP_VERSION"] = env["SERVER_PROTOCOL"] if @rack < 3
+      if @rack < 3
+        env["HTTP_VERSION"] = env["SERVER_PROTOCOL"]
+      elsif (protocols = env["HTTP_UPGRADE"])
+        env["rack.protocol"] = protocols.split(/\s*,\s*/)
+      end
       env["rack.url_scheme"] = "https" if env["HTTPS"] == "on"
       # Rack::Sendfile believes no header. This one the proxy has set, and
       # X-Accel-Redirect needs mappings that the app alone can give it.
@@ -204,16 +228,27 @@ module PhusionPassenger
       status = headers = body = error = nil
       begin
         status, headers, body = (env.key?(OutOfBand::KEY) ? OutOfBand : @app).call(env)
+        Forks.leave if Forks.child?
+        @hijack = nil
         @response.deliver(env, status, headers, body) unless @hijacked
       rescue ClientGone => e
         error = e
         @response.break_off
       rescue Exception => e # whatever it is, the next request is not to blame
+        leave(env, e) if Forks.child?
         error = e
         report(env, e)
         @response.fail unless @hijacked
       end
-      conclude(env, status, headers, body, error)
+      @hijack = nil
+      outcome = conclude(env, status, headers, body, error)
+      Forks.child? ? Forks.leave : outcome
+    end
+
+    # Ends a child that the app has forked.
+    def leave(env, error)
+      report(env, error) unless error.is_a?(Forks::Child) || error.is_a?(SystemExit) || error.is_a?(SignalException)
+      Forks.leave(error)
     end
 
     def conclude(env, status, headers, body, error)

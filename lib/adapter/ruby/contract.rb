@@ -54,6 +54,13 @@ module PhusionPassenger
       @notify ? @notify.reopen(notify) : @notify = notify
     end
 
+    # Closes what a child of the app has of it.
+    def let_go
+      @holder.autoclose = true # else closing leaves the descriptor open
+      [@holder, @notify].compact.each(&:close)
+      @notify = nil
+    end
+
     # Sends one datagram. That nobody listens is no failure: the spawner may
     # have been replaced, and the app serves on.
     def notify(message)

@@ -6,9 +6,10 @@ module PhusionPassenger
   module OutOfBand
     # No client can send a variable of this name: theirs begin with HTTP_.
     KEY = "PASSENGER_OOB_WORK"
+    NONE = "0" # who asks wants to know whether a thread is free
 
-    def self.call(_env)
-      PhusionPassenger.call_event_quietly(:oob_work)
+    def self.call(env)
+      PhusionPassenger.call_event_quietly(:oob_work) unless env[KEY] == NONE
       [200, { "content-type" => "text/plain" }, []]
     end
   end

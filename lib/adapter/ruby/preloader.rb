@@ -97,7 +97,7 @@ module PhusionPassenger
     # the preloader what went wrong, or an empty string.
     def fork_twice
       reading, writing = IO.pipe
-      between = Process.fork
+      between = Forks.ours { Process.fork }
       return fork_between(reading, writing) unless between
 
       writing.close
@@ -112,7 +112,7 @@ module PhusionPassenger
 
     def fork_between(reading, writing)
       reading.close
-      exit!(0) if Process.fork
+      exit!(0) if Forks.ours { Process.fork }
       writing.close
       nil
     rescue Exception => e # a hook's too
@@ -129,6 +129,7 @@ module PhusionPassenger
     # Makes the forked process one of its own. Returns the gate if the spawner
     # wants it kept, else nil.
     def become(order)
+      Forks.settle
       Process.setsid
       STDOUT.reopen(IO.for_fd(order.stdout.fileno, "w", autoclose: false))
       STDERR.reopen(IO.for_fd(order.stderr.fileno, "w", autoclose: false))

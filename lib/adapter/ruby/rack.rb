@@ -15,6 +15,7 @@
 
 require_relative "backtraces"
 require_relative "events"
+require_relative "forks"
 require_relative "out_of_band"
 require_relative "contract"
 require_relative "text"
@@ -27,6 +28,7 @@ require_relative "findings"
 require_relative "preloader"
 require_relative "body"
 require_relative "input"
+require_relative "hijack"
 require_relative "stream"
 require_relative "response"
 require_relative "connection"
@@ -41,6 +43,8 @@ module PhusionPassenger
       Backtraces.trap_signal
       preload = args.first == "--preload" && args.shift
       contract = Contract.take(ENV)
+      Forks.watch
+      Forks.holders = [contract]
       app = or_fail(contract) { Loader.new(Dir.pwd, args.shift).load }
       require "socket"
       gate = fork_ready(contract, app, contract.warm_up) if preload
@@ -68,10 +72,12 @@ module PhusionPassenger
     # Returns :promoted in a process that was forked to be a preloader.
     def serve_app(contract, app, forked, gate)
       server = nil
+      Forks.holders = [contract]
       or_fail(contract) do
         Databases.reconnect if forked
         call_event(:starting_worker_process, forked)
         server = new_server(contract, app)
+        Forks.holders = [server, contract]
         server.trap_signals
         call_event(:after_installing_signal_handlers)
       end
@@ -104,18 +110,24 @@ module PhusionPassenger
 
     def run(server, contract)
       outcome = catch(:promoted) { server.run }
-      server.abandon if outcome == :promoted
+      if outcome == :promoted
+        server.abandon
+        Forks.holders = [contract]
+      end
       outcome
     ensure # also when the app calls exit
-      unless outcome == :promoted
+      unless outcome == :promoted || Forks.child?
         contract.notify("STOPPING=1")
         call_event_quietly(:stopping_worker_process)
       end
     end
 
     def or_fail(contract)
-      yield
+      result = yield
+      Forks.child? ? Forks.leave : result
     rescue Exception => e # whatever it is, the process cannot serve
+      raise if Forks.child?
+
       failure = Failure.new(e, Dir.pwd)
       contract.notify("X_PASSENGER_ERROR=" + failure.to_json)
       raise if e.is_a?(SystemExit) # the app's own words are out, and its status counts

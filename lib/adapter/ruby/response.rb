@@ -9,6 +9,33 @@ module PhusionPassenger
     LAST_CHUNK = "0\r\n\r\n"
     JOINED = 32_768 # bytes up to which a part is copied behind the head, to be one write
     FAILURE = "Internal Server Error\n"
+    TAKEN_OVER = "HTTP/1.1 199 Hijacked\r\n\r\n"
+    PARTIAL = "X-Passenger-Hijack: partial\r\n"
+    CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/n.freeze
+
+    # How a body begins that is in chunks already.
+    CHUNK = /\A\h{1,15}[ \t]*(;[^\r\n]*)?\r\n/n.freeze
+
+    # What names of headers mean here, as apps write them: nothing, for most.
+    # As many as one app uses are remembered.
+    KINDS = Hash.new do |known, name|
+      kind = Response.kind_of_name(name.b)
+      known[name] = kind if known.size < 1000
+      kind
+    end
+
+    def self.kind_of_name(name)
+      return :bad unless name.match?(/\A[!#-'*+\-.0-9A-Z^-z|~]+\z/n)
+
+      case name = name.downcase
+      when "content-length" then :length
+      when "transfer-encoding" then :coding
+      when "connection" then :connection
+      when "rack.hijack" then :hijack
+      when "rack.protocol" then :protocol
+      when "status", /\Arack\./ then :internal
+      end
+    end
 
     # The app's Rack knows the reasons; it is loaded later than this file.
     def self.status_lines
@@ -23,7 +50,18 @@ module PhusionPassenger
       @status_lines = Response.status_lines
       @started = false # part of a response was written, and not yet its end
       @last = false
+      @partial = false
       @released = false
+    end
+
+    # Whether a part of a response was sent, and not yet its end.
+    def started?
+      @started
+    end
+
+    # Whether the app writes the body itself.
+    def partial?
+      @partial
     end
 
     # Whether the connection is of no use for a further response.
@@ -41,13 +79,13 @@ module PhusionPassenger
     def deliver(env, status, headers, body)
       status = status.to_i
       head = head_of(status, headers)
-      if status == 101
+      if status == 101 || @protocol
         switch(head, body)
       elsif @hijack
         hand_over(env, head)
       elsif status == 204 || status == 304 || env["REQUEST_METHOD"] == "HEAD"
         deliver_head(status, head)
-      elsif @coded
+      elsif @coded && body.respond_to?(:each)
         deliver_coded(head, body)
       elsif Array === body
         deliver_parts(head, body)
@@ -74,13 +112,22 @@ module PhusionPassenger
       @last = true
     end
 
-    # rack.early_hints: an interim response. That nobody reads it is no error.
+    # rack.early_hints: an interim response. That nobody reads it is no error, and
+    # what comes from another request's past is none.
     def early_hints(headers)
+      return unless @connection.calling? && !Forks.child?
+
       head = "HTTP/1.1 103 Early Hints\r\n".b
-      headers.each { |name, value| append_carefully(head, name.to_s, value) }
+      headers.each { |name, value| append_carefully(head, name.to_s, value) unless KINDS[name.to_s] }
       @io.write(head, CRLF)
     rescue SystemCallError
       nil
+    end
+
+    # Says that the app takes the connection over: what follows is its own.
+    def say_taken_over
+      @last = true
+      write(TAKEN_OVER)
     end
 
     def write_chunk(part)
@@ -94,19 +141,17 @@ module PhusionPassenger
     private
 
     # Returns the status line and the header lines, but for those that frame
-    # the response, which it notes: @length, @coded (the app itself applied the
-    # chunked coding), @last and @hijack.
+    # the response, which it notes: @length, @coded (the app says that it applied
+    # the chunked coding), @last, @hijack and @protocol.
     def head_of(status, headers)
-      @length = @hijack = nil
+      @length = @hijack = @protocol = nil
       @coded = false
       @last = @connection.stopping?
       head = status_line(status)
       lines = 1
       headers.each do |name, value|
         name = name.to_s unless String === name
-        case name.bytesize # of the names that mean something here
-        when 10, 11, 14, 17 then next if note(name, value)
-        end
+        kind = KINDS[name] and note(kind, value) and next
         if String === value
           head << name << ": " << value << CRLF
           lines += 1
@@ -115,8 +160,8 @@ module PhusionPassenger
         end
       end
       # One look over all finds a control character where none may be.
-      head.count("\r\n\0") == lines * 2 ? head : careful_head(status, headers)
-    rescue Encoding::CompatibilityError
+      head.count("\0-\x08\x0a-\x1f\x7f") == lines * 2 ? head : careful_head(status, headers)
+    rescue Encoding::CompatibilityError, ArgumentError
       careful_head(status, headers)
     end
 
@@ -128,18 +173,29 @@ module PhusionPassenger
       "HTTP/1.1 #{status} Status #{status}\r\n".b
     end
 
-    # Returns whether the header is taken care of.
-    def note(name, value)
-      case name.downcase
-      when "content-length"
+    # Returns whether the header is taken care of. Raises ArgumentError if it
+    # makes no sense.
+    def note(kind, value)
+      case kind
+      when :internal then true
+      when :bad then raise ArgumentError, "its name is none"
+      when :length
         @length = Integer(value.to_s, 10)
-      when "transfer-encoding"
+        raise ArgumentError, "it is negative" if @length < 0
+
+        true
+      when :coding
         @coded = true if value.to_s.casecmp?("chunked")
-      when "connection"
+        true
+      when :connection
         @last = true if value.to_s.match?(/\bclose\b/i)
         !value.to_s.match?(/\bupgrade\b/i)
-      when "rack.hijack"
+      when :hijack
         @hijack = value
+        true
+      when :protocol
+        @protocol = value && value.to_s
+        true
       end
     end
 
@@ -152,25 +208,34 @@ module PhusionPassenger
     end
 
     # head_of for headers with several lines in one value (Rack before version
-    # 3), in encodings that do not mix, or with what must not be sent.
+    # 3), in encodings that do not mix, or with what must not be sent: that is
+    # left out.
     def careful_head(status, headers)
       head = status_line(status)
       headers.each do |name, value|
         name = name.to_s
-        append_carefully(head, name, value) unless note(name, value)
+        begin
+          kind = KINDS[name]
+          append_carefully(head, name, value) unless kind && note(kind, value)
+        rescue ArgumentError => e
+          @length = nil if kind == :length
+          drop(name, value, e.message)
+        end
       end
       head
     end
 
     def append_carefully(head, name, value)
-      raise ArgumentError, "bad header name #{name.inspect}" if name.match?(/[^!-9;-~]/)
-
       (value.is_a?(Array) ? value : value.to_s.b.split("\n")).each do |line|
         line = line.to_s.b
-        raise ArgumentError, "bad value of header #{name}: #{line.inspect}" if line.match?(/[\r\n\0]/n)
+        next drop(name, line, "it has a control character") if line.match?(CONTROL)
 
-        head << name << ": " << line << CRLF
+        head << name.b << ": " << line << CRLF
       end
+    end
+
+    def drop(name, value, why)
+      warn "the header #{name.inspect} is not sent: #{why}: #{value.inspect[0, 200]}"
     end
 
     def deliver_head(status, head)
@@ -201,62 +266,85 @@ module PhusionPassenger
     end
 
     def deliver_body(env, head, body)
-      if body.respond_to?(:to_ary) && (parts = body.to_ary)
+      if body.respond_to?(:to_ary) && Array === (parts = body.to_ary)
         deliver_parts(head, parts)
+      elsif body.respond_to?(:to_path) && (file = file_of(body))
+        deliver_file(head, file)
+      elsif !body.respond_to?(:each)
+        deliver_stream(env, head, body)
       elsif @length
         write(close_head(head << "Content-Length: #{@length}\r\n"))
         deliver_counted(body)
-      elsif body.respond_to?(:each)
+      else
         start_chunks(head)
         body.each { |part| write_chunk(part) }
         write_last_chunk
-      else
-        deliver_stream(env, head, body)
       end
     end
 
+    # What goes over the length is not sent, and not waited for.
     def deliver_counted(body)
-      path = body.to_path if body.respond_to?(:to_path)
-      return send_file(path) if path && File.file?(path) && File.size(path) == @length
-
       left = @length
       body.each do |part|
+        if part.bytesize > left
+          write(part.byteslice(0, left)) if left > 0
+          return warn("the app sends more than its Content-Length: #{@length}")
+        end
         left -= part.bytesize
-        raise "the app sends more than its Content-Length: #{@length}" if left < 0
-
         write(part)
       end
       raise "the app sends #{left} bytes less than its Content-Length: #{@length}" if left > 0
     end
 
-    def send_file(path)
-      File.open(path, "rb") do |file|
-        sent = IO.copy_stream(file, @io, @length)
-        raise "#{path} became shorter while it was sent" if sent < @length
-      end
-    rescue Errno::EPIPE, Errno::ECONNRESET
-      raise ClientGone, "the client went away"
+    # The file that the body is, open; nil if it cannot be read or is not as long
+    # as the app says.
+    def file_of(body)
+      path = body.to_path
+      return unless path && File.file?(path)
+
+      file = File.open(path, "rb")
+      return file if @length.nil? || @length == file.size
+
+      file.close
+    rescue SystemCallError
+      nil
     end
 
-    # The parts are chunks already.
+    def deliver_file(head, file)
+      length = file.size
+      write(close_head(head << "Content-Length: #{length}\r\n"))
+      sent = IO.copy_stream(file, @io, length)
+      raise "#{file.path} became shorter while it was sent" if sent < length
+    rescue Errno::EPIPE, Errno::ECONNRESET
+      raise ClientGone, "the client went away"
+    ensure
+      file.close
+    end
+
+    # The parts are chunks already, if the first one is; else the app only says
+    # so, and they get the coding here.
     def deliver_coded(head, body)
-      write(close_head(head << "Transfer-Encoding: chunked\r\n"))
-      body.each { |part| write(part) }
+      coded = nil
+      start_chunks(head)
+      body.each do |part|
+        coded = part.b.match?(CHUNK) if coded.nil? && !part.empty?
+        coded ? write(part) : write_chunk(part)
+      end
+      write_last_chunk unless coded
     end
 
     # Rack 3's streaming body, which may go on writing after it returned.
     def deliver_stream(env, head, body)
-      start_chunks(head)
-      stream = Stream.new(@connection, env["rack.input"])
-      body.call(stream)
-      release(stream) unless stream.closed?
+      raise TypeError, "the body has neither each nor call: #{body.inspect[0, 200]}" unless body.respond_to?(:call)
+
+      hand_over(env, head, body)
     end
 
-    # A partial hijack: as a streaming body, but that the connection ends.
-    def hand_over(env, head)
-      hijack = @hijack
-      @last = true
-      start_chunks(head)
+    # A partial hijack: the app writes the body itself, and then the connection
+    # ends.
+    def hand_over(env, head, hijack = @hijack)
+      @partial = @last = true
+      start_chunks(head << PARTIAL)
       stream = Stream.new(@connection, env["rack.input"])
       hijack.call(stream)
       release(stream) unless stream.closed?
@@ -265,8 +353,14 @@ module PhusionPassenger
     # 101: from here on the connection is the app's, raw.
     def switch(head, body)
       hijack = @hijack || body
+      raise TypeError, "nothing is to be called with the connection" unless hijack.respond_to?(:call)
+
+      if @protocol
+        head = status_line(101) << head.sub(/\A[^\n]*\n/n, "") << "Connection: Upgrade\r\nUpgrade: #{@protocol}\r\n"
+      end
+      io = @connection.switch
       write(head << CRLF)
-      hijack.call(@connection.hijack)
+      hijack.call(io)
     end
 
     def release(stream)
@@ -290,6 +384,8 @@ module PhusionPassenger
     end
 
     def write(string)
+      raise Forks::Child if Forks.child? && !@partial
+
       @started = true
       sent = @io.syswrite(string)
       sent += @io.syswrite(string.byteslice(sent, string.bytesize)) while sent < string.bytesize
@@ -298,6 +394,8 @@ module PhusionPassenger
     end
 
     def write_all(*strings)
+      raise Forks::Child if Forks.child? && !@partial
+
       @started = true
       @io.write(*strings)
     rescue Errno::EPIPE, Errno::ECONNRESET

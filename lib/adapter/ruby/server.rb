@@ -37,10 +37,23 @@ module PhusionPassenger
       @others[io] = block
     end
 
-    # Closes what a fork of the process has of it.
+    # Closes what a process has of it that was forked to be a preloader.
     def abandon
       @connections.each_value(&:close)
     end
+
+    # Closes what a child of the app has of it; the listening socket is the
+    # contract's. The signals that it gets are its own.
+    def let_go
+      @waiting = false
+      previous = trap("TERM", "DEFAULT")
+      trap("TERM", previous) unless previous.equal?(@on_term)
+      @connections.each_value(&:let_go)
+      @others.each_key(&:close)
+    end
+
+    # Called when the app takes a connection over.
+    def taken_over; end
 
     # Whether several threads call the app at once.
     def multithread?
@@ -49,10 +62,11 @@ module PhusionPassenger
 
     # SIGTERM stops run.
     def trap_signals
-      trap("TERM") do
+      @on_term = proc do
         @stopping = true
         raise Stop if @waiting
       end
+      trap("TERM", @on_term)
     end
 
     # Serves until SIGTERM. What has arrived on an open connection by then is

@@ -9,6 +9,7 @@ module PhusionPassenger
       super(listener, app, rack)
       @count = threads
       @todo = Queue.new # [connection, whether a request is in its buffer]
+      @lock = Mutex.new # guards @threads
       @done = Queue.new # [IO, what Connection#serve returned]
       @woken, @waker = IO.pipe # a byte for what is done
       @watched << @woken
@@ -18,8 +19,25 @@ module PhusionPassenger
       true
     end
 
+    def let_go
+      super
+      [@woken, @waker].each(&:close)
+    end
+
+    # The thread may stay with the connection; another one takes its place.
+    def taken_over
+      @lock.synchronize do
+        thread = Thread.current
+        next if @todo.closed? || replaced?(thread) || !@threads.include?(thread)
+
+        thread.thread_variable_set(:passenger_replaced, true)
+        @threads.select!(&:alive?)
+        @threads << Thread.new { work }
+      end
+    end
+
     def run
-      @threads = Array.new(@count) { Thread.new { work } }
+      @lock.synchronize { @threads = Array.new(@count) { Thread.new { work } } }
       super
     end
 
@@ -30,11 +48,15 @@ module PhusionPassenger
       # and a process without its threads is of no use.
       Thread.current.abort_on_exception = true
       PhusionPassenger.call_event_quietly(:starting_request_handler_thread)
-      while (connection, buffered = @todo.pop)
+      while !replaced?(Thread.current) && (connection, buffered = @todo.pop)
         outcome = buffered ? connection.serve_buffered : connection.serve
         @done << [connection.to_io, outcome]
         @waker.write_nonblock(".", exception: false) # full is as good
       end
+    end
+
+    def replaced?(thread)
+      thread.thread_variable_get(:passenger_replaced)
     end
 
     def turn
@@ -75,7 +97,7 @@ module PhusionPassenger
       ready, = IO.select(@watched & @connections.keys, nil, nil, 0)
       (ready || []).each { |io| hand_out(io, false) }
       @todo.close
-      @threads.each(&:join)
+      @lock.synchronize { @threads.dup }.each(&:join)
     end
   end
 end

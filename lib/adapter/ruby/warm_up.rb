@@ -54,6 +54,8 @@ module PhusionPassenger
       false
     end
 
+    def taken_over; end
+
     private
 
     def head(target)

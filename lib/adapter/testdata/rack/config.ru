@@ -109,6 +109,14 @@ module Cases
     when "/split" then text("x", "X-Bad\r\nX-Worse: 1" => "a")
     when "/long" then [200, TEXT.merge("Content-Length" => "3"), Told.new("long") { |out| out.call("four") }]
     when "/short" then [200, TEXT.merge("Content-Length" => "5"), Told.new("short") { |out| out.call("four") }]
+    when "/endless" then [200, TEXT.merge("Content-Length" => "4"), Told.new("endless") { |out| loop { out.call("four") } }]
+    when "/uncoded" then text("four", "Transfer-Encoding" => "chunked")
+    when "/identity" then text("four", "Transfer-Encoding" => "identity")
+    when "/length" then text("x", "Content-Length" => "one")
+    when "/nil" then [200, TEXT, nil]
+    when "/string" then [200, TEXT, "four"]
+    when "/nil204" then [204, {}, nil]
+    when "/switch" then [101, { "Upgrade" => "x" }, []]
     when "/wrong" then text("four", "Content-Length" => "3")
     when "/number" then text("four", "Content-Length" => 4, "X-Number" => 7)
     when "/early" then [103, {}, []]
