@@ -17,6 +17,9 @@ func (c *serveCommand) check() error {
 	if c.AccessLogFile != "" && c.AccessLog == "none" {
 		return usage("--access-log-file means nothing without --access-log=common, combined or json")
 	}
+	if min(c.DataBuffer, c.DataBufferApp, c.DataBufferConn) < 0 {
+		return usage("--data-buffer-size and its like are 0, for no limit, or more")
+	}
 	if c.ProxyProtocol && len(c.TrustedProxy) == 0 && !slices.ContainsFunc(c.Listen, mayBeUnix) {
 		return usage("--proxy-protocol means nothing without a --trusted-proxy to believe it from")
 	}

@@ -34,22 +34,25 @@ type serveCommand struct {
 	Key         []string `placeholder:"FILE" help:"The key of the certificate in the same place."`
 	acmeFlags
 	secureHeaderFlags
-	RedirectHTTPS bool          `name:"redirect-https" help:"Send requests in plain text to the same address over HTTPS."`
-	H2C           bool          `name:"h2c" help:"Serve HTTP/2 without TLS too, to clients that begin with it."`
-	ProxyProtocol bool          `help:"Connections of trusted proxies begin with a PROXY header, version 1 or 2."`
-	TrustedProxy  []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated."`
-	TrustedPeer   []string      `placeholder:"USER|@GROUP" help:"Believe them from this user, or members of this group, on unix sockets, beside root and our own user. May be repeated."`
-	DataBufferDir string        `placeholder:"DIR" help:"Where requests' bodies are kept until they are whole, and what clients do not take of answers. Default: the system's directory for temporary files."`
-	ServerTiming  bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
-	TraceParent   bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
-	AccessLog     string        `enum:"none,common,combined,json" default:"none" placeholder:"FORMAT" help:"Write a line for each request: common, combined, json (Elastic Common Schema) or none (${default})."`
-	AccessLogFile string        `placeholder:"FILE" help:"Append them to this file, which SIGUSR1 opens anew. Default: standard error."`
-	HeaderTimeout time.Duration `default:"30s" help:"Time for a client to send a request's header (${default})."`
-	BodyTimeout   time.Duration `default:"60s" help:"Longest silence in a request's body (${default})."`
-	IdleTimeout   time.Duration `default:"75s" help:"Time between two requests of a client (${default})."`
-	WriteTimeout  time.Duration `default:"60s" help:"Longest time that a client takes nothing of an answer (${default})."`
-	HalfClose     time.Duration `name:"half-close-timeout" default:"10s" help:"Time for one side of an upgraded connection after the other has ended (${default})."`
-	DrainTimeout  time.Duration `default:"30s" help:"Time for requests in flight when the proxy stops (${default})."`
+	RedirectHTTPS  bool          `name:"redirect-https" help:"Send requests in plain text to the same address over HTTPS."`
+	H2C            bool          `name:"h2c" help:"Serve HTTP/2 without TLS too, to clients that begin with it."`
+	ProxyProtocol  bool          `help:"Connections of trusted proxies begin with a PROXY header, version 1 or 2."`
+	TrustedProxy   []string      `placeholder:"NETWORK" help:"Believe X-Forwarded-* headers from this network or address. May be repeated."`
+	TrustedPeer    []string      `placeholder:"USER|@GROUP" help:"Believe them from this user, or members of this group, on unix sockets, beside root and our own user. May be repeated."`
+	DataBufferDir  string        `placeholder:"DIR" help:"Where requests' bodies are kept until they are whole, and what clients do not take of answers. Default: the system's directory for temporary files."`
+	DataBuffer     int64         `name:"data-buffer-size" default:"4294967296" placeholder:"BYTES" help:"Keep at most so many bytes there in all (${default}; 0 for no limit)."`
+	DataBufferApp  int64         `name:"data-buffer-app-size" default:"2147483648" placeholder:"BYTES" help:"Keep at most so many for one app (${default})."`
+	DataBufferConn int64         `name:"data-buffer-connection-size" default:"268435456" placeholder:"BYTES" help:"Keep at most so many for one client's connection (${default})."`
+	ServerTiming   bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
+	TraceParent    bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
+	AccessLog      string        `enum:"none,common,combined,json" default:"none" placeholder:"FORMAT" help:"Write a line for each request: common, combined, json (Elastic Common Schema) or none (${default})."`
+	AccessLogFile  string        `placeholder:"FILE" help:"Append them to this file, which SIGUSR1 opens anew. Default: standard error."`
+	HeaderTimeout  time.Duration `default:"30s" help:"Time for a client to send a request's header (${default})."`
+	BodyTimeout    time.Duration `default:"60s" help:"Longest silence in a request's body (${default})."`
+	IdleTimeout    time.Duration `default:"75s" help:"Time between two requests of a client (${default})."`
+	WriteTimeout   time.Duration `default:"60s" help:"Longest time that a client takes nothing of an answer (${default})."`
+	HalfClose      time.Duration `name:"half-close-timeout" default:"10s" help:"Time for one side of an upgraded connection after the other has ended (${default})."`
+	DrainTimeout   time.Duration `default:"30s" help:"Time for requests in flight when the proxy stops (${default})."`
 
 	certificates *proxy.Certificates         // nil if there are none
 	sockets      map[string]proxy.SocketFile // by address
@@ -238,7 +241,7 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if c.certificates, err = c.loadCertificates(); err != nil {
 		return proxy.Config{}, err
 	}
-	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, AccessFormat: proxy.AccessFormat(c.AccessLog), Trusted: networks, TrustedPeers: peers, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
+	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, Disk: proxy.DiskLimits{All: c.DataBuffer, App: c.DataBufferApp, Connection: c.DataBufferConn}, AccessFormat: proxy.AccessFormat(c.AccessLog), Trusted: networks, TrustedPeers: peers, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
 		Certificates: c.certificates, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
 			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout, HalfClose: c.HalfClose,
 		}}, nil

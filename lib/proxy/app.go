@@ -50,6 +50,8 @@ type app struct {
 	// No mutex guards these.
 	complained complaint // of a file that is not sent
 	faults     faults
+	disk       share        // for bodies of its requests and answers
+	diskLogged atomic.Int64 // when that was spent last, in Unix nanoseconds
 	tally      tally
 	waits      atomic.Uint64 // requests that waited in the queue and got a process
 	waitTime   atomic.Int64  // how long they did together

@@ -46,7 +46,9 @@ func (x *exchange) planBody() error {
 		if err := x.fillSpool(); err != nil {
 			return err
 		}
-		x.body = keptBody
+		if x.spool != nil {
+			x.body = keptBody
+		}
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ type client struct {
 
 	headers *secureHeaders // those of its present request; nil if it may send none
 
+	disk    *share // of its connection, for bodies: ownDisk unless it is a stream
+	ownDisk share
+
 	resting atomic.Bool // between requests
 
 	// waitBy is when the wait for a request's first byte, or that for the end
@@ -71,7 +74,8 @@ func newClient(p *Proxy, nc net.Conn) (*client, error) {
 // server of ours may speak for clients, and others are nobody in particular.
 // Without an IP it is a client that one does not know.
 func (c *client) identify(nc net.Conn) {
-	c.client = c
+	c.client, c.disk = c, &c.ownDisk
+	c.ownDisk.most = c.proxy.Disk.Connection
 	c.readWait, c.writeWait = c.proxy.Timeouts.Idle, c.proxy.Timeouts.Write
 	from := origin(nc)
 	if from == nil {

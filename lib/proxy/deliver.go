@@ -25,7 +25,7 @@ func (x *exchange) deliver(head, part []byte, last bool) error {
 		if last {
 			x.credit = credit(maxCredit) // nobody is held
 		}
-		x.reserve = newReserve(x.client, x.up, x.mount.mostKept)
+		x.reserve = newReserve(x.client, x.mount.app, x.up, x.mount.mostKept)
 		head, part = x.reserve.begin(head, part)
 	}
 }

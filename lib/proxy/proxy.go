@@ -59,6 +59,9 @@ type Config struct {
 	// for the system's directory of temporary files.
 	DataBufferDir string
 
+	// Disk bounds what is kept there.
+	Disk DiskLimits
+
 	// Certificates are for the listeners of tls: addresses; nil if there are
 	// none.
 	Certificates *Certificates
@@ -117,6 +120,7 @@ type Proxy struct {
 	disbelieved  disbelieved
 	strangers    sync.Once     // we cannot tell who listens on a port
 	unkept       atomic.Uint64 // bodies that could not be kept on disk
+	disk         share         // for bodies
 	memory       memory        // for answers that clients do not take
 	misses       misses
 	descriptors  descriptors
@@ -133,6 +137,7 @@ func New(c Config) *Proxy {
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server()
 	p.registrar = newRegistrar()
+	p.disk.most = c.Disk.All
 	p.memory.most = cmp.Or(p.mostMemory, mostMemory)
 	if c.Certificates != nil {
 		p.tls = c.Certificates.Config()
@@ -173,6 +178,7 @@ func (p *Proxy) app(name string) *app {
 	a := p.apps[name]
 	if a == nil {
 		a = &app{name: name, changed: p.changed}
+		a.disk.most = p.Disk.App
 		p.apps[name] = a
 	}
 	return a

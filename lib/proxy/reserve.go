@@ -16,6 +16,7 @@ import (
 // The exchange puts bytes in and the goroutine takes them out.
 type reserve struct {
 	client *client
+	app    *app
 	dir    string // for the file
 	most   int64  // the high-water mark, in bytes; at least a large buffer
 	moved  chan struct{}
@@ -27,6 +28,7 @@ type reserve struct {
 	length int
 	lent   int       // bytes of memory that are from the proxy's
 	file   *ringFile // what follows; nil if there never was such
+	lease  lease     // of the file
 	broken bool      // the file takes no more
 	taken  int       // bytes that the client took since the exchange asked
 	up     *upstream // whose answer it is; nil once that is whole
@@ -37,9 +39,9 @@ type reserve struct {
 // newReserve returns a reserve for the answer that comes from up, nil if that is
 // whole. It is to be filled and then run. When the proxy's memory is lent to
 // others, all but a little goes to the file.
-func newReserve(c *client, up *upstream, most int64) *reserve {
+func newReserve(c *client, a *app, up *upstream, most int64) *reserve {
 	r := &reserve{
-		client: c, dir: c.proxy.DataBufferDir, most: most, up: up,
+		client: c, app: a, dir: c.proxy.DataBufferDir, most: most, up: up, lease: newLease(c, a),
 		moved: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if c.proxy.memory.lend(large) {
@@ -120,25 +122,31 @@ func (r *reserve) spill(p []byte) int {
 	r.mu.Lock()
 	file, room := r.file, r.most-r.kept()
 	r.mu.Unlock()
+	p = p[:min(int64(len(p)), room)]
+	spent := r.lease.grow(file.growth(len(p)))
 	var err error
-	if file == nil {
+	if file == nil && spent == nil {
 		file, err = newRingFile(r.dir, r.most)
 	}
 	n := 0
-	if err == nil {
-		n, err = file.write(p[:min(int64(len(p)), room)])
+	if err == nil && spent == nil {
+		n, err = file.write(p)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.file = file
 	if r.over {
 		file.close()
+		r.lease.end()
 		return 0 // the client took all the rest meanwhile, or left
 	}
 	if n > 0 {
 		file.commit(n)
 	}
-	if r.broken = err != nil; r.broken {
+	switch r.broken = err != nil || spent != nil; {
+	case spent != nil:
+		r.app.diskSpent(r.client.proxy, spent)
+	case err != nil:
 		r.client.proxy.unkeptAnswer(err)
 	}
 	return n
@@ -205,6 +213,7 @@ func (r *reserve) next() []byte {
 		r.memory.free()
 		r.client.proxy.memory.giveBack(r.lent)
 		r.file.close()
+		r.lease.end()
 		r.signal()
 		return nil
 	}

@@ -33,6 +33,15 @@ func (r *ringFile) length() int64 {
 	return r.end.Load() - r.at.Load()
 }
 
+// growth is how much more of the disk the file takes with n further bytes.
+func (r *ringFile) growth(n int) int64 {
+	if r == nil {
+		return int64(n)
+	}
+	end := r.end.Load()
+	return min(end+int64(n), r.size) - min(end, r.size)
+}
+
 // write writes p, or as much of it as there is room for. What a disk that is
 // full took of it counts. Nobody can read it before it is committed.
 func (r *ringFile) write(p []byte) (n int, err error) {

@@ -27,8 +27,18 @@ func (x *exchange) attempts() (again bool) {
 // attempt tries the request on one process. retry says that nothing was lost
 // and another attempt may be made.
 func (x *exchange) attempt(n int) (retry, again bool) {
+	if n > 1 && x.diskSpent() {
+		return x.awaitRoom(x.client.clock.now.Load(), errDiskSpent)
+	}
 	if err := x.acquire(n > 1); err != nil {
 		return false, x.noProcess(err)
+	}
+	if x.diskSpent() {
+		if x.up != nil {
+			x.up.close()
+			x.up = nil
+		}
+		return x.connectFailed(errDiskSpent, n)
 	}
 	if x.up == nil {
 		x.phase.Store(connecting)
@@ -101,7 +111,7 @@ const (
 func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 	p, a := x.client.proxy, x.mount.app
 	now := p.clock.now.Load()
-	full := err == errFull || err == errNoDescriptor
+	full := err == errFull || err == errNoDescriptor || err == errDiskSpent
 	a.cancel(x.process, !full, now+int64(refusedFor))
 	x.process = nil
 	if full {
@@ -129,6 +139,8 @@ func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
 		if waits > descriptorTime {
 			return false, x.fail(503, "The server has too many connections.")
 		}
+	case waits > x.mount.queueTime && why == errDiskSpent:
+		return false, x.fail(503, "Earlier answers on this connection were not taken.")
 	case waits > x.mount.queueTime:
 		return false, x.fail(504, "The application did not take the request in time.")
 	}

@@ -18,17 +18,33 @@ var errNoRoom = errors.New("no room for the request's body")
 // A spool holds a request's body, as it was sent, in a file without a name,
 // so that a process is held only for as long as it needs itself.
 type spool struct {
-	file *os.File
-	size int64
+	file  *os.File
+	size  int64
+	lease *lease
 }
 
 // newSpool makes an empty spool in dir.
-func newSpool(dir string) (*spool, error) {
+func newSpool(dir string, l *lease) (*spool, error) {
 	f, err := unnamedFile(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &spool{file: f}, nil
+	return &spool{file: f, lease: l}, nil
+}
+
+// rent takes the disk that a body of known length needs, and says whether there
+// is so much: a body that were kept in part would be neither here nor there. One
+// of unknown length counts as it comes, so that others are kept less.
+func (x *exchange) rent() (l *lease, ok bool) {
+	rented := newLease(x.client, x.mount.app)
+	if x.req.Chunked {
+		return &rented, true
+	}
+	if spent := rented.grow(x.req.ContentLength); spent != nil {
+		x.mount.app.diskSpent(x.client.proxy, spent)
+		return nil, false
+	}
+	return &rented, true
 }
 
 func (s *spool) add(p []byte) error {
@@ -37,18 +53,30 @@ func (s *spool) add(p []byte) error {
 	return err
 }
 
-// fillSpool reads the body to its end before a process is held for it.
+// fillSpool reads the body to its end before a process is held for it. It is in
+// x.spool then, unless there is too much on disk already: a process is to take
+// it as it comes.
 func (x *exchange) fillSpool() error {
 	c := x.client
-	s, err := newSpool(c.proxy.DataBufferDir)
+	l, ok := x.rent()
+	if !ok {
+		return nil
+	}
+	s, err := newSpool(c.proxy.DataBufferDir, l)
 	if err != nil {
+		l.end()
 		return c.proxy.noRoom(err)
 	}
 	x.spool = s
 	if err := x.sendContinue(); err != nil {
 		return err
 	}
-	err, byClient := x.passBody(func(p []byte, _ bool) error { return s.add(p) })
+	err, byClient := x.passBody(func(p []byte, _ bool) error {
+		if x.req.Chunked {
+			l.force(int64(len(p)))
+		}
+		return s.add(p)
+	})
 	if err != nil && !byClient {
 		return c.proxy.noRoom(err)
 	}
@@ -92,6 +120,7 @@ func (x *exchange) sendSpool(up *upstream) error {
 func (x *exchange) freeSpool() {
 	if x.spool != nil {
 		_ = x.spool.file.Close() // and so it is gone
+		x.spool.lease.end()
 		x.spool = nil
 	}
 }

@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"passenger/lib/protocol"
+)
+
+func TestLeasesTakeOfAllSharesOrNone(t *testing.T) {
+	t.Parallel()
+	var p Proxy
+	var a app
+	c := &client{proxy: &p}
+	c.disk = &c.ownDisk
+	p.disk.most, a.disk.most, c.disk.most = 100, 0, 60
+	one, two := newLease(c, &a), newLease(c, &a)
+	if one.grow(50) != nil || two.grow(11) != c.disk || two.grow(10) != nil {
+		t.Fatalf("got %d of the connection's 60", c.disk.used.Load())
+	}
+	other := &client{proxy: &p}
+	other.disk = &other.ownDisk
+	three := newLease(other, &a)
+	if three.grow(41) != &p.disk || other.disk.used.Load() != 0 || a.disk.used.Load() != 60 || p.disk.spent.Load() != 1 || c.disk.spent.Load() != 1 {
+		t.Errorf("got %d, %d, %d", other.disk.used.Load(), a.disk.used.Load(), p.disk.used.Load())
+	}
+	three.force(41)
+	for range 2 {
+		for _, l := range []*lease{&one, &two, &three} {
+			l.end()
+		}
+	}
+	for _, s := range []*share{c.disk, other.disk, &a.disk, &p.disk} {
+		if n := s.used.Load(); n != 0 {
+			t.Errorf("%d are left", n)
+		}
+	}
+}
+
+// However much clients do not take, the disk has no more of it than its shares,
+// and whoever takes an answer in the end gets all of it.
+func TestDiskForAnswersIsBounded(t *testing.T) {
+	t.Parallel()
+	const most = 1 << 20
+	for name, limits := range map[string]DiskLimits{"all": {All: most}, "app": {App: most}, "connection": {Connection: most}} {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, TLS %v", name, secure), func(t *testing.T) {
+				t.Parallel()
+				o := newTorrent(t, protocol.ProtocolHTTP, 2*inTransit, false)
+				s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir(), Disk: limits}, route(o.fake))
+				p := o.ask(s.client(addr, secure))
+				eventually(t, "its share is spent", func() bool { return s.disk.used.Load() > most-large })
+				if n := s.disk.used.Load(); n > most {
+					t.Errorf("%d bytes are kept, want %d at most", n, most)
+				}
+				if s.inFlight(o.fake) != 1 {
+					t.Error("the process does not wait for the client")
+				}
+				o.check(t, p)
+				eventually(t, "all is given back", func() bool { return s.disk.used.Load() == 0 && s.inFlight(o.fake) == 0 })
+			})
+		}
+	}
+}
+
+// A connection whose answers are not taken holds one process, not all.
+func TestStreamsThatAreNotReadHoldNoFurtherProcess(t *testing.T) {
+	t.Parallel()
+	one, two := newTorrent(t, protocol.ProtocolHTTP, 2*inTransit, true), newTorrent(t, protocol.ProtocolHTTP, 2*inTransit, true)
+	s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir(), Disk: DiskLimits{Connection: 1 << 20}}, route(one.fake, two.fake))
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: careless.Clone(), Protocols: protocols((*http.Protocols).SetHTTP2)}, Timeout: patience}
+	defer c.CloseIdleConnections()
+	slow, err := c.Get("https://" + addr + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Body.Close()
+	holds := func() int { return s.inFlight(one.fake) + s.inFlight(two.fake) }
+	eventually(t, "its share is spent", func() bool { return s.disk.used.Load() > 1<<20-large })
+	next := make(chan string)
+	go func() {
+		r, err := c.Get("https://" + addr + "/word")
+		if err != nil {
+			next <- err.Error()
+			return
+		}
+		defer r.Body.Close()
+		word, _ := io.ReadAll(r.Body)
+		next <- string(word)
+	}()
+	eventually(t, "the next request waits", func() bool { return len(s.requests()) == 2 })
+	for range 10 {
+		if r := s.client(addr, true).get("/word"); r.Body != "word" {
+			t.Errorf("another connection: got %+v", r)
+		}
+	}
+	if n := holds(); n != 1 {
+		t.Errorf("%d processes are held, want 1", n)
+	}
+	if body, err := io.ReadAll(slow.Body); err != nil || len(body) != 2*inTransit {
+		t.Errorf("got %d bytes, %v", len(body), err)
+	}
+	if word := <-next; word != "word" {
+		t.Errorf("the next request: got %q", word)
+	}
+}
+
+// A body for which there is no room on disk goes to a process as it comes.
+func TestBodiesBeyondTheDisksShareArePassedOn(t *testing.T) {
+	t.Parallel()
+	f := start(t, protocol.ProtocolHTTP, 1, func(c *call) bool { c.ok(fmt.Sprint(len(c.body()))); return true })
+	r := route(f)
+	r.BufferUpload = nil
+	s := serve(t, Config{DataBufferDir: t.TempDir(), Disk: DiskLimits{Connection: 1 << 20}}, r)
+	p := s.dial()
+	for _, size := range []int{1 << 20, 1<<20 + 1, 3 << 20, 100_000} {
+		got := p.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size) + strings.Repeat("x", size)).receive("POST")
+		if got.Status != http.StatusOK || got.Body != fmt.Sprint(size) {
+			t.Errorf("%d bytes: got %+v", size, got)
+		}
+	}
+	if n := s.disk.used.Load(); n != 0 {
+		t.Errorf("%d are left", n)
+	}
+}
