@@ -70,13 +70,19 @@ func InspectorStack(ctx context.Context, address string) (string, error) {
 	return "main thread: idle, waits for " + strings.Join(does.Waits, ", ") + "\n", nil
 }
 
-// appFrames returns the lines of a stack below those of our own expression.
+// appFrames returns the lines of a stack below those of our own expression;
+// none if all are Node.js's own, which turns between two calls of the app.
 func appFrames(stack string) string {
 	var b strings.Builder
+	own := true
 	for _, line := range strings.Split(stack, "\n") {
 		if strings.HasPrefix(line, "    at ") && !strings.Contains(line, "<anonymous>:") {
 			b.WriteString(line + "\n")
+			own = own && (strings.Contains(line, "(node:") || strings.HasPrefix(line, "    at node:"))
 		}
+	}
+	if own {
+		return ""
 	}
 	return b.String()
 }

@@ -45,6 +45,18 @@ func TestNodeSaysWhereItHangs(t *testing.T) {
 	}
 }
 
+func TestFramesOfNodeAloneAreNoStack(t *testing.T) {
+	t.Parallel()
+	const own = "Error\n    at <anonymous>:4:19\n    at process.emit (node:events:471:44)\n    at node:internal/main/run_main_module:1:1\n"
+	if got := appFrames(own); got != "" {
+		t.Errorf("got %q, want nothing", got)
+	}
+	const app = "    at hang (/app/app.js:2:3)\n"
+	if got, want := appFrames(own+app), own[len("Error\n    at <anonymous>:4:19\n"):]+app; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // awaitRefusal waits until nobody listens at a TCP address.
 func awaitRefusal(t *testing.T, address string) {
 	t.Helper()
