@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 )
 
 // A manifest is what we read of package.json.
 type manifest struct {
 	Main    string
-	Scripts struct {
-		Start    string
-		Prestart loose
-	}
+	Scripts map[string]loose
 
 	// What only a start script is told, and no reason to refuse the file.
 	Name, Version  loose
@@ -51,7 +47,7 @@ func findPackage(root fs.FS, pinned bool) (*Detection, string) {
 	if err := json.Unmarshal(b, &p); err != nil {
 		return nil, fmt.Sprintf("not as npm knows it: %v", notSettings(b, err))
 	}
-	start := strings.TrimSpace(p.Scripts.Start)
+	start := p.script("start", 0)
 	if m := plainNode().FindStringSubmatch(start); m != nil {
 		name := m[1]
 		if filepath.Clean(name) == "." && p.Main != "" {

@@ -21,8 +21,9 @@ const pathOfScripts = `"PATH=$PWD/node_modules/.bin:$PATH"`
 // scriptVariable holds the script that inShell runs.
 const scriptVariable = "PASSENGER_START_SCRIPT"
 
-// inShell runs a script that needs a shell to go on. SIGTERM to the shell goes to the whole group; the shells in it
-// stay until the programs that they run have ended.
+// inShell runs a script that needs a shell to go on. SIGTERM to the shell goes
+// to the whole group; the shells in it stay until the programs that they run
+// have ended.
 const inShell = `sh -c '(trap : TERM; eval "$` + scriptVariable + `"; s=$?; wait; exit $s) & p=$!; ` +
 	`trap "trap : TERM; kill -TERM 0" TERM; wait $p; s=$?; ` +
 	`while kill -0 $p 2>/dev/null; do wait $p; s=$?; done; exit $s'`
@@ -35,10 +36,10 @@ var shellWords = []string{
 
 // runScript is how a start script of package.json is run.
 func runScript(root fs.FS, p manifest) *Detection {
-	start := strings.TrimSpace(p.Scripts.Start)
+	start := p.script("start", 0)
 	d := &Detection{Type: protocol.TypeGeneric, Env: p.variables(root, start)}
 	script := asEnv(start)
-	switch before := strings.TrimSpace(string(p.Scripts.Prestart)); {
+	switch before := strings.TrimSpace(string(p.Scripts["prestart"])); {
 	case exists(root, ".pnp.cjs"): // Yarn keeps the packages in archives, and only it knows their programs
 		d.Env[scriptVariable] = "yarn run start"
 		d.StartCommand = inShell
@@ -54,6 +55,22 @@ func runScript(root fs.FS, p manifest) *Detection {
 		d.StartCommand = "env " + pathOfScripts + " " + script
 	}
 	return d
+}
+
+// callsScript is a script that only has a package manager run another.
+var callsScript = pattern(`^(?:(?:npm|pnpm|yarn|bun)\s+run(?:-script)?|yarn|pnpm)\s+([A-Za-z0-9:_.-]+)$`)
+
+// maxCalls is how many scripts may lead to one another.
+const maxCalls = 8
+
+// script returns the text of a script, or of the one that it leads to.
+func (p manifest) script(name string, calls int) string {
+	text := strings.TrimSpace(string(p.Scripts[name]))
+	m := callsScript().FindStringSubmatch(text)
+	if m == nil || calls == maxCalls || p.Scripts[m[1]] == "" || p.Scripts["pre"+m[1]] != "" {
+		return text
+	}
+	return p.script(m[1], calls+1)
 }
 
 // asEnv leaves a script's cross-env, which would stay beside the program, to

@@ -29,10 +29,25 @@ func TestScriptsOfPackageJSON(t *testing.T) {
 		{`node "a`, "", path + inShell},
 		{"next start", "next build 'a'", path + `sh -c '(` + "\n" + `next build '\''a'\''` + "\n" + `) && exec env next start'`},
 	} {
-		p := manifest{}
-		p.Scripts.Start, p.Scripts.Prestart = test.script, loose(test.prestart)
+		p := manifest{Scripts: map[string]loose{"start": loose(test.script), "prestart": loose(test.prestart)}}
 		if got := runScript(fstest.MapFS{}, p); got.StartCommand != test.want || got.Env["npm_lifecycle_script"] != test.script {
 			t.Errorf("%q: got %q with %q, want %q", test.script, got.StartCommand, got.Env, test.want)
+		}
+	}
+}
+
+func TestScriptsThatLeadToOthers(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"npm run serve": "serve -p $PORT", "yarn serve": "serve -p $PORT", "pnpm run serve": "serve -p $PORT", "npm run twice": "serve -p $PORT",
+		"npm run none": "npm run none", "npm run built": "npm run built", "npm run serve -- -v": "npm run serve -- -v", "npm run start": "npm run start",
+		"serve": "serve",
+	} {
+		p := manifest{Scripts: map[string]loose{
+			"start": loose(text), "serve": "serve -p $PORT", "twice": "npm run serve", "built": "node x", "prebuilt": "make",
+		}}
+		if got := p.script("start", 0); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
 }
