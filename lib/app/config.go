@@ -37,7 +37,7 @@ func Load(dir string) (protocol.AppConfig, error) {
 	} else if !fi.IsDir() {
 		return protocol.AppConfig{}, fmt.Errorf("app directory %q: %w", dir, syscall.ENOTDIR)
 	}
-	c, err := Read(filepath.Join(root, File))
+	c, err := readOwn(filepath.Join(root, File))
 	if errors.Is(err, fs.ErrNotExist) {
 		c, err = protocol.AppConfig{}, nil
 	}
@@ -51,6 +51,22 @@ func Load(dir string) (protocol.AppConfig, error) {
 		c.AppRoot = filepath.Join(root, c.AppRoot)
 	}
 	return c, nil
+}
+
+// readOwn is Read for what an app's user may have put there: a FIFO would keep us
+// waiting for its writer.
+func readOwn(path string) (protocol.AppConfig, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return protocol.AppConfig{}, err
+	}
+	defer f.Close()
+	if fi, err := f.Stat(); err != nil {
+		return protocol.AppConfig{}, err
+	} else if !fi.Mode().IsRegular() {
+		return protocol.AppConfig{}, fmt.Errorf("%s: not a regular file", path)
+	}
+	return readAt(path, f)
 }
 
 // nearestDirectory is a question after the directory beside path whose name is
@@ -77,7 +93,11 @@ func Read(path string) (protocol.AppConfig, error) {
 		return protocol.AppConfig{}, err
 	}
 	defer f.Close()
-	c, err := ReadFrom(f)
+	return readAt(path, f)
+}
+
+func readAt(path string, r io.Reader) (protocol.AppConfig, error) {
+	c, err := ReadFrom(r)
 	if err != nil {
 		return protocol.AppConfig{}, fmt.Errorf("%s: %w", path, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -237,5 +238,17 @@ func TestParseTellsAllAtOnceInOrder(t *testing.T) {
 		if diff := cmp.Diff([]string{"nginx_bin", "port"}, c.Unused); diff != "" {
 			t.Fatal(diff)
 		}
+	}
+}
+
+// Nobody waits for who would write into a FIFO in an app's directory.
+func TestSettingsAreARegularFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, File), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("got %v", err)
 	}
 }
