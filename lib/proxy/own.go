@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -42,7 +43,8 @@ const unknownUser = -1
 // A ground is a directory of an app, held open.
 type ground struct {
 	*trail.Trail
-	owners []int // whose files may be sent wherever they lie
+	owners  []int // whose files may be sent wherever they lie
+	foreign bool  // of others' no more may be sent than every user may read
 }
 
 // homeOf returns the home of the route itself, or of one of its processes.
@@ -113,12 +115,18 @@ func (h *home) at(now time.Time) (*ground, error) {
 var errNoHome = errors.New("the directory of the app is not known")
 
 // renew follows the path again. A directory that was the right one stays, if
-// what its path leads to now is not.
+// what its path leads to now is not. If there never was a right one, what every
+// user may read of another's is sent.
 func (h *home) renew() error {
 	t, err := trail.Follow(h.path)
+	g := h.dir.Load()
+	foreign := h.foreign
 	if err == nil && !h.right(t) {
-		t.Close()
-		err = fmt.Errorf("%s leads to the directory of another user now", h.path)
+		foreign = true
+		if g != nil && !g.foreign || !t.ReadableByAll() {
+			t.Close()
+			err = fmt.Errorf("%s leads to the directory of another user now", h.path)
+		}
 	}
 	failing := err != nil && !errors.Is(err, os.ErrNotExist)
 	if was := h.failing.Swap(failing); failing && !was {
@@ -127,12 +135,12 @@ func (h *home) renew() error {
 	if err != nil {
 		return err
 	}
-	if g := h.dir.Load(); g != nil && g.Stat.Dev == t.Stat.Dev && g.Stat.Ino == t.Stat.Ino {
+	if g != nil && g.Stat.Dev == t.Stat.Dev && g.Stat.Ino == t.Stat.Ino && g.foreign == foreign {
 		t.Close()
 		return nil
 	}
-	g := &ground{Trail: t, owners: []int{h.uid}}
-	if !h.foreign {
+	g = &ground{Trail: t, owners: []int{h.uid}, foreign: foreign}
+	if !foreign {
 		g.owners = append(g.owners, t.Owner())
 	}
 	h.dir.Store(g)
@@ -187,7 +195,7 @@ func (p place) find(now time.Time) (t *trail.Trail, l limits, err error) {
 	switch {
 	case !inside:
 		t, err = trail.Follow(p.path)
-	case p.home.foreign:
+	case g.foreign:
 		t, err = g.Follow(name)
 	default:
 		if t, err = g.beneath(name); err == nil {
@@ -260,6 +268,7 @@ func (g *ground) beneath(name string) (*trail.Trail, error) {
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
 	for attempt := 1; ; attempt++ {
 		fd, err := unix.Openat2(int(g.File.Fd()), name, &how)
+		runtime.KeepAlive(g)
 		switch {
 		case err == nil:
 			t := &trail.Trail{File: os.NewFile(uintptr(fd), name)}

@@ -173,6 +173,8 @@ func TestWhatIsSentForAnApp(t *testing.T) {
 	turned := p // its directory is a link to the other's now
 	turned.AppRoot = srv + "/turned"
 	link(t, "other", srv+"/turned")
+	link(t, "other", srv+"/current") // before a process: a deployer's link to what a builder made
+	deployed := protocol.RouteProcess{AppRoot: srv + "/current"}
 	for _, c := range []struct {
 		what, path string
 		process    protocol.RouteProcess
@@ -201,6 +203,8 @@ func TestWhatIsSentForAnApp(t *testing.T) {
 		{"root's, in its own settings, before the first start", "/etc/shadow", unnoted, true, false},
 		{"another's, where its user led to that", srv + "/other/error.html", foreign, true, false},
 		{"another's for all, where its user led to that", srv + "/other/open.html", foreign, true, true},
+		{"another's for all, by a link and without a process", srv + "/current/open.html", deployed, true, true},
+		{"another's, by a link and without a process", srv + "/current/error.html", deployed, true, false},
 		{"another's, where its directory was turned", srv + "/turned/error.html", turned, true, false},
 	} {
 		r := protocol.Route{App: "app", AppRoot: c.process.AppRoot, UID: c.process.UID}

@@ -159,7 +159,9 @@ func withStorage(t *testing.T, proto string) (s *server, f *fake, dir string) {
 		}
 		c.reply("HTTP/1.1 %s X\r\n%s\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\nX-Other: 1\r\nContent-Encoding: gzip\r\n%s\r\n",
 			status, q.Get("file"), q.Get("fields"))
-		c.reply("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+		if c.Method != "HEAD" {
+			c.reply("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+		}
 		return true
 	})
 	f.route.AppRoot = dir

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +55,7 @@ func Follow(path string) (*Trail, error) {
 func (t *Trail) Follow(path string) (*Trail, error) {
 	next := &Trail{Stat: t.Stat, Public: t.Public, Straight: true}
 	fd, err := unix.FcntlInt(t.File.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	runtime.KeepAlive(t)
 	if err != nil {
 		return nil, fmt.Errorf("follow %s: %w", path, err)
 	}
@@ -106,6 +108,7 @@ func (t *Trail) start() error {
 // is.
 func (t *Trail) step(name string) (target string, err error) {
 	fd, err := unix.Openat(int(t.File.Fd()), name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	runtime.KeepAlive(t)
 	if err != nil {
 		return "", err
 	}
@@ -155,6 +158,7 @@ func (t *Trail) Regular() bool { return t.Stat.Mode&unix.S_IFMT == unix.S_IFREG 
 // Open opens the very file that was found, for reading.
 func (t *Trail) Open() (fd int, err error) {
 	fd, err = unix.Open(t.reopened(), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	runtime.KeepAlive(t)
 	if err != nil {
 		return -1, fmt.Errorf("open %s: %w", t.File.Name(), err)
 	}
