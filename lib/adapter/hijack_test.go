@@ -12,7 +12,7 @@ import (
 const takenOver = "HTTP/1.1 199 Hijacked\r\n\r\n"
 
 const hijacking = `
-kept = nil
+kept = kept_hints = nil
 tell = ->(what) { warn "#{what}" }
 attempt = lambda do |hijack|
   io = hijack.call
@@ -23,18 +23,17 @@ end
 run(lambda { |env|
   body = ["page"]
   case env["PATH_INFO"]
-  when "/keep" then kept = env["rack.hijack"]
+  when "/keep" then kept, kept_hints = env["rack.hijack"], env["rack.early_hints"]
   when "/stale" then body = [attempt.call(kept)]
   when "/background"
-    hijack, hints = kept, env["rack.early_hints"]
-    body = [Thread.new { hints.call("Link" => "</stale>"); attempt.call(hijack) }.value]
+    body = [Thread.new { kept_hints.call("Link" => "</stale>"); attempt.call(kept) }.value]
   when "/each" then body = Enumerator.new { |out| out << "begun "; out << attempt.call(env["rack.hijack"]) }
   when "/close"
     body = ["page"]
     body.define_singleton_method(:close) { tell.call("closed: " + attempt.call(env["rack.hijack"])) }
   when "/hints"
     hints = env["rack.early_hints"]
-    hints.call("Link" => "</now>")
+    Thread.new { hints.call("Link" => "</now>") }.join
     body = Enumerator.new { |out| out << "begun "; hints.call("Link" => "</late>"); out << "end" }
   when "/return", "/twice", "/raise"
     io = env["rack.hijack"].call

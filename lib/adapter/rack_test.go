@@ -167,13 +167,16 @@ func TestRackEnv(t *testing.T) {
 
 func TestRackFile(t *testing.T) {
 	t.Parallel()
-	resp := startCases(t).dial(t).do(t, request{uri: "/file"})
+	p := startCases(t)
+	resp := p.dial(t).do(t, request{uri: "/file"})
 	want, err := os.ReadFile(filepath.Join("testdata", "rack", "config.ru"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.body != string(want) {
-		t.Errorf("got %d bytes, want %d", len(resp.body), len(want))
+	for _, resp := range []response{resp, p.dial(t).do(t, request{uri: "/raw/path"})} { // the second without a length of the app's
+		if resp.body != string(want) || resp.ContentLength != int64(len(want)) {
+			t.Errorf("got %d bytes, length %d, want %d", len(resp.body), resp.ContentLength, len(want))
+		}
 	}
 }
 

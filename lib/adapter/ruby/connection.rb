@@ -122,9 +122,9 @@ module PhusionPassenger
       hijack(@hijack = @env["rack.hijack"])
     end
 
-    # Whether the app is being called, by this thread, and the connection is ours.
-    def calling?
-      @hijack && !@hijacked && @hijack.thread.equal?(Thread.current)
+    # rack.early_hints: of a request whose response has begun there are none.
+    def early_hints(request, headers)
+      @response.early_hints(headers) if request.equal?(@hijack) && !@hijacked
     end
 
     private
@@ -138,8 +138,7 @@ module PhusionPassenger
         "rack.multithread" => @server.multithread?,
         "rack.multiprocess" => true,
         "rack.run_once" => false,
-        "rack.hijack?" => true,
-        "rack.early_hints" => @response.method(:early_hints)
+        "rack.hijack?" => true
       }
       env["rack.version"] = [1, 3] if @rack < 3
       env
@@ -194,6 +193,7 @@ module PhusionPassenger
       env.delete("SCGI") # says what the header block is, and nothing to the app
       env.update(@template)
       env["rack.hijack"] = @hijack = Hijack.new(self)
+      env["rack.early_hints"] = EarlyHints.new(self, @hijack)
       env["rack.response_finished"] = []
       if @rack < 3
         env["HTTP_VERSION"] = env["SERVER_PROTOCOL"]

@@ -112,10 +112,9 @@ module PhusionPassenger
       @last = true
     end
 
-    # rack.early_hints: an interim response. That nobody reads it is no error, and
-    # what comes from another request's past is none.
+    # An interim response. That nobody reads it is no error.
     def early_hints(headers)
-      return unless @connection.calling? && !Forks.child?
+      return if @started || Forks.child?
 
       head = "HTTP/1.1 103 Early Hints\r\n".b
       headers.each { |name, value| append_carefully(head, name.to_s, value) unless KINDS[name.to_s] }

@@ -110,6 +110,7 @@ module Cases
     when "/long" then [200, TEXT.merge("Content-Length" => "3"), Told.new("long") { |out| out.call("four") }]
     when "/short" then [200, TEXT.merge("Content-Length" => "5"), Told.new("short") { |out| out.call("four") }]
     when "/endless" then [200, TEXT.merge("Content-Length" => "4"), Told.new("endless") { |out| loop { out.call("four") } }]
+    when "/path" then [200, TEXT, File.open(__FILE__)]
     when "/uncoded" then text("four", "Transfer-Encoding" => "chunked")
     when "/identity" then text("four", "Transfer-Encoding" => "identity")
     when "/length" then text("x", "Content-Length" => "one")
