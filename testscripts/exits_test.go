@@ -2,8 +2,11 @@ package testscripts
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -38,4 +41,24 @@ func cmdPort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	defer l.Close()
 	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+}
+
+// cmdAwaitStdout runs a program again and again until what it prints matches:
+// await-stdout REGEXP PROGRAM ARGS…
+func cmdAwaitStdout(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await-stdout REGEXP PROGRAM ARGS…")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	ts.Check(eventually("output of "+args[1], func() error {
+		cmd := exec.Command(args[1], args[2:]...)
+		cmd.Dir = ts.MkAbs(".")
+		cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "PASSENGER_STATE_DIR="+ts.Getenv("PASSENGER_STATE_DIR"))
+		out, err := cmd.Output()
+		if err == nil && !pattern.Match(out) {
+			err = fmt.Errorf("no match for %q in\n%s", pattern, out)
+		}
+		return err
+	}))
 }

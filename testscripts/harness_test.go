@@ -113,6 +113,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"await-metric":   cmdAwaitMetric,
 	"await-file":     cmdAwaitFile,
 	"await-requests": cmdAwaitRequests,
+	"await-stdout":   cmdAwaitStdout,
 }
 
 // setup gives each script a state directory of its own, with a path short

@@ -25,8 +25,10 @@ const program = "passenger-status"
 type command struct {
 	cli.Common
 	Format string `enum:"text,json" default:"text" placeholder:"FORMAT" help:"What to print: text or json."`
-	Watch  bool   `help:"Print it again every second until interrupted."`
-	App    string `arg:"" optional:"" help:"Show only this app."`
+	Watch  bool   `help:"Show it again and again until interrupted."`
+
+	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"Pause between two looks of --watch (${default})."`
+	App      string        `arg:"" optional:"" help:"Show only this app."`
 }
 
 func main() {
@@ -36,6 +38,9 @@ func main() {
 // Run prints the status once, or until ctx ends. With --watch only the first
 // look can fail because nothing runs: a later one shows that it stopped.
 func (c *command) Run(ctx context.Context) error {
+	if c.Interval < shortestInterval || c.Interval > longestInterval {
+		return &cli.Error{Err: fmt.Errorf("--interval is %v; it must be from %v to %v", c.Interval, shortestInterval, longestInterval), Status: cli.Usage}
+	}
 	dir, err := c.dir()
 	if err != nil {
 		return err
@@ -54,30 +59,6 @@ func (c *command) Run(ctx context.Context) error {
 		return unanswered(st)
 	}
 	return c.watch(ctx, dir, st)
-}
-
-func (c *command) watch(ctx context.Context, dir statedir.Dir, st status.Status) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		if err := c.print(st); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		next, err := c.look(ctx, dir)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		next.Since(st)
-		st = next
-	}
 }
 
 // dir is the directory that was named, else the one in which something runs.
@@ -152,28 +133,32 @@ func unanswered(st status.Status) error {
 		"what is shown comes from the other parts and from files in %s", st.StateDir)
 }
 
-// print writes the status to stdout. On a terminal that is watched each one
-// overwrites the one before.
+// print writes the status to stdout.
 func (c *command) print(st status.Status) error {
-	terminal := isatty.IsTerminal(os.Stdout.Fd())
-	out := ""
+	out, err := c.render(st)
+	if err == nil {
+		_, err = os.Stdout.WriteString(out)
+	}
+	return err
+}
+
+func (c *command) render(st status.Status) (string, error) {
 	switch {
 	case c.Format == "json":
 		b, err := marshal(st, !c.Watch)
 		if err != nil {
-			return fmt.Errorf("internal error: %w", err)
+			return "", fmt.Errorf("internal error: %w", err)
 		}
-		out = string(b) + "\n"
-	default:
-		out = st.Text(status.Style{Colour: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"})
-		if c.Watch && terminal {
-			out = "\x1b[H" + strings.ReplaceAll(out, "\n", "\x1b[K\n") + "\x1b[J"
-		} else if c.Watch {
-			out += "\n"
-		}
+		return string(b) + "\n", nil
+	case c.Watch:
+		return st.Text(style()) + "\n", nil
 	}
-	_, err := os.Stdout.WriteString(out)
-	return err
+	return st.Text(style()), nil
+}
+
+// style is that of stdout.
+func style() status.Style {
+	return status.Style{Colour: isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
 func marshal(v any, indent bool) ([]byte, error) {

@@ -20,16 +20,26 @@ var columns = []struct {
 	{"CPU", true}, {"UPTIME", true}, {"LAST USED", true}, {"ADDRESS", false},
 }
 
+// spareColumns are those that a narrow terminal has no room for, the first of
+// them first.
+var spareColumns = []int{8, 7, 6, 3, 5, 2}
+
 // writeProcesses writes a table of the processes of an app and the preloaders
 // that they come from, and what they take together.
 func (s Status) writeProcesses(b *strings.Builder, st Style, a App) {
-	var t table
+	t := table{spare: spareColumns, width: st.Width}
 	var head []cell
 	for _, c := range columns {
 		t.right = append(t.right, c.right)
 		head = append(head, cell{c.head, st.dim})
 	}
 	t.add(head...)
+	hidden := 0
+	if st.rows > 0 && len(a.Processes)+len(a.Preloaders) > st.rows {
+		hidden = len(a.Processes) + len(a.Preloaders) - st.rows
+		a.Processes = a.Processes[:min(len(a.Processes), st.rows)]
+		a.Preloaders = a.Preloaders[:st.rows-len(a.Processes)]
+	}
 	for _, p := range a.Processes {
 		state := a.older(string(p.State), p.Generation)
 		t.add(number(p.PID), cell{state, func(string) string { return st.state(state) }},
@@ -46,7 +56,10 @@ func (s Status) writeProcesses(b *strings.Builder, st Style, a App) {
 			cell{span(max(0, s.At.Sub(l.StartedAt).Seconds())), nil}, cell{ago(s.At, l.LastFork), nil}, cell{none, nil})
 	}
 	t.write(b, "  ")
-	if len(a.Processes)+len(a.Preloaders) > 1 && a.Memory != nil {
+	if hidden > 0 {
+		fmt.Fprintf(b, "  %s\n", st.dim(plural(hidden, "more process", "more processes")))
+	}
+	if !st.brief && len(a.Processes)+len(a.Preloaders) > 1 && a.Memory != nil {
 		fmt.Fprintf(b, "  together: %s\n", a.takes())
 	}
 }

@@ -3,11 +3,21 @@ package status
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // A Style says how text is marked for a terminal. The zero Style is plain.
-type Style struct{ Colour bool }
+type Style struct {
+	Colour bool
+
+	// Width and Height are those of the terminal that [Status.Screen] is for, in
+	// columns and lines. A table leaves columns out that do not fit the width; 0
+	// is for any width.
+	Width, Height int
+
+	brief bool // leave out what is not news
+	gaps  bool // in a brief text, empty lines before apps
+	rows  int  // most processes to show of an app, 0 for all
+}
 
 func (st Style) mark(code, s string) string {
 	if !st.Colour || s == "" {
@@ -33,6 +43,11 @@ type cell struct {
 type table struct {
 	right []bool // columns aligned to the right; the others to the left
 	rows  [][]cell
+
+	// spare are the columns that are left out, in this order, for as long as
+	// the table is wider than width; a width of 0 is enough for all.
+	spare []int
+	width int
 }
 
 func (t *table) add(row ...cell) { t.rows = append(t.rows, row) }
@@ -40,19 +55,21 @@ func (t *table) add(row ...cell) { t.rows = append(t.rows, row) }
 // write appends the rows, each behind indent and with two spaces between
 // columns and none at the end.
 func (t *table) write(b *strings.Builder, indent string) {
-	var widths []int
-	for _, row := range t.rows {
-		for i, c := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
+	widths := t.widths()
+	hidden := map[int]bool{}
+	for _, i := range t.spare {
+		if t.width == 0 || total(indent, widths, hidden) <= t.width {
+			break
 		}
+		hidden[i] = true
 	}
 	for _, row := range t.rows {
 		line := indent
 		for i, c := range row {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text))
+			if hidden[i] {
+				continue
+			}
+			pad := strings.Repeat(" ", widths[i]-width(c.text))
 			text := c.text
 			if c.mark != nil {
 				text = c.mark(text)
@@ -71,4 +88,29 @@ func (t *table) write(b *strings.Builder, indent string) {
 		}
 		fmt.Fprintln(b, strings.TrimRight(line, " "))
 	}
+}
+
+func (t *table) widths() []int {
+	var widths []int
+	for _, row := range t.rows {
+		for i, c := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], width(c.text))
+		}
+	}
+	return widths
+}
+
+// total is how wide the columns that are not hidden are together.
+func total(indent string, widths []int, hidden map[int]bool) int {
+	n, gap := len(indent), 0
+	for i, w := range widths {
+		if !hidden[i] {
+			n += gap + w
+			gap = 2
+		}
+	}
+	return n
 }

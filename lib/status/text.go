@@ -19,19 +19,34 @@ const (
 // Text renders the status for people.
 func (s Status) Text(st Style) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n\n", st.bold(s.StateDir), st.dim(s.At.Format("2006-01-02 15:04:05")))
-	s.writeParts(&b, st)
-	for _, w := range s.Warnings {
-		fmt.Fprintf(&b, "%s %s\n", st.yellow("warning:"), visible.Line(w))
-	}
+	s.writeHead(&b, st)
 	for _, a := range s.Apps {
-		fmt.Fprintln(&b)
-		s.writeApp(&b, st, a)
+		if !st.brief {
+			fmt.Fprintln(&b)
+			s.writeApp(&b, st, a)
+			continue
+		}
+		if st.gaps {
+			fmt.Fprintln(&b)
+		}
+		s.writeBriefly(&b, st, a)
 	}
 	if len(s.Apps) == 0 {
 		fmt.Fprintln(&b, "\nno apps")
 	}
 	return b.String()
+}
+
+// writeHead writes all that is of no app.
+func (s Status) writeHead(b *strings.Builder, st Style) {
+	fmt.Fprintf(b, "%s  %s\n", st.bold(s.StateDir), st.dim(s.At.Format("2006-01-02 15:04:05")))
+	if !st.brief {
+		fmt.Fprintln(b)
+	}
+	s.writeParts(b, st)
+	for _, w := range s.Warnings {
+		fmt.Fprintf(b, "%s %s\n", st.yellow("warning:"), visible.Line(w))
+	}
 }
 
 func (s Status) writeParts(b *strings.Builder, st Style) {
@@ -90,6 +105,19 @@ func (s Status) writeApp(b *strings.Builder, st Style, a App) {
 			break
 		}
 		fmt.Fprintf(b, "  pid %d exited %s after %s: %s\n", p.PID, ago(s.At, p.Exit.At), span(p.Uptime), visible.Line(p.Exit.Cause))
+	}
+}
+
+// writeBriefly writes what changes by itself.
+func (s Status) writeBriefly(b *strings.Builder, st Style, a App) {
+	fmt.Fprintf(b, "%s  %s  %s\n", st.bold(a.Name), st.state(a.State), a.traffic(st))
+	a.writeOrders(b, st)
+	a.writeRestart(b, st, s.At)
+	if e := a.LastError; e != nil {
+		fmt.Fprintf(b, "  %s %s\n", st.red("last start failed "+ago(s.At, e.At)+":"), visible.Line(e.Summary))
+	}
+	if len(a.Processes)+len(a.Preloaders) > 0 {
+		s.writeProcesses(b, st, a)
 	}
 }
 
