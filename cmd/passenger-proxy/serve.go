@@ -212,7 +212,9 @@ func (c *serveCommand) obey(ctx context.Context, l *proxy.LogFile, m *systemd.Ma
 		case s := <-signals:
 			switch {
 			case s == syscall.SIGUSR1 && l != nil:
-				l.Reopen()
+				if err := l.Reopen(ctx); err != nil {
+					slog.Error("could not reopen the access log", "err", err)
+				}
 			case s == syscall.SIGHUP:
 				m.Reloading()
 				if c.certificates != nil {

@@ -104,8 +104,11 @@ func reopenOnSignal(ctx context.Context, spawner *spawn.Spawner) {
 	for {
 		select {
 		case <-hangups:
-			spawner.ReopenLogs()
-			slog.Info("log files reopened")
+			if err := spawner.ReopenLogs(); err != nil {
+				slog.Error("could not reopen log files", "err", err)
+			} else {
+				slog.Info("log files reopened")
+			}
 		case <-ctx.Done():
 			return
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -78,18 +77,20 @@ func (f *Files) leave(file *logFile) {
 }
 
 // Reopen opens every file anew: a rotated one goes on under its name. One that
-// cannot be opened stays as it is, and the log says so.
-func (f *Files) Reopen() {
+// cannot be opened stays as it is, and the error says so.
+func (f *Files) Reopen() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	var failed []error
 	for _, file := range f.open {
 		w, err := openLog(file.path, file.as)
 		if err != nil {
-			slog.Error("log file not reopened; the old one goes on", "err", err)
+			failed = append(failed, fmt.Errorf("log file not reopened; the old one goes on: %w", err))
 			continue
 		}
 		closeLater(file.Reopen(w))
 	}
+	return errors.Join(failed...)
 }
 
 // Dropped is how many lines the files' logs dropped, by path.

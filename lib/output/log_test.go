@@ -139,7 +139,9 @@ func TestFiles(t *testing.T) {
 	}
 	two.Lines(&Source{App: "a"}, Stdout, []byte("second\n"))
 	await(t, path+".1", "first\nsecond\n")
-	files.Reopen()
+	if err := files.Reopen(); err != nil {
+		t.Fatal(err)
+	}
 	two.Lines(&Source{App: "a"}, Stderr, []byte("third\n"))
 	await(t, path, "third\n")
 	done2()

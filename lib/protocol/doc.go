@@ -62,4 +62,5 @@ const (
 	PathProxies    = "/v1/proxies"    // pool
 	PathRequests   = "/v1/requests"   // proxy
 	PathDrain      = "/v1/drain"      // proxy
+	PathLogs       = "/v1/logs"       // spawner, proxy
 )

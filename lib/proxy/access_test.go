@@ -167,8 +167,9 @@ func TestAccessLogIsReopened(t *testing.T) {
 	if err := os.Rename(path, moved); err != nil {
 		t.Fatal(err)
 	}
-	l.Reopen()
-	eventually(t, "a new file", func() bool { _, err := os.Stat(path); return err == nil })
+	if err := l.Reopen(ctx); err != nil {
+		t.Fatal(err)
+	}
 	l.add(func(b []byte) []byte { return append(b, "two\n"...) })
 	cancel()
 	within(t, done, "the end")

@@ -22,6 +22,12 @@ func (p *Proxy) Register(s *control.Server, drain func()) {
 		r := p.snapshot()
 		return protocol.ProxyApps{RoutesVersion: r.RoutesVersion, Connections: p.connections(), Report: r}, nil
 	})
+	s.Handle("POST "+protocol.PathLogs, func(r *http.Request) (any, error) {
+		if p.AccessLog == nil {
+			return nil, nil
+		}
+		return nil, p.AccessLog.Reopen(r.Context())
+	})
 	s.Handle("POST "+protocol.PathDrain, func(*http.Request) (any, error) {
 		drain()
 		return nil, nil

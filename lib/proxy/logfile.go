@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -30,7 +31,7 @@ type LogFile struct {
 
 	file   *os.File
 	full   chan struct{} // has room for one: write now
-	reopen chan struct{} // has room for one
+	reopen chan chan<- error
 	spare  []byte
 	failed time.Time // when a failure was logged last
 }
@@ -38,7 +39,7 @@ type LogFile struct {
 // OpenLog opens the file at path for appending, or standard error if path is
 // empty. Run writes to it.
 func OpenLog(path string) (*LogFile, error) {
-	l := &LogFile{path: path, file: os.Stderr, full: make(chan struct{}, 1), reopen: make(chan struct{}, 1)}
+	l := &LogFile{path: path, file: os.Stderr, full: make(chan struct{}, 1), reopen: make(chan chan<- error)}
 	if path == "" {
 		return l, nil
 	}
@@ -51,11 +52,20 @@ func openLog(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 }
 
-// Reopen makes Run open the file anew: it was moved away.
-func (l *LogFile) Reopen() {
+// Reopen has Run open the file anew, since it was moved away, and waits for
+// that. If it cannot be opened the old file goes on.
+func (l *LogFile) Reopen(ctx context.Context) error {
+	done := make(chan error, 1) // room for the one answer
 	select {
-	case l.reopen <- struct{}{}:
-	default:
+	case l.reopen <- done:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -92,9 +102,9 @@ func (l *LogFile) Run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		case <-l.full:
-		case <-l.reopen:
+		case done := <-l.reopen:
 			l.flush()
-			l.openAgain()
+			done <- l.openAgain()
 		}
 		l.flush()
 	}
@@ -118,17 +128,17 @@ func (l *LogFile) flush() {
 }
 
 // openAgain keeps the old file if the new one cannot be had.
-func (l *LogFile) openAgain() {
+func (l *LogFile) openAgain() error {
 	if l.path == "" {
-		return
+		return nil
 	}
 	f, err := openLog(l.path)
 	if err != nil {
-		l.complain("could not reopen the access log", "err", err)
-		return
+		return fmt.Errorf("access log not reopened; the old one goes on: %w", err)
 	}
 	_ = l.file.Close() // what was written is written
 	l.file = f
+	return nil
 }
 
 // complain logs at most once a minute, and says whether it did.

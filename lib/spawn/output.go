@@ -68,7 +68,7 @@ func logPath(c protocol.AppConfig, root string) string {
 }
 
 // ReopenLogs opens the apps' log files anew, after they were rotated.
-func (s *Spawner) ReopenLogs() { s.logFiles.Reopen() }
+func (s *Spawner) ReopenLogs() error { return s.logFiles.Reopen() }
 
 // Output returns the last lines that a process wrote, or [ErrUnknown].
 func (s *Spawner) Output(id string) (protocol.Output, error) {

@@ -16,6 +16,7 @@ import (
 // ctx and not to their request: a caller that goes away finds the process in
 // the list later.
 func (s *Spawner) Register(ctx context.Context, server *control.Server) {
+	server.Handle("POST "+protocol.PathLogs, func(*http.Request) (any, error) { return nil, s.ReopenLogs() })
 	server.HandleFeed(protocol.PathProcesses, &s.feed, func(r *http.Request, v any) any {
 		list := v.(protocol.ProcessList)
 		if r.URL.Query().Get("usage") == "1" {
