@@ -28,6 +28,7 @@ type Load struct {
 	// Address is where the proxy listens: "unix:PATH" or "HOST:PORT".
 	Address string
 
+	// Path may have a query.
 	Host, Path string
 	Rate       float64 // requests a second
 }
@@ -107,7 +108,7 @@ func cutUnix(address string) (path string, ok bool) {
 // get makes one request. It does not end with ctx: what was begun is counted.
 func (l Load) get(client *http.Client, due time.Time) sample {
 	s := sample{due: due}
-	u := &url.URL{Scheme: "http", Host: l.Host, Path: l.Path}
+	u := l.url()
 	resp, err := client.Do(&http.Request{Method: http.MethodGet, URL: u, Header: http.Header{"User-Agent": {"passenger-pool selftest"}}})
 	if err == nil {
 		s.status = resp.StatusCode
@@ -120,4 +121,15 @@ func (l Load) get(client *http.Client, due time.Time) sample {
 		s.err = fmt.Errorf("after %v: %w", s.took.Round(time.Millisecond), err)
 	}
 	return s
+}
+
+// url is what is asked for. A path that is no URI is sent as it was typed, with
+// what may not stand there encoded.
+func (l Load) url() *url.URL {
+	u, err := url.ParseRequestURI(l.Path)
+	if err != nil {
+		u = &url.URL{Path: l.Path}
+	}
+	u.Scheme, u.Host = "http", l.Host
+	return u
 }

@@ -25,7 +25,8 @@ type Report struct {
 	Lost   int `json:"lost"`
 	CutOff int `json:"cut_off"`
 
-	// Errors are answers of the app itself with another 5xx status.
+	// Errors are other answers with a status of 400 and more that was not
+	// expected.
 	Errors int `json:"errors"`
 
 	// Retried are requests that the proxy tried on another process, all told.
@@ -43,11 +44,11 @@ type Report struct {
 	// not within the time for it.
 	Recovered float64 `json:"recovered_seconds"`
 
-	// Failures says of the first of the lost what became of them.
+	// Failures says of the first of the lost and the errors what became of them.
 	Failures []string `json:"failures"`
 }
 
-// shownFailures is how many of the lost a report describes.
+// shownFailures is how many failed requests a report describes.
 const shownFailures = 5
 
 // A Cut is the part of the requests that a killed process may take with it.
@@ -59,8 +60,9 @@ type Cut struct {
 // cutTime is how long after its kill a request that the process had may fail.
 const cutTime = time.Second
 
-// Count makes a report of samples.
-func Count(samples []sample, slow time.Duration, cut Cut) Report {
+// Count makes a report of samples. An answer with a status of 400 and more is
+// an error unless it is expected.
+func Count(samples []sample, slow time.Duration, cut Cut, expected Statuses) Report {
 	r := Report{Requests: len(samples), SlowLimit: slow.Seconds(), Failures: []string{}}
 	slices.SortFunc(samples, func(a, b sample) int { return a.due.Compare(b.due) })
 	times := make([]time.Duration, 0, len(samples))
@@ -70,15 +72,15 @@ func Count(samples []sample, slow time.Duration, cut Cut) Report {
 			r.Slow++
 		}
 		switch {
-		case !s.failed() && s.status >= 500:
-			r.Errors++
+		case s.err == nil && (s.status < http.StatusBadRequest || expected.Has(s.status)):
 		case !s.failed():
+			r.Errors++
+			r.describe("error", s)
 		case cut.covers(s, r.CutOff):
 			r.CutOff++
 		default:
-			if r.Lost++; len(r.Failures) < shownFailures {
-				r.Failures = append(r.Failures, s.String())
-			}
+			r.Lost++
+			r.describe("lost", s)
 		}
 	}
 	slices.Sort(times)
@@ -86,6 +88,14 @@ func Count(samples []sample, slow time.Duration, cut Cut) Report {
 	return r
 }
 
+func (r *Report) describe(what string, s sample) {
+	if len(r.Failures) < shownFailures {
+		r.Failures = append(r.Failures, what+": "+s.String())
+	}
+}
+
+// failed says that nothing was answered, or something by the proxy in place of
+// the app.
 func (s sample) failed() bool {
 	switch s.status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -98,7 +108,7 @@ func (s sample) String() string {
 	if s.err != nil {
 		return s.err.Error()
 	}
-	return fmt.Sprintf("after %v: status %d", s.took.Round(time.Millisecond), s.status)
+	return strings.TrimSpace(fmt.Sprintf("after %v: status %d %s", s.took.Round(time.Millisecond), s.status, http.StatusText(s.status)))
 }
 
 // covers says that a failed request was inside the killed process: it was under
@@ -117,14 +127,15 @@ func quantile(times []time.Duration, q float64) float64 {
 	return times[min(int(q*float64(len(times))), len(times)-1)].Seconds()
 }
 
-// Failed says that requests were lost, or that the app is not as before.
-func (r Report) Failed() bool { return r.Lost > 0 || r.Recovered < 0 }
+// Failed says that requests were lost or answered with errors, or that the app
+// is not as before.
+func (r Report) Failed() bool { return r.Lost > 0 || r.Errors > 0 || r.Recovered < 0 }
 
 // Text renders the report for people.
 func (r Report) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d requests of app %q during %s\n", r.Requests, r.App, cmp.Or(r.During, "nothing"))
-	fmt.Fprintf(&b, "  %d lost, %d cut off in a killed process, %d retried, %d errors of the app\n", r.Lost, r.CutOff, r.Retried, r.Errors)
+	fmt.Fprintf(&b, "  %d lost, %d cut off in a killed process, %d retried, %s\n", r.Lost, r.CutOff, r.Retried, plural(r.Errors, "error", "errors"))
 	fmt.Fprintf(&b, "  p50 %s, p99 %s, longest %s, %d over %s\n",
 		milliseconds(r.P50), milliseconds(r.P99), milliseconds(r.Max), r.Slow, milliseconds(r.SlowLimit))
 	if r.Recovered < 0 {
@@ -133,11 +144,18 @@ func (r Report) Text() string {
 		fmt.Fprintf(&b, "  as before after %s\n", milliseconds(r.Recovered))
 	}
 	for _, f := range r.Failures {
-		fmt.Fprintf(&b, "  lost: %s\n", f)
+		fmt.Fprintf(&b, "  %s\n", f)
 	}
 	return b.String()
 }
 
 func milliseconds(s float64) string {
 	return time.Duration(s * float64(time.Second)).Round(time.Millisecond).String()
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -18,6 +18,9 @@ type Test struct {
 	Duration time.Duration
 	During   string // one of Faults, or empty
 	Slow     time.Duration
+
+	// Expected are the statuses of 400 and more that are no errors.
+	Expected Statuses
 }
 
 // Run makes the test. An error means that it could not be made, or that what
@@ -42,7 +45,7 @@ func (t Test) Run(ctx context.Context) (Report, error) {
 	waitUntil(loading, time.Now().Add(t.Duration/4))
 	done, failed := t.Server.do(ctx, t.During)
 	recovered := t.recovered(ctx, serving(before), done)
-	report := Count(<-samples, t.Slow, done.cut)
+	report := Count(<-samples, t.Slow, done.cut, t.Expected)
 	report.App, report.During, report.Recovered = t.Server.App, t.During, recovered
 	if after, err := t.Server.retried(ctx); err == nil {
 		report.Retried = max(after-retried, 0)
