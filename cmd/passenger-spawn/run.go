@@ -83,7 +83,7 @@ func (r *run) Run(ctx context.Context, c *command) error {
 		return fmt.Errorf("cannot spawn: %w", err)
 	}
 	for _, w := range app.Warnings(config) {
-		slog.Warn("setting without effect", "why", w)
+		slog.Warn("setting without effect", "warning", w)
 	}
 	if r.PrintEnv || r.ShowSecrets {
 		return r.printEnv(config, c.StatePath())

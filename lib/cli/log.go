@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
 	"passenger/lib/output"
@@ -21,14 +22,14 @@ func (f LogFormat) Output() output.Format {
 	return output.Text
 }
 
-// Handler writes the log of the program to w in the format called "text" or
-// "json".
+// Handler writes the log of the program to w, which ends at standard error, in
+// the format called "text" or "json". A text is for those who read standard
+// error: a person at a terminal, the journal, or a file.
 func Handler(w io.Writer, format, program string, level slog.Level) slog.Handler {
-	options := &slog.HandlerOptions{Level: level}
 	if format != "json" {
-		return slog.NewTextHandler(w, options)
+		return textHandler(w, lookFor(os.Stderr), level)
 	}
-	options.ReplaceAttr = ecs
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: ecs}
 	return slog.NewJSONHandler(w, options).WithAttrs([]slog.Attr{
 		slog.String("ecs.version", output.ECSVersion), slog.String("service.name", program), slog.String("event.dataset", "passenger.log"),
 	})

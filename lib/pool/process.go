@@ -80,7 +80,7 @@ func (p *Pool) drain(now time.Time, q *process, why string) {
 	case protocol.Starting:
 		p.enter(now, q, protocol.Stopping)
 	case protocol.Ready:
-		slog.Info("process drains", "app", q.app.config.Name, "pid", q.record.PID, "generation", q.record.Generation, "why", why)
+		slog.Info("process drains", "app", q.app.config.Name, "pid", q.record.PID, "generation", q.record.Generation, "cause", why)
 		p.enter(now, q, protocol.Draining)
 	}
 }

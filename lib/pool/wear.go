@@ -36,7 +36,7 @@ func (p *Pool) renew(now time.Time, a *app) {
 		switch {
 		case q.phase != protocol.Ready && q.phase != protocol.Draining:
 		case p.bloated(q):
-			slog.Error("process is stopped", "app", a.config.Name, "pid", q.record.PID, "why", p.wear(q))
+			slog.Error("process is stopped", "app", a.config.Name, "pid", q.record.PID, "cause", p.wear(q))
 			q.why = p.wear(q)
 			p.enter(now, q, protocol.Stopping)
 		case q.phase == protocol.Ready && q.traffic.stuck > 0 && q.record.Concurrency == 1:

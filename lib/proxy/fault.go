@@ -16,7 +16,7 @@ var errBug = errors.New("internal error")
 // second: one that dies lets down all that it had.
 type faults struct {
 	complaint
-	untold atomic.Int64 // since the last that was told
+	unlogged atomic.Int64 // since the last that was logged
 }
 
 // maxLoggedPath bounds what a client can write into the log.
@@ -27,13 +27,13 @@ const maxLoggedPath = 200
 func (x *exchange) fault(message string, err error) {
 	a, t := x.mount.app, x.target.Load()
 	if !a.faults.due() {
-		a.faults.untold.Add(1)
+		a.faults.unlogged.Add(1)
 		return
 	}
 	path := x.req.Path[:min(len(x.req.Path), maxLoggedPath)]
 	slog.Warn(message, "app", a.name, "pid", t.pid, "process", t.id,
 		"request", string(x.id[:x.idLen]), "method", string(x.req.Method), "path", string(path),
-		"took", time.Since(x.began).Round(time.Millisecond), "err", err, "untold", a.faults.untold.Swap(0))
+		"took", time.Since(x.began).Round(time.Millisecond), "err", err, "not_logged", a.faults.unlogged.Swap(0))
 }
 
 // unanswered logs that no answer began. It leaves out what is the doing of

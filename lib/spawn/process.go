@@ -108,7 +108,7 @@ func (p *process) wait(orphans func() []int) {
 	}
 	was := p.record.State
 	p.record.State, p.record.Exit = protocol.Exited, &exit
-	slog.Info(p.noun()+" exited", "app", p.record.App, "pid", p.record.PID, "was", was, "cause", exit.Cause)
+	slog.Info(p.noun()+" exited", "app", p.record.App, "pid", p.record.PID, "state", was, "cause", exit.Cause)
 	if err := os.RemoveAll(string(p.dir)); err != nil {
 		slog.Error("process directory not removed", "err", err)
 	}

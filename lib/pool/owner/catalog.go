@@ -234,7 +234,7 @@ func (o *Owner) take(e entry) error {
 		return err
 	}
 	for _, w := range app.Warnings(e.config) {
-		slog.Warn("setting without effect", "app", e.config.Name, "why", w)
+		slog.Warn("setting without effect", "app", e.config.Name, "warning", w)
 	}
 	o.pool.Put(e.config, e.byApp...)
 	o.catalog[e.config.Name] = e.origin
