@@ -48,6 +48,9 @@ func (c *addCommand) config() (protocol.AppConfig, error) {
 		}
 	}
 	if c.Name != "" {
+		if err := app.CheckName(c.Name); err != nil {
+			return config, &cli.Error{Err: fmt.Errorf("--name=%s: %w", c.Name, err), Status: cli.Usage}
+		}
 		config.Name = c.Name
 	}
 	own, err := app.Load(config.AppRoot)

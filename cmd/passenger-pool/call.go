@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,6 +57,8 @@ func (c *caller) call(ctx context.Context, method, path string, in, out any) err
 			Err: fmt.Errorf("no pool is running in %q", c.dir), Status: cli.NotThere,
 			Hint: `start one with "passenger start" or "passenger-pool serve", or pass the --state-dir of the one that runs`,
 		}
+	case errors.Is(err, fs.ErrPermission):
+		return cli.Hint(fmt.Errorf("cannot reach the pool: %w", err), "%s", cli.AccessHint(c.dir))
 	case errors.As(err, &pe):
 		return &cli.Error{Err: pe, Status: statusOf(pe.Code), Hint: pe.Hint, Body: report(pe.Details)}
 	}
@@ -103,6 +107,9 @@ func (c *caller) find(ctx context.Context, typed string) (protocol.App, error) {
 	}
 	if isDirectory(typed) {
 		return byDirectory(typed, list.Apps)
+	}
+	if fi, err := os.Stat(typed); err == nil && fi.IsDir() {
+		return protocol.App{}, cli.Hint(fmt.Errorf("unknown app %q", typed), "to name the app in that directory, write ./%s", typed)
 	}
 	if len(names) == 0 {
 		return protocol.App{}, fmt.Errorf("unknown app %q; there are no apps", typed)

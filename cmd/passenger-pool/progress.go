@@ -6,30 +6,57 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mattn/go-isatty"
 
 	"passenger/lib/protocol"
+	"passenger/lib/visible"
 )
 
 const (
-	// patience is how long a restart may take before the person who waits is
-	// told what for.
-	patience = 3 * time.Second
+	// patience is how long a person waits before being told what for.
+	patience = time.Second
 
 	// tellEvery is how often it is looked whether there is something new to tell.
-	tellEvery = time.Second
+	tellEvery = 500 * time.Millisecond
 )
 
-// tellProgress tells whoever sits at a terminal what the restarts of apps wait
-// for, until ctx ends. A script is told nothing.
-func tellProgress(ctx context.Context, pool *caller, apps []protocol.App) {
+// A progress tells who sits at a terminal what is waited for. A script is told
+// nothing.
+type progress struct {
+	w     io.Writer
+	began time.Time
+	told  map[string]string // by app, what was told last
+}
+
+// tellProgress tells what apps wait for until end is called, and then, unless
+// that failed or was quick, how long it took.
+func tellProgress(ctx context.Context, pool *caller, apps []string) (end func(failed bool)) {
 	if !isatty.IsTerminal(os.Stderr.Fd()) {
-		return
+		return func(bool) {}
 	}
-	told := map[string]string{}
+	p := &progress{w: os.Stderr, began: time.Now(), told: map[string]string{}}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { p.follow(ctx, pool, apps) })
+	return func(failed bool) {
+		cancel()
+		wg.Wait()
+		if !failed && p.elapsed() >= patience {
+			fmt.Fprintf(p.w, "%s: done in %s\n", program, seconds(p.elapsed()))
+		}
+	}
+}
+
+func (p *progress) elapsed() time.Duration { return time.Since(p.began) }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
+
+func (p *progress) follow(ctx context.Context, pool *caller, apps []string) {
 	for wait := patience; ; wait = tellEvery {
 		select {
 		case <-ctx.Done():
@@ -38,61 +65,74 @@ func tellProgress(ctx context.Context, pool *caller, apps []protocol.App) {
 		}
 		now, err := pool.apps(ctx)
 		if err != nil {
-			continue // the restart's own call tells of it
+			continue // the call that waits tells of it
 		}
-		now.Apps = slices.DeleteFunc(now.Apps, func(a protocol.App) bool {
-			return !slices.ContainsFunc(apps, func(b protocol.App) bool { return b.Name == a.Name })
-		})
-		tellChanges(os.Stderr, told, now.Apps)
+		now.Apps = slices.DeleteFunc(now.Apps, func(a protocol.App) bool { return !slices.Contains(apps, a.Name) })
+		p.tell(now.Apps)
 	}
 }
 
-// tellChanges prints a line for each app that waits for something else than
-// what was told last, and notes it in told.
-func tellChanges(w io.Writer, told map[string]string, apps []protocol.App) {
+// tell prints a line for each app that waits for something else than what was
+// told last.
+func (p *progress) tell(apps []protocol.App) {
 	for _, a := range apps {
 		line := waitsFor(a)
-		if line != "" && line != told[a.Name] {
-			fmt.Fprintf(w, "%s: app %q: %s\n", program, a.Name, line)
+		if line != "" && line != p.told[a.Name] {
+			fmt.Fprintf(p.w, "%s: app %q, %s: %s\n", program, a.Name, seconds(p.elapsed()), visible.Line(line))
 		}
-		told[a.Name] = line
+		p.told[a.Name] = line
 	}
 }
 
-// waitsFor says what the restart of an app waits for, empty if none is under
-// way.
+// waitsFor says what an app waits for that restarts or does not serve yet, empty
+// for any other.
 func waitsFor(a protocol.App) string {
-	if a.Restart == nil || !a.Restart.EndedAt.IsZero() {
+	restarts := a.Restart != nil && a.Restart.EndedAt.IsZero()
+	switch {
+	case restarts && a.Restart.State == protocol.RestartWatching:
+		return "its errors are watched until " + a.Restart.WatchedUntil.Local().Format(time.TimeOnly)
+	case !restarts && serves(a):
 		return ""
 	}
-	if a.Restart.State == protocol.RestartWatching {
-		return "its errors are watched until " + a.Restart.WatchedUntil.Local().Format(time.TimeOnly)
+	var parts []string
+	if starting := inState(a, protocol.Starting); len(starting) > 0 {
+		parts = append(parts, pids(starting)+" to load")
 	}
-	count := map[protocol.State]int{}
-	requests := 0
-	for _, p := range a.Processes {
-		switch {
-		case p.State == protocol.Starting || p.State == protocol.Stopping:
-			count[p.State]++
-		case p.State == protocol.Draining:
-			count[p.State]++
+	if draining := inState(a, protocol.Draining); len(draining) > 0 {
+		requests := 0
+		for _, p := range draining {
 			requests += p.InFlight
 		}
+		parts = append(parts, fmt.Sprintf("%s to drain, with %d requests in flight", pids(draining), requests))
 	}
-	var parts []string
-	if n := count[protocol.Starting]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%s to load", processes(n)))
+	if stopping := inState(a, protocol.Stopping); len(stopping) > 0 {
+		parts = append(parts, pids(stopping)+" to stop")
 	}
-	if n := count[protocol.Draining]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%s to drain, with %d requests in flight", processes(n), requests))
+	switch {
+	case len(parts) > 0:
+		return "waiting for " + strings.Join(parts, ", ")
+	case a.LastError != nil && !a.NextTry.IsZero():
+		return fmt.Sprintf("%s; next try at %s", a.LastError.Summary, a.NextTry.Local().Format(time.TimeOnly))
 	}
-	if n := count[protocol.Stopping]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%s to stop", processes(n)))
+	return "waiting for room to start a process"
+}
+
+func inState(a protocol.App, state protocol.State) []protocol.AppProcess {
+	return slices.DeleteFunc(slices.Clone(a.Processes), func(p protocol.AppProcess) bool { return p.State != state })
+}
+
+// pids names processes by their pids, as far as they have one yet.
+func pids(list []protocol.AppProcess) string {
+	var known []string
+	for _, p := range list {
+		if p.PID > 0 {
+			known = append(known, strconv.Itoa(p.PID))
+		}
 	}
-	if len(parts) == 0 {
-		return "waiting for room to start a process"
+	if len(known) == 0 {
+		return processes(len(list))
 	}
-	return "waiting for " + strings.Join(parts, ", ")
+	return processes(len(list)) + " (pid " + strings.Join(known, ", ") + ")"
 }
 
 func processes(n int) string {

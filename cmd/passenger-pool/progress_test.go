@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"passenger/lib/protocol"
@@ -17,7 +18,7 @@ func TestARestartSaysWhatItWaitsFor(t *testing.T) {
 	under := &protocol.Restart{State: protocol.RestartRunning}
 	watched := time.Date(2026, 11, 23, 9, 30, 0, 0, time.Local)
 	for want, a := range map[string]protocol.App{
-		"": {Restart: &protocol.Restart{State: protocol.RestartDone, EndedAt: watched}},
+		"": {State: protocol.AppReady, Restart: &protocol.Restart{State: protocol.RestartDone, EndedAt: watched}},
 		"its errors are watched until 09:30:00": {
 			Restart: &protocol.Restart{State: protocol.RestartWatching, WatchedUntil: watched},
 		},
@@ -33,23 +34,35 @@ func TestARestartSaysWhatItWaitsFor(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	if got := waitsFor(protocol.App{}); got != "" {
-		t.Errorf("no restart: got %q", got)
+	late := time.Date(2026, 11, 23, 9, 31, 2, 0, time.Local)
+	for want, a := range map[string]protocol.App{
+		"": {State: protocol.AppReady},
+		"waiting for 2 processes (pid 4300) to load": {State: protocol.AppStarting, Processes: []protocol.AppProcess{
+			running(protocol.Starting, 0), {Process: protocol.Process{PID: 4300, State: protocol.Starting}},
+		}},
+		"no database; next try at 09:31:02": {State: protocol.AppBackoff, LastError: &protocol.SpawnError{Summary: "no database"}, NextTry: late},
+	} {
+		if got := waitsFor(a); got != want {
+			t.Errorf("no restart: got %q, want %q", got, want)
+		}
 	}
 }
 
-func TestProgressIsToldOnce(t *testing.T) {
+func TestProgressIsToldOnceWithTheTime(t *testing.T) {
 	t.Parallel()
-	var out strings.Builder
-	told := map[string]string{}
-	loading := protocol.App{
-		Name: "shop", Restart: &protocol.Restart{State: protocol.RestartRunning},
-		Processes: []protocol.AppProcess{running(protocol.Starting, 0)},
-	}
-	for range 3 {
-		tellChanges(&out, told, []protocol.App{loading})
-	}
-	if want := "passenger-pool: app \"shop\": waiting for 1 process to load\n"; out.String() != want {
-		t.Errorf("got %q, want %q", out.String(), want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		p := &progress{w: &out, began: time.Now(), told: map[string]string{}}
+		loading := protocol.App{
+			Name: "shop", Restart: &protocol.Restart{State: protocol.RestartRunning},
+			Processes: []protocol.AppProcess{running(protocol.Starting, 0)},
+		}
+		for range 3 {
+			time.Sleep(1500 * time.Millisecond)
+			p.tell([]protocol.App{loading})
+		}
+		if want := "passenger-pool: app \"shop\", 1.5s: waiting for 1 process to load\n"; out.String() != want {
+			t.Errorf("got %q, want %q", out.String(), want)
+		}
+	})
 }

@@ -36,13 +36,21 @@ func (c *restartCommand) Run(ctx context.Context, cmd *command) error {
 	if err != nil {
 		return err
 	}
-	progress, stop := context.WithCancel(ctx)
-	defer stop()
+	end := func(bool) {}
 	if c.Wait {
-		go tellProgress(progress, pool, apps)
+		end = tellProgress(ctx, pool, names(apps))
 	}
 	replies, err := c.restart(ctx, pool, apps)
+	end(err != nil)
 	return errors.Join(err, c.print(replies))
+}
+
+func names(apps []protocol.App) []string {
+	var list []string
+	for _, a := range apps {
+		list = append(list, a.Name)
+	}
+	return list
 }
 
 // restart restarts apps beside one another, and returns the answers of those

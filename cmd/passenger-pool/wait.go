@@ -28,22 +28,39 @@ func (c *waitCommand) Run(ctx context.Context, cmd *command) error {
 	if err != nil {
 		return err
 	}
+	end := func(bool) {}
+	a, err := c.wait(ctx, pool, func(name string) { end = tellProgress(ctx, pool, []string{name}) })
+	end(err != nil)
+	if err != nil {
+		return err
+	}
+	return c.print(a)
+}
+
+// wait waits until the app serves. It calls found when it is known which app
+// that is.
+func (c *waitCommand) wait(ctx context.Context, pool *caller, found func(name string)) (protocol.App, error) {
+	name := ""
 	for end := time.Now().Add(c.Timeout); ; {
 		a, err := pool.find(ctx, c.App)
 		starting := down(err) // it may be about to come up
+		if err == nil && name == "" {
+			name = a.Name
+			found(name)
+		}
 		switch {
 		case err != nil && !starting:
-			return err
+			return a, err
 		case err == nil && serves(a):
-			return c.print(a)
+			return a, nil
 		case time.Now().Add(lookEvery).After(end) && starting:
-			return err
+			return a, err
 		case time.Now().Add(lookEvery).After(end):
-			return notReady(a, c.Timeout)
+			return a, notReady(a, c.Timeout)
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return a, context.Cause(ctx)
 		case <-time.After(lookEvery):
 		}
 	}

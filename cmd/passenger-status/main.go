@@ -95,7 +95,7 @@ func (c *command) look(ctx context.Context, dir statedir.Dir) (status.Status, er
 		return status.Status{}, notThere(fmt.Sprintf("nothing is running in %q: no such directory", dir.Path()))
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return status.Status{}, cli.Hint(fmt.Errorf("cannot look: %w", err), "run it as root or as the user that the daemons run as")
+		return status.Status{}, cli.Hint(fmt.Errorf("cannot look: %w", err), "%s", cli.AccessHint(dir.Path()))
 	}
 	if err != nil {
 		return status.Status{}, fmt.Errorf("cannot look: %w", err)
@@ -129,7 +129,11 @@ func unanswered(st status.Status) error {
 	if len(parts) == 0 {
 		return nil
 	}
-	return cli.Hint(fmt.Errorf("no answer from %s", strings.Join(parts, ", ")),
+	err := fmt.Errorf("no answer from %s", strings.Join(parts, ", "))
+	if st.Denied() {
+		return cli.Hint(err, "%s", cli.AccessHint(st.StateDir))
+	}
+	return cli.Hint(err,
 		"what is shown comes from the other parts and from files in %s", st.StateDir)
 }
 

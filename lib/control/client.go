@@ -62,7 +62,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 		return nil
 	}
 	if err := json.Unmarshal(b, out); err != nil {
-		return fmt.Errorf("%s %s on %s: the reply is not the JSON expected: %w", method, path, c.socket, err)
+		return fmt.Errorf("%s %s on %s: the reply is not the JSON expected: %w", method, path, c.socket, inWords(err))
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func Watch[T any](ctx context.Context, c *Client, path string, got func(T) error
 		}
 		var v T
 		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			return fmt.Errorf("watch %s on %s: %w", path, c.socket, err)
+			return fmt.Errorf("watch %s on %s: %w", path, c.socket, inWords(err))
 		}
 		if err := got(v); err != nil {
 			return err

@@ -20,7 +20,7 @@ func Decode(r *http.Request, v any) error {
 		if errors.As(err, &tooLarge) {
 			return &protocol.Error{Code: protocol.CodeTooLarge, Message: fmt.Sprintf("the body is over %d bytes", tooLarge.Limit)}
 		}
-		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("the body is not the JSON expected: %v", err)}
+		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("the body is not the JSON expected: %v", inWords(err))}
 	}
 	// Its end is what lifts its deadline. What comes behind is not ours to
 	// judge.
@@ -87,7 +87,10 @@ func ID(r *http.Request, name string) (string, error) {
 	v := r.PathValue(name)
 	ok := v != "" && len(v) <= 64 && v[0] != '.' && strings.Trim(v, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
 	if !ok {
-		return "", &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is no %s", v, name)}
+		return "", &protocol.Error{
+			Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is no %s", v, name),
+			Hint: "one has characters of a-z, 0-9, '.', '_' and '-' only, no dot first, and at most 64 of them",
+		}
 	}
 	return v, nil
 }

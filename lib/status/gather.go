@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"sync"
@@ -109,6 +110,8 @@ func ask[T any](ctx context.Context, c Caller, dir statedir.Dir, daemon, path st
 // unanswered tells a part that hangs from one that is not there by its lock.
 func unanswered(dir statedir.Dir, daemon string, err error) Part {
 	p := Part{Name: daemon, State: Silent, PID: dir.Holder(daemon), Error: err.Error()}
+	var refused *protocol.Error
+	p.denied = errors.Is(err, fs.ErrPermission) || errors.As(err, &refused) && refused.Code == protocol.CodeNotAllowed
 	if p.PID > 0 {
 		usage := proc.UsageOfOne(p.PID)
 		p.Usage = &usage

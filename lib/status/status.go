@@ -76,6 +76,8 @@ type Part struct {
 
 	// Error is why there is no answer, empty if Up.
 	Error string `json:"error,omitempty"`
+
+	denied bool // we may not ask it
 }
 
 // An App is one app with its processes. Pointers are nil where the part that
@@ -163,6 +165,11 @@ type Process struct {
 	CPUPercent *float64 `json:"cpu_percent,omitempty"`
 
 	Exit *protocol.Exit `json:"exit,omitempty"`
+}
+
+// Denied says that a part may not be asked by who runs this.
+func (s *Status) Denied() bool {
+	return slices.ContainsFunc(s.Parts, func(p Part) bool { return p.denied })
 }
 
 // Only keeps the app of that name and reports whether there is one.
