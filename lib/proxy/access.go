@@ -10,11 +10,12 @@ import (
 // An AccessFormat is what a line of the access log looks like.
 type AccessFormat string
 
-// The formats: those of Apache's CustomLog, and JSON with the names of the
-// Elastic Common Schema.
+// The formats: those of Apache's CustomLog, the last of them between the host
+// and what only we know, and JSON with the names of the Elastic Common Schema.
 const (
 	AccessCommon   AccessFormat = "common"
 	AccessCombined AccessFormat = "combined"
+	AccessVHost    AccessFormat = "vhost"
 	AccessJSON     AccessFormat = "json"
 )
 
@@ -36,9 +37,10 @@ func (x *exchange) log() {
 		case AccessJSON:
 			return x.appendECS(b)
 		case AccessCombined:
-			b = x.appendCommon(b)
-			b = appendQuoted(append(b, ' '), x.req.Find(http1.Referer))
-			b = appendQuoted(append(b, ' '), x.req.Find(http1.UserAgent))
+			b = x.appendCombined(b)
+		case AccessVHost:
+			b = x.appendCombined(append(x.appendHost(b), ' '))
+			b = x.appendServed(append(b, ' '))
 		default:
 			b = x.appendCommon(b)
 		}
@@ -72,6 +74,32 @@ func (x *exchange) appendCommon(b []byte) []byte {
 	b = strconv.AppendInt(b, int64(x.status), 10)
 	b = append(b, ' ')
 	return strconv.AppendInt(b, x.bodyBytes(), 10)
+}
+
+func (x *exchange) appendCombined(b []byte) []byte {
+	b = x.appendCommon(b)
+	b = appendQuoted(append(b, ' '), x.req.Find(http1.Referer))
+	return appendQuoted(append(b, ' '), x.req.Find(http1.UserAgent))
+}
+
+// appendHost appends the host that was asked for, as the client wrote it, and a
+// dash if it named none.
+func (x *exchange) appendHost(b []byte) []byte {
+	if x.req.Method == nil || len(x.req.Host) == 0 {
+		return append(b, '-')
+	}
+	return appendEscaped(b, x.req.Host)
+}
+
+// appendServed appends the app and the seconds from the request to the end of
+// its answer.
+func (x *exchange) appendServed(b []byte) []byte {
+	if x.mount == nil {
+		b = append(b, '-')
+	} else {
+		b = append(b, x.mount.app.name...)
+	}
+	return strconv.AppendFloat(append(b, ' '), time.Since(x.began).Seconds(), 'f', 3, 64)
 }
 
 // appendVersion appends the version that the client speaks.

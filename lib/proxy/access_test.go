@@ -53,6 +53,7 @@ func TestAccessLogFormats(t *testing.T) {
 		const common = `127\.0\.0\.1 - - ` + when + ` "GET /a\?b HTTP/1\.1" 200 5`
 		for format, want := range map[AccessFormat]string{
 			AccessCommon: common, AccessCombined: common + ` "http://x/" "curl"`,
+			AccessVHost: `a ` + common + ` "http://x/" "curl" app 0\.\d{3}`,
 		} {
 			if got := logged(t, format, routes, ask); !regexp.MustCompile(`^` + want + `\n$`).MatchString(got) {
 				t.Errorf("%s: got %q", format, got)
@@ -177,6 +178,17 @@ func TestAccessLogIsReopened(t *testing.T) {
 		if b, err := os.ReadFile(name); string(b) != want || err != nil {
 			t.Errorf("%s: got %q, %v, want %q", name, b, err, want)
 		}
+	}
+}
+
+func TestAccessLogOfNoHostAndNoApp(t *testing.T) {
+	t.Parallel()
+	got := logged(t, AccessVHost, nil, func(s *server) {
+		s.dial().send("GET /none HTTP/1.1\r\nHost: b:80\r\nConnection: close\r\n\r\n").receive("GET")
+		s.dial().send("\x00\r\n\r\n").receive("GET")
+	})
+	if !regexp.MustCompile(`(?m)^b:80 .* "GET /none HTTP/1.1" 404 .* - 0\.\d{3}$`).MatchString(got) || !regexp.MustCompile(`(?m)^- .* "-" 400 .* - \d\.\d{3}$`).MatchString(got) {
+		t.Errorf("got %q", got)
 	}
 }
 
