@@ -108,6 +108,19 @@ func cmdCtrlC(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(syscall.Kill(-d.cmd.Process.Pid, syscall.SIGINT))
 }
 
+// cmdSignalGroup signals a daemon and all that is in its process group:
+// signal-group SIGNAL NAME
+func cmdSignalGroup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: signal-group SIGNAL NAME")
+	}
+	d, sig := worldOf(ts).daemons[args[1]], signals[args[0]]
+	if d == nil || sig == 0 {
+		ts.Fatalf("no daemon %q or no signal %q", args[1], args[0])
+	}
+	ts.Check(syscall.Kill(-d.cmd.Process.Pid, sig))
+}
+
 var signals = map[string]syscall.Signal{
 	"TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP,
 	"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT, "USR1": syscall.SIGUSR1, "USR2": syscall.SIGUSR2,

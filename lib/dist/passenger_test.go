@@ -129,7 +129,12 @@ func programs(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(bin, "passenger"), text, 0o755); err != nil {
+	// A child that another test forks meanwhile would hold the file open for
+	// writing, and nobody could execute it.
+	syscall.ForkLock.RLock()
+	err = os.WriteFile(filepath.Join(bin, "passenger"), text, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return bin

@@ -102,16 +102,23 @@ func (d *Deposit) await(ctx context.Context, c *net.UnixConn) error {
 }
 
 // leave takes out what may be in a store that we have no connection to: one
-// that replaced itself this moment.
+// that replaced itself this moment. Where the store ends the connection without
+// an answer it may have ended itself, and keeps nothing then: a second attempt
+// tells.
 func (d *Deposit) leave() {
-	c, err := dial(d.Path)
-	if err != nil {
-		return // it keeps nothing
+	var err error
+	for range 2 {
+		var c *net.UnixConn
+		if c, err = dial(d.Path); err != nil {
+			return // it keeps nothing
+		}
+		_, _, err = ask(c, request{Action: release})
+		c.Close()
+		if err == nil {
+			return
+		}
 	}
-	defer c.Close()
-	if _, _, err := ask(c, request{Action: release}); err != nil {
-		slog.Warn("sockets not taken out of the store: clients wait until it closes them", "err", err)
-	}
+	slog.Warn("sockets not taken out of the store: clients wait until it closes them", "err", err)
 }
 
 // Take returns copies of the sockets that the store at path keeps for one of

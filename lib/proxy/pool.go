@@ -23,6 +23,10 @@ const (
 	reportTimeout = 2 * time.Second
 
 	longestPause = time.Second // between attempts to reach the pool
+
+	// alarmAfter is how long the pool is gone before the log says so. Where all
+	// stop together, or it is replaced, there is nothing to be alarmed of.
+	alarmAfter = time.Second
 )
 
 // LoadRoutes puts the table in the file at path into use: the last one that a
@@ -44,21 +48,24 @@ func (p *Proxy) LoadRoutes(path string) error {
 // While the pool is down the last one stays.
 func (p *Proxy) Follow(ctx context.Context, pool *control.Client) {
 	pause := 50 * time.Millisecond
-	connected := true
+	alarmed, lost := false, time.Now() // the zero time while it is heard
 	for ctx.Err() == nil {
 		err := control.Watch(ctx, pool, protocol.PathRoutes, func(t protocol.Routes) error {
-			if !connected {
+			if alarmed {
 				slog.Info("pool is back")
 			}
-			connected, pause = true, 50*time.Millisecond
+			alarmed, lost, pause = false, time.Time{}, 50*time.Millisecond
 			p.SetRoutes(&t)
 			return nil
 		})
 		if ctx.Err() != nil {
 			return
 		}
-		if connected {
-			connected = false
+		if lost.IsZero() {
+			lost = time.Now()
+		}
+		if !alarmed && time.Since(lost) >= alarmAfter {
+			alarmed = true
 			slog.Warn("pool is down; serving on with the last route table", "err", err)
 		}
 		select {
