@@ -140,7 +140,7 @@ var kinds = func() (k [256]uint8) {
 		if b == '\t' || b >= ' ' && b != 0x7f {
 			k[c] |= isText
 		}
-		if b > ' ' && b < 0x7f && b != '#' {
+		if b > ' ' && b != 0x7f && b != '#' {
 			k[c] |= isTarget
 		}
 		// reg-name of RFC 3986.

@@ -10,7 +10,8 @@ type Request struct {
 	// Method, Target, Path, Query and Host are parts of the buffer. Target is
 	// as it was sent; Path and Query are its parts, Path never empty and "*"
 	// only for OPTIONS, Query without the question mark and nil if there is
-	// none. Host is the authority that the request is for, nil if an HTTP/1.0
+	// none. Of a target with bytes above 0x7f, which no URI has, they are a copy
+	// in which such bytes are percent-encoded, as they should have been. Host is the authority that the request is for, nil if an HTTP/1.0
 	// client named none.
 	Method, Target, Path, Query, Host []byte
 
@@ -176,10 +177,9 @@ func (r *Request) checkFields() error {
 	for i := range r.count {
 		switch r.fields[i].kind {
 		case Expect:
-			if !bytes.EqualFold(r.Value(i), []byte("100-continue")) {
-				return errExpect
+			if err := r.expect(r.Value(i)); err != nil {
+				return err
 			}
-			r.Continue = r.Minor > 0
 		case ContentLength:
 			// Some read 010 as eight.
 			if v := r.Value(i); len(v) > 1 && v[0] == '0' {
@@ -189,6 +189,22 @@ func (r *Request) checkFields() error {
 			if types++; types > 1 {
 				return errTypeTwice
 			}
+		}
+	}
+	return nil
+}
+
+// expect takes a list of expectations, which may be empty: RFC 9110, 10.1.1.
+func (r *Request) expect(list []byte) error {
+	for list != nil {
+		var element []byte
+		element, list = NextToken(list)
+		switch {
+		case len(element) == 0:
+		case !bytes.EqualFold(element, []byte("100-continue")):
+			return errExpect
+		default:
+			r.Continue = r.Minor > 0
 		}
 	}
 	return nil
@@ -240,6 +256,14 @@ func (r *Request) readTarget() error {
 		r.Host, t = t[:end], t[end:]
 		r.Whole = len(t) == 0 && string(r.Method) == "OPTIONS"
 	}
+	if encoded := encodeHigh(t); encoded != nil {
+		if len(encoded) > MaxRequestLine {
+			return errLineTooLong
+		}
+		if t = encoded; r.Target[0] == '/' {
+			r.Target = t
+		}
+	}
 	r.Path, r.Query = t, nil
 	if q := bytes.IndexByte(t, '?'); q >= 0 {
 		r.Path, r.Query = t[:q], t[q+1:]
@@ -251,6 +275,26 @@ func (r *Request) readTarget() error {
 		r.Path = rootPath
 	}
 	return nil
+}
+
+// encodeHigh returns b with its bytes above 0x7f percent-encoded, nil if there are
+// none.
+func encodeHigh(b []byte) (encoded []byte) {
+	const hex = "0123456789ABCDEF"
+	for i, c := range b {
+		switch {
+		case c < 0x80 && encoded == nil:
+			continue
+		case encoded == nil:
+			encoded = append(make([]byte, 0, len(b)+2*(len(b)-i)), b[:i]...)
+		}
+		if c < 0x80 {
+			encoded = append(encoded, c)
+		} else {
+			encoded = append(encoded, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return encoded
 }
 
 var rootPath, wholePath = []byte("/"), []byte("*")

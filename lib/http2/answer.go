@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"time"
 
 	"passenger/lib/http1"
 )
@@ -259,9 +260,7 @@ func (s *Stream) send(p []byte, last bool) error {
 		}
 		b := s.conn.output.begin()
 		*b = appendData(*b, s.id, p[:n], last && n == len(p))
-		if n == len(p) || n >= earnest {
-			s.conn.patience.earn(dataEarns)
-		}
+		s.conn.patience.earn(dataEarns)
 		if p = p[n:]; len(p) == 0 {
 			s.end(last)
 			return nil
@@ -283,9 +282,17 @@ func (s *Stream) reserve(n int) (int, error) {
 		}
 		most := int(min(int64(n), maxFrame, s.window, c.window))
 		if !c.output.full() && (most > 0 || n == 0) {
-			s.window -= int64(most)
-			c.window -= int64(most)
-			return most, nil
+			wait := c.tiny.pace(most, n)
+			if wait == 0 {
+				s.window -= int64(most)
+				c.window -= int64(most)
+				return most, nil
+			}
+			time.AfterFunc(wait, func() {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				s.wake.Broadcast()
+			})
 		}
 		if c.flush() {
 			continue

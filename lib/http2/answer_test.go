@@ -161,3 +161,26 @@ func TestStalledAnswersEndAtTheDeadline(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A client whose windows hold a few bytes gets all of its answer: it sends more
+// frames than it would for others, and each is needed.
+func TestClientsWithTinyWindowsAreServed(t *testing.T) {
+	t.Parallel()
+	const size, window = 20_000, 10
+	p := start(t, answering(nil, "HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n"+strings.Repeat("x", size)),
+		h2.Setting{ID: h2.SettingInitialWindowSize, Val: window})
+	p.get(1)
+	for got := 0; got < size; {
+		f, err := p.ReadFrame()
+		p.must(err)
+		switch f := f.(type) {
+		case *h2.DataFrame:
+			got += len(f.Data())
+			for _, id := range []uint32{0, 1} {
+				p.must(p.WriteWindowUpdate(id, uint32(len(f.Data()))))
+			}
+		case *h2.GoAwayFrame, *h2.RSTStreamFrame:
+			t.Fatalf("got %v after %d bytes", f, got)
+		}
+	}
+}

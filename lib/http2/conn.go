@@ -32,6 +32,7 @@ type Conn struct {
 	resized  bool // the client's table of fields; the next block says that ours is
 	cut      recent
 	patience patience
+	tiny     pace
 	drain    drain
 	ending   error // why Serve shall return; nil for now
 

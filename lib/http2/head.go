@@ -108,7 +108,7 @@ func (h *head) takeRegular(f hpack.HeaderField) (ok bool) {
 			return false
 		}
 		h.length = http1.Number([]byte(f.Value))
-		return h.length >= 0
+		return h.length >= 0 && (f.Value[0] != '0' || f.Value == "0") // as in HTTP/1.1
 	case "cookie":
 		if len(h.cookies) > 0 {
 			h.cookies = append(h.cookies, "; "...)

@@ -13,13 +13,12 @@ type patience struct {
 
 const (
 	mostPatience  = 1000
-	patienceASec  = 100  // what a second earns
-	dataEarns     = 4    // what a DATA frame earns: the client answers it with window updates
-	earnest       = 1000 // bytes in one that earns, if the window cuts it short
-	requestEarns  = 10   // what a request earns that is answered to its end
-	resetCosts    = 5    // a stream that is opened in vain
-	trifleCosts   = 1    // a frame that is handled at once
-	settingsCosts = 5    // SETTINGS, besides what is in it
+	patienceASec  = 100 // what a second earns
+	dataEarns     = 4   // what a DATA frame earns: the client answers it with window updates
+	requestEarns  = 10  // what a request earns that is answered to its end
+	resetCosts    = 5   // a stream that is opened in vain
+	trifleCosts   = 1   // a frame that is handled at once
+	settingsCosts = 5   // SETTINGS, besides what is in it
 )
 
 func newPatience() patience { return patience{left: mostPatience, since: time.Now()} }

@@ -67,6 +67,7 @@ func TestMalformedHeadsAreRefused(t *testing.T) {
 		"two hosts":            with("host: a.test", "host: a.test"),
 		"two lengths":          with("content-length: 0", "content-length: 0"),
 		"signed length":        with("content-length: +0"),
+		"length as in octal":   with("content-length: 00"),
 		"length without body":  with("content-length: 3"),
 		"protocol for GET":     with(":protocol: websocket"),
 		"tunnel with a path":   {":method: CONNECT", ":authority: a", ":path: /"},

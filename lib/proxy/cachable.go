@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net/http"
 	"time"
 
 	"passenger/lib/http1"
@@ -85,13 +84,13 @@ type timing struct {
 func (t *timing) note(name, value []byte) (ok bool) {
 	switch {
 	case http1.EqualFold(name, "date"):
-		t.date, _ = http.ParseTime(string(value)) // an invalid one is none
+		t.date, _ = http1.ParseDate(value) // an invalid one is none
 	case http1.EqualFold(name, "expires"):
 		if t.limited {
 			return false
 		}
 		t.limited = true
-		t.expires, _ = http.ParseTime(string(value)) // "0" is long ago
+		t.expires, _ = http1.ParseDate(value) // an invalid one, such as "0", is long ago: RFC 9111, 5.3
 	case http1.EqualFold(name, "age"):
 		if t.aged {
 			return false

@@ -149,9 +149,9 @@ func (e *entry) unchanged(q *http1.Request) bool {
 	if string(since) == e.lastModified {
 		return true
 	}
-	have, err1 := http.ParseTime(string(since))
-	modified, err2 := http.ParseTime(e.lastModified)
-	return err1 == nil && err2 == nil && !modified.After(have)
+	have, ok1 := http1.ParseDate(since)
+	modified, ok2 := http1.ParseDate([]byte(e.lastModified))
+	return ok1 && ok2 && !modified.After(have)
 }
 
 // listsTag says whether a list of entity tags has one, compared weakly: RFC

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -134,8 +135,8 @@ func (x *exchange) forwarded() (f forwarded) {
 // is said to be: apps make addresses of it.
 func (f *forwarded) override(r *http1.Request) {
 	if v := r.Find(http1.XForwardedProto); each(v, validScheme) {
-		f.proto = v
-		first, _ := http1.NextToken(v)
+		f.proto = plainSchemes(v)
+		first, _ := http1.NextToken(f.proto)
 		f.https = http1.EqualFold(first, "https")
 	}
 	if v := r.Find(http1.XForwardedHost); each(v, http1.ValidHost) {
@@ -144,6 +145,35 @@ func (f *forwarded) override(r *http1.Request) {
 	if v := r.Find(http1.XForwardedPort); each(v, validPort) {
 		f.port = v
 	}
+}
+
+// plainSchemes is a list of schemes with https in the place of wss, and http in
+// that of ws: so some proxies call the scheme of a request that asks for a
+// WebSocket (RFC 6455, 3), while apps know that of HTTP. v is returned if it has
+// none of them.
+func plainSchemes(v []byte) []byte {
+	switch {
+	case http1.EqualFold(v, "wss"):
+		return schemeHTTPS
+	case http1.EqualFold(v, "ws"):
+		return schemeHTTP
+	case bytes.IndexByte(v, ',') < 0:
+		return v
+	}
+	changed, list := false, make([]byte, 0, 2*len(v))
+	for rest := v; rest != nil; {
+		var element []byte
+		element, rest = http1.NextToken(rest)
+		scheme := plainSchemes(element)
+		changed = changed || !bytes.Equal(scheme, element)
+		if list = append(list, scheme...); rest != nil {
+			list = append(list, ", "...)
+		}
+	}
+	if !changed {
+		return v
+	}
+	return list
 }
 
 // each says that v is a list whose elements are all valid.

@@ -63,6 +63,7 @@ func TestForwardedHeadersThatMakeNoSenseAreIgnored(t *testing.T) {
 			{"X-Forwarded-Host", "one.test,", "a.test"}, {"X-Forwarded-Host", "one.test:80, two.test", "one.test:80, two.test"},
 			{"X-Forwarded-Host", "[::1]:80", "[::1]:80"},
 			{"X-Forwarded-Proto", "https;x", "http"}, {"X-Forwarded-Proto", "java script", "http"}, {"X-Forwarded-Proto", "HTTPS", "HTTPS"},
+			{"X-Forwarded-Proto", "wss", "https"}, {"X-Forwarded-Proto", "WS", "http"}, {"X-Forwarded-Proto", "ws,wss, HTTP", "http, https, HTTP"},
 			{"X-Forwarded-Proto", "https, http", "https, http"}, {"X-Forwarded-Proto", "", "http"},
 			{"X-Forwarded-Port", "80x", "80"}, {"X-Forwarded-Port", "-1", "80"}, {"X-Forwarded-Port", "123456", "80"}, {"X-Forwarded-Port", "8080", "8080"},
 		} {

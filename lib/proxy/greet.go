@@ -44,6 +44,9 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 		cancel()
 		if err != nil {
 			slog.Debug("TLS handshake not completed", "client", nc.RemoteAddr(), "err", err)
+			if brings := (tls.RecordHeaderError{}); errors.As(err, &brings) && brings.Conn != nil && isPlain(brings.RecordHeader[:]) {
+				refusePlain(brings.Conn, p.dates.at(time.Now()).http)
+			}
 			nc.Close()
 			return
 		}

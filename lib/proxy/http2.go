@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/http1"
 	"passenger/lib/http2"
 )
 
@@ -139,8 +140,16 @@ func isPreface(b []byte) bool {
 }
 
 // isForeign says that b, the first that a connection brings, is of neither
-// protocol: RFC 9113, 3.4 has such a one closed without a word.
+// protocol: RFC 9113, 3.4 has such a one closed without a word. What begins as a
+// request does, with a method and something like a target, is one of HTTP/1.1,
+// which has an answer for it if it makes no sense.
 func isForeign(b []byte) bool {
 	line, _, whole := bytes.Cut(b, []byte("\r\n"))
-	return whole && len(line) > 0 && !bytes.Contains(line, []byte("HTTP/"))
+	if !whole || len(line) == 0 || bytes.Contains(line, []byte("HTTP/")) {
+		return false
+	}
+	method, rest, _ := bytes.Cut(line, []byte{' '})
+	target, _, _ := bytes.Cut(rest, []byte{' '})
+	like := bytes.HasPrefix(target, []byte("/")) || string(target) == "*" || bytes.Contains(target, []byte("://"))
+	return !like || !http1.ValidName(method)
 }

@@ -208,7 +208,13 @@ func TestHTTP2WithoutTLSIsServedWhenAllowed(t *testing.T) {
 			t.Errorf("allowed %v: got %v, %v", allowed, resp, err)
 		}
 		c.CloseIdleConnections()
-		// HTTP/1.1 goes on as ever: X26.
+		// HTTP/1.1 goes on as ever: X26. What begins as one of its requests does gets
+		// its answer, whatever the rest is.
+		for text, want := range map[string]int{"GET / HTTP/1.0\r\n\r\n": 200, "GET /\r\n\r\n": 400, "GET / \r\n\r\n": 400, "GET / HTP/1.0\r\n\r\n": 400} {
+			if r := s.dial().send(text).receive("GET"); r.Status != want {
+				t.Errorf("%q: got %+v, want %d", text, r, want)
+			}
+		}
 		if r := s.dial().get("/"); r.Body != "ok" {
 			t.Errorf("got %+v", r)
 		}

@@ -62,6 +62,8 @@ func TestPublishedRequestsAreRefused(t *testing.T) {
 		},
 		"X20 2026-48710": {
 			"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a?b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a#b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: [ab..cd::ef98]\r\n\r\n", "GET / HTTP/1.1\r\nHost: [1.2.3.4]\r\n\r\n", "GET / HTTP/1.1\r\nHost: [::1::2]\r\n\r\n", "GET / HTTP/1.1\r\nHost: [12345::]\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: [fe80::1%eth0]\r\n\r\n", "GET / HTTP/1.1\r\nHost: [1:2:3:4:5:6:7]\r\n\r\n", "GET / HTTP/1.1\r\nHost: [v1.a]\r\n\r\n", "GET / HTTP/1.1\r\nHost: [::1.2.3.999]:80\r\n\r\n",
 		},
 		"X28 Go 2023-29406": {
 			"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\x01\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\xff\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",

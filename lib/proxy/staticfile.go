@@ -85,8 +85,8 @@ func (s *staticFile) conditions(q *http1.Request) (same, rare bool) {
 	if bytes.Equal(since, s.modified) {
 		return true, false
 	}
-	t, err := http.ParseTime(string(since))
-	return err == nil && !s.file.modified.Truncate(time.Second).After(t), false
+	t, ok := http1.ParseDate(since)
+	return ok && !s.file.modified.Truncate(time.Second).After(t), false
 }
 
 // appendTag appends the entity tag, which tells the contents of a file apart,

@@ -40,6 +40,36 @@ func TestUpgradedConnectionsAreTunnels(t *testing.T) {
 	})
 }
 
+// A process may switch to what its client asked for, to one of several if it
+// asked for them, and to nothing else: RFC 9110, 7.8.
+func TestProcessesSwitchToWhatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		for _, tt := range []struct {
+			asked, given string
+			status       int
+		}{
+			{"echo", "echo", 101}, {"echo", "ECHO", 101}, {"one/2, echo/1", "echo/1", 101}, {"echo/1", "echo", 101}, {"echo", "", 101},
+			{"websocket", "WebSocket", 101},
+			{"echo", "other", 502}, {"echo/1", "echo/2", 502}, {"websocket", "h2c", 502}, {"echo", "echo, other", 502},
+		} {
+			f := start(t, proto, 0, func(c *call) bool {
+				given := "Upgrade: " + tt.given + "\r\n"
+				if tt.given == "" {
+					given = ""
+				}
+				c.reply("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n%s\r\n", given)
+				return false
+			})
+			s := serve(t, Config{}, route(f))
+			r, err := http.ReadResponse(s.dial().send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: "+tt.asked+"\r\n\r\n").in, nil)
+			if err != nil || r.StatusCode != tt.status {
+				t.Errorf("asked for %q, given %q: got %v, %v; want %d", tt.asked, tt.given, r, err, tt.status)
+			}
+		}
+	})
+}
+
 // A refused upgrade is an ordinary answer, but the connection to the process
 // is not used again.
 func TestRefusedUpgrades(t *testing.T) {
