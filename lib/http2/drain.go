@@ -45,6 +45,14 @@ func (c *Conn) Shutdown() {
 	})
 }
 
+// Idle says that no request is under way, and since when, of a connection that
+// was not asked to end.
+func (c *Conn) Idle() (since time.Time, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.idle, c.served == 0 && !c.drain.begun && c.ending == nil
+}
+
 // drainAcked notes that the client answered a ping. mu is held, as below.
 func (c *Conn) drainAcked(data [8]byte) {
 	if c.drain.begun && data == drainPing {

@@ -21,7 +21,7 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener) {
 			last := d.short(nc)
 			p.welcome(nc, l)
 			if last {
-				d.await(ctx, l)
+				d.await(ctx, l, p.makeRoom)
 			}
 			continue
 		}
@@ -34,6 +34,7 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener) {
 		if d.complained.due() {
 			slog.Error("could not accept a connection", "listener", l.Addr(), "err", err)
 		}
+		p.makeRoom()
 		pause(ctx)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -13,10 +14,13 @@ import (
 // Descriptors are limited: RLIMIT_NOFILE. New clients are taken only while
 // three quarters of them are not in use. The rest is for what clients ask for,
 // connections to processes and files, and for the control socket, so that a
-// proxy that is full still serves whom it took and tells how it is.
+// proxy that is full still serves whom it took and tells how it is. Clients that are
+// idle go first.
 type descriptors struct {
-	complained complaint // of one for a client
-	lacking    complaint // of one for a process
+	complained complaint  // of one for a client
+	lacking    complaint  // of one for a process
+	evicting   complaint  // of idle clients
+	clearing   sync.Mutex // held by who makes room
 
 	// most is how many may be in use for another client to be taken; 0 before it
 	// is known. The limit may be changed from outside, so it is read anew before
@@ -56,9 +60,13 @@ func (d *descriptors) short(nc net.Conn) bool {
 	return short && err == nil
 }
 
-// await waits until there are enough descriptors again.
-func (d *descriptors) await(ctx context.Context, l net.Listener) {
-	for pause(ctx) {
+// await waits until there are enough descriptors again, which makeRoom may help
+// to have.
+func (d *descriptors) await(ctx context.Context, l net.Listener, makeRoom func() bool) {
+	for makeRoom() || pause(ctx) {
+		if ctx.Err() != nil {
+			return
+		}
 		limit := d.read()
 		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 		if err == nil {

@@ -31,7 +31,7 @@ func TestShortageOfDescriptorsIsOfClientsOnly(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	d.await(ctx, l) // ends because there are enough
+	d.await(ctx, l, func() bool { return false }) // ends because there are enough
 	if ctx.Err() != nil {
 		t.Error("the wait was ended by nobody")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -86,6 +87,27 @@ func (s *http2Server) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.conns)
+}
+
+// shed asks the clients that have been idle for longest, most of them at once, to
+// open no more streams.
+func (s *http2Server) shed(most int) {
+	type idler struct {
+		conn  *http2.Conn
+		since time.Time
+	}
+	var idle []idler
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if since, ok := c.Idle(); ok {
+			idle = append(idle, idler{c, since})
+		}
+	}
+	slices.SortFunc(idle, func(a, b idler) int { return a.since.Compare(b.since) })
+	for _, i := range idle[:min(most, len(idle))] {
+		i.conn.Shutdown()
+	}
 }
 
 // shutdown asks the clients to open no more streams.

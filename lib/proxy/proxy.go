@@ -124,6 +124,7 @@ type Proxy struct {
 	memory       memory        // for answers that clients do not take
 	misses       misses
 	descriptors  descriptors
+	evicted      atomic.Uint64 // idle clients that were closed for others
 }
 
 // tick is how often the clock looks at the connections. Waits are no finer.

@@ -133,6 +133,7 @@ func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
 	p, waits := x.client.proxy, time.Duration(now-x.waiter.since)
 	switch {
 	case why == errNoDescriptor:
+		p.makeRoom()
 		if p.descriptors.lacking.due() {
 			slog.Error("could not connect to a process; requests wait, and get status 503 in the end", "err", why, "hint", "raise the limit of open files")
 		}

@@ -117,3 +117,13 @@ func pollOf(nc net.Conn) (s polled) {
 	s.broken = s.broken || err != nil
 	return s
 }
+
+// hasNews says that a client sent something, or ended.
+func hasNews(raw syscall.RawConn) (news bool) {
+	err := raw.Control(func(fd uintptr) {
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}}
+		_, _ = unix.Poll(p, 0) // interrupted is as good as not
+		news = p[0].Revents != 0
+	})
+	return news || err != nil
+}

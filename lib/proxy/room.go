@@ -1,0 +1,78 @@
+package proxy
+
+import (
+	"cmp"
+	"log/slog"
+	"slices"
+)
+
+// mostEvicted is how many idle clients are closed at once for others, and
+// leastShare which part of the idle ones at most: each may be about to ask for
+// something, so that no more go than are needed for a while.
+const (
+	mostEvicted = 32
+	leastShare  = 8
+)
+
+// An idler is a client that is parked between two requests.
+type idler struct {
+	client *client
+	until  int64 // it may be idle, in the clock's time: what has waited longest comes first
+}
+
+// makeRoom closes the clients that are idle for longest, because descriptors run
+// short, and says whether it closed some. Only a client that asked for nothing
+// is idle. If there are none it has those parked that have just fallen idle, and
+// asks idle clients of HTTP/2 to leave: a later call finds them gone.
+func (p *Proxy) makeRoom() bool {
+	if !p.descriptors.clearing.TryLock() {
+		return false // another is at it
+	}
+	defer p.descriptors.clearing.Unlock()
+	var idle []idler
+	now := p.clock.now.Load()
+	p.clock.each(func(c *conn) {
+		if k := c.client; k != nil && k.resting.Load() && k.parked.Load() {
+			idle = append(idle, idler{k, c.readBy.Load()})
+		}
+	})
+	slices.SortFunc(idle, func(a, b idler) int { return cmp.Compare(a.until, b.until) })
+	want, closed := min(mostEvicted, len(idle)/leastShare+1), 0
+	for _, i := range idle {
+		if closed == want {
+			break
+		}
+		if i.client.evict() {
+			closed++
+		}
+	}
+	if closed > 0 {
+		p.evicted.Add(uint64(closed))
+		if p.descriptors.evicting.due() {
+			slog.Warn("idle clients are closed for others: three quarters of the descriptors are in use", "closed_total", p.evicted.Load(), "hint", "raise the limit of open files")
+		}
+		return true
+	}
+	p.clock.each(func(c *conn) {
+		if k := c.client; k != nil && k.mayPark() {
+			k.part(now)
+		}
+	})
+	p.http2.shed(mostEvicted)
+	return false
+}
+
+// evict closes a client that is parked, unless something has come of it.
+func (c *client) evict() bool {
+	if !c.parked.CompareAndSwap(true, false) {
+		return false
+	}
+	if c.proxy.draining.Load() || !c.resting.Load() || hasNews(c.watch) {
+		c.resume()
+		return false
+	}
+	c.proxy.park.forget(c)
+	c.close()
+	c.proxy.clients.Done()
+	return true
+}
