@@ -53,10 +53,6 @@ func WithDefaults(c protocol.AppConfig) protocol.AppConfig {
 		c.MinInstances = new(int)
 		*c.MinInstances = 1
 	}
-	if c.QueueSize == nil {
-		c.QueueSize = new(int)
-		*c.QueueSize = 100
-	}
 	if c.PreloaderIdleTime == nil {
 		c.PreloaderIdleTime = new(float64)
 		*c.PreloaderIdleTime = 300
@@ -181,12 +177,16 @@ func checkNumbers(c protocol.AppConfig) error {
 	if c.MaxUpgraded != nil {
 		upgraded = *c.MaxUpgraded
 	}
+	queue := 0
+	if c.QueueSize != nil {
+		queue = *c.QueueSize
+	}
 	wrong := []error{inRange([]limited{
 		{"max_upgraded_per_process", upgraded, 0, maxCount},
 		{"min_instances", *c.MinInstances, 0, maxInstances}, {"max_instances", c.MaxInstances, 0, maxInstances},
 		{"spare_instances", c.SpareInstances, 0, maxInstances},
 		{"max_requests", c.MaxRequests, 0, math.MaxInt32}, {"memory_limit", c.MemoryLimit, 0, math.MaxInt32},
-		{"max_request_queue_size", *c.QueueSize, 0, maxCount}, {"force_max_concurrent_requests_per_process", concurrency, 0, maxCount},
+		{"max_request_queue_size", queue, 0, maxCount}, {"force_max_concurrent_requests_per_process", concurrency, 0, maxCount},
 	})}
 	if c.MaxInstances > 0 && *c.MinInstances > c.MaxInstances {
 		wrong = append(wrong, fmt.Errorf("min_instances is %d and max_instances %d; the minimum is over the maximum", *c.MinInstances, c.MaxInstances))

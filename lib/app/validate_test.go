@@ -43,7 +43,7 @@ func TestDefaultsAreValidAndStay(t *testing.T) {
 	if err := Validate(c); err != nil {
 		t.Fatal(err)
 	}
-	if *c.MinInstances != 1 || c.Environment != "production" || c.StartTimeout != 90 || *c.QueueSize != 100 || *c.FriendlyErrors || c.BaseURI != "/" {
+	if *c.MinInstances != 1 || c.Environment != "production" || c.StartTimeout != 90 || c.QueueSize != nil || *c.FriendlyErrors || c.BaseURI != "/" {
 		t.Errorf("got %+v", c)
 	}
 	zero, no := 0, false

@@ -19,6 +19,9 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 		a.generation, a.newest = max(r.Generation, 1), max(r.Generation, 1)
 		a.config.ServerNames, a.config.BaseURI = r.ServerNames, r.BaseURI
 		*a.config.QueueSize, *a.config.FriendlyErrors = r.QueueSize, r.FriendlyErrors
+		if r.QueueOpen {
+			a.config.QueueSize = nil
+		}
 		a.config.QueueTime, a.config.ReadTimeout, a.config.DrainTimeout = r.QueueTime, r.ReadTimeout, r.DrainTimeout
 		a.config.MaxRequestTime, a.config.Serving = r.RequestTime, r.Serving
 		a.backoff.recall(r.Error)

@@ -85,16 +85,24 @@ func (a *app) user() *int {
 	return a.uid
 }
 
+// formerQueueSize is the bound of proxies that do not know open queues.
+const formerQueueSize = 100
+
 func (a *app) route() protocol.Route {
 	c := &a.config
 	r := protocol.Route{
 		App: c.Name, Generation: a.generation,
 		ServerNames: c.ServerNames, BaseURI: c.BaseURI, AppRoot: c.AppRoot, UID: a.user(), SetByApp: a.byApp,
-		QueueSize: *c.QueueSize, QueueTime: c.QueueTime, ReadTimeout: c.ReadTimeout, DrainTimeout: c.DrainTimeout,
+		QueueTime: c.QueueTime, ReadTimeout: c.ReadTimeout, DrainTimeout: c.DrainTimeout,
 		RequestTime: c.MaxRequestTime,
 		Paused:      a.paused, Instances: a.instances,
 		Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
 		Serving: c.Serving,
+	}
+	if c.QueueSize != nil {
+		r.QueueSize = *c.QueueSize
+	} else {
+		r.QueueOpen, r.QueueSize = true, formerQueueSize
 	}
 	serves := false
 	for _, q := range a.processes {

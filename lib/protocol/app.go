@@ -130,8 +130,9 @@ type AppConfig struct {
 	DrainTimeout float64 `json:"drain_timeout,omitempty"`  // 30: for requests in flight when a process is to go
 	IdleTime     float64 `json:"pool_idle_time,omitempty"` // 300: a process over the minimum is stopped after it
 
-	// QueueSize is how many requests may wait for a free process. Default: 100;
-	// 0 is a value of its own: none may wait.
+	// QueueSize is how many requests may wait for a free process. Without it that
+	// is as many as the proxy has memory and descriptors for; 0 is a value of its
+	// own: none may wait.
 	QueueSize *int `json:"max_request_queue_size,omitempty"`
 
 	// QueueTime is how long a request may wait in the queue. Default: 60 s.

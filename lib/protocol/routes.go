@@ -44,6 +44,11 @@ type Route struct {
 	// answered 503 at once.
 	QueueSize int `json:"queue_size"`
 
+	// QueueOpen says that no setting bounds the queue: a proxy lets as many wait
+	// as it has memory and descriptors for, and sends the oldest away when there
+	// are more. One that does not know this takes QueueSize.
+	QueueOpen bool `json:"queue_open,omitempty"`
+
 	QueueTime    float64 `json:"queue_time_seconds"`
 	ReadTimeout  float64 `json:"read_timeout_seconds"`
 	DrainTimeout float64 `json:"drain_timeout_seconds"`

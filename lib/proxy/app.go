@@ -31,7 +31,9 @@ type app struct {
 	mu        sync.Mutex // guards all below, and the processes
 	processes []*process // in the route table, or with a session still
 	queue     queue
-	size      int // how many may wait
+	size      int        // how many may wait
+	open      bool       // as many as room says instead
+	room      func() int // what the proxy has memory and descriptors for
 	wait      time.Duration
 	failure   *protocol.SpawnError // nothing runs and the last start failed, else nil
 	nextTry   time.Time            // as in the route table
@@ -119,7 +121,8 @@ func (a *app) acquire(w *waiter, retried bool) (*process, *upstream, error) {
 	if w.began.IsZero() {
 		w.began = time.Now()
 	}
-	a.queue.add(w, retried)
+	w.retried = retried
+	a.queue.add(w)
 	formed := a.queue.length == 1
 	a.mu.Unlock()
 	if formed {
@@ -151,10 +154,24 @@ func (a *app) refusal(w *waiter, retried bool) error {
 		return errNoProcess
 	case w.upgrade && a.allLaden():
 		return errUpgraded
-	case a.queue.length >= a.size && !retried:
+	case retried:
+	case !a.open && a.queue.length >= a.size, a.open && a.queue.length >= a.room() && !a.shed():
 		return errQueueFull
 	}
 	return nil
+}
+
+// shed sends away who has waited longest, so that there is a place, and says
+// whether it did: its client is the one that is least likely to be there still.
+func (a *app) shed() bool {
+	w := a.queue.oldest()
+	if w == nil {
+		return false
+	}
+	a.queue.remove(w)
+	a.reject()
+	w.answer(nil, nil, errQueueFull)
+	return true
 }
 
 // release ends a session on p. u is its connection if another session may use
@@ -218,28 +235,25 @@ func (a *app) cancel(p *process, refused bool, retry int64) {
 	}
 }
 
-// grant gives free processes to those that wait longest. Whatever makes a
-// process free calls it, so that afterwards no process is free that somebody
-// waits for.
+// grant gives free processes to those that wait. Whatever makes a process free
+// calls it, so that afterwards no process is free that somebody waits for.
 func (a *app) grant() {
-	for w := a.queue.first; w != nil; {
-		next := w.next
+	a.queue.serve(func(w *waiter) (enough bool) {
 		p := a.pickFor(w)
-		switch {
-		case p != nil:
-			a.queue.remove(w)
-			w.answer(p, a.start(p), nil)
-		case len(w.wanted) == 0 && !w.upgrade:
-			return // so nobody behind w gets one, but for whom w waits not
+		if p == nil {
+			// So nobody after w gets one, but for whom w waits not.
+			return len(w.wanted) == 0 && !w.upgrade
 		}
-		w = next
-	}
+		a.queue.remove(w)
+		w.answer(p, a.start(p), nil)
+		return false
+	})
 }
 
 // apply takes over a new route.
 func (a *app) apply(r *protocol.Route) {
 	a.mu.Lock()
-	a.size, a.wait = r.QueueSize, orElse(r.QueueTime, defaultQueueTime)
+	a.size, a.open, a.wait = r.QueueSize, r.QueueOpen, orElse(r.QueueTime, defaultQueueTime)
 	again := a.tries && r.TryAtRequest && a.failure != nil && sameStart(a.failure, r.Error)
 	a.failure, a.removed, a.paused = r.Error, false, r.Paused
 	a.nextTry, a.tries = r.NextTry, r.TryAtRequest

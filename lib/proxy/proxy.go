@@ -124,6 +124,7 @@ type Proxy struct {
 	memory       memory        // for answers that clients do not take
 	misses       misses
 	descriptors  descriptors
+	memoryPlaces int           // how many requests of an app there is memory for
 	evicted      atomic.Uint64 // idle clients that were closed for others
 }
 
@@ -139,6 +140,7 @@ func New(c Config) *Proxy {
 	p.http2 = newHTTP2Server()
 	p.registrar = newRegistrar()
 	p.disk.most = c.Disk.All
+	p.memoryPlaces = memoryPlaces()
 	p.memory.most = cmp.Or(p.mostMemory, mostMemory)
 	if c.Certificates != nil {
 		p.tls = c.Certificates.Config()
@@ -178,7 +180,7 @@ func (p *Proxy) SetRoutes(t *protocol.Routes) {
 func (p *Proxy) app(name string) *app {
 	a := p.apps[name]
 	if a == nil {
-		a = &app{name: name, changed: p.changed}
+		a = &app{name: name, changed: p.changed, room: p.places}
 		a.disk.most = p.Disk.App
 		p.apps[name] = a
 	}

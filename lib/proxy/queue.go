@@ -8,6 +8,7 @@ type waiter struct {
 	presence
 	wanted  []byte    // the process it had before, by its cookie
 	upgrade bool      // the client asks for another protocol
+	retried bool      // it had a process that turned out to be gone
 	since   int64     // when it first came, in the clock's time
 	began   time.Time // the same, finer; zero until it has to wait
 
@@ -32,12 +33,13 @@ type queue struct {
 	length      int
 }
 
-func (q *queue) add(w *waiter, atHead bool) {
+// add adds w, at the head if it was retried.
+func (q *queue) add(w *waiter) {
 	q.length++
 	switch {
 	case q.first == nil:
 		q.first, q.last = w, w
-	case atHead:
+	case w.retried:
 		w.next, q.first.prev, q.first = q.first, w, w
 	default:
 		w.prev, q.last.next, q.last = q.last, w, w
@@ -57,4 +59,51 @@ func (q *queue) remove(w *waiter) {
 	}
 	w.next, w.prev = nil, nil
 	q.length--
+}
+
+// oldest is who waits longest of those that had no process before, nil if nobody
+// does.
+func (q *queue) oldest() *waiter {
+	w := q.first
+	for w != nil && w.retried {
+		w = w.next
+	}
+	return w
+}
+
+// staleAfter is how long the oldest may have waited for the queue to be in
+// health: a burst is over by then.
+const staleAfter = 200 * time.Millisecond
+
+// stale says that requests come faster than they are answered, for so long that
+// to serve the oldest first would serve nobody in time: by the time of its turn
+// each would have waited as long as its client is willing to, or longer.
+func (q *queue) stale() bool {
+	w := q.oldest()
+	return w != nil && time.Since(w.began) > staleAfter
+}
+
+// serve offers each waiter to f, in the order in which they shall be served, until
+// f says that it is enough; f may remove the one it is given. First come those
+// that had a process before; then the oldest, or the newest if the queue is
+// stale.
+func (q *queue) serve(f func(*waiter) (enough bool)) {
+	if q.first == nil {
+		return
+	}
+	newest := q.stale()
+	for w := q.first; w != nil && (w.retried || !newest); {
+		next := w.next
+		if f(w) {
+			return
+		}
+		w = next
+	}
+	for w := q.last; newest && w != nil && !w.retried; {
+		prev := w.prev
+		if f(w) {
+			return
+		}
+		w = prev
+	}
 }
