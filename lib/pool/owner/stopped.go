@@ -24,8 +24,9 @@ const (
 )
 
 // A keeper sees to it that a proxy which was stopped (SIGSTOP) does not hold
-// up its clients for good: it kills it, and whoever started it starts another,
-// for which the clients wait. The pool does so because it hears the proxy every
+// up its clients for good: it lets it go on, so that no client loses anything. If
+// that is in vain it kills it, and whoever started it starts another, for which
+// the clients wait. The pool does so because it hears the proxy every
 // second anyway. One that is merely silent is left alone: it may be that the
 // machine is slow. And it tells of one that died, which nobody need wait for.
 // The zero keeper watches nobody.
@@ -43,7 +44,7 @@ type keeper struct {
 type watched struct {
 	handle  *proc.Handle
 	timer   *time.Timer
-	suspect bool // it was stopped when it was looked at
+	stopped int // how often in a row it was, when it was looked at
 }
 
 // heard notes a report of the proxy with an ID, which is the process pid by the
@@ -56,7 +57,7 @@ func (k *keeper) heard(id string, pid int, leaving bool) {
 	case w != nil && leaving:
 		k.forget(id)
 	case w != nil:
-		w.suspect = false
+		w.stopped = 0
 		w.timer.Reset(silence)
 	case !leaving && !k.closed && len(k.watched) < mostProxies:
 		k.watch(id, pid)
@@ -107,20 +108,29 @@ func (k *keeper) look(id string) {
 		return
 	}
 	identity := w.handle.Identity()
-	switch stopped := identity.Stopped(); {
-	case !stopped:
-		w.suspect = false
+	if !identity.Stopped() {
+		w.stopped = 0
 		w.timer.Reset(silence)
-	case !w.suspect:
-		w.suspect = true
-		w.timer.Reset(secondLook)
+		return
+	}
+	w.stopped++
+	w.timer.Reset(secondLook)
+	switch w.stopped {
+	case 1: // it may go on by itself
+	case 2:
+		slog.Error("proxy is stopped by a signal; letting it go on", "pid", identity.PID)
+		w.signal(unix.SIGCONT)
 	default:
 		slog.Error("proxy is stopped by a signal; killing it so that another can serve", "pid", identity.PID)
-		if err := w.handle.Signal(unix.SIGKILL); err != nil {
-			slog.Error("could not kill the proxy", "pid", identity.PID, "err", err)
-		}
-		w.suspect = false
+		w.signal(unix.SIGKILL)
+		w.stopped = 0
 		w.timer.Reset(silence) // unless it dies
+	}
+}
+
+func (w *watched) signal(sig unix.Signal) {
+	if err := w.handle.Signal(sig); err != nil {
+		slog.Error("could not signal the proxy", "pid", w.handle.Identity().PID, "signal", unix.SignalName(sig), "err", err)
 	}
 }
 

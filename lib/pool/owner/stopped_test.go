@@ -58,7 +58,9 @@ func (s *sleeper) gone() bool {
 	}
 }
 
-func TestAStoppedProxyIsKilledAtTheSecondLook(t *testing.T) {
+// One that is stopped is let go on at the second look, and killed if it is stopped
+// still, or again, at the next.
+func TestAStoppedProxyGoesOnOrIsKilled(t *testing.T) {
 	t.Parallel()
 	var k keeper
 	t.Cleanup(k.close)
@@ -73,6 +75,14 @@ func TestAStoppedProxyIsKilledAtTheSecondLook(t *testing.T) {
 	if s.gone() {
 		t.Fatal("it was killed at the first look")
 	}
+	k.look("p")
+	for end := time.Now().Add(30 * time.Second); k.of("p").Stopped(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not go on")
+		}
+	}
+	s.signal(t, syscall.SIGSTOP)
+	s.awaitStop(t, &k, "p")
 	k.look("p")
 	select {
 	case <-s.ended:
