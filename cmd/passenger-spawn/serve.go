@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mattn/go-isatty"
+
 	"passenger/lib/account"
 	"passenger/lib/app"
 	"passenger/lib/bug"
@@ -62,7 +64,11 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	log := output.NewLog(os.Stderr, s.LogFormat.Output())
 	defer log.Close(logPatience)
 	slog.SetDefault(slog.New(cli.Handler(log, s.LogFormat.LogFormat, "passenger-spawn", c.Level())))
-	spawner, err := spawn.New(st.dir, spawn.Options{Log: log, Switching: switching, Group: group})
+	var sink output.Sink = log
+	if s.LogFormat.LogFormat == "text" && isatty.IsTerminal(os.Stderr.Fd()) {
+		sink = &output.Novel{To: log}
+	}
+	spawner, err := spawn.New(st.dir, spawn.Options{Log: sink, Switching: switching, Group: group})
 	if err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}

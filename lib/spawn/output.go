@@ -25,15 +25,39 @@ func (s *Spawner) readOutput(p *process) error {
 			sink, p.leaveLog = file, done
 		}
 	}
+	if n, ok := sink.(*output.Novel); ok && r.State == protocol.Starting {
+		n.Begin(from)
+		p.start = func(ready bool) { tellStart(n, from, ready) }
+	}
 	var err error
 	p.out, err = output.Read(p.dir.Stdout(), p.dir.Stderr(), from, sink)
 	return err
+}
+
+// tellStart tells a sink how the start of a source went.
+func tellStart(n *output.Novel, from *output.Source, ready bool) {
+	if ready {
+		n.Ready(from)
+	} else {
+		n.Ended(from)
+	}
+}
+
+// showStart has what the process wrote until it was ready shown, if it was held
+// back.
+func (p *process) showStart() {
+	if p.start != nil {
+		p.start(true)
+	}
 }
 
 // finishOutput passes on the last of what an ended process wrote.
 func (p *process) finishOutput() {
 	if p.out != nil {
 		p.out.Finish()
+	}
+	if p.start != nil {
+		p.start(false)
 	}
 	if p.leaveLog != nil {
 		p.leaveLog()

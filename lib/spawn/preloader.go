@@ -75,6 +75,7 @@ func (a *attempt) preloaderReady() *preloader {
 	l.used.Lock()
 	l.warnings = a.warnings
 	l.used.Unlock()
+	l.showStart()
 	r := l.snapshot()
 	for _, w := range a.warnings {
 		slog.Warn("preloader", "app", r.App, "generation", r.Generation, "warning", w)

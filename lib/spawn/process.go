@@ -26,7 +26,8 @@ type process struct {
 	notify *notifier
 	exited chan struct{}
 
-	leaveLog func() // gives the app's log file up, nil if it has none
+	leaveLog func()           // gives the app's log file up, nil if it has none
+	start    func(ready bool) // tells who shows its output how its start went, nil if nobody asks
 
 	preloads bool // it is a preloader, and serves nobody
 

@@ -119,6 +119,7 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 	if err := a.run(ctx); err != nil {
 		return protocol.Process{}, err
 	}
+	a.p.showStart()
 	r := a.p.snapshot()
 	slog.Info("process ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", seconds(r.SpawnTook).Round(time.Millisecond))
 	return r, nil
