@@ -208,7 +208,9 @@ func notReady(err error, format string) error {
 	case "html":
 		document, err = spawnerror.Page{Error: se}.HTML()
 	default:
-		e.Body = spawnerror.Text(se)
+		shown := *se
+		shown.Output = nil // it stands above, as it came
+		e.Body = spawnerror.Text(&shown)
 		return e
 	}
 	if err == nil {
