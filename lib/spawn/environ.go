@@ -3,6 +3,7 @@ package spawn
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -30,6 +31,9 @@ func environment(c protocol.AppConfig, pwd string, adapter []string, u account.U
 			env[name] = value
 		}
 	}
+	if u.UID != os.Geteuid() {
+		env["PATH"] = pathOfOthers(env["PATH"])
+	}
 	env["USER"], env["LOGNAME"], env["SHELL"] = u.Name, u.Name, u.Shell
 	if u.Home != "" {
 		env["HOME"] = u.Home
@@ -50,6 +54,26 @@ func environment(c protocol.AppConfig, pwd string, adapter []string, u account.U
 	}
 	maps.Copy(env, c.EnvVars)
 	return env
+}
+
+// pathOfOthers is our PATH for another user: what lies in our home directory, or
+// depends on the working directory, is not for it.
+func pathOfOthers(path string) string {
+	homes := []string{"/root"}
+	if home := os.Getenv("HOME"); filepath.IsAbs(home) && home != "/" {
+		homes = append(homes, filepath.Clean(home))
+	}
+	var dirs []string
+	for _, dir := range filepath.SplitList(path) {
+		ours := slices.ContainsFunc(homes, func(home string) bool { return dir == home || strings.HasPrefix(dir, home+"/") })
+		if filepath.IsAbs(dir) && !ours {
+			dirs = append(dirs, dir)
+		}
+	}
+	if dirs == nil {
+		return defaultPath
+	}
+	return strings.Join(dirs, string(filepath.ListSeparator))
 }
 
 func isInherited(name string) bool {

@@ -186,3 +186,20 @@ func TestHideKnowsEveryField(t *testing.T) {
 		t.Errorf("got %s", text)
 	}
 }
+
+func TestPathOfAnotherUserLeavesOutOurHome(t *testing.T) {
+	t.Setenv("HOME", "/home/us")
+	t.Setenv("PATH", "/root/.cache/passenger/bin:/usr/bin:bin::/home/us/bin:/home/usher/bin:/root:/rooted/bin")
+	another := account.User{Name: "shop", UID: os.Geteuid() + 1}
+	if got, want := environment(protocol.AppConfig{}, "/", nil, another)["PATH"], "/usr/bin:/home/usher/bin:/rooted/bin"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	ourselves := account.User{Name: "us", UID: os.Geteuid()}
+	if got := environment(protocol.AppConfig{}, "/", nil, ourselves)["PATH"]; got != os.Getenv("PATH") {
+		t.Errorf("got %q for our own user, want our own", got)
+	}
+	t.Setenv("PATH", "/root/bin")
+	if got := environment(protocol.AppConfig{}, "/", nil, another)["PATH"]; got != defaultPath {
+		t.Errorf("got %q where nothing is left, want the default", got)
+	}
+}
