@@ -97,11 +97,19 @@ func run(name, description string, command any, args []string) int {
 		return report(name, &usageError{err})
 	}
 	setLog(parsed, name)
+	if command := parsed.Selected(); command != nil && command.Name == "serve" {
+		outliveReaders()
+	}
 	ctx, stop := signalContext()
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return report(name, parsed.Run())
 }
+
+// outliveReaders lets a daemon go on when who reads its log has ended: a write
+// to standard error would end it with SIGPIPE. What it starts has the signal's
+// default effect.
+func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // SameWish is how long after the first signal another one means the same:
 // timeout(1) sends two, and so does a terminal with a parent that forwards.
