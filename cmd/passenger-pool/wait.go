@@ -14,9 +14,10 @@ import (
 const lookEvery = 100 * time.Millisecond
 
 type waitCommand struct {
-	App     string        `arg:"" name:"app" help:"The app's name, or its directory."`
-	Ready   bool          `help:"Wait until it serves and no restart is under way (default)."`
-	Timeout time.Duration `default:"10m" placeholder:"DURATION" help:"Longest time to wait (${default})."`
+	App      string        `arg:"" name:"app" help:"The app's name, or its directory."`
+	Ready    bool          `help:"Wait until it serves and no restart is under way (default)."`
+	FirstTry bool          `name:"first-try" help:"Do not wait for another start when one failed."`
+	Timeout  time.Duration `default:"10m" placeholder:"DURATION" help:"Longest time to wait (${default})."`
 	answer
 }
 
@@ -41,7 +42,8 @@ func (c *waitCommand) Run(ctx context.Context, cmd *command) error {
 // that is.
 func (c *waitCommand) wait(ctx context.Context, pool *caller, found func(name string)) (protocol.App, error) {
 	name := ""
-	for end := time.Now().Add(c.Timeout); ; {
+	began := time.Now()
+	for end := began.Add(c.Timeout); ; {
 		a, err := pool.find(ctx, c.App)
 		starting := down(err) // it may be about to come up
 		if err == nil && name == "" {
@@ -53,6 +55,8 @@ func (c *waitCommand) wait(ctx context.Context, pool *caller, found func(name st
 			return a, err
 		case err == nil && serves(a):
 			return a, nil
+		case err == nil && c.FirstTry && a.Failures > 0:
+			return a, notReady(a, time.Since(began).Round(time.Second))
 		case time.Now().Add(lookEvery).After(end) && starting:
 			return a, err
 		case time.Now().Add(lookEvery).After(end):

@@ -10,6 +10,24 @@ import (
 	"passenger/lib/proxy"
 )
 
+type checkCommand struct {
+	Listen []string `short:"l" required:"" placeholder:"ADDR" help:"The address, as for serve. May be repeated."`
+}
+
+// Run listens at each address, and gives it up again.
+func (c *checkCommand) Run() error {
+	for _, address := range c.Listen {
+		l, err := proxy.Listen(address, proxy.SocketFile{})
+		if err != nil {
+			return listenError(address, err)
+		}
+		if err := l.Close(); err != nil {
+			return fmt.Errorf("cannot give up %q: %w", address, err)
+		}
+	}
+	return nil
+}
+
 // check refuses flags that would do nothing, and a directory for bodies in
 // which none can be kept. The system's own is only warned of: most requests
 // need none.
