@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"syscall"
 	"time"
 
 	"passenger/lib/bug"
@@ -283,7 +284,9 @@ func (t *tunnel) pass(to, from *conn, put func([]byte) error) (ended bool) {
 		}
 		switch {
 		case err == nil:
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), from == t.up && errors.Is(err, syscall.ECONNRESET):
+			// A process that closes without having read everything resets the
+			// connection behind its last words.
 			to.closeWrite()
 			return true
 		default:
