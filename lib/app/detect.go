@@ -1,9 +1,9 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -110,22 +110,25 @@ const notThere = "not there"
 
 // Detect finds out what the app is. Settings come first: app_start_command,
 // then app_type and startup_file; what they leave open is looked for in the
-// directory. It reads files but runs nothing; if it is confined, no symlink
+// directory. It reads the beginning of regular files but runs nothing; if it is confined, no symlink
 // leads it out of the directory. A directory without a known app is an
 // *UnknownError.
 func Detect(c protocol.AppConfig, confined bool) (Detection, error) {
-	entries, err := os.ReadDir(c.AppRoot)
+	return DetectAt(c, c.AppRoot, confined)
+}
+
+// DetectAt is Detect for an app's directory that is open: at is a path to it by
+// its descriptor, below /proc/self/fd, which leads to no other whatever becomes
+// of its name.
+func DetectAt(c protocol.AppConfig, at string, confined bool) (Detection, error) {
+	root, err := openDirectory(at, confined)
 	if err != nil {
 		return Detection{}, fmt.Errorf("app directory %q: %w", c.AppRoot, unwrapPath(err))
 	}
-	root := os.DirFS(c.AppRoot)
-	if confined {
-		dir, err := os.OpenRoot(c.AppRoot)
-		if err != nil {
-			return Detection{}, fmt.Errorf("app directory %q: %w", c.AppRoot, unwrapPath(err))
-		}
-		defer dir.Close()
-		root = dir.FS()
+	defer root.close()
+	empty, err := root.empty()
+	if err != nil {
+		return Detection{}, fmt.Errorf("app directory %q: %w", c.AppRoot, unwrapPath(err))
 	}
 	if c.StartCommand != "" {
 		return Detection{
@@ -153,7 +156,7 @@ func Detect(c protocol.AppConfig, confined bool) (Detection, error) {
 		}
 		return *d, nil
 	}
-	return Detection{}, &UnknownError{AppRoot: c.AppRoot, Type: c.Type, Empty: len(entries) == 0, Looked: looked, Nearest: nearest(root, c.Type)}
+	return Detection{}, &UnknownError{AppRoot: c.AppRoot, Type: c.Type, Empty: empty, Looked: looked, Nearest: nearest(root, c.Type)}
 }
 
 // typeOf are the types that a startup file's extension tells.
@@ -210,6 +213,17 @@ func fileNamed(names ...string) func(fs.FS, bool) (*Detection, string) {
 		}
 		return nil, notThere
 	}
+}
+
+// unread says why there is nothing to be read of a file.
+func unread(file string, err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return notThere
+	}
+	if why := unwrapPath(err); why != err {
+		return fmt.Sprintf("%s is not readable: %v", file, why)
+	}
+	return err.Error()
 }
 
 func exists(root fs.FS, name string) bool {

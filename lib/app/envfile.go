@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// maxEnvLine is the longest line of an environment file, in bytes.
-const maxEnvLine = 1 << 20
+// maxEnvFile is the largest environment file, in bytes.
+const maxEnvFile = 1 << 20
 
 // ReadEnvFile reads a file of NAME=VALUE lines; see ParseEnv.
 func ReadEnvFile(path string) ([]string, error) {
@@ -31,8 +31,9 @@ func ReadEnvFile(path string) ([]string, error) {
 // but not what stands there, which may be a secret.
 func ParseEnv(r io.Reader) ([]string, error) {
 	var env []string
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxEnvLine)
+	limited := &io.LimitedReader{R: r, N: maxEnvFile + 1}
+	lines := bufio.NewScanner(limited)
+	lines.Buffer(nil, maxEnvFile)
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimPrefix(strings.TrimSpace(lines.Text()), "export ")
 		if line == "" || line[0] == '#' {
@@ -46,6 +47,9 @@ func ParseEnv(r io.Reader) ([]string, error) {
 			value = value[1 : len(value)-1]
 		}
 		env = append(env, name+"="+value)
+	}
+	if limited.N == 0 {
+		return nil, fmt.Errorf("larger than %d bytes", maxEnvFile)
 	}
 	return env, lines.Err()
 }

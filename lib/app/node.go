@@ -2,7 +2,6 @@ package app
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -37,11 +36,8 @@ var plainNode = pattern(`^node\s+(?:\./)?([A-Za-z0-9_./-]+)$`)
 // findPackage reads package.json: the start script, as npm does, else main.
 func findPackage(root fs.FS, pinned bool) (*Detection, string) {
 	b, err := fs.ReadFile(root, "package.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, notThere
-	}
 	if err != nil {
-		return nil, fmt.Sprintf("not readable: %v", unwrapPath(err))
+		return nil, unread("package.json", err)
 	}
 	var p manifest
 	if err := json.Unmarshal(b, &p); err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -63,7 +64,7 @@ func findChannels(root fs.FS, _ bool) (*Detection, string) {
 func djangoSettings(root fs.FS) (module []string, result string) {
 	b, err := fs.ReadFile(root, "manage.py")
 	if err != nil {
-		return nil, notThere
+		return nil, unread("manage.py", err)
 	}
 	m := settingsModule().FindSubmatch(b)
 	if m == nil {
@@ -118,6 +119,9 @@ func findASGI(root fs.FS, pinned bool) (*Detection, string) {
 	for _, file := range []string{"asgi.py", "main.py", "app.py"} {
 		b, err := fs.ReadFile(root, file)
 		if err != nil {
+			if !errors.Is(err, fs.ErrNotExist) {
+				result = unread(file, err)
+			}
 			continue
 		}
 		name := callableIn(b)
@@ -139,9 +143,13 @@ func findASGI(root fs.FS, pinned bool) (*Detection, string) {
 // findCallable finds a WSGI callable in a file of the usual name: Flask's.
 func findCallable(root fs.FS, _ bool) (*Detection, string) {
 	var without []string
+	result := notThere
 	for _, file := range []string{"wsgi.py", "app.py"} {
 		b, err := fs.ReadFile(root, file)
 		if err != nil {
+			if !errors.Is(err, fs.ErrNotExist) {
+				result = unread(file, err)
+			}
 			continue
 		}
 		if name := callableIn(b); name != "" {
@@ -152,7 +160,7 @@ func findCallable(root fs.FS, _ bool) (*Detection, string) {
 	if without != nil {
 		return nil, fmt.Sprintf("%s has neither application nor app at its top level", strings.Join(without, " or "))
 	}
-	return nil, notThere
+	return nil, result
 }
 
 // callableIn returns which of the usual names source binds, empty if none.

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +18,9 @@ import (
 // for what it still has to write.
 const closePatience = 5 * time.Second
 
-// An Opener opens a file as some user.
-type Opener func(open func() error) error
+// An Opener opens the log file at path as some user, by [OpenLog]. It may take
+// its time, but not for ever.
+type Opener func(path string) (*os.File, error)
 
 // Files are the log files of apps, each open once for its user however many
 // processes write to it.
@@ -42,22 +45,36 @@ type logFile struct {
 // 0640. A symlink is not followed.
 func (f *Files) Use(path, user string, as Opener) (sink Sink, done func(), err error) {
 	key := fileKey{filepath.Clean(path), user}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	file := f.open[key]
+	file := f.use(key, nil)
 	if file == nil {
-		w, err := openLog(key.path, as)
+		w, err := as(key.path) // not locked: others do not wait for it
 		if err != nil {
 			return nil, nil, err
 		}
-		file = &logFile{Log: NewLog(w, Raw), fileKey: key, as: as}
+		opened := &logFile{Log: NewLog(w, Raw), fileKey: key, as: as}
+		if file = f.use(key, opened); file != opened {
+			opened.discard()
+		}
+	}
+	return file, sync.OnceFunc(func() { f.leave(file) }), nil
+}
+
+// use counts a use of the log that is open for key, or of the one opened now;
+// nil if there is neither.
+func (f *Files) use(key fileKey, opened *logFile) *logFile {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	file := f.open[key]
+	if file == nil && opened != nil {
 		if f.open == nil {
 			f.open = map[fileKey]*logFile{}
 		}
-		f.open[key] = file
+		f.open[key], file = opened, opened
 	}
-	file.uses++
-	return file, sync.OnceFunc(func() { f.leave(file) }), nil
+	if file != nil {
+		file.uses++
+	}
+	return file
 }
 
 func (f *Files) leave(file *logFile) {
@@ -69,21 +86,25 @@ func (f *Files) leave(file *logFile) {
 	}
 	f.mu.Unlock()
 	if last {
-		go func() {
-			file.Close(closePatience)
-			closeWriter(file.Reopen(io.Discard))
-		}()
+		go file.discard()
 	}
+}
+
+// discard closes the file once what waits for it is written.
+func (l *logFile) discard() {
+	l.Close(closePatience)
+	closeWriter(l.Reopen(io.Discard))
 }
 
 // Reopen opens every file anew: a rotated one goes on under its name. One that
 // cannot be opened stays as it is, and the error says so.
 func (f *Files) Reopen() error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
+	files := slices.Collect(maps.Values(f.open))
+	f.mu.Unlock()
 	var failed []error
-	for _, file := range f.open {
-		w, err := openLog(file.path, file.as)
+	for _, file := range files {
+		w, err := file.as(file.path)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("log file not reopened; the old one goes on: %w", err))
 			continue
@@ -104,14 +125,10 @@ func (f *Files) Dropped() map[string]uint64 {
 	return dropped
 }
 
-// openLog opens a log file to append to.
-func openLog(path string, as Opener) (*os.File, error) {
-	var f *os.File
-	err := as(func() (err error) {
-		// O_NONBLOCK, so that a FIFO in its place does not keep us.
-		f, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
-		return err
-	})
+// OpenLog opens the log file of an app to append to, as who we are.
+func OpenLog(path string) (*os.File, error) {
+	// O_NONBLOCK, so that a FIFO in its place does not keep us.
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
 	if errors.Is(err, unix.ELOOP) {
 		return nil, fmt.Errorf("app_log_file %q is a symlink; name the file itself", path)
 	}

@@ -117,17 +117,15 @@ func TestJSONHasTheNamesOfECS(t *testing.T) {
 	}
 }
 
-func asSelf(open func() error) error { return open() }
-
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	var files Files
-	one, done1, err := files.Use(path, "self", asSelf)
+	one, done1, err := files.Use(path, "self", OpenLog)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, done2, err := files.Use(path, "self", asSelf)
+	two, done2, err := files.Use(path, "self", OpenLog)
 	if err != nil || two != one {
 		t.Errorf("got %v, %v, want the same log", two, err)
 	}
@@ -155,16 +153,16 @@ func TestFilesAreOpenedAsEachUser(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
 	var files Files
-	one, done, err := files.Use(path, "one", asSelf)
+	one, done, err := files.Use(path, "one", OpenLog)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer done()
-	refused := func(func() error) error { return os.ErrPermission }
+	refused := func(string) (*os.File, error) { return nil, os.ErrPermission }
 	if two, _, err := files.Use(path, "two", refused); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("got %v, %v, want no log", two, err)
 	}
-	two, done, err := files.Use(path, "two", asSelf)
+	two, done, err := files.Use(path, "two", OpenLog)
 	if err != nil || two == one {
 		t.Errorf("got %v, %v, want a log of its own", two, err)
 	}
@@ -199,7 +197,7 @@ func TestLogFileIsNoLink(t *testing.T) {
 	}
 	var files Files
 	for path, want := range map[string]string{link: "is a symlink", pipe: "", filepath.Join(dir, "no", "such"): "no such file", dir: "is a directory"} {
-		_, _, err := files.Use(path, "self", asSelf)
+		_, _, err := files.Use(path, "self", OpenLog)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", path, err, want)
 		}

@@ -19,7 +19,12 @@ import (
 // A Change is what a process changes of itself before it becomes a command.
 // The zero Change changes nothing.
 type Change struct {
-	Dir    string  `json:"dir,omitempty"`
+	Dir string `json:"dir,omitempty"`
+
+	// Device and Inode say which directory Dir has to be; 0 for any.
+	Device uint64 `json:"device,omitempty"`
+	Inode  uint64 `json:"inode,omitempty"`
+
 	Umask  *int    `json:"umask,omitempty"`
 	Limits []Limit `json:"limits,omitempty"`
 
@@ -104,6 +109,22 @@ func (c Change) Apply() error {
 			return blocked
 		}
 		return fmt.Errorf("change to directory %q: %w", c.Dir, errors.Unwrap(err))
+	}
+	return c.checkDir()
+}
+
+// checkDir says whether the directory that we came to is the one that was
+// meant: another may have got its name.
+func (c Change) checkDir() error {
+	if c.Inode == 0 {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(".", &st); err != nil {
+		return fmt.Errorf("change to directory %q: %w", c.Dir, err)
+	}
+	if st.Dev != c.Device || st.Ino != c.Inode {
+		return fmt.Errorf("change to directory %q: another directory has taken its place", c.Dir)
 	}
 	return nil
 }

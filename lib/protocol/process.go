@@ -85,6 +85,9 @@ type Process struct {
 	// User is the name of the user it runs as.
 	User string `json:"user"`
 
+	// GID is the number of the group it runs as, nil if nobody noted it.
+	GID *int `json:"gid,omitempty"`
+
 	// Preloader is the ID of the preloader that it was forked from, empty if it
 	// was started directly.
 	Preloader string `json:"preloader,omitempty"`

@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -67,6 +68,8 @@ func planOf(c protocol.AppConfig) (p *plan, elsewhere string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	p, err = (&Spawner{adapters: adapters}).planFor(c, findRelease)
+	p, err = (&Spawner{adapters: adapters}).planFor(context.Background(), c, func(_ context.Context, c protocol.AppConfig) (findings, error) {
+		return survey{Config: c}.look()
+	})
 	return p, elsewhere, err
 }

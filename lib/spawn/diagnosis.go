@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 
 	"passenger/lib/app"
@@ -76,8 +75,7 @@ func (s symptoms) notStarted() diagnosis {
 			"add one of these files, or set startup_file or app_start_command in Passengerfile.json; \"passenger-spawn detect\" shows what is looked for"}
 	case errors.Is(s.cause, fs.ErrPermission):
 		return diagnosis{protocol.CategoryPermission, s.cause.Error(), "check the owner and mode of that path and of its parents"}
-	case errors.Is(s.cause, syscall.ENOSPC), errors.Is(s.cause, syscall.EMFILE), errors.Is(s.cause, syscall.ENFILE),
-		errors.Is(s.cause, syscall.EAGAIN), errors.Is(s.cause, syscall.ENOMEM):
+	case isExhaustion(s.cause):
 		return diagnosis{protocol.CategorySystem, s.cause.Error(), "the system is out of something; free it or raise the limit"}
 	}
 	return diagnosis{protocol.CategoryConfig, s.cause.Error(), "correct the settings; Passengerfile(5) describes them"}
@@ -105,6 +103,10 @@ func (s symptoms) notExecuted(e *gateError) diagnosis {
 func (s symptoms) timedOut(e *timeoutError) diagnosis {
 	d := diagnosis{category: protocol.CategoryTimeout}
 	switch {
+	case s.phase == protocol.PhasePrepare:
+		d.summary = fmt.Sprintf("the app's directory could not be looked at within %v", e.limit)
+		d.advice = "it may be on a file system that does not answer"
+		return d
 	case s.phase == protocol.PhaseExec:
 		d.summary = fmt.Sprintf("the process did not get as far as its command within %v", e.limit)
 		d.advice = "its directory may be on a file system that does not answer; "

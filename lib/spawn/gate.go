@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"passenger/lib/app"
 	"passenger/lib/proc"
 )
 
@@ -32,7 +33,10 @@ const (
 // when told so. A spawner that is killed between the fork and the record so
 // leaves no process that nobody knows of: the gate sees the end of its other
 // side and exits.
-type gate struct{ ours *os.File }
+type gate struct {
+	ours *os.File
+	file *os.File // that came through it and was not taken, nil if none
+}
 
 // An order is what the gate is told: what the process changes of itself, and
 // what it adds to its environment, before it becomes the command. It goes over
@@ -40,6 +44,12 @@ type gate struct{ ours *os.File }
 type order struct {
 	Change proc.Change `json:"change"`
 	Env    EnvSources  `json:"env"`
+
+	// Survey has the process look at an app's directory, answer and end.
+	Survey *survey `json:"survey,omitempty"`
+
+	// LogFile has it open that file, hand it over and end.
+	LogFile string `json:"log_file,omitempty"`
 }
 
 // maxOrder is the longest order and the longest answer, in bytes.
@@ -53,6 +63,9 @@ type answer struct {
 	Category  string            `json:"category,omitempty"`
 	Error     string            `json:"error,omitempty"`
 	Advice    string            `json:"advice,omitempty"`
+
+	Findings *findings         `json:"findings,omitempty"` // of a survey
+	Unknown  *app.UnknownError `json:"unknown,omitempty"`  // why a survey found no app
 }
 
 // newGate returns the gate and the descriptor for the process.
@@ -94,6 +107,9 @@ func (g *gate) open(ctx context.Context, o order) (a answer, err error) {
 	if err := json.Unmarshal(said, &a); err != nil {
 		return answer{}, fmt.Errorf("open gate: its answer %q: %w", said[:min(len(said), 80)], err)
 	}
+	if a.Unknown != nil {
+		return answer{}, a.Unknown
+	}
 	if a.Error != "" {
 		return answer{}, &gateError{category: a.Category, message: a.Error, advice: a.Advice}
 	}
@@ -109,7 +125,7 @@ func (g *gate) exchange(text []byte) ([]byte, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	said, err := io.ReadAll(io.LimitReader(g.ours, maxOrder))
+	said, err := g.read()
 	if errors.Is(err, syscall.ECONNRESET) {
 		return nil, nil
 	}
@@ -171,7 +187,12 @@ func (g *gate) passAndKeep() (*net.UnixConn, error) {
 	return conn.(*net.UnixConn), nil
 }
 
-func (g *gate) close() { g.ours.Close() }
+func (g *gate) close() {
+	g.ours.Close()
+	if g.file != nil {
+		g.file.Close()
+	}
+}
 
 // What kind of error came through a gate.
 const (
@@ -213,6 +234,9 @@ func PassGate(args []string) error {
 	o, err := readOrder(g)
 	if err != nil {
 		return err
+	}
+	if o.run(g) {
+		return nil
 	}
 	err = o.Change.Apply()
 	var added answer

@@ -22,9 +22,11 @@ type generation struct {
 	mu      sync.Mutex // guards the fields below
 	logical string     // the app root as the settings have it, empty if an earlier spawner resolved it
 	release release    // where the app root led, the zero release until the first start
-	boot    *boot      // of the preloader, nil if there is none
-	deaths  int        // of preloaders, since one made a process that got ready
-	direct  string     // why its processes are started directly, empty while they are not
+	found   *findings  // of the last look at it, nil until the first
+	foundBy protocol.AppConfig
+	boot    *boot  // of the preloader, nil if there is none
+	deaths  int    // of preloaders, since one made a process that got ready
+	direct  string // why its processes are started directly, empty while they are not
 }
 
 // maxDeaths is how many preloaders of a generation may die before its
@@ -39,23 +41,6 @@ type boot struct {
 	done      chan struct{} // closed when the fields below are set
 	preloader *preloader
 	err       error // errDirect or a *protocol.SpawnError
-}
-
-// resolve returns the app root without symlinks: where the first process of
-// the generation found it, so that processes of one generation never mix the
-// code of two releases. Other settings are another release.
-func (g *generation) resolve(appRoot string) (release, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.release.path != "" && (g.logical == appRoot || g.logical == "") {
-		return g.release, nil
-	}
-	found, err := findRelease(appRoot)
-	if err != nil {
-		return release{}, err
-	}
-	g.logical, g.release = appRoot, found
-	return found, nil
 }
 
 // preloaderFor returns the generation's preloader once it can fork. It is

@@ -1,9 +1,12 @@
 package spawn
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"time"
 
 	"passenger/lib/account"
 	"passenger/lib/output"
@@ -18,7 +21,7 @@ func (s *Spawner) readOutput(p *process) error {
 	from := &output.Source{App: r.App, Environment: r.Environment, ID: r.ID, Generation: r.Generation, PID: r.PID}
 	sink := s.Log
 	if r.LogFile != "" {
-		file, done, err := s.logFiles.Use(r.LogFile, r.User, s.opener(r.User))
+		file, done, err := s.logFiles.Use(r.LogFile, logUser(r), s.opener(r))
 		if err != nil {
 			slog.Error("log file not opened; the output goes where ours goes", "app", r.App, "pid", r.PID, "err", err)
 		} else {
@@ -64,21 +67,41 @@ func (p *process) finishOutput() {
 	}
 }
 
-// opener opens files as the app's user, where that is not our own.
-func (s *Spawner) opener(user string) output.Opener {
-	if s.Switching == nil {
-		return func(open func() error) error { return open() }
+// logPatience is how long a log file may take to be opened.
+const logPatience = 5 * time.Second
+
+// logUser is as whom the process's log file is opened.
+func logUser(r protocol.Process) string {
+	if r.GID == nil {
+		return r.User
 	}
-	return func(open func() error) error {
-		u, err := account.System.User(user)
-		if err != nil {
-			return err
+	return fmt.Sprintf("%s:%d", r.User, *r.GID)
+}
+
+// opener opens log files as the user and group that the process runs as, in a
+// process of its own: the app's user chose the path, and perhaps a file system
+// that does not answer.
+func (s *Spawner) opener(r protocol.Process) output.Opener {
+	return func(path string) (*os.File, error) {
+		o := order{LogFile: path}
+		if s.Switching != nil {
+			u, err := account.System.User(r.User)
+			if err != nil {
+				return nil, err
+			}
+			if r.GID != nil {
+				u.GID = *r.GID
+			}
+			groups, err := account.System.GroupsOf(u, u.GID)
+			if err != nil {
+				return nil, err
+			}
+			o.Change.Switch = &proc.User{UID: u.UID, GID: u.GID, Groups: groups}
 		}
-		groups, err := account.System.GroupsOf(u, u.GID)
-		if err != nil {
-			return err
-		}
-		return proc.User{UID: u.UID, GID: u.GID, Groups: groups}.Do(open)
+		ctx, cancel := context.WithTimeoutCause(context.Background(), logPatience, fmt.Errorf("app_log_file %q: not opened within %v", path, logPatience))
+		defer cancel()
+		_, file, err := s.errand(ctx, o)
+		return file, err
 	}
 }
 

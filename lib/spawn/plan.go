@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -34,25 +35,25 @@ type plan struct {
 }
 
 // planFor decides how to run the app. Everything that can be wrong before a
-// process exists is found here. resolve finds the app root without symlinks.
-func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (release, error)) (*plan, error) {
+// process exists is found here, within the start timeout. look finds out what
+// lies in the app's directory.
+func (s *Spawner) planFor(ctx context.Context, c protocol.AppConfig, look func(context.Context, protocol.AppConfig) (findings, error)) (*plan, error) {
 	c = app.WithDefaults(c)
 	if err := app.Validate(c); err != nil {
 		return nil, err
 	}
-	at, err := resolve(c.AppRoot)
-	if err != nil {
-		return nil, fmt.Errorf("app %q: %w", c.Name, err)
-	}
-	logical := c.AppRoot
-	c.AppRoot = at.path // a symlink that changes meanwhile changes nothing for this process
-	found, err := app.Detect(c, s.Switching != nil)
+	limit := seconds(c.StartTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
+	defer cancel()
+	f, err := look(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+	logical, at, found := c.AppRoot, f.Release, f.Detection
+	c.AppRoot = at.Path // a symlink that changes meanwhile changes nothing for this process
 	c.Type = found.Type
-	p := &plan{config: c, kind: found.Type, root: at.path, release: at, protocol: protocol.ProtocolHTTP}
-	needs, err := p.invoke(found, s.adapters)
+	p := &plan{config: c, kind: found.Type, root: at.Path, release: at, protocol: protocol.ProtocolHTTP}
+	needs, err := p.invoke(f, s.adapters)
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)
 	}
@@ -60,7 +61,7 @@ func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (release, e
 	if c.MaxConcurrency != nil {
 		p.concurrency = *c.MaxConcurrency
 	}
-	if err := p.confine(s.Switching, at, found.StartupFile); err != nil {
+	if err := p.confine(s.Switching, f); err != nil {
 		return nil, err
 	}
 	p.env = environment(c, logical, needs, p.user)
@@ -70,13 +71,14 @@ func (s *Spawner) planFor(c protocol.AppConfig, resolve func(string) (release, e
 }
 
 // invoke finds the command line, and returns what it needs in the environment.
-func (p *plan) invoke(found app.Detection, adapters adapter.Set) (env []string, err error) {
+func (p *plan) invoke(f findings, adapters adapter.Set) (env []string, err error) {
+	found := f.Detection
 	if found.Type == protocol.TypeGeneric {
 		p.args = []string{"/bin/sh", "-c", "exec " + found.StartCommand}
 		return nil, nil
 	}
 	spec := adapter.Spec{
-		Type: found.Type, AppRoot: p.root, StartupFile: found.StartupFile, Interpreter: Interpreter(p.config, found.Type),
+		Type: found.Type, AppRoot: p.root, StartupFile: found.StartupFile, Interpreter: f.Interpreter,
 		Threads: p.config.Threads, WarmUp: p.config.WarmUp,
 	}
 	inv, err := adapters.Invocation(spec)
@@ -97,9 +99,9 @@ func (p *plan) invoke(found app.Detection, adapters adapter.Set) (env []string, 
 }
 
 // confine decides as whom the process runs and within which limits.
-func (p *plan) confine(sw *Switching, at release, startupFile string) error {
+func (p *plan) confine(sw *Switching, f findings) error {
 	c := p.config
-	change := proc.Change{Dir: p.root, Nice: c.Nice}
+	change := proc.Change{Dir: p.root, Device: f.Release.Device, Inode: f.Release.Inode, Nice: c.Nice}
 	// What protects us is not for apps, and what marks us not either; but only
 	// root may lower it.
 	if own := proc.OOMScoreAdj(); c.OOMScoreAdj != 0 || own < 0 || own > 0 && os.Geteuid() == 0 {
@@ -122,7 +124,7 @@ func (p *plan) confine(sw *Switching, at release, startupFile string) error {
 	}
 	p.user = account.Current()
 	if sw != nil {
-		who, err := sw.who(c, at, startupFile)
+		who, err := sw.who(c, f)
 		if err != nil {
 			return err
 		}
@@ -168,9 +170,10 @@ func (p *plan) forkable(warnings []string) bool {
 	return len(warnings) == 0 || p.kind == protocol.TypeRack || p.config.SpawnMethod == "smart"
 }
 
-// Interpreter is the program that runs apps of the type: the one set, else for
-// Python that of the app's own virtualenv, else empty for the usual one.
-func Interpreter(c protocol.AppConfig, kind string) string {
+// interpreter is the program that runs apps of the type: the one set, else for
+// Python that of the app's own virtualenv, else empty for the usual one. at is
+// where the app's directory is looked at.
+func interpreter(c protocol.AppConfig, kind, at string) string {
 	switch kind {
 	case protocol.TypeRack:
 		return c.Ruby
@@ -181,9 +184,9 @@ func Interpreter(c protocol.AppConfig, kind string) string {
 		return c.Python
 	}
 	for _, dir := range []string{".venv", "venv", "env"} {
-		python := filepath.Join(c.AppRoot, dir, "bin", "python")
-		if fi, err := os.Stat(python); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
-			return python
+		python := filepath.Join(dir, "bin", "python")
+		if fi, err := os.Stat(filepath.Join(at, python)); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
+			return filepath.Join(c.AppRoot, python)
 		}
 	}
 	return ""

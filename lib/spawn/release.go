@@ -10,18 +10,19 @@ import (
 
 // A release is an app's directory as its generation found it.
 type release struct {
-	path string // without symlinks
+	Path string `json:"path"` // without symlinks
 
-	// device and inode say which directory that was, 0 if an earlier spawner
+	// Device and Inode say which directory that was, 0 if an earlier spawner
 	// found it and did not note them.
-	device, inode uint64
-	owner         int
+	Device uint64 `json:"device"`
+	Inode  uint64 `json:"inode"`
+	Owner  int    `json:"owner"`
 
-	// links are the users, other than root, whose symlinks led there. They chose
+	// Links are the users, other than root, whose symlinks led there. They chose
 	// the directory, and so whose it is.
-	links []int
+	Links []int `json:"links,omitempty"`
 
-	foreign bool // an earlier spawner noted that; see protocol.Root
+	Foreign bool `json:"foreign,omitempty"` // an earlier spawner noted that; see protocol.Root
 }
 
 // findRelease follows the symlinks on the way to an app's directory.
@@ -31,17 +32,22 @@ func findRelease(path string) (release, error) {
 		return release{}, fmt.Errorf("app root %q: %w", path, err)
 	}
 	defer t.Close()
-	return release{path: t.Path, device: t.Stat.Dev, inode: t.Stat.Ino, owner: t.Owner(), links: t.Links}, nil
+	return releaseOf(t), nil
+}
+
+// releaseOf is the release that a trail leads to.
+func releaseOf(t *trail.Trail) release {
+	return release{Path: t.Path, Device: t.Stat.Dev, Inode: t.Stat.Ino, Owner: t.Owner(), Links: t.Links}
 }
 
 // adopted is the release that the process of a record was started from.
 func adopted(r *protocol.Process) release {
-	return release{path: r.AppRoot, device: r.Device, inode: r.Inode, foreign: r.Foreign}
+	return release{Path: r.AppRoot, Device: r.Device, Inode: r.Inode, Foreign: r.Foreign}
 }
 
 // rootFor says what proxies are to know of the release, where uid is the user
 // that the app runs as.
 func (r release) rootFor(uid int) protocol.Root {
-	foreign := r.foreign || slices.Contains(r.links, uid) && r.owner != uid
-	return protocol.Root{Device: r.device, Inode: r.inode, Foreign: foreign, UID: &uid}
+	foreign := r.Foreign || slices.Contains(r.Links, uid) && r.Owner != uid
+	return protocol.Root{Device: r.Device, Inode: r.Inode, Foreign: foreign, UID: &uid}
 }

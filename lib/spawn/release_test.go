@@ -35,7 +35,7 @@ func TestFindRelease(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := findRelease(path); err != nil || got.path != want {
+		if got, err := findRelease(path); err != nil || got.Path != want {
 			t.Errorf("%s: got %+v, %v, want %s", path, got, err, want)
 		}
 	}
@@ -51,17 +51,17 @@ func TestFindRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := findRelease(filepath.Join(dir, "absolute"))
-	if err != nil || !slices.Equal(got.links, []int{5}) {
+	if err != nil || !slices.Equal(got.Links, []int{5}) {
 		t.Errorf("got %+v, %v, want the links of user 5", got, err)
 	}
 	if !got.rootFor(5).Foreign || got.rootFor(6).Foreign {
 		t.Errorf("root's directory, by a link of user 5, is foreign to 5: %v, to 6: %v, want the first alone", got.rootFor(5).Foreign, got.rootFor(6).Foreign)
 	}
-	again := adopted(&protocol.Process{AppRoot: got.path, Root: got.rootFor(5)}).rootFor(5)
-	if again.Device != got.device || again.Inode != got.inode || !again.Foreign {
+	again := adopted(&protocol.Process{AppRoot: got.Path, Root: got.rootFor(5)}).rootFor(5)
+	if again.Device != got.Device || again.Inode != got.Inode || !again.Foreign {
 		t.Errorf("after an adoption: got %+v of %+v", again, got)
 	}
-	got.owner = 5
+	got.Owner = 5
 	if got.rootFor(5).Foreign {
 		t.Error("a directory of its own is foreign")
 	}

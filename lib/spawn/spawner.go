@@ -108,7 +108,9 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 	a := &attempt{Spawner: s, req: req, gen: g, noticed: make(chan notice, 4)}
 	began := time.Now()
 	var err error
-	a.plan, err = s.planFor(*req.Config, g.resolve)
+	a.plan, err = s.planFor(ctx, *req.Config, func(ctx context.Context, c protocol.AppConfig) (findings, error) {
+		return g.look(ctx, s, c)
+	})
 	if err != nil {
 		a.phases = []protocol.Phase{{Name: protocol.PhasePrepare, Took: time.Since(began).Seconds(), Failed: true}}
 		return protocol.Process{}, a.explain(err)
@@ -182,7 +184,7 @@ func (a *attempt) newRecord() protocol.Process {
 		Version: protocol.Version, ID: a.req.ID, App: a.req.App, Generation: a.req.Generation,
 		State: protocol.Starting, DataProtocol: a.plan.protocol, Concurrency: a.plan.concurrency, Type: a.plan.kind,
 		AppRoot: a.plan.root, Root: a.plan.release.rootFor(a.plan.user.UID), Command: a.plan.shown, User: a.plan.user.Name,
-		Environment: a.plan.config.Environment, LogFile: logPath(a.plan.config, a.plan.root),
+		GID: &a.plan.user.GID, Environment: a.plan.config.Environment, LogFile: logPath(a.plan.config, a.plan.root),
 		StopGrace: a.plan.config.StopGrace, StartedAt: time.Now(),
 	}
 }

@@ -128,24 +128,19 @@ func rootsAlone(st unix.Stat_t, writable bool) error {
 	return nil
 }
 
-// who returns whom the app runs as. The startup file is looked at beneath the
-// app's directory.
+// who returns whom the app runs as.
 //
-// Whoever has a symlink on the way to that directory chose it, and must not so
+// Whoever has a symlink on the way to its directory chose it, and must not so
 // choose somebody else's to run as: a directory where both may write would do.
-func (sw *Switching) who(c protocol.AppConfig, at release, startupFile string) (app.Who, error) {
-	owner, err := ownerOf(at.path, startupFile)
-	if err != nil {
-		return app.Who{}, fmt.Errorf("app %q: %w", c.Name, err)
-	}
-	who, err := sw.RunAs.Of(c, owner)
+func (sw *Switching) who(c protocol.AppConfig, f findings) (app.Who, error) {
+	who, err := sw.RunAs.Of(c, f.Owner)
 	if err != nil || c.User != "" {
 		return who, err
 	}
-	for _, uid := range at.links {
+	for _, uid := range f.Release.Links {
 		if uid != who.UID {
 			return app.Who{}, fmt.Errorf("app %q: a symlink of user %s on the way to %q leads to what would run as user %s; set \"user\" in its settings, or give the symlink to that user or to root",
-				c.Name, account.NameOf(uid), at.path, who.Name)
+				c.Name, account.NameOf(uid), f.Release.Path, who.Name)
 		}
 	}
 	return who, nil

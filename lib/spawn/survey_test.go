@@ -1,0 +1,94 @@
+package spawn
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"passenger/lib/protocol"
+)
+
+// A start whose directory cannot be looked at ends in time, in the way of
+// nobody.
+func TestADirectoryThatHangs(t *testing.T) {
+	t.Parallel()
+	s, _ := newSpawner(t, shortDir(t))
+	config := appConfig("ready")
+	config.Name, config.StartTimeout = hangs, 5
+	failed := make(chan error, 1)
+	go func() {
+		_, err := s.Spawn(t.Context(), request("hang0001", config))
+		failed <- err
+	}()
+	eventually(t, "a look", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.children) == 1
+	})
+	mustSpawn(t, s, "good0001", "ready") // while the other hangs
+	var se *protocol.SpawnError
+	if err := <-failed; !errors.As(err, &se) || se.Category != protocol.CategoryTimeout || !strings.Contains(se.Summary, "could not be looked at within 5s") {
+		t.Errorf("got %v, want a timeout", err)
+	}
+	eventually(t, "one process, and no one that looks", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.children) == 1
+	})
+}
+
+// What keeps a reader waiting, or never ends, is no file of an app.
+func TestFilesThatAreNone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"package.json", "asgi.py", "app.js"} {
+		if err := unix.Mkfifo(filepath.Join(dir, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/dev/zero", filepath.Join(dir, "main.py")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"manage.py", "wsgi.py"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("# nothing\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(filepath.Join(dir, name), 64<<30); err != nil { // sparse
+			t.Fatal(err)
+		}
+	}
+	s, _ := newSpawner(t, shortDir(t))
+	_, err := s.Spawn(t.Context(), request("none0001", protocol.AppConfig{Name: "none", AppRoot: dir, Environment: "production"}))
+	var se *protocol.SpawnError
+	if !errors.As(err, &se) || !strings.Contains(se.Summary, "holds no app of a known type") || !strings.Contains(se.Summary, "package.json: package.json is no regular file") {
+		t.Errorf("got %v, want no app", err)
+	}
+}
+
+// Processes of a generation are of one release, and what looks is told of it.
+func TestTheFirstProcessSettlesTheRelease(t *testing.T) {
+	t.Parallel()
+	c := protocol.AppConfig{Name: "shop", AppRoot: "/srv/shop/current"}
+	one, two := findings{Release: release{Path: "/srv/shop/1"}}, findings{Release: release{Path: "/srv/shop/2"}}
+	g := &generation{}
+	if g.released(c.AppRoot) != nil || !g.settle(c, nil, one) {
+		t.Error("the first is refused")
+	}
+	if g.settle(c, nil, two) {
+		t.Error("another release, found at the same time, is taken")
+	}
+	known := g.released(c.AppRoot)
+	if known == nil || known.Path != one.Release.Path {
+		t.Errorf("got %v, want the first release", known)
+	}
+	if !g.settle(c, known, one) {
+		t.Error("the second process of the release is refused")
+	}
+	if g.released("/srv/shop/elsewhere") != nil {
+		t.Error("other settings are the same release")
+	}
+}
