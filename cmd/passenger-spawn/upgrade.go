@@ -143,6 +143,11 @@ func upgradeOnSignal(ctx context.Context, spawner *spawn.Spawner) (context.Conte
 			if n := spawner.Hold(ctx, upgradePatience); n > 0 {
 				slog.Warn("starts under way are given up", "starts", n)
 			}
+			if n := spawner.Unrecorded(); n > 0 {
+				slog.Error("upgrade refused; this spawner goes on", "err", fmt.Errorf("the records of %d processes could not be written, and the new spawner would end these", n))
+				spawner.Resume()
+				continue
+			}
 			cancel(errUpgrade)
 		}
 	}()

@@ -112,6 +112,11 @@ type Process struct {
 	// seen, but not its status.
 	Adopted bool `json:"adopted,omitempty"`
 
+	// Unrecorded says why this record could not be written to the state
+	// directory, empty if it is there. A spawner that comes meanwhile does not
+	// adopt the process, but ends it.
+	Unrecorded string `json:"unrecorded,omitempty"`
+
 	// Exit is set once the process is gone.
 	Exit *Exit `json:"exit,omitempty"`
 

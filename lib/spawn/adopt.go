@@ -3,7 +3,6 @@ package spawn
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -30,9 +29,12 @@ func (s *Spawner) adoptAll() error {
 		switch {
 		case err == nil:
 			adopted = append(adopted, p)
-		case errors.Is(err, proc.ErrGone), errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, proc.ErrGone), isUnknown(err):
 			// It is gone, or its spawner died before it was let through its
-			// gate. RemoveAll follows no symlink.
+			// gate, or could not write its record. RemoveAll follows no symlink.
+			if isUnknown(err) {
+				endUnknown(dir)
+			}
 			if err := os.RemoveAll(string(dir)); err != nil {
 				slog.Error("process directory not removed", "err", err)
 			}
@@ -50,8 +52,8 @@ func (s *Spawner) adoptAll() error {
 // adopt reads the record of a process that an earlier spawner started, and
 // returns proc.ErrGone unless that very process still runs.
 func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*process, error) {
-	var r protocol.Process
-	if err := statedir.ReadJSON(dir.Record(), &r); err != nil {
+	r, err := readRecord(dir)
+	if err != nil {
 		return nil, err
 	}
 	if dir != s.dir.Process(r.ID) {
@@ -69,7 +71,7 @@ func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*pr
 		return nil, err
 	}
 	r.Adopted = r.Adopted || !proc.IsChild(r.PID) // it is ours still if we replaced ourselves
-	p := &process{dir: dir, handle: handle, exited: make(chan struct{}), record: r}
+	p := &process{dir: dir, handle: handle, exited: make(chan struct{}), record: r, recorded: s.publish}
 	if err := s.readOutput(p); err != nil {
 		slog.Error("output of adopted process is lost", "app", r.App, "pid", r.PID, "err", err)
 	}

@@ -250,7 +250,10 @@ func (s *Spawner) clearPreloaders() error {
 // runs.
 func (s *Spawner) clearPreloader(dir statedir.ProcessDir) error {
 	var r protocol.Process
-	if err := statedir.ReadJSON(dir.Record(), &r); err != nil {
+	if err := statedir.ReadJSON(dir.Record(), &r); errors.Is(err, os.ErrNotExist) {
+		endUnknown(dir)
+		return err
+	} else if err != nil {
 		return err
 	}
 	handle, err := proc.Open(proc.Identity{PID: r.PID, StartTime: r.StartTime, BootID: r.BootID})

@@ -31,6 +31,8 @@ type process struct {
 
 	preloads bool // it is a preloader, and serves nobody
 
+	recorded func() // called when a record is written after all; nil for nothing
+
 	mu      sync.Mutex // guards the fields below
 	record  protocol.Process
 	cgroup  *cgroup.Group // nil if it has none of its own
@@ -39,6 +41,7 @@ type process struct {
 	reason  string        // why it was asked to go, with ": " after it; empty if nobody said
 	left    int           // how many processes of its group outlived it
 	origin  *origin       // by what it can be made a preloader, nil if it cannot
+	saving  bool          // the record is to be written again
 }
 
 // snapshot returns the record as it is now.
@@ -55,8 +58,7 @@ func (p *process) leftBehind() int {
 	return p.left
 }
 
-// change changes the record and writes it to the state directory. What could
-// not be written is logged: the process runs all the same.
+// change changes the record and writes it to the state directory.
 func (p *process) change(f func(*protocol.Process)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,9 +66,7 @@ func (p *process) change(f func(*protocol.Process)) {
 		return // its directory is gone
 	}
 	f(&p.record)
-	if err := statedir.WriteJSON(p.dir.Record(), p.record); err != nil {
-		slog.Error("process record not written", "app", p.record.App, "pid", p.record.PID, "err", err)
-	}
+	p.save()
 }
 
 // wait sees the process end, ends what is left of its group, and records the

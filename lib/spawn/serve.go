@@ -121,6 +121,13 @@ func (s *Spawner) metrics(m *control.Metrics) {
 	for _, k := range order {
 		m.Gauge("passenger_processes", "Application processes by state.", float64(counts[k]), "app", k.app, "state", string(k.state))
 	}
+	unrecorded := 0
+	for _, r := range processes {
+		if r.Unrecorded != "" && r.State != protocol.Exited {
+			unrecorded++
+		}
+	}
+	m.Gauge("passenger_processes_unrecorded", "Processes whose records could not be written to the state directory.", float64(unrecorded))
 	if log, ok := s.Log.(*output.Log); ok {
 		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(log.Dropped()), "log", "spawner")
 	}

@@ -173,7 +173,7 @@ func (s *Spawner) register(a *attempt) error {
 	if err := s.makeDirectory(dir); err != nil {
 		return err
 	}
-	a.p = &process{dir: dir, exited: make(chan struct{}), record: a.newRecord()}
+	a.p = &process{dir: dir, exited: make(chan struct{}), record: a.newRecord(), recorded: s.publish}
 	s.processes = append(s.processes, a.p)
 	return nil
 }
@@ -273,9 +273,12 @@ func (s *Spawner) Stop(id string, req protocol.StopRequest) (protocol.Process, e
 	return p.snapshot(), nil
 }
 
-// Close ends what is of no use without this spawner: the preloaders. The
-// processes run on.
-func (s *Spawner) Close() { s.stopPreloaders() }
+// Close ends what is of no use without this spawner: the preloaders, and the
+// processes whose records could not be written. The others run on.
+func (s *Spawner) Close() {
+	s.stopPreloaders()
+	s.stopUnrecorded()
+}
 
 // StopAll stops every process and returns when they are gone.
 func (s *Spawner) StopAll() {

@@ -45,6 +45,11 @@ func (s Snapshot) warnings() []string {
 	if s.Apps != nil && s.Proxy != nil && len(s.Apps.Proxies) == 0 {
 		w = append(w, "the proxy does not report to the pool: it may serve from an old route table")
 	}
+	for _, p := range s.known() {
+		if p.Unrecorded != "" && p.Exit == nil {
+			w = append(w, fmt.Sprintf("process %d of app %q has no record, and a spawner that is started now ends it: %s", p.PID, p.App, p.Unrecorded))
+		}
+	}
 	return append(w, s.refusals()...)
 }
 
