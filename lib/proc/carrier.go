@@ -16,7 +16,7 @@ import (
 func KillCarriers(variable string, group int) int {
 	killed := 0
 	for _, pid := range all() {
-		if pid == os.Getpid() || (group != 0 && !InGroup(pid, group)) || !carries(pid, variable) {
+		if pid == os.Getpid() || (group != 0 && !InGroup(pid, group)) || !Carries(pid, variable) {
 			continue
 		}
 		id, err := IdentityOf(pid)
@@ -27,7 +27,7 @@ func KillCarriers(variable string, group int) int {
 		if err != nil {
 			continue
 		}
-		if carries(pid, variable) && h.Signal(unix.SIGKILL) == nil {
+		if Carries(pid, variable) && h.Signal(unix.SIGKILL) == nil {
 			killed++
 		}
 		h.Close()
@@ -35,7 +35,9 @@ func KillCarriers(variable string, group int) int {
 	return killed
 }
 
-func carries(pid int, variable string) bool {
+// Carries says whether the process was started with the variable NAME=VALUE, or
+// is a fork of one that was.
+func Carries(pid int, variable string) bool {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
 		return false // it is another user's, or gone

@@ -46,6 +46,18 @@ func holds(pid int, dir string, sockets map[string]bool) bool {
 	return false
 }
 
+// HoldsOutput says whether the process's standard output or error lies in the
+// directory, whose path has no symlink.
+func HoldsOutput(pid int, dir string) bool {
+	for _, fd := range []string{"/fd/1", "/fd/2"} {
+		link, err := os.Readlink("/proc/" + strconv.Itoa(pid) + fd)
+		if err == nil && strings.HasPrefix(link, dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
 // socketsIn are the unix sockets that are bound to paths in the directory, as
 // /proc/PID/fd names them.
 func socketsIn(dir string) map[string]bool {

@@ -111,14 +111,18 @@ func InGroup(pid, pgid int) bool {
 
 // Children returns the numbers of the processes whose parent is this process,
 // zombies too.
-func Children() []int {
-	tasks, err := os.ReadDir("/proc/self/task")
+func Children() []int { return childrenOf("self") }
+
+// childrenOf returns those whose parent is the process of that name in /proc.
+func childrenOf(process string) []int {
+	dir := "/proc/" + process + "/task/"
+	tasks, err := os.ReadDir(dir)
 	if err != nil {
 		return nil
 	}
 	var pids []int
 	for _, task := range tasks {
-		b, err := os.ReadFile("/proc/self/task/" + task.Name() + "/children")
+		b, err := os.ReadFile(dir + task.Name() + "/children")
 		if err != nil {
 			continue // the thread ended, or CONFIG_PROC_CHILDREN is off
 		}

@@ -185,6 +185,25 @@ type ProcessList struct {
 	// Processes holds those that run, and for a minute at least those that
 	// exited, in order of start.
 	Processes []Process `json:"processes"`
+
+	// Strays are processes that those have started and left, and that run on. Set
+	// in replies to ?usage=1 only.
+	Strays []Stray `json:"strays,omitempty"`
+}
+
+// A Stray is a process that fell to the spawner: its parent has ended.
+type Stray struct {
+	PID     int    `json:"pid"`
+	User    string `json:"user"`
+	Command string `json:"command"` // the beginning of it
+
+	// Process is the ID of the process that it descends from, empty if that is
+	// not known. It ends with that process.
+	Process string `json:"process,omitempty"`
+
+	// App is that process's; else one that runs as the same user, empty if none
+	// does.
+	App string `json:"app,omitempty"`
 }
 
 // A Preloader is a process that has loaded an app and forks its processes.

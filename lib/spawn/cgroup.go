@@ -89,6 +89,14 @@ func (c *cgroups) warn(app string, err error) {
 	slog.Warn("cgroup limits not applied", "app", app, "err", err)
 }
 
+// hasCgroup says whether the process has a cgroup of its own, which holds all
+// that descends from it.
+func (p *process) hasCgroup() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cgroup != nil
+}
+
 // killCgroup ends what is in the process's cgroup, and says how many processes
 // that were.
 func (p *process) killCgroup() (left int) {

@@ -191,6 +191,21 @@ func beApp(role string) {
 			fmt.Println(err)
 		}
 		os.Exit(0)
+	case "sessions": // of descendants, one of which remembers nothing of us
+		for _, forgets := range []bool{false, true} {
+			c := exec.Command("sh", "-c", "sleep 600 & exec sleep 600")
+			c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			if forgets {
+				c.Env = []string{"PATH=" + os.Getenv("PATH")}
+			} else {
+				c.Stdout, c.Stderr = os.Stdout, os.Stderr
+			}
+			if err := c.Start(); err != nil {
+				fmt.Println(err)
+			}
+		}
+		serve(inherited3())
+		notifyByFD("READY=1")
 	case "stubborn":
 		c := exec.Command("sleep", "600") // a grandchild in the group
 		if err := c.Start(); err != nil {

@@ -166,7 +166,7 @@ func (s *Spawner) registerPreloader(b *attempt, control *net.UnixConn, from stri
 	if err := s.makeDirectory(dir); err != nil {
 		return err
 	}
-	b.p = &process{dir: dir, exited: make(chan struct{}), preloads: true, record: b.newRecord()}
+	b.p = &process{dir: dir, exited: make(chan struct{}), preloads: true, record: b.newRecord(), family: s}
 	b.preloader = &preloader{process: b.p, control: control, from: from, turn: make(chan struct{}, 1)}
 	b.preloader.turn <- struct{}{}
 	s.preloaders = append(s.preloaders, b.preloader)

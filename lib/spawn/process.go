@@ -31,6 +31,7 @@ type process struct {
 
 	preloads bool // it is a preloader, and serves nobody
 
+	family   family
 	recorded func() // called when a record is written after all; nil for nothing
 
 	mu      sync.Mutex // guards the fields below
@@ -42,6 +43,16 @@ type process struct {
 	left    int           // how many processes of its group outlived it
 	origin  *origin       // by what it can be made a preloader, nil if it cannot
 	saving  bool          // the record is to be written again
+}
+
+// A family knows what descends from a process and has left its group. It is the
+// spawner.
+type family interface {
+	// follow notes it, while the process runs.
+	follow(*process)
+
+	// endKin ends it, once the process has ended, and says how many that were.
+	endKin(*process) int
 }
 
 // snapshot returns the record as it is now.
@@ -81,6 +92,7 @@ func (p *process) wait(orphans func() []int) {
 		p.notify.finish()
 	}
 	left := p.killGroup(orphans)
+	left += p.family.endKin(p)
 	exit := proc.UnknownExit(at)
 	if status, err := p.handle.Reap(); err == nil {
 		exit = proc.ExitOf(status, at)
@@ -174,6 +186,7 @@ func (p *process) stop(grace time.Duration, told func()) {
 		<-p.exited
 		return
 	}
+	p.family.follow(p) // a preloader may go as soon as it is told
 	told()
 	if err := p.handle.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, proc.ErrGone) {
 		slog.Error("process not stopped", "pid", p.handle.Identity().PID, "err", err)
@@ -203,6 +216,7 @@ func (p *process) kill(why string) {
 	p.mu.Lock()
 	p.killed = why
 	p.mu.Unlock()
+	p.family.follow(p)
 	if err := p.handle.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
 		slog.Error("process not killed", "pid", p.handle.Identity().PID, "err", err)
 	}

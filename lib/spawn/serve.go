@@ -20,7 +20,7 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 	server.HandleFeed(protocol.PathProcesses, &s.feed, func(r *http.Request, v any) any {
 		list := v.(protocol.ProcessList)
 		if r.URL.Query().Get("usage") == "1" {
-			list.Processes = s.withCosts(list.Processes)
+			list.Processes, list.Strays = s.withCosts(list.Processes), s.Strays()
 		}
 		return list
 	})

@@ -51,6 +51,7 @@ type Spawner struct {
 	feed     control.Feed[protocol.ProcessList]
 	logFiles output.Files
 	meter    proc.Meter
+	kin      kin
 
 	forkTimeout time.Duration
 
@@ -173,7 +174,7 @@ func (s *Spawner) register(a *attempt) error {
 	if err := s.makeDirectory(dir); err != nil {
 		return err
 	}
-	a.p = &process{dir: dir, exited: make(chan struct{}), record: a.newRecord(), recorded: s.publish}
+	a.p = &process{dir: dir, exited: make(chan struct{}), record: a.newRecord(), recorded: s.publish, family: s}
 	s.processes = append(s.processes, a.p)
 	return nil
 }

@@ -45,12 +45,31 @@ func (s Snapshot) warnings() []string {
 	if s.Apps != nil && s.Proxy != nil && len(s.Apps.Proxies) == 0 {
 		w = append(w, "the proxy does not report to the pool: it may serve from an old route table")
 	}
+	if s.Processes != nil {
+		w = append(w, strays(s.Processes.Strays)...)
+	}
 	for _, p := range s.known() {
 		if p.Unrecorded != "" && p.Exit == nil {
 			w = append(w, fmt.Sprintf("process %d of app %q has no record, and a spawner that is started now ends it: %s", p.PID, p.App, p.Unrecorded))
 		}
 	}
 	return append(w, s.refusals()...)
+}
+
+// strays tells of processes that apps have left behind and that run on.
+func strays(list []protocol.Stray) []string {
+	var w []string
+	for _, x := range list {
+		whose := "left by an app that is not known"
+		switch {
+		case x.Process != "":
+			whose = fmt.Sprintf("left by app %q, and ends with its process %s", x.App, x.Process)
+		case x.App != "":
+			whose = fmt.Sprintf("left by app %q or another of that user", x.App)
+		}
+		w = append(w, fmt.Sprintf("process %d of user %s is %s: %s", x.PID, x.User, whose, x.Command))
+	}
+	return w
 }
 
 // refusals tells of each file of settings that the pool refused.
