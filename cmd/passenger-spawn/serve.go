@@ -32,6 +32,8 @@ type serve struct {
 	AppsDir       string `placeholder:"DIR" help:"With --user-switching: where the settings of the apps are, NAME.json, which only root may write."`
 	DefaultUser   string `default:"nobody" placeholder:"NAME" help:"With --user-switching: the user of apps whose startup file is root's (${default})."`
 	DefaultGroup  string `placeholder:"NAME" help:"With --user-switching: the group of those apps. Default: the default user's."`
+	OutputLines   int    `default:"5000" placeholder:"N" help:"Let each app write at most N lines a second into this log; 0 for any number (${default})."`
+	OutputBytes   int    `default:"1048576" placeholder:"N" help:"Let each app write at most N bytes a second into this log; 0 for any number (${default})."`
 	StopOnExit    bool   `name:"stop-on-exit" help:"On SIGTERM and SIGINT, stop the application processes too. Without it they run on and the next spawner adopts them."`
 }
 
@@ -63,6 +65,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	}
 	log := output.NewLog(os.Stderr, s.LogFormat.Output())
 	defer log.Close(logPatience)
+	log.Limit(output.Rate{Lines: max(0, s.OutputLines), Bytes: max(0, s.OutputBytes)})
 	slog.SetDefault(slog.New(cli.Handler(log, s.LogFormat.LogFormat, "passenger-spawn", c.Level())))
 	var sink output.Sink = log
 	if s.LogFormat.LogFormat == "text" && isatty.IsTerminal(os.Stderr.Fd()) {

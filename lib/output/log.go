@@ -21,6 +21,7 @@ const (
 // log.
 type Log struct {
 	format Format
+	limit  limit
 
 	mu      sync.Mutex // guards the fields below
 	changed *sync.Cond // there is something to write, or the log is to close
@@ -48,9 +49,22 @@ func NewLog(w io.Writer, format Format) *Log {
 	return l
 }
 
+// Limit keeps every app to a rate. Call it before the log is used.
+func (l *Log) Limit(r Rate) { l.limit.rate = r }
+
+// Limited is how many lines of each app were dropped for being over the rate.
+func (l *Log) Limited() map[string]uint64 { return l.limit.dropped() }
+
 // Lines takes what a process wrote.
 func (l *Log) Lines(from *Source, stream Stream, text []byte) {
 	now := time.Now()
+	text, tell := l.limit.take(from.App, now, text)
+	if tell != "" {
+		l.put(batch{nil, l.format.own(nil, now, tell)}, 1)
+	}
+	if len(text) == 0 {
+		return
+	}
 	var formatted []byte
 	lines := 0
 	for line := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 
 	"passenger/lib/control"
 	"passenger/lib/output"
@@ -130,6 +132,10 @@ func (s *Spawner) metrics(m *control.Metrics) {
 	m.Gauge("passenger_processes_unrecorded", "Processes whose records could not be written to the state directory.", float64(unrecorded))
 	if log, ok := s.Log.(*output.Log); ok {
 		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(log.Dropped()), "log", "spawner")
+		limited := log.Limited()
+		for _, app := range slices.Sorted(maps.Keys(limited)) {
+			m.Counter("passenger_output_limited_lines_total", "Lines that an app wrote into the spawner's log beyond its rate, which were dropped.", float64(limited[app]), "app", app)
+		}
 	}
 	for path, lines := range s.logFiles.Dropped() {
 		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(lines), "log", path)
