@@ -30,6 +30,7 @@ type plan struct {
 	order       order  // for the gate
 	added       answer // what the process added to env
 	user        account.User
+	owner       int // of the startup file: a user's number
 	protocol    string
 	concurrency int
 }
@@ -52,7 +53,7 @@ func (s *Spawner) planFor(ctx context.Context, c protocol.AppConfig, look func(c
 	logical, at, found := c.AppRoot, f.Release, f.Detection
 	c.AppRoot = at.Path // a symlink that changes meanwhile changes nothing for this process
 	c.Type = found.Type
-	p := &plan{config: c, kind: found.Type, root: at.Path, release: at, protocol: protocol.ProtocolHTTP}
+	p := &plan{config: c, owner: f.Owner.UID, kind: found.Type, root: at.Path, release: at, protocol: protocol.ProtocolHTTP}
 	needs, err := p.invoke(f, s.adapters)
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)

@@ -60,8 +60,9 @@ type Spawner struct {
 	processes   []*process   // in order of start
 	preloaders  []*preloader // in order of start
 	generations []*generation
-	children    map[int]bool // those that wait reaps
-	held        bool         // no new starts
+	children    map[int]bool    // those that wait reaps
+	held        bool            // no new starts
+	asRoot      map[string]bool // apps that the log has said of that they run as root
 }
 
 // New makes the spawner of a state directory. The caller holds that
@@ -116,6 +117,7 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 		a.phases = []protocol.Phase{{Name: protocol.PhasePrepare, Took: time.Since(began).Seconds(), Failed: true}}
 		return protocol.Process{}, a.explain(err)
 	}
+	s.warnOfRoot(a.plan)
 	if err := s.register(a); err != nil {
 		return protocol.Process{}, err
 	}
@@ -126,6 +128,25 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 	r := a.p.snapshot()
 	slog.Info("process ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", seconds(r.SpawnTook).Round(time.Millisecond))
 	return r, nil
+}
+
+// warnOfRoot says, once for each app, that it runs as root though another user
+// can change what it runs.
+func (s *Spawner) warnOfRoot(p *plan) {
+	if p.user.UID != 0 || p.owner == 0 || s.Switching != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asRoot[p.config.Name] {
+		return
+	}
+	if s.asRoot == nil {
+		s.asRoot = map[string]bool{}
+	}
+	s.asRoot[p.config.Name] = true
+	slog.Warn("app runs as root, and another user owns it: who can change its files is root", "app", p.config.Name, "user", p.user.Name, "owner", account.NameOf(p.owner),
+		"hint", "\"passenger start --user-switching\" runs the app as its owner, and pool and proxy as the user of --run-as; passenger-spawn(1), USERS")
 }
 
 // checkRequest says what is wrong with a request, and completes it with the

@@ -37,7 +37,7 @@ type findings struct {
 	Release     release       `json:"release"`
 	Detection   app.Detection `json:"detection"`
 	Interpreter string        `json:"interpreter,omitempty"`
-	Owner       app.Owner     `json:"owner"` // of the startup file, if users are switched
+	Owner       app.Owner     `json:"owner"` // of the startup file, else of the directory
 }
 
 // testOnlyLooking is called before a directory is looked at.
@@ -75,12 +75,19 @@ func (q survey) look() (findings, error) {
 		}
 		return err
 	})
-	if err == nil && q.Switches != nil {
-		if f.Owner, err = ownerOf(at, f.Detection.StartupFile); err != nil {
-			err = fmt.Errorf("app %q: %w", c.Name, err)
-		}
+	if err != nil {
+		return f, err
 	}
-	return f, err
+	owner, err := ownerOf(at, f.Detection.StartupFile)
+	switch {
+	case err == nil:
+		f.Owner = owner
+	case q.Switches != nil:
+		return f, fmt.Errorf("app %q: %w", c.Name, err)
+	default: // whose it is makes no difference
+		f.Owner = app.Owner{UID: f.Release.Owner}
+	}
+	return f, nil
 }
 
 // as returns by what the directory is read as the app's user: the one that the
