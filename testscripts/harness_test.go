@@ -95,6 +95,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"raw":          cmdRaw,
 	"load-start":   cmdLoadStart,
 	"load-stop":    cmdLoadStop,
+	"load-await":   cmdLoadAwait,
 	"check-app":    cmdCheckApp,
 	"chaos":        cmdChaos,
 	"soak":         cmdSoak,

@@ -26,20 +26,31 @@ type load struct {
 	failed []string
 }
 
-// cmdLoadStart starts clients that GET a path until load-stop:
-// load-start NAME PATH [CLIENTS]
+// cmdLoadStart starts clients that GET a path until load-stop, or as many a
+// second, whatever becomes of those before, at most MOST:
+// load-start NAME PATH [CLIENTS|RATE/s [MOST]]
 func cmdLoadStart(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: load-start NAME PATH [CLIENTS]")
+		ts.Fatalf("usage: load-start NAME PATH [CLIENTS|RATE/s [MOST]]")
 	}
 	w, n := worldOf(ts), 4
-	if len(args) > 2 {
-		var err error
-		n, err = strconv.Atoi(args[2])
-		ts.Check(err)
-	}
 	l := &load{stopped: make(chan struct{})}
 	w.loads[args[0]] = l
+	if len(args) > 2 {
+		text, rated := strings.CutSuffix(args[2], "/s")
+		var err error
+		n, err = strconv.Atoi(text)
+		ts.Check(err)
+		if rated {
+			most := int(loadBound/time.Second) * n
+			if len(args) > 3 {
+				most, err = strconv.Atoi(args[3])
+				ts.Check(err)
+			}
+			l.clients.Go(func() { l.runAt(w, args[1], time.Second/time.Duration(n), most) })
+			return
+		}
+	}
 	for range n {
 		l.clients.Go(func() { l.run(w, args[1]) })
 	}
@@ -53,15 +64,33 @@ func (l *load) run(w *world, path string) {
 			return
 		default:
 		}
-		resp, err := w.do(&request{method: http.MethodGet, path: path})
-		switch {
-		case err != nil:
-			l.fail(err.Error())
-		case resp.StatusCode != http.StatusOK:
-			l.fail(fmt.Sprintf("status %d: %.300s", resp.StatusCode, resp.body))
-		default:
-			l.good.Add(1)
+		l.one(w, path)
+	}
+}
+
+// runAt makes a request each time that so long has passed.
+func (l *load) runAt(w *world, path string, every time.Duration, most int) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for range most {
+		select {
+		case <-l.stopped:
+			return
+		case <-tick.C:
+			l.clients.Go(func() { l.one(w, path) })
 		}
+	}
+}
+
+func (l *load) one(w *world, path string) {
+	resp, err := w.do(&request{method: http.MethodGet, path: path})
+	switch {
+	case err != nil:
+		l.fail(err.Error())
+	case resp.StatusCode != http.StatusOK:
+		l.fail(fmt.Sprintf("status %d: %.300s", resp.StatusCode, resp.body))
+	default:
+		l.good.Add(1)
 	}
 }
 
@@ -113,4 +142,26 @@ func cmdLoadStop(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(err)
 	ts.Logf("%d requests, %d failed", l.good.Load(), len(l.failed))
+}
+
+// cmdLoadAwait waits until so many requests of a load had their end, good or
+// bad: load-await NAME N
+func cmdLoadAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: load-await NAME N")
+	}
+	l := worldOf(ts).loads[args[0]]
+	if l == nil {
+		ts.Fatalf("no load %q", args[0])
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(eventually(fmt.Sprintf("%d requests", n), func() error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if got := int(l.good.Load()) + len(l.failed); got < n {
+			return fmt.Errorf("got %d", got)
+		}
+		return nil
+	}))
 }

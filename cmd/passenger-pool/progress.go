@@ -90,7 +90,7 @@ func waitsFor(a protocol.App) string {
 	restarts := a.Restart != nil && a.Restart.EndedAt.IsZero()
 	switch {
 	case restarts && a.Restart.State == protocol.RestartWatching:
-		return "its errors are watched until " + a.Restart.WatchedUntil.Local().Format(time.TimeOnly)
+		return "the new version is on trial until " + a.Restart.WatchedUntil.Local().Format(time.TimeOnly)
 	case !restarts && serves(a):
 		return ""
 	}

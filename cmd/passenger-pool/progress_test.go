@@ -19,7 +19,7 @@ func TestARestartSaysWhatItWaitsFor(t *testing.T) {
 	watched := time.Date(2026, 11, 23, 9, 30, 0, 0, time.Local)
 	for want, a := range map[string]protocol.App{
 		"": {State: protocol.AppReady, Restart: &protocol.Restart{State: protocol.RestartDone, EndedAt: watched}},
-		"its errors are watched until 09:30:00": {
+		"the new version is on trial until 09:30:00": {
 			Restart: &protocol.Restart{State: protocol.RestartWatching, WatchedUntil: watched},
 		},
 		"waiting for room to start a process": {Restart: under, Processes: []protocol.AppProcess{running(protocol.Ready, 0)}},

@@ -32,6 +32,7 @@ type serveCommand struct {
 	AppDirs     []string `arg:"" optional:"" name:"appdir" help:"Directories of apps to run."`
 	AppsDir     string   `placeholder:"DIR" help:"Also run the apps that the *.json files in this directory describe; SIGHUP reads them again."`
 	MaxPoolSize int      `default:"6" placeholder:"N" help:"Run at most N processes in all (${default})."`
+	Surge       int      `name:"restart-surge" default:"1" placeholder:"N" help:"Processes over --max-pool-size that there may be while an app restarts (${default})."`
 	Hook        []string `sep:"none" placeholder:"EVENT=COMMAND" help:"Run a shell command on an event, with its record as JSON on stdin. May be repeated; see passenger-pool(1)."`
 	Set         []string `name:"set" sep:"none" placeholder:"KEY=VALUE" help:"Set a key of Passengerfile.json for the apps named here. May be repeated."`
 }
@@ -44,6 +45,9 @@ const gcPercent = 25
 func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if c.MaxPoolSize < 1 {
 		return &cli.Error{Err: fmt.Errorf("--max-pool-size is %d; it must be at least 1", c.MaxPoolSize), Status: cli.Usage}
+	}
+	if c.Surge < 0 {
+		return &cli.Error{Err: fmt.Errorf("--restart-surge is %d; it must be 0 or more", c.Surge), Status: cli.Usage}
 	}
 	hooks, err := c.hooks()
 	if err != nil {
@@ -75,7 +79,7 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 func (c *serveCommand) owner(dir statedir.Dir, hooks owner.Hooks) (*owner.Owner, error) {
 	spawner := control.NewClient(dir.Socket(statedir.Spawn), program, cli.Release)
 	files := owner.Files{Routes: dir.Routes(), Added: dir.Apps(), Fixed: c.AppsDir, Named: c.AppDirs, Settings: c.Set}
-	limits := pool.Limits{Processes: c.MaxPoolSize, Starting: max(2, runtime.NumCPU())}
+	limits := pool.Limits{Processes: c.MaxPoolSize, Surge: c.Surge, Starting: max(2, runtime.NumCPU())}
 	return owner.New(owner.NewRemote(spawner), files, limits, hooks)
 }
 

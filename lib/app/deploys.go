@@ -25,8 +25,14 @@ func checkDeploys(c protocol.AppConfig) error {
 	if len(c.WarmUp) > maxWarmUp {
 		return fmt.Errorf("warm_up_requests has %d paths; at most %d make sense", len(c.WarmUp), maxWarmUp)
 	}
-	if !(c.WatchErrors >= 0 && c.WatchErrors < 1) {
-		return fmt.Errorf("watch_errors is %v; it is a share, 0 or more and under 1, such as 0.05", c.WatchErrors)
+	if w := c.WatchErrors; w != nil && !(*w >= 0 && *w < 1) {
+		return fmt.Errorf("watch_errors is %v; it is a share, 0 or more and under 1, such as 0.05", *w)
+	}
+	if t := c.TrialTime; t != nil && !(*t >= 0 && *t <= maxSeconds) {
+		return fmt.Errorf("trial_time is %v seconds; it must be 0 to %d", *t, maxSeconds)
+	}
+	if n := c.RestartSurge; n != nil && (*n < 0 || *n > maxInstances) {
+		return fmt.Errorf("restart_surge is %d; it must be 0 to %d", *n, maxInstances)
 	}
 	if strings.ContainsRune(c.RestartDir, 0) {
 		return fmt.Errorf("a setting has a NUL in it")

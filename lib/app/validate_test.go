@@ -83,7 +83,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{protocol.AppConfig{StopGrace: 1e9}, "stop_grace is 1e+09 seconds"},
 		{protocol.AppConfig{MaxRequestTime: -1}, "max_request_time is -1 seconds; it must be 0 to 86400"},
 		{protocol.AppConfig{MemoryLimit: -1}, "memory_limit is -1"},
-		{protocol.AppConfig{WatchErrors: 5}, "watch_errors is 5; it is a share, 0 or more and under 1"},
+		{protocol.AppConfig{WatchErrors: new(5.0)}, "watch_errors is 5; it is a share, 0 or more and under 1"},
 		{protocol.AppConfig{HealthPath: "up"}, `health_check_path: "up" is not a path of the app; it is to begin with "/"`},
 		{protocol.AppConfig{HealthPath: "/up", BaseURI: "/shop"}, `"/up" is not a path of the app; it is to begin with "/shop"`},
 		{protocol.AppConfig{WarmUp: []string{"/a b"}}, `warm_up_requests: "/a b" has ' ' in it`},

@@ -27,6 +27,9 @@ type app struct {
 	last      *protocol.Restart
 	backoff   backoff
 	demand    demand
+	history   history
+
+	startTook time.Duration // of the process that was ready last
 
 	removed bool // goes when its last process is gone
 	held    bool // its settings are unknown: nothing is changed
@@ -90,7 +93,7 @@ func (a *app) census() census {
 // Put adds an app or changes its settings, which are complete and valid, and
 // claim nothing that another app has; see [Pool.Check]. Processes that run
 // with settings that are no more are replaced.
-func (p *Pool) Put(c protocol.AppConfig, byApp ...string) {
+func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 	a := p.apps[c.Name]
 	switch {
 	case a == nil:
@@ -107,7 +110,7 @@ func (p *Pool) Put(c protocol.AppConfig, byApp ...string) {
 		a.config = c
 		slog.Info("app changed", "app", c.Name)
 		if stale {
-			p.begin(a, How{WatchErrors: c.WatchErrors, Cause: "settings"})
+			p.begin(now, a, How{WatchErrors: c.WatchErrors, Cause: "settings"})
 		} else {
 			a.running = c
 		}
@@ -176,6 +179,28 @@ func (p *Pool) most(a *app) int {
 	return p.limits.Processes
 }
 
+// surge is how many processes over the maximum there may be for the app now:
+// some during a restart, so that nothing that serves has to make room for what
+// may not start.
+func (p *Pool) surge(a *app) int {
+	switch {
+	case a.restart == nil || a.restart.blocking():
+		return 0
+	case a.config.RestartSurge != nil:
+		return min(*a.config.RestartSurge, p.limits.Surge)
+	}
+	return min(defaultSurge, p.limits.Surge)
+}
+
+// defaultSurge is an app's restart_surge.
+const defaultSurge = 1
+
+// poolFull says that the pool has no room for one more process of the app.
+func (p *Pool) poolFull(a *app) bool { return len(p.processes) >= p.limits.Processes+p.surge(a) }
+
+// appFull says that the app has as many processes as it may.
+func (p *Pool) appFull(a *app) bool { return len(a.processes) >= p.most(a)+p.surge(a) }
+
 // least is how many processes of the app there are to be.
 func (a *app) least() int {
 	switch {
@@ -199,8 +224,7 @@ func (p *Pool) remove(now time.Time, q *process) {
 		p.emit(now, q.app, protocol.Event{Event: protocol.EventDetached, Process: &record})
 	}
 	if r := q.app.restart; r != nil && q.record.Generation == q.app.generation {
-		r.watch.gone.processed += q.traffic.processed
-		r.watch.gone.errors += q.traffic.errors
+		r.trial.gone.add(q.traffic.counts)
 	}
 	p.gone[q.record.ID] = now
 }

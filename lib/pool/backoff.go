@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -12,7 +11,8 @@ const (
 	firstPause   = time.Second
 	longestPause = 5 * time.Minute
 
-	// A process that ends sooner than this after it was ready died at start.
+	// A process that ends sooner than this after it was ready, and that no
+	// request of a client ended at, died at start.
 	// The first two such are replaced at once: anything may kill a process.
 	earlyDeath  = 10 * time.Second
 	freeDeaths  = 2
@@ -35,6 +35,8 @@ type backoff struct {
 	strikes  int // early deaths in a row
 	struckAt time.Time
 	looping  bool // they were too many
+
+	pace pace
 }
 
 func (b *backoff) recall(err *protocol.SpawnError) {
@@ -123,6 +125,38 @@ func (a *app) eager(now time.Time, d *Decision) bool {
 	return true
 }
 
+// next is when a start may be.
+func (b *backoff) next() time.Time { return later(b.until, b.pace.at) }
+
+// strike counts an early death, and reports whether it did: those that die
+// beside one another count once.
+func (b *backoff) strike(now time.Time, q *process, exit *protocol.Exit) bool {
+	if b.strikes > 0 && !q.since.After(b.struckAt) {
+		return false
+	}
+	b.strikes++
+	b.struckAt = now
+	free := freeDeaths
+	if exit != nil && exit.Signal == "SIGKILL" {
+		free = freeKills
+	}
+	if b.strikes > free {
+		b.looping, b.failures = true, b.strikes-free
+	}
+	return true
+}
+
+// acquit takes a strike back: the process had served.
+func (b *backoff) acquit(now time.Time, a *app) {
+	if b.strikes == 0 {
+		return
+	}
+	if b.strikes--; b.strikes <= freeDeaths {
+		b.looping, b.failures, b.refusing, b.until, b.err = false, 0, false, time.Time{}, nil
+	}
+	b.served(now, a, b.err)
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -149,45 +183,10 @@ func (p *Pool) failed(now time.Time, q *process, err *protocol.SpawnError) {
 	}
 	slog.Error("process did not become ready", "app", a.config.Name, "generation", q.record.Generation,
 		"failures", a.backoff.failures, "err", err.Summary)
-	if a.restart != nil {
-		p.setback(now, a, err)
-	}
-}
-
-// died tells that a process ended that served and was to go on.
-func (p *Pool) died(now time.Time, q *process, r protocol.Process, cause string) {
-	a, b := q.app, &q.app.backoff
-	if r.Exit != nil && r.Exit.ByUs || q.record.Generation != a.generation {
-		return
-	}
-	lived := now.Sub(q.since)
-	if lived > earlyDeath || b.strikes > 0 && !q.since.After(b.struckAt) {
-		return // those that die beside one another count once
-	}
-	b.strikes++
-	b.struckAt = now
-	free := freeDeaths
-	if r.Exit != nil && r.Exit.Signal == "SIGKILL" {
-		free = freeKills
-	}
-	if b.strikes <= free {
-		return
-	}
-	b.looping, b.failures = true, b.strikes-free
-	pause := pauseAfter(b.failures, p.chance.Jitter())
-	b.failedAt, b.until = now, now.Add(pause)
-	b.refusing = pause > patientPast
-	b.err = &protocol.SpawnError{
-		Category: protocol.CategoryExit,
-		Summary:  fmt.Sprintf("%s %.1fs after it was ready, %d times in a row", cause, lived.Seconds(), b.strikes),
-		Advice:   "Its output, in the log of passenger-spawn, may say why.",
-		App:      a.config.Name, ProcessID: r.ID, Generation: r.Generation, At: now,
-		Phases: []protocol.Phase{}, Output: []string{}, Exit: r.Exit,
-		Command: r.Command, AppRoot: r.AppRoot, User: r.User,
-	}
-	slog.Error("process dies soon after it is ready", "app", a.config.Name, "times", b.strikes,
-		"pause", b.until.Sub(now).Round(time.Millisecond))
-	if a.restart != nil {
-		p.setback(now, a, b.err)
+	if r := a.restart; r != nil {
+		r.trial.failure = err
+		if a.backoff.failures >= restartTries && a.census().ready > 0 {
+			r.want = min(r.want, a.census().ready)
+		}
 	}
 }

@@ -44,7 +44,7 @@ func TestDeadProcessIsReplacedAtOnce(t *testing.T) {
 func TestFailedStartsBackOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 1, 0))
+	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.reports()
 	for _, pause := range []time.Duration{1, 2, 4, 8} {
@@ -72,7 +72,7 @@ func TestFailedStartsBackOff(t *testing.T) {
 func TestParallelFailuresCountOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 4, 0))
+	w.p.Put(w.now, settings("shop", 4, 0))
 	w.tell()
 	w.pass(time.Second)
 	for range 4 {
@@ -116,7 +116,7 @@ func TestAppStartedByRequestsTriesAgainForTheNext(t *testing.T) {
 func TestCrashLoopBacksOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 1, 0))
+	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.reports()
 	for range freeDeaths {
@@ -152,7 +152,7 @@ func TestCrashLoopBacksOff(t *testing.T) {
 func TestProcessesKilledTogetherCountOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 5, 0))
+	w.p.Put(w.now, settings("shop", 5, 0))
 	w.tell()
 	w.run()
 	for _, id := range w.order {
@@ -164,7 +164,7 @@ func TestProcessesKilledTogetherCountOnce(t *testing.T) {
 func TestKillsFromOutsideAreNoCrashLoop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 1, 0))
+	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.reports()
 	for range freeKills {
@@ -184,7 +184,7 @@ func TestKillsFromOutsideAreNoCrashLoop(t *testing.T) {
 func TestSpawnLostWithTheSpawnerIsNoFailure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 1, 0))
+	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.p.SpawnerLost()
 	w.lose()
@@ -201,7 +201,7 @@ func TestSpawnLostWithTheSpawnerIsNoFailure(t *testing.T) {
 func TestSpawnerThatLosesSpawnsIsNotAskedAllTheTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 1, 0))
+	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	starts := 0
 	for end := w.now.Add(10 * time.Second); w.now.Before(end); w.pass(10 * time.Millisecond) {
@@ -218,7 +218,7 @@ func TestSpawnerThatLosesSpawnsIsNotAskedAllTheTime(t *testing.T) {
 func TestProcessThatDiesBeforeItsSpawnIsAnswered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 1, 0))
+	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.become("p001", 1)
 	p := w.list["p001"]
@@ -235,7 +235,7 @@ func TestInDevelopmentARequestIsWorthAStart(t *testing.T) {
 	w := newWorld(t, roomy)
 	c := settings("shop", 1, 0)
 	c.Environment = "development"
-	w.p.Put(c)
+	w.p.Put(w.now, c)
 	w.tell()
 	w.reports()
 	for range 6 { // the sixth pause would be half a minute
@@ -262,7 +262,7 @@ func TestRequestsOfBeforeAFailureAreWorthNoStart(t *testing.T) {
 	w := newWorld(t, roomy)
 	c := settings("shop", 1, 0)
 	c.Environment = "development"
-	w.p.Put(c)
+	w.p.Put(w.now, c)
 	w.tell()
 	w.reports()
 	w.fail("no such gem")

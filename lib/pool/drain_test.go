@@ -61,7 +61,7 @@ func TestDrainDoesNotWaitForASilentProxy(t *testing.T) {
 func TestDrainWithoutAProxyIsOverAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 1, 0))
+	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.pass(time.Minute)
 	w.ready()
@@ -73,7 +73,7 @@ func TestDrainWithoutAProxyIsOverAtOnce(t *testing.T) {
 func TestDrainOfAYoungPoolWaitsForProxies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 1, 0))
+	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.ready()
 	w.p.Remove("shop")
@@ -106,7 +106,7 @@ func TestStopThatCameToNothingIsTriedAgain(t *testing.T) {
 func TestStopOvertakesStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 1, 0))
+	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.p.Remove("shop")
 	w.decide()

@@ -27,7 +27,7 @@ func TestEvents(t *testing.T) {
 	t.Parallel()
 	c := settings("shop", 1, 0)
 	w := newWorld(t, roomy)
-	w.p.Put(c)
+	w.p.Put(w.now, c)
 	w.tell()
 	w.reports()
 	for _, step := range []struct {

@@ -16,7 +16,7 @@ func checked(name string, least, most int) protocol.AppConfig {
 func TestProcessServesOnceItPassedItsCheck(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(checked("shop", 1, 0))
+	w.p.Put(w.now, checked("shop", 1, 0))
 	w.tell()
 	w.reports()
 	w.ready()
@@ -33,7 +33,7 @@ func TestProcessServesOnceItPassedItsCheck(t *testing.T) {
 func TestProcessThatFailsItsCheckIsStoppedAndBacksOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(checked("shop", 1, 0))
+	w.p.Put(w.now, checked("shop", 1, 0))
 	w.tell()
 	w.reports()
 	w.ready()
@@ -69,7 +69,7 @@ func TestReleaseThatFailsItsCheckLeavesTheOldOneServing(t *testing.T) {
 func TestCheckOfAProcessThatDiedIsForgotten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(checked("shop", 1, 0))
+	w.p.Put(w.now, checked("shop", 1, 0))
 	w.tell()
 	w.die(w.ready())
 	w.want("shop", "")

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -36,8 +37,11 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 				ID: rp.ID, App: r.App, Generation: a.generation, AppRoot: rp.AppRoot, Root: rp.Root, State: protocol.Ready,
 				PID: rp.PID, Address: rp.Address, DataProtocol: rp.DataProtocol, Concurrency: rp.Concurrency,
 			}, phase)
+			q.listed = true
 			if rp.Draining {
 				q.inTable = last.Version
+				q.record.Generation = cmp.Or(rp.Generation, a.generation)
+				q.kept = !rp.Leaving && q.record.Generation != a.generation
 			}
 		}
 		a.grown = false
@@ -61,12 +65,9 @@ func (p *Pool) Listed(now time.Time, list protocol.ProcessList) {
 		}
 	}
 	for id, q := range p.processes {
-		// A spawn that is under way may be younger than the list.
-		if !listed[id] && !q.spawning {
-			slog.Warn("process is gone", "app", q.app.config.Name, "pid", q.record.PID)
-			p.remove(now, q)
-		}
+		q.listed, q.missed = q.listed || listed[id], !listed[id]
 	}
+	p.unlisted(now, nil)
 	for id, at := range p.gone {
 		if !listed[id] && now.Sub(at) > goneFor {
 			delete(p.gone, id)
@@ -76,6 +77,26 @@ func (p *Pool) Listed(now time.Time, list protocol.ProcessList) {
 	if !p.spawner.heard {
 		p.spawner.heard = true
 		p.Hold(p.spawner.held)
+	}
+}
+
+// listTime is how long a list may take to come: the outcome of a spawn is told
+// by another way, and may be the sooner of the two.
+const listTime = 5 * time.Second
+
+// unlisted takes the processes off the books that the spawner does not have any
+// more. One that no list had yet may be younger than the last one.
+func (p *Pool) unlisted(now time.Time, d *Decision) {
+	for _, q := range p.processes {
+		due := q.began.Add(listTime)
+		switch {
+		case !q.missed || q.spawning:
+		case q.listed || !now.Before(due):
+			slog.Warn("process is gone", "app", q.app.config.Name, "pid", q.record.PID)
+			p.remove(now, q)
+		case d != nil:
+			d.wake(due)
+		}
 	}
 }
 
@@ -113,6 +134,7 @@ func (p *Pool) adopt(now time.Time, r protocol.Process) {
 		phase = protocol.Starting // no table had it: its check did not end
 	}
 	q := p.add(now, a, r, phase)
+	q.listed = true
 	if unseen {
 		p.arrive(now, q)
 	}

@@ -68,7 +68,7 @@ func TestVersionsRiseOverRestarts(t *testing.T) {
 	w.routes = &old
 	w.crash(c)
 	w.tell()
-	w.p.Put(settings("blog", 0, 0))
+	w.p.Put(w.now, settings("blog", 0, 0))
 	w.decide()
 	if w.routes.Version <= lost {
 		t.Errorf("version %d after %d, which proxies have", w.routes.Version, lost)
@@ -118,7 +118,7 @@ func TestAppsWhoseSettingsCannotBeReadAreLeftAlone(t *testing.T) {
 	w := serving(t, roomy, shop, blog)
 	w.starts, w.stops = nil, nil
 	w.p = w.newPool(w.routes)
-	w.p.Put(shop)
+	w.p.Put(w.now, shop)
 	w.p.Hold(true)
 	w.decide()
 	w.tell()
@@ -126,7 +126,7 @@ func TestAppsWhoseSettingsCannotBeReadAreLeftAlone(t *testing.T) {
 	w.pass(time.Hour)
 	w.want("blog", "1:ready")
 	w.wantRoute("blog", "p001")
-	w.p.Put(blog) // mended
+	w.p.Put(w.now, blog) // mended
 	w.p.Hold(false)
 	w.decide()
 	w.want("blog", "1:ready")
@@ -146,7 +146,7 @@ func TestTableSurvivesItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.p = w.newPool(&read)
-	w.p.Put(c)
+	w.p.Put(w.now, c)
 	w.tell()
 	if w.last.Routes != nil {
 		t.Errorf("published again:\n%s", cmp.Diff(&read, w.last.Routes))
@@ -208,7 +208,7 @@ func TestAppAddedAgainWhileItIsRemoved(t *testing.T) {
 	w.p.Remove("shop")
 	w.decide()
 	w.wantRoute("shop", "none")
-	w.p.Put(c)
+	w.p.Put(w.now, c)
 	w.decide()
 	w.want("shop", "1:draining 1:starting")
 	w.inFlight("p001", 0)
@@ -224,7 +224,7 @@ func TestClashesNameBoth(t *testing.T) {
 	p := newWorld(t, roomy).p
 	shop := settings("shop", 1, 0)
 	shop.BaseURI, shop.ServerNames = "/", []string{"a.example", "b.example"}
-	p.Put(shop)
+	p.Put(epoch, shop)
 	for _, tt := range []struct {
 		name   string
 		change func(c *protocol.AppConfig)
@@ -250,4 +250,80 @@ func TestClashesNameBoth(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
+}
+
+// What no pool can have published is believed of nobody: the version after it
+// would be 0, and every proxy would take the tables for old ones.
+func TestVersionsDoNotWrap(t *testing.T) {
+	t.Parallel()
+	for _, version := range []uint64{1<<64 - 1, 1<<64 - 2, 1 << 63, mostVersion + 1000} {
+		w := serving(t, roomy, settings("shop", 1, 0))
+		before := w.routes.Version
+		w.lagging = true
+		w.report.RoutesVersion = version
+		w.reports()
+		w.p.Detach(w.now, "p001")
+		w.decide()
+		if got := w.routes.Version; got <= before || got > before+10 {
+			t.Errorf("after a report of version %d: table version %d, was %d", version, got, before)
+		}
+		if w.p.Used(w.now, before+1) {
+			t.Errorf("a report of version %d counts as one of a newer table", version)
+		}
+	}
+	// A file that says so was damaged.
+	w := serving(t, roomy, settings("shop", 1, 0))
+	w.routes.Version = 1<<64 - 3
+	before := w.routes
+	w.p = w.newPool(before)
+	if d := w.p.Decide(w.now); d.Routes == nil || d.Routes.Version < mostVersion {
+		t.Errorf("got %+v, want a version that is high and leaves room", d.Routes)
+	}
+}
+
+func TestHighVersionOfAFormerPoolIsExceeded(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 1, 0))
+	w.report.RoutesVersion = mostVersion
+	w.lagging = true
+	w.reports()
+	if got := w.routes.Version; got != mostVersion+1 {
+		t.Fatalf("table version %d, want %d", got, uint64(mostVersion+1))
+	}
+	w.lagging = false
+	w.reports()
+	w.crash(settings("shop", 1, 0))
+	w.tell()
+	w.reports()
+	w.p.Detach(w.now, "p001")
+	w.decide()
+	if got := w.routes.Version; got <= mostVersion+1 {
+		t.Errorf("table version %d after the death of the pool", got)
+	}
+}
+
+// The outcome of a spawn comes by another way than the list, which may be older.
+func TestListThatIsOlderThanASpawnTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	w.p.Put(w.now, settings("shop", 1, 0))
+	w.tell()
+	old := protocol.ProcessList{}
+	w.ready()
+	w.p.Listed(w.now, old)
+	w.decide()
+	w.want("shop", "1:ready")
+	w.tell()
+	w.pass(2 * listTime)
+	w.want("shop", "1:ready")
+	w.p.Listed(w.now, old)
+	w.decide()
+	w.want("shop", "1:starting") // it was listed, and is no more
+
+	w.ready()
+	w.p.Listed(w.now, old)
+	w.decide()
+	w.want("shop", "1:ready")
+	w.pass(listTime)
+	w.want("shop", "1:starting") // no list ever had it
 }

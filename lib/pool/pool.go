@@ -25,6 +25,9 @@ type Limits struct {
 	// Processes there may be in all, those that drain or stop included.
 	Processes int
 
+	// Surge is how many there may be more while an app restarts.
+	Surge int
+
 	// Starting is how many processes may load at once: loading keeps a
 	// processor busy. One that takes longer than slowStart counts no more.
 	Starting int
@@ -43,6 +46,7 @@ type Pool struct {
 	apps      map[string]*app
 	processes map[string]*process
 	gone      map[string]time.Time // IDs that a late list may still name
+	late      map[string]late      // by ID
 	proxies   map[string]*proxy
 	spawner   spawner
 	host      Host
@@ -87,6 +91,9 @@ type Outcome struct {
 
 	// Serving says that a process serves the app, be it of the old generation.
 	Serving bool
+
+	// TakenBack says that the generation served before it failed.
+	TakenBack bool
 }
 
 // A Decision is what is to be done. The results of Start, Stop and Check come
@@ -133,7 +140,7 @@ func New(now time.Time, limits Limits, chance Chance, last *protocol.Routes) *Po
 	p := &Pool{
 		limits: limits, chance: chance, begun: now,
 		apps: map[string]*app{}, processes: map[string]*process{},
-		gone: map[string]time.Time{}, proxies: map[string]*proxy{},
+		gone: map[string]time.Time{}, late: map[string]late{}, proxies: map[string]*proxy{},
 	}
 	if last != nil {
 		p.recall(now, last)
@@ -145,6 +152,7 @@ func New(now time.Time, limits Limits, chance Chance, last *protocol.Routes) *Po
 func (p *Pool) Decide(now time.Time) Decision {
 	var d Decision
 	p.expire(now, &d)
+	p.unlisted(now, &d)
 	for _, a := range p.sorted() {
 		p.settle(now, a, &d)
 	}

@@ -16,11 +16,14 @@ type process struct {
 	// phase is what we make of it: Starting, Ready, Draining or Stopping.
 	phase protocol.State
 
+	began    time.Time // when it came on the books
 	since    time.Time // when the phase began
 	served   bool      // it was ready once
 	unfit    bool      // it cannot be promoted
 	outdated bool      // another of its generation was promoted since it was started
 	spawning bool      // its spawn is under way: the outcome comes as an event
+	listed   bool      // a list of the spawner had it
+	missed   bool      // the last one had it not
 	checking bool      // its check is under way, likewise
 	exit     *protocol.Exit
 
@@ -66,7 +69,7 @@ func (p *Pool) enter(now time.Time, q *process, phase protocol.State) {
 
 // add puts a process on the books.
 func (p *Pool) add(now time.Time, a *app, r protocol.Process, phase protocol.State) *process {
-	q := &process{app: a, record: r, chance: p.chance.Jitter()}
+	q := &process{app: a, record: r, chance: p.chance.Jitter(), began: now}
 	p.processes[r.ID] = q
 	a.processes = append(a.processes, q)
 	p.enter(now, q, phase)

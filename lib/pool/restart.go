@@ -21,7 +21,7 @@ type restart struct {
 	// before is what the old generation was started with.
 	before protocol.AppConfig
 
-	watch watch
+	trial trial
 
 	// clearing says that the preloaders of a blocking restart's old generations
 	// are being stopped: they have loaded the app, too. cleared, that they are
@@ -47,7 +47,7 @@ type How struct {
 	Blocking bool
 
 	// WatchErrors is the app's setting of that name for this restart.
-	WatchErrors float64
+	WatchErrors *float64
 
 	Cause string // see [protocol.Restart]
 }
@@ -60,20 +60,20 @@ const restartTries = 3
 // as for [Pool.Put], and returns their generation. A restart that is under way
 // goes on to the newer generation. The end is told in [Decision.Restarts]. It
 // reports whether there is such an app.
-func (p *Pool) Restart(c protocol.AppConfig, how How, byApp ...string) (generation int, ok bool) {
+func (p *Pool) Restart(now time.Time, c protocol.AppConfig, how How, byApp ...string) (generation int, ok bool) {
 	a := p.apps[c.Name]
 	if a == nil || a.removed || a.held {
 		return 0, false
 	}
 	a.config, a.byApp = c, byApp
-	p.begin(a, how)
+	p.begin(now, a, how)
 	return a.generation, true
 }
 
-func (p *Pool) begin(a *app, how How) {
+func (p *Pool) begin(now time.Time, a *app, how How) {
 	c := a.census()
 	a.newest++
-	r := &restart{want: c.serving() + c.starting, before: a.running, watch: watch{rate: how.WatchErrors}}
+	r := &restart{want: c.serving() + c.starting, before: a.running, trial: trialOf(a, how, now)}
 	r.record = protocol.Restart{Generation: a.newest, State: protocol.RestartRunning, Mode: modeRolling, Cause: how.Cause}
 	if how.Blocking {
 		r.record.Mode = modeBlocking
@@ -130,39 +130,73 @@ func (p *Pool) roll(now time.Time, a *app, d *Decision) {
 	}
 	c := a.census()
 	if a.restart == nil {
-		if c.old == 0 {
+		if c.old == 0 && a.fallback() == nil {
 			return
 		}
-		// A former pool was in the midst of it.
-		a.restart = &restart{want: min(max(c.serving(), a.least()), p.most(a)), before: a.running}
-		a.restart.record = protocol.Restart{
-			Generation: a.generation, State: protocol.RestartRunning, Mode: modeRolling, Cause: "pool restarted",
-		}
+		p.resume(now, a, c)
 	}
 	r := a.restart
 	if r.record.BeganAt.IsZero() {
 		r.record.BeganAt = now
 	}
-	if p.judge(now, a) {
+	p.stand(now, a, c)
+	v := p.judge(now, a, d)
+	if v.refuted() {
+		p.takeBack(now, a, v, d)
 		return
 	}
-	surplus := c.old - max(r.want-p.settled(now, a, d), 0)
-	switch {
-	case r.blocking():
-		surplus = c.old
-	case surplus <= 0 && p.inPlace(now, a, c):
-		surplus = 1
-	}
-	for _, q := range a.oldFirst()[:max(0, min(surplus, c.old))] {
-		q.kept = r.watch.rate > 0 && c.ready >= r.want && a.census().old == 1
-		p.drain(now, q, "restart")
-	}
+	p.replace(now, a, v, d)
 	if c = a.census(); r.blocking() && c.old+c.leaving == 0 && !r.clearing {
 		r.clearing = true
 		d.Clear = append(d.Clear, Clear{App: a.config.Name, Before: a.generation})
 	}
-	if c.ready >= r.want && c.old+c.leaving == 0 && p.watched(now, a, d) {
+	if v != accepted || c.ready < r.want {
+		return
+	}
+	p.release(a)
+	if c = a.census(); c.old+c.leaving == 0 {
+		a.history = history{}
+		a.history.add(now, p.evidence(now, a, d).after)
 		p.end(now, a, protocol.RestartDone, nil)
+	}
+}
+
+// resume goes on with a restart that a former pool was in the midst of.
+func (p *Pool) resume(now time.Time, a *app, c census) {
+	a.restart = &restart{want: min(max(c.serving(), a.least()), p.most(a)), before: a.running}
+	a.restart.trial = trialOf(a, How{WatchErrors: a.config.WatchErrors}, now)
+	a.restart.record = protocol.Restart{
+		Generation: a.generation, State: protocol.RestartRunning, Mode: modeRolling, Cause: "pool restarted",
+	}
+}
+
+// replace takes old processes out of service so far as new ones take their
+// place. They are kept until the new generation is accepted, as many as there
+// is room for, the last one in any case.
+func (p *Pool) replace(now time.Time, a *app, v verdict, d *Decision) {
+	r, c := a.restart, a.census()
+	surplus := c.old - max(r.want-p.settled(now, a, d), 0)
+	inPlace := false
+	switch {
+	case r.blocking():
+		surplus = c.old
+	case surplus <= 0 && p.inPlace(now, a, c):
+		if a.unkeep() {
+			p.table.stale = true
+			return
+		}
+		surplus, inPlace = 1, true
+	}
+	for _, q := range a.oldFirst()[:max(0, min(surplus, c.old))] {
+		last := len(a.fallbacks()) == 1
+		switch {
+		case v == accepted || c.ready == 0 || r.blocking():
+		case inPlace && last:
+			return
+		case last || !inPlace && r.trial.keepsAll():
+			q.kept = true
+		}
+		p.drain(now, q, "restart")
 	}
 }
 
@@ -170,6 +204,7 @@ func (p *Pool) roll(now time.Time, a *app, d *Decision) {
 func (p *Pool) end(now time.Time, a *app, state string, err *protocol.SpawnError) {
 	r := a.restart
 	a.restart = nil
+	p.table.stale = true
 	if r.undoing {
 		slog.Info("old generation is back", "app", a.config.Name, "generation", a.generation)
 		return
@@ -177,7 +212,10 @@ func (p *Pool) end(now time.Time, a *app, state string, err *protocol.SpawnError
 	r.record.State, r.record.EndedAt, r.record.Error = state, now, err
 	a.last = &r.record
 	c := a.census()
-	o := Outcome{App: a.config.Name, Generation: r.record.Generation, Err: err, Serving: c.serving() > 0}
+	o := Outcome{
+		App: a.config.Name, Generation: r.record.Generation, Err: err, Serving: c.serving() > 0,
+		TakenBack: state == protocol.RestartRolledBack,
+	}
 	p.outcomes.restarts = append(p.outcomes.restarts, o)
 	if err == nil {
 		slog.Info("restart done", "app", o.App, "generation", o.Generation)
@@ -189,14 +227,17 @@ func (p *Pool) end(now time.Time, a *app, state string, err *protocol.SpawnError
 }
 
 // settleTime is how long a new process of a busy app serves beside the old ones
-// before it takes the place of one. The first requests of a process are slow,
-// with most frameworks; those behind them go to the old ones meanwhile.
+// before it takes the place of one, and the first new ones of an app that is
+// used. The first requests of a process are slow, with most frameworks; those
+// behind them go to the old ones meanwhile. And a release that is no good shows
+// it while all of the old generation is there.
 const settleTime = time.Second
 
 // settled counts the processes of the new generation that can take the place of
 // old ones.
 func (p *Pool) settled(now time.Time, a *app, d *Decision) int {
-	n, busy := 0, a.busy()
+	n, t := 0, &a.restart.trial
+	busy := !a.restart.undoing && (a.busy() || t.length > 0 && t.before.processed >= fewest && !a.seasoned(now))
 	for _, q := range a.processes {
 		if q.phase != protocol.Ready || q.record.Generation != a.generation {
 			continue
@@ -218,7 +259,7 @@ func (a *app) busy() bool {
 
 // inPlace says that an old process has to make room for a new one.
 func (p *Pool) inPlace(now time.Time, a *app, c census) bool {
-	return p.crowded(a) && a.restart.lacks(c) > 0 && c.starting+c.leaving == 0 && c.old > 0 && !now.Before(a.backoff.until)
+	return p.crowded(a) && a.restart.lacks(c) > 0 && c.starting+c.leaving == 0 && c.old > 0 && !now.Before(a.backoff.next())
 }
 
 // oldFirst returns the ready processes of other generations, the oldest
@@ -234,22 +275,4 @@ func (a *app) oldFirst() []*process {
 		return cmp.Or(cmp.Compare(x.record.Generation, y.record.Generation), cmp.Compare(x.traffic.inFlight, y.traffic.inFlight), cmp.Compare(x.traffic.upgraded, y.traffic.upgraded))
 	})
 	return old
-}
-
-// setback decides what a start that failed means for the restart that it was
-// made for. A generation that never started leaves the old one serving.
-func (p *Pool) setback(now time.Time, a *app, err *protocol.SpawnError) {
-	c := a.census()
-	if c.ready > 0 {
-		if a.backoff.failures >= restartTries {
-			a.restart.want = c.ready
-		}
-		return
-	}
-	if old := a.oldFirst(); len(old) > 0 {
-		a.generation, a.running = old[len(old)-1].record.Generation, a.restart.before
-		a.backoff.refusing = false
-		p.table.stale = true
-	}
-	p.end(now, a, protocol.RestartFailed, err)
 }

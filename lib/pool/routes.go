@@ -22,7 +22,8 @@ type table struct {
 const versionGap = 100
 
 func (t *table) recall(last *protocol.Routes) {
-	t.version, t.apps, t.first = last.Version, last.Apps, last.Version+versionGap
+	t.version, t.apps = min(last.Version, 2*mostVersion), last.Apps
+	t.first = t.version + versionGap
 }
 
 // exceed sees to it that the next table has a higher version than one which
@@ -31,6 +32,16 @@ func (t *table) exceed(version uint64) {
 	if version > t.version {
 		t.version, t.stale, t.forced = version, true, true
 	}
+}
+
+// mostVersion is the highest version that is believed of anybody else. Every
+// pool counts up by one from its predecessor's, so that none comes near, and
+// beyond 2^53 some programs read another number than was written.
+const mostVersion = 1 << 52
+
+// believes says that a pool may have made a table of that version.
+func (t *table) believes(version uint64) bool {
+	return version <= max(t.version+versionGap, mostVersion)
 }
 
 // publish makes a new route table if anything in it changed.
@@ -98,6 +109,7 @@ func (a *app) route() protocol.Route {
 		Paused:      a.paused, Instances: a.instances,
 		Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
 		Serving: c.Serving,
+		Trial:   a.restart != nil && !a.restart.undoing && a.restart.trial.length > 0,
 	}
 	if c.QueueSize != nil {
 		r.QueueSize = *c.QueueSize

@@ -14,7 +14,7 @@ func TestRoutesTellWhoseFilesTheyAre(t *testing.T) {
 	t.Parallel()
 	c := settings("shop", 1, 0)
 	w := newWorld(t, roomy)
-	w.p.Put(c, "static_files_dir")
+	w.p.Put(w.now, c, "static_files_dir")
 	w.tell()
 	if r := w.routes.Apps[0]; r.UID != nil || !cmp.Equal(r.SetByApp, []string{"static_files_dir"}) {
 		t.Errorf("before the first start: got uid %v, set by app %v", r.UID, r.SetByApp)
@@ -43,7 +43,7 @@ func TestRoutesTellWhoseFilesTheyAre(t *testing.T) {
 	}
 	check("a process")
 	w.crash()
-	w.p.Put(c)
+	w.p.Put(w.now, c)
 	w.decide()
 	check("the next pool, before it heard the spawner")
 	w.useTable()

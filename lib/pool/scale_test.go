@@ -11,7 +11,7 @@ import (
 func TestMinimumIsStartedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("shop", 3, 0))
+	w.p.Put(w.now, settings("shop", 3, 0))
 	w.decide()
 	w.want("shop", "") // nobody knows yet what runs
 	w.tell()
@@ -24,7 +24,7 @@ func TestMinimumIsStartedAtOnce(t *testing.T) {
 func TestStartsAreBoundedPerHost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Limits{Processes: 10, Starting: 2})
-	w.p.Put(settings("shop", 5, 0))
+	w.p.Put(w.now, settings("shop", 5, 0))
 	w.tell()
 	if got := len(w.starts); got != 2 {
 		t.Fatalf("%d start at once, want 2", got)
@@ -85,7 +85,7 @@ func TestQueueOfBeforeTheNewProcessIsNoDemand(t *testing.T) {
 func TestProcessWithoutLimitNeedsNoSecond(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)
-	w.p.Put(settings("node", 0, 0))
+	w.p.Put(w.now, settings("node", 0, 0))
 	w.tell()
 	w.want("node", "")
 	w.queue("node", 50)
@@ -206,7 +206,7 @@ func TestProcessWithoutLimitNeedsNoSpare(t *testing.T) {
 	c := settings("node", 1, 5)
 	c.SpareInstances = 2
 	w := newWorld(t, roomy)
-	w.p.Put(c)
+	w.p.Put(w.now, c)
 	w.tell()
 	r := w.next()
 	p := w.become(r.ID, 0)
@@ -272,8 +272,8 @@ func (w *world) stopping() []string {
 func TestMinimumsOverTheMaximumStarveNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Limits{Processes: 1, Starting: 20})
-	w.p.Put(settings("blog", 1, 0))
-	w.p.Put(settings("shop", 1, 0))
+	w.p.Put(w.now, settings("blog", 1, 0))
+	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.reports()
 	w.run()
@@ -316,7 +316,7 @@ func TestLoweredMaximumStopsWhatIsOver(t *testing.T) {
 	w.queue("shop", 0)
 	w.run()
 	c := settings("shop", 1, 2)
-	w.p.Put(c)
+	w.p.Put(w.now, c)
 	w.decide()
 	w.useTable()
 	w.run()
@@ -355,7 +355,7 @@ func BenchmarkDecide(b *testing.B) {
 	var list protocol.ProcessList
 	for i := range 200 {
 		c := settings(fmt.Sprintf("app%d", i), 0, 0)
-		p.Put(c)
+		p.Put(epoch, c)
 		report.Apps[c.Name] = protocol.AppReport{Requests: 1}
 		for j := range 5 {
 			id := fmt.Sprintf("p%dx%d", i, j)

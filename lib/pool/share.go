@@ -19,6 +19,10 @@ func (p *Pool) makeRoom(now time.Time, wants []want, d *Decision) {
 	leaving := 0
 	for _, a := range p.apps {
 		leaving += a.census().leaving
+		if a.restart != nil && leaving == 0 && a.unkeep() {
+			leaving++
+			p.table.stale = true
+		}
 	}
 	for i := range wants {
 		w := &wants[i]

@@ -38,25 +38,28 @@ func (p *Pool) start(now time.Time, d *Decision) {
 	var wants []want
 	for _, a := range p.apps {
 		if w := p.wanted(a); w.starts > 0 {
-			if now.Before(a.backoff.until) && !a.eager(now, d) {
-				d.wake(a.backoff.until)
+			if now.Before(a.backoff.next()) && !a.eager(now, d) {
+				d.wake(a.backoff.next())
 				continue
 			}
 			wants = append(wants, w)
 		}
 	}
-	for len(wants) > 0 {
+	for full := false; len(wants) > 0; {
 		slices.SortFunc(wants, func(a, b want) int {
 			return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.has, b.has), cmp.Compare(b.waited, a.waited), cmp.Compare(a.app.config.Name, b.app.config.Name))
 		})
 		w := &wants[0]
 		switch {
-		case len(p.processes) >= p.limits.Processes:
-			p.makeRoom(now, wants, d)
-			return
+		case p.poolFull(w.app):
+			if !full {
+				p.makeRoom(now, wants, d)
+			}
+			full, wants = true, wants[1:]
+			continue
 		case p.loading(now, d) >= p.limits.Starting:
 			return
-		case len(w.app.processes) >= p.most(w.app), w.optional && !p.fits(w.app), w.rank == busy && p.strained(w):
+		case p.appFull(w.app), w.optional && !p.fits(w.app), w.rank == busy && p.strained(w):
 			wants = wants[1:]
 			continue
 		}
@@ -173,8 +176,12 @@ func (p *Pool) ready(now time.Time, q *process) {
 	p.emit(now, q.app, protocol.Event{Event: protocol.EventAttached, Process: &record})
 	slog.Debug("process ready", "app", q.app.config.Name, "pid", q.record.PID, "generation", q.record.Generation,
 		"took", now.Sub(q.record.StartedAt).Round(time.Millisecond))
+	q.app.startTook = now.Sub(q.began)
 	if q.record.Generation == q.app.generation {
 		q.app.backoff.succeed()
+		if r := q.app.restart; r != nil {
+			r.trial.failure = nil
+		}
 	}
 	if worn := q.replaces; worn != nil && worn.phase == protocol.Ready {
 		if why := p.wear(worn); why != "" {

@@ -15,20 +15,16 @@ type proxy struct {
 
 // Traffic is the sessions of one process over all proxies.
 type traffic struct {
-	inFlight  int
-	upgraded  int // connections, of which some are in flight too
-	processed uint64
-	errors    uint64    // of those processed
-	stuck     uint64    // of those errors
-	asked     uint64    // of those processed, with a wish for time out of band
-	former    counts    // of proxies that left
-	before    uint64    // processed, as of the report before
-	used      time.Time // last time that it was known to be of use
-	last      time.Time // last time that a proxy tells, for people
+	counts
+	inFlight int
+	upgraded int       // connections, of which some are in flight too
+	stuck    uint64    // of the errors
+	asked    uint64    // of those processed, with a wish for time out of band
+	former   counts    // of proxies that left
+	before   counts    // as of the report before
+	used     time.Time // last time that it was known to be of use
+	last     time.Time // last time that a proxy tells, for people
 }
-
-// Counts are what ended at a process.
-type counts struct{ processed, errors uint64 }
 
 // A demand is the requests of one app that wait, over all proxies.
 type demand struct {
@@ -38,11 +34,16 @@ type demand struct {
 
 // Reported tells what a proxy said.
 func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) {
+	if !p.table.believes(r.RoutesVersion) {
+		slog.Error("report of a proxy ignored: no pool made such a version", "proxy", id, "routes_version", r.RoutesVersion)
+		return
+	}
+	known := p.proxies[id] != nil
 	switch {
 	case r.Leaving:
 		p.leave(id)
 	default:
-		if p.proxies[id] == nil {
+		if !known {
 			slog.Debug("proxy reports", "proxy", id)
 			p.greet(r)
 		}
@@ -50,7 +51,9 @@ func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) {
 	}
 	// It has a table of a pool before us whose last one was not written.
 	p.table.exceed(r.RoutesVersion)
-	p.count(now)
+	p.count()
+	p.note(now, known)
+	p.acquit(now)
 }
 
 // greet takes what a proxy counted before this pool heard of it for told.
@@ -74,7 +77,7 @@ func (p *Pool) expire(now time.Time, d *Decision) {
 		}
 	}
 	if len(p.proxies) < n {
-		p.count(now)
+		p.count()
 	}
 }
 
@@ -86,20 +89,18 @@ func (p *Pool) leave(id string) {
 	delete(p.proxies, id)
 	for id, r := range x.report.Processes {
 		if q := p.processes[id]; q != nil {
-			q.traffic.former.processed += r.Processed
-			q.traffic.former.errors += r.Errors
+			q.traffic.former.add(countsOf(r))
 		}
 	}
 }
 
 // count adds up what the proxies said.
-func (p *Pool) count(now time.Time) {
+func (p *Pool) count() {
 	for _, q := range p.processes {
 		t := &q.traffic
-		t.before = t.processed
-		t.inFlight, t.upgraded, t.stuck, t.asked, t.processed, t.errors = 0, 0, 0, 0, t.former.processed, t.former.errors
+		t.before = t.counts
+		t.inFlight, t.upgraded, t.stuck, t.asked, t.counts = 0, 0, 0, 0, t.former
 	}
-	defer p.note(now)
 	for _, a := range p.apps {
 		a.demand, a.rejected = demand{}, 0
 	}
@@ -126,12 +127,27 @@ func (p *Pool) count(now time.Time) {
 }
 
 // note notes which processes were of use. It goes by their counts: the times
-// in a report are of a clock that may be set.
-func (p *Pool) note(now time.Time) {
+// in a report are of a clock that may be set. recent says that what is new was
+// answered since the report before.
+func (p *Pool) note(now time.Time, recent bool) {
 	for _, q := range p.processes {
-		if t := &q.traffic; !t.idle() || t.processed != t.before {
+		t := &q.traffic
+		if !t.idle() || t.processed != t.before.processed {
 			t.used = now
 		}
+		if answers := t.since(t.before); recent && answers.processed > 0 {
+			q.app.answered(now, q, answers)
+		}
+	}
+}
+
+// answered notes by what a generation that is to come will be measured.
+func (a *app) answered(now time.Time, q *process, answers counts) {
+	switch r := a.restart; {
+	case r == nil || r.undoing:
+		a.history.add(now, answers)
+	case q.record.Generation != a.generation:
+		r.trial.before.add(answers)
 	}
 }
 
@@ -141,9 +157,10 @@ func (t *traffic) idle() bool { return t.inFlight == 0 && t.upgraded == 0 }
 func (t *traffic) add(r protocol.ProcessReport) {
 	t.inFlight += r.InFlight
 	t.upgraded += r.Upgraded
-	t.processed += r.Processed
-	t.errors += r.Errors
+	t.counts.add(countsOf(r))
 	t.stuck += r.Stuck
 	t.asked += r.WorkAsked
 	t.last = later(t.last, r.LastUsed)
 }
+
+func countsOf(r protocol.ProcessReport) counts { return counts{r.Processed, r.Errors, r.Took} }

@@ -47,8 +47,8 @@ func (p *Pool) view(now time.Time, a *app) protocol.App {
 		record := a.restart.record
 		v.Restart = &record
 	}
-	if now.Before(a.backoff.until) && p.wanted(a).starts > 0 {
-		v.NextTry = a.backoff.until
+	if now.Before(a.backoff.next()) && p.wanted(a).starts > 0 {
+		v.NextTry = a.backoff.next()
 	}
 	for _, q := range a.processes {
 		ap := protocol.AppProcess{Process: q.record, InFlight: q.traffic.inFlight, Upgraded: q.traffic.upgraded, Processed: q.traffic.processed}
@@ -67,13 +67,13 @@ func (p *Pool) view(now time.Time, a *app) protocol.App {
 func (p *Pool) state(now time.Time, a *app) string {
 	c := a.census()
 	switch {
-	case a.restart != nil && a.restart.watch.until.IsZero():
+	case a.restart != nil && (a.restart.trial.until.IsZero() || !a.restart.trial.watches()):
 		return protocol.AppRestarting
 	case c.serving() > 0:
 		return protocol.AppReady
 	case c.starting > 0 && a.backoff.failures == 0:
 		return protocol.AppStarting
-	case a.backoff.failures > 0 && (c.starting > 0 || p.wanted(a).starts > 0 || now.Before(a.backoff.until)):
+	case a.backoff.failures > 0 && (c.starting > 0 || p.wanted(a).starts > 0 || now.Before(a.backoff.next())):
 		return protocol.AppBackoff
 	case p.wanted(a).starts > 0:
 		return protocol.AppStarting

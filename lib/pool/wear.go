@@ -43,7 +43,7 @@ func (p *Pool) renew(now time.Time, a *app) {
 			p.drain(now, q, p.wear(q)) // it takes one request at a time, and has one
 		}
 	}
-	if q := p.toReplace(a); q != nil && p.crowded(a) && a.census().leaving == 0 && !now.Before(a.backoff.until) {
+	if q := p.toReplace(a); q != nil && p.crowded(a) && a.census().leaving == 0 && !now.Before(a.backoff.next()) {
 		p.drain(now, q, p.wear(q))
 	}
 }
@@ -54,9 +54,7 @@ func (p *Pool) bloated(q *process) bool {
 }
 
 // crowded says that there is no room for one more process of the app.
-func (p *Pool) crowded(a *app) bool {
-	return len(p.processes) >= p.limits.Processes || len(a.processes) >= p.most(a) || !p.fits(a)
-}
+func (p *Pool) crowded(a *app) bool { return p.poolFull(a) || p.appFull(a) || !p.fits(a) }
 
 // toReplace returns a worn process for which a replacement is to be started,
 // nil if there is none. One is replaced after the other.

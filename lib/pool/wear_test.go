@@ -56,7 +56,7 @@ func TestMaxRequestsDifferByProcess(t *testing.T) {
 	c.MaxRequests = 100
 	w := newWorld(t, roomy)
 	w.p.chance.Jitter = func() float64 { return 0.5 }
-	w.p.Put(c)
+	w.p.Put(w.now, c)
 	w.tell()
 	w.ready()
 	w.served("p001", 94, 0)

@@ -75,7 +75,7 @@ func (w *world) crash(configs ...protocol.AppConfig) {
 	w.starts, w.stops, w.checks = nil, nil, nil
 	w.p = w.newPool(w.routes)
 	for _, c := range configs {
-		w.p.Put(c)
+		w.p.Put(w.now, c)
 	}
 	w.decide()
 }
@@ -84,7 +84,7 @@ func settings(name string, least, most int) protocol.AppConfig {
 	return protocol.AppConfig{
 		Name: name, AppRoot: "/srv/" + name, Environment: "production", MinInstances: &least, MaxInstances: most,
 		StartTimeout: 90, StopGrace: 30, DrainTimeout: 30, IdleTime: 300, QueueSize: ptr(100), QueueTime: 60, ReadTimeout: 600,
-		BaseURI: "/" + name, FriendlyErrors: ptr(false),
+		BaseURI: "/" + name, FriendlyErrors: ptr(false), TrialTime: ptr(0.0),
 	}
 }
 
@@ -123,7 +123,7 @@ func (w *world) decide() Decision {
 		}
 		return w.decide()
 	}
-	if n := len(w.p.processes); n > w.p.limits.Processes && len(d.Start) > 0 {
+	if n := len(w.p.processes); n > w.p.limits.Processes+w.p.limits.Surge && len(d.Start) > 0 {
 		w.t.Fatalf("%d processes, over the limit of %d", n, w.p.limits.Processes)
 	}
 	return d
@@ -380,7 +380,7 @@ func serving(t *testing.T, limits Limits, configs ...protocol.AppConfig) *world 
 	t.Helper()
 	w := newWorld(t, limits)
 	for _, c := range configs {
-		w.p.Put(c)
+		w.p.Put(w.now, c)
 	}
 	w.tell()
 	w.reports()

@@ -167,8 +167,17 @@ type AppConfig struct {
 
 	// WatchErrors is the share of responses with a 5xx status, 0 to 1, over
 	// which a new generation is taken back in its first minute. 0 means that
-	// it is not watched.
-	WatchErrors float64 `json:"watch_errors,omitempty"`
+	// its errors are not looked at; nil, that they are compared with those of
+	// the generation before while it is on trial.
+	WatchErrors *float64 `json:"watch_errors,omitempty"`
+
+	// TrialTime is how long a new generation serves before it is accepted and
+	// the last old process is stopped, in seconds. Default: 3.
+	TrialTime *float64 `json:"trial_time,omitempty"`
+
+	// RestartSurge is how many processes over the maximum there may be during
+	// a restart. Default: 1.
+	RestartSurge *int `json:"restart_surge,omitempty"`
 
 	// MaxRequests is after how many requests, less up to a tenth, a process is
 	// replaced. 0 means never.
@@ -259,7 +268,7 @@ type Restart struct {
 // States of a restart.
 const (
 	RestartRunning    = "running"
-	RestartWatching   = "watching" // the new generation serves; too many errors bring the old one back
+	RestartWatching   = "watching" // the new generation serves on trial; its death or too many errors bring the old one back
 	RestartDone       = "done"
 	RestartFailed     = "failed"
 	RestartRolledBack = "rolled-back"

@@ -149,6 +149,10 @@ type Exit struct {
 
 	// Unknown says that nobody could read the status (an adopted process).
 	Unknown bool `json:"unknown,omitempty"`
+
+	// Output is the last lines that a process wrote which ended by itself, at
+	// most 40, without secrets.
+	Output []string `json:"output,omitempty"`
 }
 
 // Usage is what a process and its group cost at the moment of asking.

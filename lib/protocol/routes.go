@@ -75,6 +75,10 @@ type Route struct {
 	NextTry      time.Time `json:"next_try,omitzero"`
 	TryAtRequest bool      `json:"try_at_request,omitempty"`
 
+	// Trial says that the newest generation is on trial: a proxy reports at
+	// once when a process of the app lets a request down.
+	Trial bool `json:"trial,omitempty"`
+
 	// FriendlyErrors allows the error page to show Error's details.
 	FriendlyErrors bool `json:"friendly_errors,omitempty"`
 
@@ -114,8 +118,9 @@ type RouteProcess struct {
 const ReportExpiry = 5 * time.Second
 
 // A ProxyReport is the body of PUT /v1/proxies/ID: sent every second, and at
-// once when a queue forms, a draining process falls idle or a new route table
-// is in use.
+// once when a queue forms, a draining process falls idle, a process's first
+// session ends, one is let down while its app is on trial, or a new route
+// table is in use.
 type ProxyReport struct {
 	PID int `json:"pid"`
 
@@ -123,7 +128,8 @@ type ProxyReport struct {
 	// drains in that table gets no new session from this proxy.
 	RoutesVersion uint64 `json:"routes_version"`
 
-	// Processes by ID; those never used may be missing.
+	// Processes by ID; those never used may be missing. One that left the
+	// table is told for some seconds more, so that its last counts are known.
 	Processes map[string]ProcessReport `json:"processes"`
 
 	// Apps by name; those without a waiting or counted request may be missing.
@@ -149,6 +155,9 @@ type ProcessReport struct {
 	// Errors counts those of them that ended with a 5xx status, or without an
 	// answer.
 	Errors uint64 `json:"errors,omitempty"`
+
+	// Took is how long they lasted, all together.
+	Took float64 `json:"took_seconds,omitempty"`
 
 	// Stuck counts those of them that had no answer within RequestTime.
 	Stuck uint64 `json:"stuck,omitempty"`

@@ -30,6 +30,8 @@ type app struct {
 
 	mu        sync.Mutex // guards all below, and the processes
 	processes []*process // in the route table, or with a session still
+	departed  departed   // that were, a moment ago
+	trial     bool       // the newest generation is on trial
 	queue     queue
 	size      int        // how many may wait
 	open      bool       // as many as room says instead
@@ -174,13 +176,13 @@ func (a *app) shed() bool {
 	return true
 }
 
-// release ends a session on p. u is its connection if another session may use
-// it, else nil; v says how p did.
-func (a *app) release(p *process, u *upstream, now int64, v verdict) {
-	if v == stuck {
+// release ends a session on p, now, that took so long. u is its connection if
+// another session may use it, else nil; v says how p did.
+func (a *app) release(p *process, u *upstream, now, took int64, v verdict) {
+	a.mu.Lock()
+	if v == stuck || p.counted == 0 || v != fine && a.trial {
 		defer a.changed()
 	}
-	a.mu.Lock()
 	if v != fine {
 		p.errors++
 		a.errors++
@@ -190,6 +192,7 @@ func (a *app) release(p *process, u *upstream, now int64, v verdict) {
 	}
 	p.inFlight--
 	p.counted++
+	p.took += took
 	p.lastUsed = max(now, 1)
 	a.requests++
 	p.refused = p.refused && u == nil
@@ -255,7 +258,7 @@ func (a *app) apply(r *protocol.Route) {
 	a.mu.Lock()
 	a.size, a.open, a.wait = r.QueueSize, r.QueueOpen, orElse(r.QueueTime, defaultQueueTime)
 	again := a.tries && r.TryAtRequest && a.failure != nil && sameStart(a.failure, r.Error)
-	a.failure, a.removed, a.paused = r.Error, false, r.Paused
+	a.failure, a.removed, a.paused, a.trial = r.Error, false, r.Paused, r.Trial
 	a.nextTry, a.tries = r.NextTry, r.TryAtRequest
 	a.maxUpgraded = defaultMaxUpgraded
 	if r.MaxUpgraded != nil {
@@ -272,7 +275,11 @@ func (a *app) apply(r *protocol.Route) {
 		a.applyProcess(r, rp)
 	}
 	a.processes = slices.DeleteFunc(a.processes, func(p *process) bool {
-		return !p.busy() && !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id })
+		over := !p.busy() && !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.id })
+		if over {
+			a.departed.add(p)
+		}
+		return over
 	})
 	for _, p := range a.processes {
 		if p.leaving && !a.keepsUpgraded {

@@ -34,6 +34,7 @@ type exchange struct {
 	up      *upstream
 	waiter  waiter
 	waited  time.Duration // in the queue
+	granted int64         // when the session began, in the clock's time
 	phase   atomic.Uint32
 	target  atomic.Pointer[process] // process, for those who ask
 

@@ -21,6 +21,7 @@ type process struct {
 	inFlight int
 	counted  uint64 // sessions ended
 	errors   uint64 // of them, with a 5xx status or without an answer
+	took     int64  // they together, in nanoseconds
 	asked    uint64 // of them, with a wish for time out of band
 	stuck    uint64 // of them, without a byte in the request time
 	lastUsed int64  // in the clock's time, 0 if never

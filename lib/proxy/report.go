@@ -23,12 +23,9 @@ func (p *Proxy) snapshot() protocol.ProxyReport {
 func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) protocol.AppReport {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.departed.report(k, processes)
 	for _, p := range a.processes {
-		pr := protocol.ProcessReport{InFlight: p.inFlight, Upgraded: len(p.upgraded), Processed: p.counted, Errors: p.errors, Stuck: p.stuck, WorkAsked: p.asked, ConnectFailed: p.refused}
-		if p.lastUsed > 0 {
-			pr.LastUsed = k.start.Add(time.Duration(p.lastUsed))
-		}
-		processes[p.id] = pr
+		processes[p.id] = p.report(k)
 	}
 	r := protocol.AppReport{Queued: a.queue.length, Requests: a.requests, Rejected: a.rejected, Retried: a.retried, Errors: a.errors}
 	for _, p := range a.processes {
@@ -40,6 +37,17 @@ func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) prot
 	}
 	if w := a.queue.first; w != nil {
 		r.OldestWait = time.Since(w.began).Seconds()
+	}
+	return r
+}
+
+// report counts what the process does. Its app's mutex is held.
+func (p *process) report(k *clock) protocol.ProcessReport {
+	r := protocol.ProcessReport{
+		InFlight: p.inFlight, Upgraded: len(p.upgraded), Processed: p.counted, Errors: p.errors, Took: time.Duration(p.took).Seconds(), Stuck: p.stuck, WorkAsked: p.asked, ConnectFailed: p.refused,
+	}
+	if p.lastUsed > 0 {
+		r.LastUsed = k.start.Add(time.Duration(p.lastUsed))
 	}
 	return r
 }

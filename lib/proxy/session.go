@@ -81,7 +81,7 @@ func (x *exchange) acquire(retried bool) error {
 		x.waited = time.Since(x.waiter.began)
 		a.countWait(before, x.waited)
 	}
-	x.process = proc
+	x.process, x.granted = proc, p.clock.now.Load()
 	x.target.Store(proc)
 	for up != nil && !up.quiet() {
 		up.close()
@@ -213,5 +213,6 @@ func (x *exchange) endSession(reusable bool) {
 		x.workAsked = false
 		x.mount.app.askWork(p)
 	}
-	x.mount.app.release(p, up, x.client.proxy.clock.now.Load(), x.verdict)
+	now := x.client.proxy.clock.now.Load()
+	x.mount.app.release(p, up, now, now-x.granted, x.verdict)
 }

@@ -120,7 +120,7 @@ func TestRequestsPassThoseThatWaitForABusyProcess(t *testing.T) {
 			a.mu.Lock()
 			busy := a.processes[0]
 			a.mu.Unlock()
-			a.release(busy, nil, 1, fine)
+			a.release(busy, nil, 1, 0, fine)
 			wg.Wait()
 		})
 	}
@@ -156,7 +156,7 @@ func TestStickyClientsOfAStuckProcessGetAnother(t *testing.T) {
 	if err != nil || p.id != "a" {
 		t.Fatalf("got %v, %v", p, err)
 	}
-	a.release(p, nil, 1, stuck)
+	a.release(p, nil, 1, 0, stuck)
 	got := make(chan *process, 1)
 	go func() {
 		p, _, _ := a.acquire(wantsOnly("a"), false)

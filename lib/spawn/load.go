@@ -113,7 +113,9 @@ func (a *attempt) watchListener(ctx context.Context) <-chan listening {
 }
 
 func (a *attempt) ready(address string) error {
+	secrets := a.plan.secrets()
 	a.p.change(func(r *protocol.Process) {
+		a.p.secrets = &secrets
 		if r.State == protocol.Starting { // else it was stopped or has gone
 			r.State, r.Address, r.ReadyAt = protocol.Ready, address, time.Now()
 			r.SpawnTook = time.Since(a.began).Seconds()

@@ -14,6 +14,7 @@ import (
 	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/secret"
 	"passenger/lib/statedir"
 )
 
@@ -42,6 +43,7 @@ type process struct {
 	reason  string        // why it was asked to go, with ": " after it; empty if nobody said
 	left    int           // how many processes of its group outlived it
 	origin  *origin       // by what it can be made a preloader, nil if it cannot
+	secrets *secret.Set   // of its environment, nil if nobody knows them
 	saving  bool          // the record is to be written again
 }
 
@@ -115,6 +117,9 @@ func (p *process) wait(orphans func() []int) {
 		exit.OutOfMemory = true
 		exit.Cause = outOfMemory
 	}
+	if !exit.ByUs && exit.Signal != "SIGKILL" { // that one says nothing of why
+		exit.Output = p.lastWords()
+	}
 	p.left = left
 	if p.origin != nil {
 		p.origin.control.Close()
@@ -139,6 +144,25 @@ func (p *process) waitOut(orphans func() []int) {
 	})
 	p.wait(orphans)
 }
+
+// lastWords is what goes into the record of an exit of the process's own
+// making. What may have secrets in it that nobody knows, that of a process
+// which was adopted, does not. mu is held.
+func (p *process) lastWords() []string {
+	if p.out == nil || p.secrets == nil {
+		return nil
+	}
+	lines := texts(p.out.Last())
+	lines = p.secrets.Lines(lines[max(0, len(lines)-exitLines):])
+	for i, line := range lines {
+		lines[i] = line[:min(len(line), exitLine)]
+	}
+	return lines
+}
+
+// exitLines is how many lines the record of an exit has at most, and exitLine
+// how many bytes each: it is in every list for a while.
+const exitLines, exitLine = 40, 200
 
 // noun is what the log calls it.
 func (p *process) noun() string {

@@ -34,7 +34,7 @@ func (a App) writeRestart(b *strings.Builder, st Style, now time.Time) {
 		fmt.Fprintf(b, "  %s\n", st.yellow(fmt.Sprintf("%s restart to generation %d began %s (%s)",
 			r.Mode, r.Generation, ago(now, r.BeganAt), r.Cause)))
 	case protocol.RestartWatching:
-		fmt.Fprintf(b, "  %s\n", st.yellow(fmt.Sprintf("generation %d is watched for errors for another %s",
+		fmt.Fprintf(b, "  %s\n", st.yellow(fmt.Sprintf("generation %d is on trial for another %s",
 			r.Generation, span(max(0, r.WatchedUntil.Sub(now).Seconds())))))
 	case protocol.RestartFailed, protocol.RestartRolledBack:
 		what := "failed"

@@ -26,7 +26,7 @@ func TestOrdersAndRestartsAreTold(t *testing.T) {
 		}}, "  rolling restart to generation 4 began 3s ago (restart.txt)\n"},
 		{"watched", App{Restart: &protocol.Restart{
 			Generation: 4, State: protocol.RestartWatching, WatchedUntil: now.Add(40 * time.Second),
-		}}, "  generation 4 is watched for errors for another 40s\n"},
+		}}, "  generation 4 is on trial for another 40s\n"},
 		{"failed", App{Generation: 3, Restart: &protocol.Restart{
 			Generation: 4, State: protocol.RestartFailed, EndedAt: now.Add(-time.Minute), Error: sick,
 		}}, "  restart to generation 4 failed 1m ago: GET /up was answered with status 500\n    generation 3 serves; next try: the next restart\n"},

@@ -77,7 +77,7 @@ func (o *Owner) Put(ctx context.Context, name string, over protocol.AppConfig) (
 	o.refused.set(file, nil)
 	var a protocol.App
 	err = o.ask(ctx, func(now time.Time) {
-		o.pool.Put(c, full.byApp...)
+		o.pool.Put(now, c, full.byApp...)
 		for _, waiting := range o.removing[name] {
 			waiting <- &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("app %q was added again", name)}
 		}
@@ -175,7 +175,7 @@ func (o *Owner) Reload(ctx context.Context) (protocol.ReloadReply, error) {
 			o.drop(list)
 		}
 		for _, e := range list {
-			if err := o.take(e); err != nil {
+			if err := o.take(now, e); err != nil {
 				reply.Refused = append(reply.Refused, o.refusal(e.origin, e.config, err))
 				slog.Error("app refused; what runs goes on", "from", e.path, "err", err)
 			} else {
@@ -208,7 +208,7 @@ func (o *Owner) followLink(now time.Time, c protocol.AppConfig) {
 	a, _ := o.pool.App(now, c.Name)
 	for _, p := range a.Processes {
 		if p.Generation == a.Generation && p.AppRoot != "" && p.AppRoot != root {
-			o.pool.Restart(c, wish{cause: "new directory"}.how(c))
+			o.pool.Restart(now, c, wish{cause: "new directory"}.how(c))
 			return
 		}
 	}

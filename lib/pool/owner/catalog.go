@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"passenger/lib/account"
 	"passenger/lib/app"
@@ -185,7 +186,7 @@ func (o *Owner) load() error {
 	}
 	var refused []protocol.Refusal
 	for _, e := range o.files.entries() {
-		err := o.take(e)
+		err := o.take(time.Now(), e)
 		if err != nil && e.kind == named && !o.comesBack() {
 			return err
 		}
@@ -223,7 +224,7 @@ func (f Files) check() error {
 }
 
 // take puts an app into the pool unless it cannot be beside the others.
-func (o *Owner) take(e entry) error {
+func (o *Owner) take(now time.Time, e entry) error {
 	if e.err != nil {
 		return e.err
 	}
@@ -236,7 +237,7 @@ func (o *Owner) take(e entry) error {
 	for _, w := range app.Warnings(e.config) {
 		slog.Warn("setting without effect", "app", e.config.Name, "warning", w)
 	}
-	o.pool.Put(e.config, e.byApp...)
+	o.pool.Put(now, e.config, e.byApp...)
 	o.catalog[e.config.Name] = e.origin
 	return nil
 }

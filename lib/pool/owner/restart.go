@@ -58,7 +58,7 @@ type wish struct {
 func (w wish) how(c protocol.AppConfig) pool.How {
 	h := pool.How{Blocking: w.Mode == "blocking", WatchErrors: c.WatchErrors, Cause: w.cause}
 	if w.WatchErrors != nil {
-		h.WatchErrors = *w.WatchErrors
+		h.WatchErrors = w.WatchErrors
 	}
 	return h
 }
@@ -86,12 +86,12 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 	}
 	var refused error
 	var before uint64
-	err = o.ask(ctx, func(time.Time) {
+	err = o.ask(ctx, func(now time.Time) {
 		if refused = o.pool.Check(c); refused != nil {
 			return
 		}
 		before = o.pool.Version()
-		if generation, ok = o.pool.Restart(c, w.how(c), s.byApp...); !ok {
+		if generation, ok = o.pool.Restart(now, c, w.how(c), s.byApp...); !ok {
 			refused = unknownApp(name, o.pool.Names())
 			return
 		}
@@ -119,22 +119,22 @@ func failure(end pool.Outcome) error {
 	}
 	e := &protocol.Error{
 		Code:    protocol.CodeRestartFailed,
-		Message: fmt.Sprintf("app %q %s: %s; the old version serves on", end.App, fault(end.Err), end.Err.Summary),
+		Message: fmt.Sprintf("app %q %s: %s; the old version serves on", end.App, fault(end), end.Err.Summary),
 		Hint:    end.Err.Advice, Details: end.Err,
 	}
 	if !end.Serving {
-		e.Code, e.Message = protocol.CodeSpawnFailed, fmt.Sprintf("app %q %s: %s; nothing serves it", end.App, fault(end.Err), end.Err.Summary)
+		e.Code, e.Message = protocol.CodeSpawnFailed, fmt.Sprintf("app %q %s: %s; nothing serves it", end.App, fault(end), end.Err.Summary)
 	}
 	return e
 }
 
 // fault says in a word what was wrong with a new generation.
-func fault(e *protocol.SpawnError) string {
-	switch e.Category {
-	case protocol.CategoryHealth:
-		return "did not pass its health check"
-	case protocol.CategoryErrors:
+func fault(end pool.Outcome) string {
+	switch {
+	case end.TakenBack:
 		return "was taken back"
+	case end.Err.Category == protocol.CategoryHealth:
+		return "did not pass its health check"
 	}
 	return "did not start"
 }

@@ -1,0 +1,239 @@
+package pool
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"passenger/lib/protocol"
+)
+
+const (
+	// trialTime is how long a trial lasts unless the app's settings say.
+	trialTime = 3 * time.Second
+
+	// watchTime is how long it lasts at least where a share of errors is set.
+	watchTime = time.Minute
+
+	// freeTrialKills processes may be ended by SIGKILL during a trial: that
+	// mostly comes from outside.
+	freeTrialKills = 1
+)
+
+// A trial is what a new generation has to stand before it is accepted. One
+// process of the old generation is kept until then, without requests: it is
+// what the app goes back to, and holds the release that it runs.
+type trial struct {
+	rule   rule
+	length time.Duration
+
+	// until is when it is over, zero until as many processes serve as are to.
+	until time.Time
+
+	failure *protocol.SpawnError // of the last start, nil if that succeeded
+	death   *protocol.SpawnError // of a process that served, nil if none died
+	kills   int
+
+	before counts // of the old generation: in the minute before, and since
+	gone   counts // of processes of the new one that ended
+}
+
+// trialOf is the trial of a restart that is to go like how.
+func trialOf(a *app, how How, now time.Time) trial {
+	t := trial{rule: rule{how.WatchErrors}, length: trialTime, before: a.history.sum(now)}
+	if a.config.TrialTime != nil {
+		t.length = seconds(*a.config.TrialTime)
+	}
+	if t.watches() {
+		t.length = max(t.length, watchTime)
+	}
+	if a.always {
+		t.length = 0 // each request may bring another generation
+	}
+	return t
+}
+
+// watches says that a share of errors is set.
+func (t *trial) watches() bool { return t.rule.rate != nil && *t.rule.rate > 0 }
+
+// stand starts the time of the trial once the new generation serves, as far as
+// there is room for it.
+func (p *Pool) stand(now time.Time, a *app, c census) {
+	t := &a.restart.trial
+	if !t.until.IsZero() || c.ready < a.restart.want && !p.lastPlace(a, c) {
+		return
+	}
+	t.until = now.Add(t.length)
+	if t.length > 0 && a.restart.want > 0 {
+		a.restart.record.State, a.restart.record.WatchedUntil = protocol.RestartWatching, t.until
+		slog.Info("new generation is on trial", "app", a.config.Name, "generation", a.generation, "for", t.length)
+	}
+}
+
+// lastPlace says that only the place of the last old process is left for the
+// new generation: it has to be proven before it gets that.
+func (p *Pool) lastPlace(a *app, c census) bool {
+	return !a.restart.blocking() && c.ready > 0 && c.starting+c.leaving == 0 && len(a.fallbacks()) == 1 && p.crowded(a)
+}
+
+// judge says what becomes of the new generation.
+func (p *Pool) judge(now time.Time, a *app, d *Decision) verdict {
+	r := a.restart
+	if r.undoing {
+		return accepted // it was, before
+	}
+	t := &r.trial
+	v := t.rule.judge(p.evidence(now, a, d))
+	if v == undecided && t.death != nil {
+		t.death, t.until = nil, time.Time{} // there is nothing to go back to; the rest goes on
+	}
+	return v
+}
+
+func (p *Pool) evidence(now time.Time, a *app, d *Decision) evidence {
+	c, t := a.census(), &a.restart.trial
+	e := evidence{
+		stage: someServe, fallback: a.fallback() != nil, failed: t.failure != nil, died: t.death != nil,
+		before: t.before, after: t.gone,
+	}
+	for _, q := range a.processes {
+		if q.record.Generation == a.generation {
+			e.after.add(q.traffic.counts)
+			e.stuck = e.stuck || q.traffic.inFlight > 0
+		}
+	}
+	switch {
+	case a.restart.want > 0 && c.ready == 0:
+		e.stage = noneServes
+	case t.until.IsZero() || c.ready < a.restart.want && !p.lastPlace(a, c):
+	case now.Before(t.until):
+		d.wake(t.until)
+	default:
+		e.stage = proven
+	}
+	return e
+}
+
+// lost takes down that a process of the new generation, which served, ended by
+// itself.
+func (t *trial) lost(exit *protocol.Exit, why *protocol.SpawnError) {
+	t.until = time.Time{}
+	if exit != nil && exit.Signal == "SIGKILL" && !exit.OutOfMemory {
+		if t.kills++; t.kills <= freeTrialKills {
+			return
+		}
+	}
+	t.death = why
+}
+
+// fallbacks are the old processes that serve or could again.
+func (a *app) fallbacks() []*process {
+	var old []*process
+	for _, q := range a.processes {
+		if (q.phase == protocol.Ready || q.kept) && q.record.Generation != a.generation {
+			old = append(old, q)
+		}
+	}
+	return old
+}
+
+// fallback returns a process of the newest old generation, nil if there is
+// none that could serve.
+func (a *app) fallback() *process {
+	var best *process
+	for _, q := range a.fallbacks() {
+		if best == nil || q.record.Generation > best.record.Generation {
+			best = q
+		}
+	}
+	return best
+}
+
+// keepsAll says that all old processes are kept where there is room: for so
+// short a time they cost little, and none has to be started if the app goes
+// back to them.
+func (t *trial) keepsAll() bool { return t.length > 0 && !t.watches() }
+
+// unkeep lets one of the processes go that are kept, for room, unless it is the
+// last of the old ones. It reports whether it did.
+func (a *app) unkeep() bool {
+	old := a.fallbacks()
+	i := slices.IndexFunc(old, func(q *process) bool { return q.kept })
+	if i < 0 || len(old) == 1 {
+		return false
+	}
+	old[i].kept = false
+	return true
+}
+
+// takeBack ends the trial of a generation that did not stand it: the one before
+// serves again, if a process of it is left.
+func (p *Pool) takeBack(now time.Time, a *app, v verdict, d *Decision) {
+	r, old := a.restart, a.fallback()
+	err, state := p.ground(now, a, v, d), protocol.RestartRolledBack
+	if v == unstarted || old == nil {
+		state = protocol.RestartFailed
+	}
+	if old == nil {
+		p.end(now, a, state, err)
+		return
+	}
+	a.generation, a.running = old.record.Generation, r.before
+	for _, q := range a.processes {
+		if q.kept && q.record.Generation == a.generation {
+			q.kept, q.inTable = false, 0
+			p.enter(now, q, protocol.Ready)
+		}
+	}
+	a.backoff.forgive()
+	p.end(now, a, state, err)
+	a.restart = &restart{want: r.want, before: r.before, undoing: true, record: protocol.Restart{
+		Generation: a.generation, State: protocol.RestartRunning, Mode: modeRolling, BeganAt: now,
+	}}
+}
+
+// ground is why a generation is taken back.
+func (p *Pool) ground(now time.Time, a *app, v verdict, d *Decision) *protocol.SpawnError {
+	t := &a.restart.trial
+	switch v {
+	case unstarted:
+		return advised(t.failure)
+	case dead:
+		return advised(t.death)
+	}
+	e := p.evidence(now, a, d)
+	err := &protocol.SpawnError{
+		Category: protocol.CategoryErrors, Advice: "The log of the app's processes and that of the proxy may say why.",
+		App: a.config.Name, Generation: a.generation, At: now, AppRoot: a.config.AppRoot,
+		Phases: []protocol.Phase{}, Output: []string{},
+	}
+	switch {
+	case v == stalled:
+		err.Summary = fmt.Sprintf("generation %d answered no request in %v; before, an answer took %.2fs",
+			a.generation, t.length, e.before.latency())
+	case t.watches():
+		err.Summary = fmt.Sprintf("%d of %d responses of generation %d were errors; watch_errors allows %g %%",
+			e.after.errors, e.after.processed, a.generation, 100**t.rule.rate)
+	default:
+		err.Summary = fmt.Sprintf("%d of %d responses of generation %d were errors; of those before it, %d of %d",
+			e.after.errors, e.after.processed, a.generation, e.before.errors, e.before.processed)
+		err.Advice += " Where such errors are meant, restart with --watch-errors=0."
+	}
+	return err
+}
+
+// release lets the processes go that were kept.
+func (p *Pool) release(a *app) {
+	for _, q := range a.processes {
+		p.table.stale = p.table.stale || q.kept
+		q.kept = false
+	}
+}
+
+// seasoned says that a process of the new generation serves for a while.
+func (a *app) seasoned(now time.Time) bool {
+	return slices.ContainsFunc(a.processes, func(q *process) bool {
+		return q.phase == protocol.Ready && q.record.Generation == a.generation && !now.Before(q.since.Add(settleTime))
+	})
+}
