@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -52,6 +53,9 @@ func (p *process) upgrade(x *exchange, closable bool) {
 	}
 	p.upgraded[x] = closable
 }
+
+// local says that the process listens on a unix socket.
+func (p *process) local() bool { return strings.HasPrefix(p.address, "unix:") }
 
 // hung says that p takes one request at a time and was stuck: it is at it
 // still, and is replaced.

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"passenger/lib/protocol"
 )
 
 // closeSecond answers the first request on a connection and closes it when
@@ -261,4 +263,59 @@ func shrinkBacklog(l net.Listener) error {
 		return err
 	}
 	return lerr
+}
+
+// A request that brings its process down is tried on one more at most, however
+// many kept connections there are.
+func TestRequestThatKillsIsNotTriedOnAll(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		var killed atomic.Int64
+		deadly := func(c *call) bool {
+			if strings.Contains(c.Target, "deadly") || strings.Contains(c.Vars["REQUEST_URI"], "deadly") {
+				killed.Add(1)
+				return false
+			}
+			c.ok(c.body())
+			return true
+		}
+		a, b, c := start(t, proto, 1, deadly), start(t, proto, 1, deadly), start(t, proto, 1, deadly)
+		s := serve(t, Config{}, route(a, b, c))
+		for _, f := range []*fake{a, b, c} {
+			s.set(route(f))
+			s.dial().get("/") // each has a connection that is kept
+		}
+		s.set(route(a, b, c))
+		if got := s.dial().get("/deadly"); got.Status != 502 {
+			t.Errorf("got %+v", got)
+		}
+		if n := killed.Load(); n > 2 {
+			t.Errorf("it reached %d processes, want 2 at most", n)
+		}
+	})
+}
+
+// A process that ends before it took a connection from its backlog has read
+// nothing of the request on it.
+func TestUnreadRequestsGoToAnotherProcess(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("unix", t.TempDir()+"/s")
+	if err != nil {
+		t.Skip(err) // the path of the temporary directory is too long here
+	}
+	defer l.Close()
+	ended := start(t, "http", 1, say("")).route
+	ended.Address = "unix:" + l.Addr().String()
+	r := route(start(t, "http", 1, say("alive")))
+	r.Processes = append([]protocol.RouteProcess{ended}, r.Processes...)
+	s := serve(t, Config{}, r)
+	p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	eventually(t, "it waits for an answer", func() bool {
+		list := s.requests()
+		return len(list) == 1 && list[0].Phase == "waiting"
+	})
+	l.Close()
+	if got := p.receive("GET"); got.Body != "alive" {
+		t.Errorf("got %+v", got)
+	}
 }

@@ -151,8 +151,7 @@ func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
 
 // noResponse handles a connection that ended before a response began.
 func (x *exchange) noResponse(err error, n int) (retry, again bool) {
-	ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
-	if ended && x.up.reused && !x.begun && x.repeatable() && n < maxAttempts {
+	if !x.begun && n < maxAttempts && x.repeatable() && x.mayRepeat(err) {
 		x.dropSession()
 		return true, false
 	}
@@ -182,6 +181,25 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 		return false, x.fail(502, "The application sent an invalid response ("+bad.Reason+").")
 	}
 	return false, x.fail(502, "The application closed the connection without an answer.")
+}
+
+// mayRepeat says that a request which may be sent twice, and had no answer
+// because of err, may go to another process.
+//
+// A unix socket whose process ends with something unread is reset, so that who
+// reset it has not acted on the request. One that is closed after all was read
+// is either a kept connection that the process gave up in that moment, or a
+// request that brought the process down: it gets one more, not all of them.
+func (x *exchange) mayRepeat(err error) bool {
+	reset := errors.Is(err, syscall.ECONNRESET)
+	switch {
+	case reset && x.process.local() && x.body == noBody:
+		return true
+	case !reset && !errors.Is(err, io.EOF), !x.up.reused, x.repeated:
+		return false
+	}
+	x.repeated = true
+	return true
 }
 
 // dropSession undoes acquire and connect, as if the session had never been.
