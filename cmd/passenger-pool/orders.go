@@ -106,7 +106,44 @@ func (c *scaleCommand) Run(ctx context.Context, cmd *command) error {
 		}
 		request.Instances = &n
 	}
-	return c.order(ctx, cmd, "POST", c.App, "/scale", request)
+	if err := c.order(ctx, cmd, "POST", c.App, "/scale", request); err != nil || request.Instances == nil {
+		return err
+	}
+	pool, err := cmd.dial()
+	if err != nil {
+		return err
+	}
+	list, err := pool.apps(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(os.Stderr, scarcity(list, c.App))
+	return nil
+}
+
+// scarcity says that the apps together are to have more processes than the pool
+// has room for, and the one that was scaled has to share; empty if they are not.
+func scarcity(list protocol.AppList, typed string) string {
+	all := 0
+	for _, a := range list.Apps {
+		all += leastOf(a)
+	}
+	if all <= list.MaxPoolSize {
+		return ""
+	}
+	return fmt.Sprintf("%s: warning: the pool has at most %d processes, and all apps together are to have %d; app %q gets what is left\n",
+		program, list.MaxPoolSize, all, typed)
+}
+
+// leastOf is how many processes an app is to have whatever the demand.
+func leastOf(a protocol.App) int {
+	switch {
+	case a.Instances != nil:
+		return *a.Instances
+	case a.Config.MinInstances != nil:
+		return *a.Config.MinInstances
+	}
+	return 0
 }
 
 type detachCommand struct {

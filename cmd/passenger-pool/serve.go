@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -46,6 +48,9 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if c.MaxPoolSize < 1 {
 		return &cli.Error{Err: fmt.Errorf("--max-pool-size is %d; it must be at least 1", c.MaxPoolSize), Status: cli.Usage}
 	}
+	if err := c.checkMinimum(); err != nil {
+		return err
+	}
 	if c.Surge < 0 {
 		return &cli.Error{Err: fmt.Errorf("--restart-surge is %d; it must be 0 or more", c.Surge), Status: cli.Usage}
 	}
@@ -74,6 +79,21 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	}
 	slog.Info("pool stopped; processes run on", "cause", context.Cause(ctx))
 	return os.Remove(dir.Socket(statedir.Pool))
+}
+
+// checkMinimum refuses a minimum that is asked for here and can never be. What
+// files say is no contradiction in this command line: it is logged.
+func (c *serveCommand) checkMinimum() error {
+	for _, setting := range c.Set {
+		text, ok := strings.CutPrefix(setting, "min_instances=")
+		if n, err := strconv.Atoi(text); ok && err == nil && n > c.MaxPoolSize {
+			return &cli.Error{
+				Err:    fmt.Errorf("min_instances is %d and --max-pool-size %d; the minimum is over the maximum", n, c.MaxPoolSize),
+				Status: cli.Usage,
+			}
+		}
+	}
+	return nil
 }
 
 func (c *serveCommand) owner(dir statedir.Dir, hooks owner.Hooks) (*owner.Owner, error) {

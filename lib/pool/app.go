@@ -116,6 +116,9 @@ func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 		}
 	}
 	p.apps[c.Name].byApp = byApp
+	if *c.MinInstances > p.limits.Processes {
+		slog.Warn("app cannot have its minimum", "app", c.Name, "min_instances", *c.MinInstances, "max_pool_size", p.limits.Processes)
+	}
 	p.table.stale = true
 }
 
