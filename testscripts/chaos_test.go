@@ -26,8 +26,9 @@ var (
 	chaosSeed = flag.Uint64("chaos-seed", uint64(time.Now().UnixNano()), "what chaos happens")
 )
 
-// recoverBound is how soon after the last fault all must be as it was before.
-const recoverBound = 2 * time.Second
+// recoverBound is how soon after the last fault all must be as it was before: a
+// restart may be the last, and its new processes are on trial for three seconds.
+const recoverBound = 5 * time.Second
 
 // mostKilled processes of the app are killed: one that died more often soon
 // after it was ready would be given a rest.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -331,6 +332,25 @@ func TestDeathIsSeenWithItsCause(t *testing.T) {
 	}
 	exit := awaitState(t, s, "abcd", protocol.Exited).Exit
 	if exit.Cause != "killed by SIGKILL" || exit.Signal != "SIGKILL" || exit.ByUs || exit.Status != -1 || time.Since(exit.At) > time.Minute {
+		t.Errorf("got %+v", exit)
+	}
+}
+
+// Whoever decides about it has to know why a process went.
+func TestExitHasTheLastWordsWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	s, _ := newSpawner(t, shortDir(t))
+	config := appConfig("crash")
+	config.EnvVars["API_TOKEN"] = "hush-hush"
+	r, err := s.Spawn(t.Context(), request("abcd", config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(r.PID, syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	exit := awaitState(t, s, "abcd", protocol.Exited).Exit
+	if n := len(exit.Output); exit.Status != 3 || n == 0 || exit.Output[n-1] != "Error: no licence for [redacted]" {
 		t.Errorf("got %+v", exit)
 	}
 }
