@@ -27,7 +27,9 @@ func (p *Pool) died(now time.Time, q *process, r protocol.Process, cause string)
 	if now.Sub(q.since) > earlyDeath || !a.backoff.strike(now, q, r.Exit) {
 		return
 	}
-	p.late[r.ID] = late{a, now}
+	if len(p.proxies) > 0 {
+		p.late[r.ID] = late{a, now}
+	}
 	b := &a.backoff
 	if !b.looping {
 		return

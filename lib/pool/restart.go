@@ -244,6 +244,9 @@ func (p *Pool) settled(now time.Time, a *app, d *Decision) int {
 		}
 		if settled := q.since.Add(settleTime); busy && now.Before(settled) {
 			d.wake(settled)
+			if a.census().ready < a.restart.want {
+				t.settled = settleTime
+			}
 			continue
 		}
 		n++

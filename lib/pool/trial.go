@@ -35,6 +35,10 @@ type trial struct {
 	death   *protocol.SpawnError // of a process that served, nil if none died
 	kills   int
 
+	// settled is how long the new generation settled without need, which is part
+	// of the trial: it is not to take longer for it.
+	settled time.Duration
+
 	before counts // of the old generation: in the minute before, and since
 	gone   counts // of processes of the new one that ended
 }
@@ -51,6 +55,9 @@ func trialOf(a *app, how How, now time.Time) trial {
 	if a.always {
 		t.length = 0 // each request may bring another generation
 	}
+	if t.length == 0 {
+		t.rule.rate = new(0.0)
+	}
 	return t
 }
 
@@ -64,7 +71,7 @@ func (p *Pool) stand(now time.Time, a *app, c census) {
 	if !t.until.IsZero() || c.ready < a.restart.want && !p.lastPlace(a, c) {
 		return
 	}
-	t.until = now.Add(t.length)
+	t.until = now.Add(max(t.length-t.settled, 0))
 	if t.length > 0 && a.restart.want > 0 {
 		a.restart.record.State, a.restart.record.WatchedUntil = protocol.RestartWatching, t.until
 		slog.Info("new generation is on trial", "app", a.config.Name, "generation", a.generation, "for", t.length)

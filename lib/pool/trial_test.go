@@ -240,6 +240,19 @@ func TestGenerationThatIsFarWorseIsTakenBack(t *testing.T) {
 	w.want("shop", "1:ready 1:ready")
 }
 
+func TestWithoutATrialNothingIsJudged(t *testing.T) {
+	t.Parallel()
+	c := settings("shop", 2, 0)
+	w := serving(t, roomy, c)
+	w.served("p001", 100, 0)
+	w.restart(c, false)
+	w.ready()
+	w.served("p003", 50, 50)
+	w.run()
+	w.want("shop", "2:ready 2:ready")
+	w.wantOutcome("shop 2")
+}
+
 func TestGenerationIsNotJudgedByErrorsThatAreNoneOfItsDoing(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

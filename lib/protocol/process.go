@@ -187,7 +187,7 @@ type ProcessList struct {
 	Version uint64 `json:"version"`
 
 	// Processes holds those that run, and for a minute at least those that
-	// exited, in order of start.
+	// exited, of one app the newest 50, in order of start.
 	Processes []Process `json:"processes"`
 
 	// Strays are processes that those have started and left, and that run on. Set

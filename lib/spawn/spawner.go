@@ -27,6 +27,11 @@ import (
 // keepExited is how long the list shows a process that is gone.
 const keepExited = 2 * time.Minute
 
+// mostExited is how many of them it shows of one app, the newest, of which only
+// the last one started says what it wrote: an app that dies again and again is
+// not to make the list long for everybody.
+const mostExited = 50
+
 // Options are what a spawner may be told. The zero value runs every app as our
 // own user.
 type Options struct {
@@ -261,16 +266,29 @@ func (s *Spawner) publish() {
 	defer s.mu.Unlock()
 	s.version++
 	list := protocol.ProcessList{Version: s.version, Processes: []protocol.Process{}}
-	s.processes = slices.DeleteFunc(s.processes, func(p *process) bool {
+	exited := map[string]int{} // by app
+	kept := s.processes[:0:0]
+	for _, p := range slices.Backward(s.processes) {
 		r := p.snapshot()
-		if r.Exit != nil && time.Since(r.Exit.At) >= keepExited {
-			return true
+		if r.Exit != nil {
+			n := exited[r.App]
+			exited[r.App]++
+			if time.Since(r.Exit.At) >= keepExited || n >= mostExited {
+				continue
+			}
+			if n > 0 && len(r.Exit.Output) > 0 {
+				exit := *r.Exit
+				exit.Output, r.Exit = nil, &exit
+			}
 		}
+		kept = append(kept, p)
 		if r.PID != 0 {
 			list.Processes = append(list.Processes, r)
 		}
-		return false
-	})
+	}
+	slices.Reverse(kept)
+	slices.Reverse(list.Processes)
+	s.processes = kept
 	s.feed.Set(list)
 }
 
