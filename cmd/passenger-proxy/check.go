@@ -8,6 +8,7 @@ import (
 
 	"passenger/lib/cli"
 	"passenger/lib/proxy"
+	"passenger/lib/proxy/listen"
 )
 
 type checkCommand struct {
@@ -17,7 +18,7 @@ type checkCommand struct {
 // Run listens at each address, and gives it up again.
 func (c *checkCommand) Run() error {
 	for _, address := range c.Listen {
-		l, err := proxy.Listen(address, proxy.SocketFile{})
+		l, err := listen.At(address, listen.SocketFile{})
 		if err != nil {
 			return listenError(address, err)
 		}

@@ -12,7 +12,7 @@ import (
 
 	"passenger/lib/cli"
 	"passenger/lib/fdstore"
-	"passenger/lib/proxy"
+	"passenger/lib/proxy/listen"
 	"passenger/lib/statedir"
 	"passenger/lib/systemd"
 )
@@ -22,8 +22,8 @@ import (
 type place struct {
 	dir     statedir.Dir
 	lock    *statedir.Lock
-	old     *proxy.Predecessor // lives, and serves on until it is told otherwise; nil if none does
-	sockets *proxy.Sockets
+	old     *listen.Predecessor // lives, and serves on until it is told otherwise; nil if none does
+	sockets *listen.Sockets
 }
 
 // takePlace takes the state directory from the proxy that has it, else what is
@@ -39,7 +39,7 @@ func (c *serveCommand) takePlace(cmd *command) (*place, error) {
 	if dir, err = statedir.Open(cmd.StatePath()); err != nil {
 		return nil, fmt.Errorf("cannot start: %w", err)
 	}
-	old, err := proxy.Succeed(dir.Handover())
+	old, err := listen.Succeed(dir.Handover())
 	if err != nil {
 		err = fmt.Errorf("cannot take over from the proxy that runs (pid %d): %w", dir.Holder(statedir.Proxy), err)
 		return nil, cli.Hint(err, "it does so unless it is stopped or stopping; see \"passenger-status\"")
@@ -71,8 +71,8 @@ func (p *place) leave() {
 
 // left returns the sockets of a proxy that crashed: those that systemd kept,
 // and those that the spawner did.
-func (c *serveCommand) left(dir statedir.Dir) *proxy.Sockets {
-	var left proxy.Sockets
+func (c *serveCommand) left(dir statedir.Dir) *listen.Sockets {
+	var left listen.Sockets
 	for _, s := range systemd.Sockets() {
 		if address, ok := fdstore.Address(s.Name); ok {
 			syscall.CloseOnExec(s.FD)
@@ -91,7 +91,7 @@ func (c *serveCommand) left(dir statedir.Dir) *proxy.Sockets {
 
 // addresses settles where to listen: as told, else at the sockets of systemd,
 // else where the proxy before us did, else at the default.
-func (c *serveCommand) addresses(before *proxy.Sockets) {
+func (c *serveCommand) addresses(before *listen.Sockets) {
 	if len(c.Listen) == 0 {
 		c.Listen = inherited()
 	}
@@ -156,7 +156,7 @@ func (c *serveCommand) deposit(dir statedir.Dir, listeners []net.Listener) *fdst
 			d.Addresses, kept = append(d.Addresses, address), append(kept, listeners[i])
 		}
 	}
-	d.With = func(f func([]int) error) error { return proxy.WithDescriptors(kept, f) }
+	d.With = func(f func([]int) error) error { return listen.WithDescriptors(kept, f) }
 	return d
 }
 

@@ -19,6 +19,7 @@ import (
 	"passenger/lib/fdstore"
 	"passenger/lib/proc"
 	"passenger/lib/proxy"
+	"passenger/lib/proxy/listen"
 	"passenger/lib/statedir"
 	"passenger/lib/systemd"
 )
@@ -54,8 +55,8 @@ type serveCommand struct {
 	HalfClose      time.Duration `name:"half-close-timeout" default:"10s" help:"Time for one side of an upgraded connection after the other has ended (${default})."`
 	DrainTimeout   time.Duration `default:"30s" help:"Time for requests in flight when the proxy stops (${default})."`
 
-	certificates *proxy.Certificates         // nil if there are none
-	sockets      map[string]proxy.SocketFile // by address
+	certificates *proxy.Certificates          // nil if there are none
+	sockets      map[string]listen.SocketFile // by address
 }
 
 func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
@@ -187,7 +188,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	wg.Go(func() { proc.KeepSettled(rest, p.Idle) })
 	offered := make(chan bool, 1) // room for its one answer
 	go func() {
-		ok := proxy.Offer(ctx, s.tools.handover, s.lock.File(), c.Listen, s.listeners)
+		ok := listen.Offer(ctx, s.tools.handover, s.lock.File(), c.Listen, s.listeners)
 		if ok {
 			slog.Info("sockets handed over")
 			s.deposit.Forget()

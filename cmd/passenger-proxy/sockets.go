@@ -9,6 +9,7 @@ import (
 	"passenger/lib/account"
 	"passenger/lib/cli"
 	"passenger/lib/proxy"
+	"passenger/lib/proxy/listen"
 	"passenger/lib/statedir"
 )
 
@@ -17,9 +18,9 @@ const privateSocket = 0o660
 
 // readSockets takes the options off the addresses of unix sockets.
 func (c *serveCommand) readSockets() error {
-	c.sockets = map[string]proxy.SocketFile{}
+	c.sockets = map[string]listen.SocketFile{}
 	for i, address := range c.Listen {
-		plain, file, err := proxy.ParseSocket(address)
+		plain, file, err := listen.ParseSocket(address)
 		if err != nil {
 			return usage("--listen: %w", err)
 		}
@@ -31,7 +32,7 @@ func (c *serveCommand) readSockets() error {
 // socketFile says who may connect to the socket of an address. Where apps run as
 // users of their own, the state directory is root's or the spawner's, and not
 // ours.
-func (c *serveCommand) socketFile(address string, dir statedir.Dir) proxy.SocketFile {
+func (c *serveCommand) socketFile(address string, dir statedir.Dir) listen.SocketFile {
 	file := c.sockets[address]
 	fi, err := os.Stat(dir.Path())
 	if err != nil {

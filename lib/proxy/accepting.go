@@ -7,6 +7,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"passenger/lib/proxy/listen"
 )
 
 // acceptPause is how long to wait when descriptors run short.
@@ -50,8 +52,8 @@ func pause(ctx context.Context) bool {
 }
 
 func (p *Proxy) welcome(nc net.Conn, l net.Listener) {
-	_, secure := l.(*secureListener)
-	_, configures := l.(*headersListener)
+	_, secure := l.(*listen.TLS)
+	_, configures := l.(*listen.Headers)
 	if secure || p.ProxyHeader && p.trustsConn(nc) && !configures {
 		p.clients.Go(func() { p.greet(nc, secure) })
 		return

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/listen"
 )
 
 func TestDrainFinishesWhatIsInFlight(t *testing.T) {
@@ -105,7 +106,7 @@ func TestEndlessStreamsEndWithTheDrain(t *testing.T) {
 func TestAcceptGoesOnAfterErrors(t *testing.T) {
 	t.Parallel()
 	p := New(Config{Timeouts: quick})
-	inner, err := Listen("127.0.0.1:0", SocketFile{})
+	inner, err := listen.At("127.0.0.1:0", listen.SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/listen"
 )
 
 // patience bounds every wait of a test.
@@ -298,11 +299,11 @@ func serveAlso(t testing.TB, more []net.Listener, c Config, routes ...protocol.R
 		t.Fatal(err)
 	}
 	s.unix = filepath.Join(dir, "s")
-	tcp, err := Listen("127.0.0.1:0", SocketFile{})
+	tcp, err := listen.At("127.0.0.1:0", listen.SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	unix, err := Listen("unix:"+s.unix, SocketFile{})
+	unix, err := listen.At("unix:"+s.unix, listen.SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,6 @@ import (
 	"passenger/lib/bug"
 )
 
-// A secureListener accepts connections that begin with a TLS handshake.
-type secureListener struct{ net.Listener }
-
 // greet does what comes before the first request of a connection, a PROXY
 // header or a TLS handshake, and then serves it.
 func (p *Proxy) greet(nc net.Conn, secure bool) {

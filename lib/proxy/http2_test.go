@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/listen"
 )
 
 // certify writes a certificate for names, signed by itself, and its key.
@@ -64,7 +65,7 @@ func serveTLS(t testing.TB, c Config, routes ...protocol.Route) (*server, string
 		}
 		c.Certificates = certs
 	}
-	l, err := Listen("tls:127.0.0.1:0", SocketFile{})
+	l, err := listen.At("tls:127.0.0.1:0", listen.SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}

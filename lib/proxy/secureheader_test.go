@@ -15,6 +15,7 @@ import (
 	"passenger/lib/control"
 	"passenger/lib/http1"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/listen"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -84,7 +85,7 @@ func socketDir(t *testing.T) string {
 func serveHeaders(t *testing.T, c Config, routes ...protocol.Route) (*server, string) {
 	t.Helper()
 	path := filepath.Join(socketDir(t), "web")
-	l, err := Listen("secure-headers:unix:"+path, SocketFile{})
+	l, err := listen.At("secure-headers:unix:"+path, listen.SocketFile{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -441,25 +442,6 @@ func TestFlagsOfAWebServer(t *testing.T) {
 	r := p.send("ab").receive("POST")
 	if r.Status != 200 || r.Body != "ok" || r.Header.Get("Transfer-Encoding") != "" || !r.Close {
 		t.Errorf("got %+v, want an answer without chunks", r)
-	}
-}
-
-func TestSocketsForSecureHeadersAreForUsAlone(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(socketDir(t), "web")
-	l, err := Listen("secure-headers:unix:"+path, SocketFile{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("got %v, %v", info, err)
-	}
-	for _, address := range []string{"secure-headers:127.0.0.1:0", "secure-headers:tls:unix:" + path + "2", "tls:secure-headers:unix:" + path + "2", "secure-headers:fd:3"} {
-		if l, err := Listen(address, SocketFile{}); err == nil {
-			l.Close()
-			t.Errorf("%s is listened at", address)
-		}
 	}
 }
 

@@ -1,4 +1,4 @@
-package proxy
+package listen
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"passenger/lib/unixsock"
 )
@@ -23,7 +24,7 @@ type offered struct {
 	stop      context.CancelFunc
 }
 
-// offer offers listeners at the addresses, and a lock that says "lock".
+// offerAt offers listeners at the addresses, and a lock that says "lock".
 func offerAt(t *testing.T, addresses ...string) *offered {
 	t.Helper()
 	dir := shortDir(t)
@@ -37,7 +38,7 @@ func offerAt(t *testing.T, addresses ...string) *offered {
 	}
 	o := &offered{path: filepath.Join(dir, "handover"), handed: make(chan bool, 1)}
 	for _, a := range addresses {
-		l, err := Listen(a, SocketFile{})
+		l, err := At(a, SocketFile{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,6 +54,17 @@ func offerAt(t *testing.T, addresses ...string) *offered {
 	t.Cleanup(stop)
 	go func() { o.handed <- Offer(ctx, l, lock, addresses, o.listeners) }()
 	return o
+}
+
+// ended waits for the end of the offer, and says whether it was taken.
+func (o *offered) ended(t *testing.T) (handed bool) {
+	t.Helper()
+	select {
+	case handed = <-o.handed:
+	case <-time.After(time.Minute):
+		t.Fatal("waited in vain for the end of the offer")
+	}
+	return handed
 }
 
 // shortDir is a directory with a path short enough for sockets.
@@ -89,14 +101,17 @@ func TestASuccessorGetsLockAndSockets(t *testing.T) {
 	if err := p.Ready(); err != nil {
 		t.Fatal(err)
 	}
-	if !within(t, o.handed, "the hand-over") {
+	if !o.ended(t) {
 		t.Error("the old proxy says that it handed nothing over")
 	}
 	for _, old := range o.listeners {
 		old.Close()
 	}
 	// The old one left the file, and only the new one listens.
-	c := dialPeer(t, "unix", strings.TrimPrefix(web, "unix:"))
+	c, err := net.Dial("unix", strings.TrimPrefix(web, "unix:"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer c.Close()
 	a, err := l.Accept()
 	if err != nil {
@@ -144,7 +159,7 @@ func TestStrangePredecessors(t *testing.T) {
 		fds  int
 		want string
 	}{
-		"no estate":       {"hello", 1, "1 descriptors for 0 sockets"},
+		"no message":      {"hello", 1, "1 descriptors for 0 sockets"},
 		"nothing":         {`{}`, 0, ""}, // a line without descriptors is no offer
 		"no lock":         {`{"version":1,"addresses":["a"]}`, 1, "1 descriptors for 1 sockets"},
 		"too many":        {`{"version":1,"addresses":[]}`, 3, "3 descriptors for 0 sockets"},
@@ -203,7 +218,7 @@ func TestStrangeSuccessors(t *testing.T) {
 	if err := p.Ready(); err != nil {
 		t.Error(err)
 	}
-	if !within(t, o.handed, "the hand-over") {
+	if !o.ended(t) {
 		t.Error("nothing was handed over")
 	}
 }
@@ -220,7 +235,7 @@ func TestAnUnreadySuccessorChangesNothing(t *testing.T) {
 		p.Close()
 	}
 	o.stop()
-	if within(t, o.handed, "the end") {
+	if o.ended(t) {
 		t.Error("it handed its sockets over to nobody")
 	}
 	if _, err := net.Dial("tcp", o.listeners[0].Addr().String()); err != nil {

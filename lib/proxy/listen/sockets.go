@@ -1,4 +1,4 @@
-package proxy
+package listen
 
 import (
 	"errors"
@@ -33,7 +33,7 @@ func (s *Sockets) Add(address string, fd int) {
 	s.order = append(s.order, address)
 }
 
-// Addresses are those of the sockets, as in Listen.
+// Addresses are those of the sockets, as At takes them.
 func (s *Sockets) Addresses() []string { return s.order }
 
 // Narrow closes the sockets that are at none of the addresses, so that we can
@@ -54,13 +54,13 @@ func (s *Sockets) Narrow(addresses []string) {
 func (s *Sockets) Listen(address string, file SocketFile) (net.Listener, error) {
 	f := s.files[address]
 	if f == nil || lost(address) {
-		return Listen(address, file)
+		return At(address, file)
 	}
 	l, err := net.FileListener(f)
 	if err != nil {
 		return nil, fmt.Errorf("the socket handed over: %w", reason(err))
 	}
-	l = dress(address, l)
+	l = wrap(address, l)
 	if u, ok := l.Addr().(*net.UnixAddr); ok && unixAddress(address) {
 		if err := file.apply(u.Name); err != nil {
 			return nil, err
@@ -88,7 +88,7 @@ func (s *Sockets) Close() {
 	s.order, s.files = nil, nil
 }
 
-// WithDescriptors calls f with the descriptors of listeners that Listen made,
+// WithDescriptors calls f with the descriptors of listeners that At made,
 // which stay what they are: taking them out would make them block. Until f
 // returns they cannot be closed.
 func WithDescriptors(listeners []net.Listener, f func(fds []int) error) error {
@@ -112,12 +112,12 @@ func withDescriptors(listeners []net.Listener, fds []int, f func([]int) error) e
 	return errors.Join(err, inner)
 }
 
-// bare is the listener without what Listen puts around it.
+// bare is the listener without what At puts around it.
 func bare(l net.Listener) net.Listener {
 	switch l := l.(type) {
-	case *secureListener:
+	case *TLS:
 		return bare(l.Listener)
-	case *headersListener:
+	case *Headers:
 		return bare(l.Listener)
 	case *unixListener:
 		return l.UnixListener

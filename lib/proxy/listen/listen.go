@@ -1,4 +1,7 @@
-package proxy
+// Package listen makes the listening sockets of a proxy from their addresses,
+// and hands them over to a successor, so that no client is refused between the
+// two.
+package listen
 
 import (
 	"context"
@@ -20,18 +23,18 @@ import (
 // tunnel, a slow answer.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}
 
-// Listen listens at an address: "HOST:PORT", ":PORT", "unix:PATH", or "fd:N"
+// At listens at an address: "HOST:PORT", ":PORT", "unix:PATH", or "fd:N"
 // for a descriptor that we were started with. With "tls:" before it,
 // connections begin with a TLS handshake. With "secure-headers:" before a unix
 // socket, whose file is for us alone, requests may say by secure headers which
 // app they are for. f is for unix sockets.
-func Listen(address string, f SocketFile) (net.Listener, error) {
+func At(address string, f SocketFile) (net.Listener, error) {
 	if rest, ok := strings.CutPrefix(address, "tls:"); ok && !strings.HasPrefix(rest, headersPrefix) {
-		l, err := Listen(rest, f)
+		l, err := At(rest, f)
 		if err != nil {
 			return nil, err
 		}
-		return &secureListener{l}, nil
+		return &TLS{l}, nil
 	}
 	if rest, ok := strings.CutPrefix(strings.TrimPrefix(address, "tls:"), headersPrefix); ok {
 		path, ok := strings.CutPrefix(rest, "unix:")
@@ -43,7 +46,7 @@ func Listen(address string, f SocketFile) (net.Listener, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &headersListener{l}, nil
+		return &Headers{l}, nil
 	}
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		return listenUnix(path, f)
@@ -75,9 +78,12 @@ func reason(err error) error {
 // headersPrefix is before an address whose clients may send secure headers.
 const headersPrefix = "secure-headers:"
 
-// A headersListener accepts connections of a web server of ours that may
+// A TLS accepts connections that begin with a TLS handshake.
+type TLS struct{ net.Listener }
+
+// A Headers accepts connections of a web server of ours that may
 // configure apps.
-type headersListener struct{ net.Listener }
+type Headers struct{ net.Listener }
 
 func listenUnix(path string, f SocketFile) (net.Listener, error) {
 	if path == "" {
@@ -115,9 +121,9 @@ func (l *unixListener) Close() error {
 // keepFile leaves the file of a unix socket to a successor.
 func keepFile(l net.Listener) {
 	switch l := l.(type) {
-	case *secureListener:
+	case *TLS:
 		keepFile(l.Listener)
-	case *headersListener:
+	case *Headers:
 		keepFile(l.Listener)
 	case *unixListener:
 		l.SetUnlinkOnClose(false)
@@ -125,9 +131,9 @@ func keepFile(l net.Listener) {
 	}
 }
 
-// dress makes of a listener that was handed over what Listen makes of an
+// wrap makes of a listener that was handed over what At makes of an
 // address.
-func dress(address string, l net.Listener) net.Listener {
+func wrap(address string, l net.Listener) net.Listener {
 	rest, secure := strings.CutPrefix(address, "tls:")
 	rest, configures := strings.CutPrefix(rest, headersPrefix)
 	if u, ok := l.(*net.UnixListener); ok && strings.HasPrefix(rest, "unix:") {
@@ -135,9 +141,9 @@ func dress(address string, l net.Listener) net.Listener {
 	}
 	switch {
 	case secure:
-		return &secureListener{l}
+		return &TLS{l}
 	case configures:
-		return &headersListener{l}
+		return &Headers{l}
 	}
 	return l
 }

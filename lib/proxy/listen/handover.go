@@ -1,4 +1,4 @@
-package proxy
+package listen
 
 import (
 	"context"
@@ -16,16 +16,16 @@ import (
 // Hand-over: a proxy passes its lock and its listening sockets to a successor,
 // over a unix socket.
 //
-// It sends one message: an estate in JSON, a line feed, and with it the
-// descriptors of the lock and then of the sockets, in the order in which the
-// estate names them. The successor writes "ready" and a line feed once it is
-// about to accept. The old one answers "bye" and a line feed: it has closed
-// this socket, accepts no more, drains and exits. If the successor ends the
-// connection before, nothing has happened. At every moment one of the two
-// accepts, so that no client is refused.
+// It sends one message in JSON, a line feed, and with it the descriptors of the
+// lock and then of the sockets, in the order in which the message names them. The
+// successor writes "ready" and a line feed once it is about to accept. The old
+// one answers "bye" and a line feed: it has closed this socket, accepts no
+// more, drains and exits. If the successor ends the connection before, nothing
+// has happened. At every moment one of the two accepts, so that no client is
+// refused.
 
-// An estate is what is handed over.
-type estate struct {
+// A message is what is handed over.
+type message struct {
 	Version int `json:"version"`
 
 	// Addresses are those of the listening sockets, as in --listen.
@@ -33,11 +33,11 @@ type estate struct {
 }
 
 const (
-	estateVersion = 1
+	version = 1
 
-	// handoverTime bounds each step: a successor reads its certificates and
+	// stepTime bounds each step: a successor reads its certificates and
 	// routes before it asks, so all it has to do is to begin.
-	handoverTime = 10 * time.Second
+	stepTime = 10 * time.Second
 )
 
 // A Predecessor is a proxy that offers its sockets.
@@ -52,7 +52,7 @@ type Predecessor struct {
 
 // Succeed asks the proxy at path for its sockets.
 func Succeed(path string) (*Predecessor, error) {
-	nc, err := net.DialTimeout("unix", path, handoverTime)
+	nc, err := net.DialTimeout("unix", path, stepTime)
 	if err != nil {
 		return nil, reason(err)
 	}
@@ -65,24 +65,24 @@ func Succeed(path string) (*Predecessor, error) {
 }
 
 func (p *Predecessor) receive() error {
-	if err := p.conn.SetDeadline(time.Now().Add(handoverTime)); err != nil {
+	if err := p.conn.SetDeadline(time.Now().Add(stepTime)); err != nil {
 		return err
 	}
 	line, fds, err := unixsock.Receive(p.conn)
 	if err != nil {
 		return reason(err)
 	}
-	var e estate
-	if err := json.Unmarshal(line, &e); err != nil || len(fds) != len(e.Addresses)+1 {
+	var m message
+	if err := json.Unmarshal(line, &m); err != nil || len(fds) != len(m.Addresses)+1 {
 		unixsock.CloseAll(fds)
-		return fmt.Errorf("it offers %d descriptors for %d sockets (%v)", len(fds), len(e.Addresses), err)
+		return fmt.Errorf("it offers %d descriptors for %d sockets (%v)", len(fds), len(m.Addresses), err)
 	}
-	if e.Version > estateVersion {
+	if m.Version > version {
 		unixsock.CloseAll(fds)
-		return fmt.Errorf("it hands over by version %d, and we know %d", e.Version, estateVersion)
+		return fmt.Errorf("it hands over by version %d, and we know %d", m.Version, version)
 	}
 	p.Lock = os.NewFile(uintptr(fds[0]), "proxy.lock")
-	for i, a := range e.Addresses {
+	for i, a := range m.Addresses {
 		p.Add(a, fds[1+i])
 	}
 	return nil
@@ -143,10 +143,10 @@ func offer(c *net.UnixConn, lock *os.File, addresses []string, listeners []net.L
 	if peer.UID != 0 && peer.UID != os.Geteuid() {
 		return fmt.Errorf("asked by user %d, pid %d", peer.UID, peer.PID)
 	}
-	if err := c.SetDeadline(time.Now().Add(handoverTime)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(stepTime)); err != nil {
 		return err
 	}
-	text, err := json.Marshal(estate{estateVersion, addresses})
+	text, err := json.Marshal(message{version, addresses})
 	if err != nil {
 		return err
 	}
