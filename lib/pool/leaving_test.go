@@ -26,7 +26,7 @@ func TestProcessesThatAreToBeStoppedLeave(t *testing.T) {
 	c := settings("shop", 2, 0)
 	w := serving(t, roomy, c)
 	w.inFlight("p001", 1)
-	w.p.Restart(w.now, c, How{})
+	w.p.Restart(w.now, c, nil, How{})
 	w.decide()
 	w.run()
 	w.pass(settleTime)

@@ -57,10 +57,10 @@ type How struct {
 const restartTries = 3
 
 // Restart begins to replace the app's processes by ones with these settings,
-// as for [Pool.Put], and returns their generation. A restart that is under way
-// goes on to the newer generation. The end is told in [Decision.Restarts]. It
-// reports whether there is such an app.
-func (p *Pool) Restart(now time.Time, c protocol.AppConfig, how How, byApp ...string) (generation int, ok bool) {
+// byApp those of them that only the app's own directory has, and returns their
+// generation. A restart that is under way goes on to the newer generation. The
+// end is told in [Decision.Restarts]. It reports whether there is such an app.
+func (p *Pool) Restart(now time.Time, c protocol.AppConfig, byApp []string, how How) (generation int, ok bool) {
 	a := p.apps[c.Name]
 	if a == nil || a.removed || a.held {
 		return 0, false

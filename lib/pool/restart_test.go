@@ -10,7 +10,7 @@ import (
 
 func (w *world) restart(c protocol.AppConfig, blocking bool) int {
 	w.t.Helper()
-	generation, ok := w.p.Restart(w.now, c, How{Blocking: blocking, Cause: "command"})
+	generation, ok := w.p.Restart(w.now, c, nil, How{Blocking: blocking, Cause: "command"})
 	if !ok {
 		w.t.Fatalf("no app %q", c.Name)
 	}

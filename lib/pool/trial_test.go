@@ -14,7 +14,7 @@ func watched(t *testing.T) (*world, protocol.AppConfig) {
 	t.Helper()
 	c := settings("shop", 2, 0)
 	w := serving(t, roomy, c)
-	w.p.Restart(w.now, c, How{WatchErrors: ptr(0.1), Cause: "command"})
+	w.p.Restart(w.now, c, nil, How{WatchErrors: ptr(0.1), Cause: "command"})
 	w.decide()
 	w.run()
 	w.want("shop", "1:draining 2:ready 2:ready")
@@ -53,7 +53,7 @@ func TestGenerationWithErrorsIsTakenBack(t *testing.T) {
 	if len(w.restarts) != 1 {
 		t.Errorf("%d outcomes, want 1", len(w.restarts))
 	}
-	if generation, _ := w.p.Restart(w.now, c, How{}); generation != 3 {
+	if generation, _ := w.p.Restart(w.now, c, nil, How{}); generation != 3 {
 		t.Errorf("the next generation is %d, want 3", generation)
 	}
 }
@@ -62,7 +62,7 @@ func TestGenerationIsJudgedWhileItTakesOver(t *testing.T) {
 	t.Parallel()
 	c := settings("shop", 2, 0)
 	w := serving(t, roomy, c)
-	w.p.Restart(w.now, c, How{WatchErrors: ptr(0.1)})
+	w.p.Restart(w.now, c, nil, How{WatchErrors: ptr(0.1)})
 	w.decide()
 	w.ready()
 	w.want("shop", "1:stopping 1:ready 2:ready 2:starting")
@@ -105,7 +105,7 @@ func TestNothingIsKeptWhereThereIsNoRoom(t *testing.T) {
 	t.Parallel()
 	c := settings("shop", 1, 1)
 	w := serving(t, roomy, c)
-	w.p.Restart(w.now, c, How{WatchErrors: ptr(0.1)})
+	w.p.Restart(w.now, c, nil, How{WatchErrors: ptr(0.1)})
 	w.decide()
 	w.useTable()
 	w.run()
@@ -266,7 +266,7 @@ func TestGenerationIsNotJudgedByErrorsThatAreNoneOfItsDoing(t *testing.T) {
 	} {
 		w := serving(t, roomy, onTrial(1, 0))
 		w.served("p001", tt.processed, tt.errors)
-		w.p.Restart(w.now, w.p.apps["shop"].config, How{WatchErrors: tt.rate})
+		w.p.Restart(w.now, w.p.apps["shop"].config, nil, How{WatchErrors: tt.rate})
 		w.decide()
 		w.ready()
 		w.served("p002", 50, 50)

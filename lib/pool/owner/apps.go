@@ -179,7 +179,7 @@ func (o *Owner) Reload(ctx context.Context) (protocol.ReloadReply, error) {
 				reply.Refused = append(reply.Refused, o.refusal(e.origin, e.config, err))
 				slog.Error("app refused; what runs goes on", "from", e.path, "err", err)
 			} else {
-				o.followLink(now, e.config)
+				o.followLink(now, e.settings)
 			}
 		}
 		o.pool.Hold(len(reply.Refused) > 0)
@@ -200,7 +200,8 @@ func (o *Owner) drop(list []entry) {
 
 // followLink restarts the app if its directory is a symlink that leads to
 // another release than its processes run.
-func (o *Owner) followLink(now time.Time, c protocol.AppConfig) {
+func (o *Owner) followLink(now time.Time, s settings) {
+	c := s.config
 	root, err := filepath.EvalSymlinks(c.AppRoot)
 	if err != nil {
 		return // who may not look there cannot tell
@@ -208,7 +209,7 @@ func (o *Owner) followLink(now time.Time, c protocol.AppConfig) {
 	a, _ := o.pool.App(now, c.Name)
 	for _, p := range a.Processes {
 		if p.Generation == a.Generation && p.AppRoot != "" && p.AppRoot != root {
-			o.pool.Restart(now, c, wish{cause: "new directory"}.how(c))
+			o.pool.Restart(now, c, s.byApp, wish{cause: "new directory"}.how(c))
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -237,20 +238,41 @@ func TestWhatTheAppSetsIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)
+		dir := filepath.Dir(s.files.Routes)
+		current := filepath.Join(dir, "current")
 		own := map[string]any{
 			"static_files_dir": "/etc", "custom_error_page": "/etc/passwd", "maintenance_page": "m.html", "sendfile_dirs": []string{"/"},
 			"accel_locations": map[string]string{"/a/": "/a", "/b/": "/b"},
 		}
+		if err := os.Symlink(s.app("first", own), current); err != nil {
+			t.Fatal(err)
+		}
+		s.spawner.root = current
 		s.write(filepath.Join(s.files.Fixed, "shop.json"), map[string]any{
-			"app_root": s.app("shop", own), "static_files_dir": "/srv/files", "accel_locations": map[string]string{"/b/": "/srv/b"},
+			"app_root": current, "static_files_dir": "/srv/files", "accel_locations": map[string]string{"/b/": "/srv/b"},
 		})
 		s.start(t.Context())
 		defer s.stop()
-		time.Sleep(10 * time.Second)
-		routes := s.owner.routes.Get()
-		got := routes.Apps[0]
-		if want := []string{"accel_locations./a/", "custom_error_page", "maintenance_page", "sendfile_dirs"}; !cmp.Equal(got.SetByApp, want) || got.StaticDir != "/srv/files" || got.AccelLocations["/b/"] != "/srv/b" {
-			t.Errorf("got %v of %+v, want %v", got.SetByApp, got.Serving, want)
+		told := func(when string) {
+			t.Helper()
+			time.Sleep(10 * time.Second)
+			got := s.owner.routes.Get().Apps[0]
+			want := []string{"accel_locations./a/", "custom_error_page", "maintenance_page", "sendfile_dirs"}
+			if !cmp.Equal(got.SetByApp, want) || got.StaticDir != "/srv/files" || got.AccelLocations["/b/"] != "/srv/b" {
+				t.Errorf("%s: got %v of %+v, want %v", when, got.SetByApp, got.Serving, want)
+			}
 		}
+		told("at first")
+		if _, err := s.owner.Restart(t.Context(), "shop", protocol.RestartRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		told("after a restart")
+		if err := errors.Join(os.Remove(current), os.Symlink(s.app("second", own), current)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.owner.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		told("after a reload that found another directory")
 	})
 }

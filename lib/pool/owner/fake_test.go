@@ -37,6 +37,8 @@ type fakeSpawner struct {
 	refuse              func(r protocol.SpawnRequest) *protocol.SpawnError // nil to have all succeed
 	asked               []protocol.SpawnRequest
 	cleared             []string // preloaders that were stopped
+
+	root string // of the apps, if processes have one; it may be a symlink. Set it before a start
 }
 
 func newFakeSpawner() *fakeSpawner {
@@ -135,6 +137,11 @@ func (f *fakeSpawner) Spawn(ctx context.Context, r protocol.SpawnRequest) (proto
 		return protocol.Process{}, err
 	}
 	p := protocol.Process{ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: time.Now()}
+	if f.root != "" {
+		if p.AppRoot, err = filepath.EvalSymlinks(f.root); err != nil {
+			return protocol.Process{}, err
+		}
+	}
 	var refuse func(protocol.SpawnRequest) *protocol.SpawnError
 	var took time.Duration
 	f.change(func() {

@@ -91,7 +91,7 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 			return
 		}
 		before = o.pool.Version()
-		if generation, ok = o.pool.Restart(now, c, w.how(c), s.byApp...); !ok {
+		if generation, ok = o.pool.Restart(now, c, s.byApp, w.how(c)); !ok {
 			refused = unknownApp(name, o.pool.Names())
 			return
 		}
