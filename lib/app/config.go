@@ -28,21 +28,28 @@ const maxFile = 512 << 10
 // Load reads the settings of the app in dir: its Passengerfile.json, if there
 // is one, and dir as the app root. The result is not validated.
 func Load(dir string) (protocol.AppConfig, error) {
+	c, _, err := LoadSigned(dir)
+	return c, err
+}
+
+// LoadSigned is Load, and tells which user the Passengerfile.json belongs to: 0 if
+// there is none.
+func LoadSigned(dir string) (c protocol.AppConfig, author int, err error) {
 	root, err := filepath.Abs(dir)
 	if err != nil {
-		return protocol.AppConfig{}, fmt.Errorf("app directory %q: %w", dir, err)
+		return c, 0, fmt.Errorf("app directory %q: %w", dir, err)
 	}
 	if fi, err := os.Stat(root); err != nil {
-		return protocol.AppConfig{}, fmt.Errorf("app directory %q: %w%s", dir, unwrapPath(err), nearestDirectory(root))
+		return c, 0, fmt.Errorf("app directory %q: %w%s", dir, unwrapPath(err), nearestDirectory(root))
 	} else if !fi.IsDir() {
-		return protocol.AppConfig{}, fmt.Errorf("app directory %q: %w", dir, syscall.ENOTDIR)
+		return c, 0, fmt.Errorf("app directory %q: %w", dir, syscall.ENOTDIR)
 	}
-	c, err := readOwn(filepath.Join(root, File))
+	c, author, err = readOwn(filepath.Join(root, File))
 	if errors.Is(err, fs.ErrNotExist) {
 		c, err = protocol.AppConfig{}, nil
 	}
 	if err != nil {
-		return protocol.AppConfig{}, err
+		return c, 0, err
 	}
 	switch {
 	case c.AppRoot == "":
@@ -50,23 +57,29 @@ func Load(dir string) (protocol.AppConfig, error) {
 	case !filepath.IsAbs(c.AppRoot):
 		c.AppRoot = filepath.Join(root, c.AppRoot)
 	}
-	return c, nil
+	return c, author, nil
 }
 
 // readOwn is Read for what an app's user may have put there: a FIFO would keep us
 // waiting for its writer.
-func readOwn(path string) (protocol.AppConfig, error) {
+func readOwn(path string) (c protocol.AppConfig, author int, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return protocol.AppConfig{}, err
+		return c, 0, err
 	}
 	defer f.Close()
-	if fi, err := f.Stat(); err != nil {
-		return protocol.AppConfig{}, err
-	} else if !fi.Mode().IsRegular() {
-		return protocol.AppConfig{}, fmt.Errorf("%s: not a regular file", path)
+	fi, err := f.Stat()
+	if err != nil {
+		return c, 0, err
 	}
-	return readAt(path, f)
+	if !fi.Mode().IsRegular() {
+		return c, 0, fmt.Errorf("%s: not a regular file", path)
+	}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		author = int(st.Uid)
+	}
+	c, err = readAt(path, f)
+	return c, author, err
 }
 
 // nearestDirectory is a question after the directory beside path whose name is

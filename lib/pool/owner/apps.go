@@ -62,7 +62,10 @@ func (o *Owner) Put(ctx context.Context, name string, over protocol.AppConfig) (
 	if from, ok := o.catalog[name]; ok && from.kind != added {
 		return o.unchanged(ctx, c, from)
 	}
-	var refused error
+	refused := o.claims.check(name, full.claim)
+	if refused != nil {
+		return protocol.App{}, refused
+	}
 	if err := o.ask(ctx, func(time.Time) { refused = o.pool.Check(c) }); err != nil {
 		return protocol.App{}, err
 	}
@@ -73,7 +76,7 @@ func (o *Owner) Put(ctx context.Context, name string, over protocol.AppConfig) (
 	if err := statedir.WriteJSON(file, over); err != nil {
 		return protocol.App{}, err
 	}
-	o.catalog[name] = origin{added, file}
+	o.catalog[name], o.claims[name] = origin{added, file}, full.claim
 	o.refused.set(file, nil)
 	var a protocol.App
 	err = o.ask(ctx, func(now time.Time) {
@@ -157,6 +160,7 @@ func (o *Owner) remove(ctx context.Context, name string, gone chan<- error) erro
 		return err
 	}
 	delete(o.catalog, name)
+	delete(o.claims, name)
 	return unknown
 }
 
@@ -195,6 +199,7 @@ func (o *Owner) drop(list []entry) {
 	for _, name := range o.catalog.dropped(list) {
 		o.pool.Remove(name)
 		delete(o.catalog, name)
+		delete(o.claims, name)
 	}
 }
 

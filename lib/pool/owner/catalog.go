@@ -47,6 +47,7 @@ type entry struct {
 type settings struct {
 	config protocol.AppConfig
 	byApp  []string
+	claim  claim
 }
 
 // entries reads the settings of all apps: named ones, those of the
@@ -66,6 +67,7 @@ func (f Files) entries() []entry {
 			list = append(list, f.entry(origin{dir.kind, path}))
 		}
 	}
+	administratorsFirst(list)
 	return list
 }
 
@@ -91,11 +93,11 @@ func (f Files) read(from origin) (settings, error) {
 		}
 		return s, err
 	}
-	c, err := app.Load(from.path)
+	c, author, err := app.LoadSigned(from.path)
 	if err != nil {
 		return settings{}, err
 	}
-	own := c.Serving
+	own := c
 	var over protocol.AppConfig
 	for _, setting := range f.Settings {
 		key, value, ok := strings.Cut(setting, "=")
@@ -107,7 +109,7 @@ func (f Files) read(from origin) (settings, error) {
 		}
 	}
 	c = app.WithDefaults(c)
-	return settings{c, byApp(own, over.Serving)}, valid(c)
+	return settings{c, byApp(own.Serving, over.Serving), claimOf(c, over.ServerNames == nil && own.ServerNames != nil, author)}, valid(c)
 }
 
 // complete lays settings over those in the app's own directory, and fills in
@@ -116,11 +118,11 @@ func complete(over protocol.AppConfig) (settings, error) {
 	if !filepath.IsAbs(over.AppRoot) {
 		return settings{}, fmt.Errorf("app_root %q is not an absolute path", over.AppRoot)
 	}
-	c, err := app.Load(over.AppRoot)
+	c, author, err := app.LoadSigned(over.AppRoot)
 	if err != nil {
 		return settings{}, err
 	}
-	own := c.Serving
+	own := c
 	b, err := json.Marshal(over)
 	if err == nil {
 		err = json.Unmarshal(b, &c) // what is not set is not in b
@@ -130,7 +132,7 @@ func complete(over protocol.AppConfig) (settings, error) {
 	}
 	c.Unused = append(c.Unused, over.Unused...)
 	c = app.WithDefaults(c)
-	return settings{c, byApp(own, over.Serving)}, valid(c)
+	return settings{c, byApp(own.Serving, over.Serving), claimOf(c, over.ServerNames == nil && own.ServerNames != nil, author)}, valid(c)
 }
 
 // byApp names the settings of own that name files and that nothing is laid
@@ -231,6 +233,9 @@ func (o *Owner) take(now time.Time, e entry) error {
 	if at, taken := o.catalog[e.config.Name]; taken && at != e.origin {
 		return fmt.Errorf("%s and %s both name an app %q", at.path, e.path, e.config.Name)
 	}
+	if err := o.claims.check(e.config.Name, e.claim); err != nil {
+		return err
+	}
 	if err := o.pool.Check(e.config); err != nil {
 		return err
 	}
@@ -238,7 +243,7 @@ func (o *Owner) take(now time.Time, e entry) error {
 		slog.Warn("setting without effect", "app", e.config.Name, "warning", w)
 	}
 	o.pool.Put(now, e.config, e.byApp...)
-	o.catalog[e.config.Name] = e.origin
+	o.catalog[e.config.Name], o.claims[e.config.Name] = e.origin, e.claim
 	return nil
 }
 

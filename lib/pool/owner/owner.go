@@ -33,6 +33,7 @@ type Owner struct {
 	configuring sync.Mutex // held while settings change, on disk and in the pool
 	hooks       hooks
 	catalog     catalog // guarded by configuring
+	claims      claims  // guarded by configuring
 	refused     refusals
 	work        sync.WaitGroup // spawns, stops and writes
 	keeper      keeper         // of the proxies
@@ -67,7 +68,7 @@ type Hooks map[string][]string
 // does not stop all apps.
 func New(spawner Spawner, files Files, limits pool.Limits, commands Hooks) (*Owner, error) {
 	o := &Owner{
-		spawner: spawner, files: files, events: make(chan func(time.Time), 16), catalog: catalog{},
+		spawner: spawner, files: files, events: make(chan func(time.Time), 16), catalog: catalog{}, claims: claims{},
 		restarting: map[string][]chan<- pool.Outcome{}, removing: map[string][]chan<- error{},
 		ended: make(chan struct{}), hooks: hooks{commands: commands, limit: hookTime, events: make(chan protocol.Event, mostEvents)},
 	}

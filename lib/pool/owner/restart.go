@@ -84,10 +84,13 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 		o.refuse(from, c, err)
 		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: err.Error(), Hint: "nothing was restarted"}
 	}
-	var refused error
+	refused := o.claims.check(name, s.claim)
 	var before uint64
 	err = o.ask(ctx, func(now time.Time) {
-		if refused = o.pool.Check(c); refused != nil {
+		if refused == nil {
+			refused = o.pool.Check(c)
+		}
+		if refused != nil {
 			return
 		}
 		before = o.pool.Version()
@@ -107,6 +110,7 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 		return 0, err
 	}
 	o.refused.set(from.path, nil)
+	o.claims[name] = s.claim
 	// Once it is accepted, the death of the pool does not end it.
 	return generation, o.awaitWritten(ctx, before+1)
 }
