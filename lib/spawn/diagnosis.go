@@ -23,6 +23,7 @@ type symptoms struct {
 	output      []string // the last lines
 	exit        *protocol.Exit
 	phase       string  // in which it failed
+	unseen      bool    // the app's directory could not be looked at in time
 	forked      bool    // from a preloader
 	stack       bool    // it said where it hangs
 	waitsIn     string  // what a process that hangs waits for
@@ -103,7 +104,7 @@ func (s symptoms) notExecuted(e *gateError) diagnosis {
 func (s symptoms) timedOut(e *timeoutError) diagnosis {
 	d := diagnosis{category: protocol.CategoryTimeout}
 	switch {
-	case s.phase == protocol.PhasePrepare:
+	case s.phase == protocol.PhasePrepare || s.unseen:
 		d.summary = fmt.Sprintf("the app's directory could not be looked at within %v", e.limit)
 		d.advice = "it may be on a file system that does not answer"
 		return d

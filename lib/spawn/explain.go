@@ -56,7 +56,7 @@ func (a *attempt) explain(cause error) error {
 	}
 	d := diagnose(symptoms{
 		cause: cause, kind: kindOf(a.plan), output: e.Output, exit: e.Exit, left: left, port: a.port, listens: listens,
-		phase: a.lastPhase(), forked: a.p != nil && a.p.snapshot().Preloader != "", waitsIn: e.WaitsIn, stack: len(e.Stack) > 0, report: reportOf(failed), interpreter: interpreterOf(a.plan),
+		phase: a.lastPhase(), unseen: a.unseen, forked: a.p != nil && a.p.snapshot().Preloader != "", waitsIn: e.WaitsIn, stack: len(e.Stack) > 0, report: reportOf(failed), interpreter: interpreterOf(a.plan),
 	})
 	e.Category, e.Summary, e.Advice = d.category, d.summary, d.advice
 	if a.plan != nil {

@@ -48,6 +48,9 @@ type order struct {
 	// Survey has the process look at an app's directory, answer and end.
 	Survey *survey `json:"survey,omitempty"`
 
+	// Hunch has it look and answer; the order to become the command comes next.
+	Hunch *hunch `json:"hunch,omitempty"`
+
 	// LogFile has it open that file, hand it over and end.
 	LogFile string `json:"log_file,omitempty"`
 }
@@ -88,8 +91,7 @@ func newGate() (*gate, *os.File, error) {
 // ctx's cause. The process may hang before the command, at a directory on a
 // file system that does not answer.
 func (g *gate) open(ctx context.Context, o order) (a answer, err error) {
-	stop := context.AfterFunc(ctx, func() { _ = g.ours.SetDeadline(time.Unix(1, 0)) }) // a socket has deadlines
-	defer stop()
+	defer g.bound(ctx)()
 	text, err := json.Marshal(o)
 	if err != nil {
 		return answer{}, fmt.Errorf("open gate: %w", err)
@@ -114,6 +116,11 @@ func (g *gate) open(ctx context.Context, o order) (a answer, err error) {
 		return answer{}, &gateError{category: a.Category, message: a.Error, advice: a.Advice}
 	}
 	return a, nil
+}
+
+// bound ends what the gate waits for when ctx ends, until stop is called.
+func (g *gate) bound(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { _ = g.ours.SetDeadline(time.Unix(1, 0)) }) // a socket has deadlines
 }
 
 // exchange sends the order and reads what comes back until the process closes
@@ -234,6 +241,11 @@ func PassGate(args []string) error {
 	o, err := readOrder(g)
 	if err != nil {
 		return err
+	}
+	if o.Hunch != nil {
+		if o, err = answerHunch(g, o.Hunch); err != nil {
+			return err
+		}
 	}
 	if o.run(g) {
 		return nil

@@ -28,6 +28,7 @@ type plan struct {
 	shown       []string // the command line for people
 	env         map[string]string
 	order       order  // for the gate
+	hunch       *hunch // what the plan was made by, nil if by what lies there now
 	added       answer // what the process added to env
 	user        account.User
 	owner       int // of the startup file: a user's number
@@ -53,7 +54,7 @@ func (s *Spawner) planFor(ctx context.Context, c protocol.AppConfig, look func(c
 	logical, at, found := c.AppRoot, f.Release, f.Detection
 	c.AppRoot = at.Path // a symlink that changes meanwhile changes nothing for this process
 	c.Type = found.Type
-	p := &plan{config: c, owner: f.Owner.UID, kind: found.Type, root: at.Path, release: at, protocol: protocol.ProtocolHTTP}
+	p := &plan{config: c, owner: f.Owner.UID, kind: found.Type, root: at.Path, release: at, hunch: f.hunch, protocol: protocol.ProtocolHTTP}
 	needs, err := p.invoke(f, s.adapters)
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)

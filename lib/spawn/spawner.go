@@ -112,11 +112,21 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 		return protocol.Process{}, errHeld
 	}
 	defer leave()
+	r, err := s.spawn(ctx, req, g, false)
+	if errors.Is(err, errChanged) {
+		r, err = s.spawn(ctx, req, g, true)
+	}
+	return r, err
+}
+
+// spawn makes one attempt. Afresh it is planned by what lies in the app's
+// directory now, else the error may be errChanged.
+func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *generation, afresh bool) (protocol.Process, error) {
 	a := &attempt{Spawner: s, req: req, gen: g, noticed: make(chan notice, 4)}
 	began := time.Now()
 	var err error
 	a.plan, err = s.planFor(ctx, *req.Config, func(ctx context.Context, c protocol.AppConfig) (findings, error) {
-		return g.look(ctx, s, c)
+		return g.look(ctx, s, c, afresh)
 	})
 	if err != nil {
 		a.phases = []protocol.Phase{{Name: protocol.PhasePrepare, Took: time.Since(began).Seconds(), Failed: true}}

@@ -28,13 +28,14 @@ type attempt struct {
 
 	began    time.Time // of the attempt
 	phases   []protocol.Phase
+	unseen   bool     // the process could not look at the app's directory in time
 	cause    error    // what failed, before it was explained
 	warnings []string // of the process, until it was ready
 
 	noticed chan notice // what the process says, at most one of each kind
 }
 
-// run makes the attempt. An error is always a *protocol.SpawnError, and
+// run makes the attempt. An error is a *protocol.SpawnError or errChanged, and
 // nothing is left of the process then.
 func (a *attempt) run(ctx context.Context) (err error) {
 	defer bug.Caught(func() { err = a.broken() })
@@ -42,6 +43,10 @@ func (a *attempt) run(ctx context.Context) (err error) {
 	err = a.phase(ctx, protocol.PhasePrepare, a.prepare)
 	if err == nil {
 		err = a.start(ctx)
+	}
+	if errors.Is(err, errChanged) {
+		a.end(err)
+		return err
 	}
 	if err != nil {
 		a.cause = err
@@ -89,6 +94,9 @@ func (a *attempt) start(ctx context.Context) error {
 			a.phases = a.phases[:len(a.phases)-1]
 			break
 		}
+		if errors.Is(err, errChanged) && a.plan.hunch == nil {
+			continue // the preloader was another attempt's, which did not know yet
+		}
 		if err != nil {
 			return err
 		}
@@ -134,6 +142,9 @@ func (a *attempt) exec(ctx context.Context) error {
 		Env: list(a.plan.env), Files: append(given, gateEnd), Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
+		return err
+	}
+	if err := a.confirm(ctx, g, handle); err != nil {
 		return err
 	}
 	if err := a.begin(handle); err != nil {

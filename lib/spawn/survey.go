@@ -38,6 +38,8 @@ type findings struct {
 	Detection   app.Detection `json:"detection"`
 	Interpreter string        `json:"interpreter,omitempty"`
 	Owner       app.Owner     `json:"owner"` // of the startup file, else of the directory
+
+	hunch *hunch // that they are so still, nil if somebody has just looked
 }
 
 // testOnlyLooking is called before a directory is looked at.
@@ -159,16 +161,21 @@ func isExhaustion(err error) bool {
 }
 
 // look is what is known of the app's directory for a process of the generation.
-// A preloader that lives settles it: what it forks is what it loaded. Else the
+// A preloader that lives settles it: what it forks is what it loaded. What an
+// earlier start found is a hunch, unless the caller wants none. Else the
 // directory is looked at, in the release of the generation's first process.
-func (g *generation) look(ctx context.Context, s *Spawner, c protocol.AppConfig) (findings, error) {
-	if f, ok := g.loaded(c); ok {
-		return f, nil
-	}
+func (g *generation) look(ctx context.Context, s *Spawner, c protocol.AppConfig, afresh bool) (findings, error) {
 	for {
 		q := survey{Config: c, Release: g.released(c.AppRoot)}
 		if s.Switching != nil {
 			q.Switches = &reader{DefaultUser: s.Switching.RunAs.DefaultUser}
+		}
+		if f, ok := g.known(c); ok && g.loaded() {
+			return f, nil
+		} else if ok && !afresh {
+			var err error
+			f.hunch, err = hunchOf(q, f)
+			return f, err
 		}
 		f, err := s.survey(ctx, q)
 		if err != nil {
@@ -180,12 +187,14 @@ func (g *generation) look(ctx context.Context, s *Spawner, c protocol.AppConfig)
 	}
 }
 
-// loaded is what the generation's preloader was started by.
-func (g *generation) loaded(c protocol.AppConfig) (f findings, ok bool) {
+// loaded says whether the generation has a preloader.
+func (g *generation) loaded() bool {
 	l := g.preloader()
-	if l == nil || l.gone() {
-		return f, false
-	}
+	return l != nil && !l.gone()
+}
+
+// known is what was found by these settings.
+func (g *generation) known(c protocol.AppConfig) (f findings, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.found == nil || !reflect.DeepEqual(g.foundBy, c) {

@@ -9,16 +9,28 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"passenger/lib/app"
 	"passenger/lib/protocol"
 )
 
 // A start whose directory cannot be looked at ends in time, in the way of
-// nobody.
+// nobody: the first of its generation, and a later one.
 func TestADirectoryThatHangs(t *testing.T) {
 	t.Parallel()
+	for name, found := range map[string]bool{"at the first start": false, "at a later one": true} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); testHang(t, found) })
+	}
+}
+
+func testHang(t *testing.T, found bool) {
 	s, _ := newSpawner(t, shortDir(t))
 	config := appConfig("ready")
 	config.Name, config.StartTimeout = hangs, 5
+	if found {
+		c := app.WithDefaults(config)
+		f := findings{Release: release{Path: c.AppRoot}, Detection: app.Detection{Type: protocol.TypeGeneric, StartCommand: c.StartCommand}}
+		s.generationLocked("app", 1).settle(c, nil, f)
+	}
 	failed := make(chan error, 1)
 	go func() {
 		_, err := s.Spawn(t.Context(), request("hang0001", config))
