@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"sync"
-	"time"
 
 	"passenger/lib/http1"
 )
@@ -281,23 +280,20 @@ func (s *Stream) reserve(n int) (int, error) {
 			return 0, c.output.failed
 		}
 		most := int(min(int64(n), maxFrame, s.window, c.window))
+		paced := false
 		if !c.output.full() && (most > 0 || n == 0) {
-			wait := c.tiny.pace(most, n)
-			if wait == 0 {
+			if c.mayGo(s, most, n) {
 				s.window -= int64(most)
 				c.window -= int64(most)
+				s.moved = true
 				return most, nil
 			}
-			time.AfterFunc(wait, func() {
-				c.mu.Lock()
-				defer c.mu.Unlock()
-				s.wake.Broadcast()
-			})
+			paced = true
 		}
 		if c.flush() {
 			continue
 		}
-		if !s.queued {
+		if !paced && !s.queued {
 			s.queued = true
 			c.output.waiting = append(c.output.waiting, s)
 		}

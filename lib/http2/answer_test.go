@@ -184,3 +184,35 @@ func TestClientsWithTinyWindowsAreServed(t *testing.T) {
 		}
 	}
 }
+
+// Streams whose windows hold one byte each get their turns, none more often than
+// others.
+func TestTinyWindowsAreServedByTurns(t *testing.T) {
+	t.Parallel()
+	const streams, rounds = 100, 5
+	p := start(t, answering(nil, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"+strings.Repeat("x", 1000)),
+		h2.Setting{ID: h2.SettingInitialWindowSize, Val: 1})
+	for i := range uint32(streams) {
+		p.get(2*i + 1)
+	}
+	got := map[uint32]int{}
+	for frames := 0; frames < streams*rounds; {
+		f, err := p.ReadFrame()
+		p.must(err)
+		switch f := f.(type) {
+		case *h2.DataFrame:
+			frames++
+			got[f.StreamID]++
+			for _, id := range []uint32{0, f.StreamID} {
+				p.must(p.WriteWindowUpdate(id, uint32(len(f.Data()))))
+			}
+		case *h2.GoAwayFrame, *h2.RSTStreamFrame:
+			t.Fatalf("got %v after %d frames", f, frames)
+		}
+	}
+	for id, n := range got {
+		if n > rounds+2 {
+			t.Errorf("stream %d got %d frames in %d rounds", id, n, rounds)
+		}
+	}
+}

@@ -40,6 +40,8 @@ type Stream struct {
 	closed  bool  // by whom it serves
 	failed  error // why it broke off, else nil
 	queued  bool  // it is in output.waiting
+	turn    turn  // with the connection's pace
+	moved   bool  // some of the answer was sent since Moved was asked
 
 	readTime, writeTime deadline
 }
@@ -216,6 +218,15 @@ func (s *Stream) Gone() bool {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
 	return s.failed != nil
+}
+
+// Moved says whether some of the answer was sent since it was asked last. A
+// client with a tiny window takes long for what is written at once, and is alive.
+func (s *Stream) Moved() (moved bool) {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	moved, s.moved = s.moved, false
+	return moved
 }
 
 // LocalAddr and RemoteAddr are those of the connection.

@@ -113,6 +113,10 @@ func (c *conn) expire(now int64) {
 		c.expiry.Unlock()
 	}
 	if v := c.writeBy.Load(); v > 0 && v <= now {
+		if c.raw == nil && c.streamMoved() {
+			c.writeBy.CompareAndSwap(v, c.clock.after(c.writeWait)) // unless that write is over
+			return
+		}
 		c.expiry.Lock()
 		if c.writeBy.CompareAndSwap(v, expired) {
 			_ = c.nc.SetWriteDeadline(past)

@@ -306,3 +306,36 @@ func TestHTTP2Drains(t *testing.T) {
 	}
 	within(t, s.stopped, "the proxy")
 }
+
+// A client of HTTP/2 with a window of a byte takes longer for an answer than the
+// write timeout, which is for clients that take nothing.
+func TestTinyWindowsOutlastTheWriteTimeout(t *testing.T) {
+	t.Parallel()
+	const size = 2000 // a millisecond each, at best
+	f := start(t, protocol.ProtocolHTTP, 0, say(strings.Repeat("x", size)))
+	_, addr := serveTLS(t, short(func(t *Timeouts) { t.Write = 4 * brief }), route(f))
+	c := dialFramed(t, addr, h2.Setting{ID: h2.SettingInitialWindowSize, Val: 1})
+	c.must(c.ask(1, true, request("GET")...))
+	for got := 0; got < size; {
+		frame, err := c.ReadFrame()
+		c.must(err)
+		switch frame := frame.(type) {
+		case *h2.DataFrame:
+			got += len(frame.Data())
+			for _, id := range []uint32{0, 1} {
+				c.must(c.WriteWindowUpdate(id, uint32(len(frame.Data()))))
+			}
+		case *h2.GoAwayFrame, *h2.RSTStreamFrame:
+			t.Fatalf("got %v after %d bytes", frame, got)
+		}
+	}
+	// Then it takes nothing.
+	c.must(c.ask(3, true, request("GET")...))
+	for got := 0; ; got++ {
+		frame, err := c.ReadFrame()
+		c.must(err)
+		if _, ok := frame.(*h2.RSTStreamFrame); ok {
+			break
+		}
+	}
+}

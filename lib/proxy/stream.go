@@ -69,6 +69,13 @@ func (c *conn) writeStream() error {
 	return nil
 }
 
+// streamMoved says whether the peer of a stream took something since it was asked
+// last, as far as the stream knows.
+func (c *conn) streamMoved() bool {
+	m, ok := c.nc.(interface{ Moved() bool })
+	return ok && m.Moved()
+}
+
 // streamGone is gone for a stream. Bytes may be unread when its peer has ended
 // the sending side: the last record of TLS is.
 func (c *conn) streamGone() (end, broken bool) {
