@@ -140,7 +140,12 @@ type tunnel struct {
 
 	mu      sync.Mutex    // guards the rest
 	silence time.Duration // how long nothing may move in either direction
+	writes  int           // under way
 }
+
+// whileWriting is how long nothing need be read while a write is under way, which
+// has its own bound: a peer that takes little of it at a time is alive.
+const whileWriting = 24 * time.Hour
 
 type tunnelKind uint8
 
@@ -168,10 +173,18 @@ func newTunnel(x *exchange) *tunnel {
 }
 
 // moved starts the wait of both directions anew.
-func (t *tunnel) moved() {
+func (t *tunnel) moved() { t.count(0) }
+
+// count is moved when as many writes more are under way.
+func (t *tunnel) count(more int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	by := t.client.clock.after(t.silence)
+	t.writes += more
+	wait := t.silence
+	if t.writes > 0 {
+		wait = whileWriting
+	}
+	by := t.client.clock.after(wait)
 	t.client.postpone(by)
 	t.up.postpone(by)
 }
@@ -210,6 +223,13 @@ func (t *tunnel) outlast(from *conn, over <-chan struct{}) {
 	}
 }
 
+// write writes p. Silence is counted from its end.
+func (t *tunnel) write(to *conn, p []byte) (int, error) {
+	t.count(1)
+	defer t.count(-1)
+	return to.write(p, nil)
+}
+
 // cut ends both directions.
 func (t *tunnel) cut() {
 	t.client.interrupt()
@@ -232,10 +252,8 @@ func (t *tunnel) passUp(early []byte) (ended bool) {
 		if lost || len(p) == 0 {
 			return nil
 		}
-		_, err := t.up.write(p, nil)
-		if err == nil {
-			t.moved()
-		} else if !errors.Is(err, errTimeout) {
+		_, err := t.write(t.up, p)
+		if err != nil && !errors.Is(err, errTimeout) {
 			lost, err = true, nil
 		}
 		return err
@@ -251,11 +269,8 @@ func (t *tunnel) passUp(early []byte) (ended bool) {
 // failure ends both directions. What was written is followed in f.
 func (t *tunnel) passDown(f *frames) (ended bool) {
 	ended = t.pass(t.client, t.up, func(p []byte) error {
-		n, err := t.client.write(p, nil)
+		n, err := t.write(t.client, p)
 		f.wrote(p[:n], err != nil && t.client.raw == nil)
-		if err == nil {
-			t.moved()
-		}
 		return err
 	})
 	if ended {

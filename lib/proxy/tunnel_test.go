@@ -186,3 +186,37 @@ func TestLastWordsOfAnAppArriveWhileItsClientTalks(t *testing.T) {
 		eventually(t, "no session", func() bool { return s.inFlight(f) == 0 })
 	})
 }
+
+// A client that has ended its sending side and takes little at a time is not cut
+// off while something moves, though one write lasts longer than the half-close
+// time.
+func TestSlowReadersOutlastTheHalfCloseTime(t *testing.T) {
+	t.Parallel()
+	const size = 6 << 20
+	both(t, func(t *testing.T, proto string) {
+		f := start(t, proto, 0, func(c *call) bool {
+			c.reply("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+			io.Copy(io.Discard, c.In)
+			c.Conn.Write(make([]byte, size))
+			return false
+		})
+		s, secure := serveTLS(t, short(func(t *Timeouts) { t.HalfClose = brief }), route(f))
+		for _, p := range []*peer{s.dial(), dialTLS(t, secure)} {
+			p.send(upgradeHead).endSending()
+			if _, err := http.ReadResponse(p.in, nil); err != nil {
+				t.Fatal(err)
+			}
+			got, part := 0, make([]byte, size/10)
+			for {
+				time.Sleep(4 * brief)
+				n, err := io.ReadFull(p.in, part)
+				if got += n; err != nil {
+					break
+				}
+			}
+			if got != size {
+				t.Errorf("got %d of %d bytes", got, size)
+			}
+		}
+	})
+}
