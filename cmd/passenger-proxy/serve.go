@@ -19,6 +19,7 @@ import (
 	"passenger/lib/fdstore"
 	"passenger/lib/proc"
 	"passenger/lib/proxy"
+	"passenger/lib/proxy/certificate"
 	"passenger/lib/proxy/listen"
 	"passenger/lib/statedir"
 	"passenger/lib/systemd"
@@ -55,7 +56,7 @@ type serveCommand struct {
 	HalfClose      time.Duration `name:"half-close-timeout" default:"10s" help:"Time for one side of an upgraded connection after the other has ended (${default})."`
 	DrainTimeout   time.Duration `default:"30s" help:"Time for requests in flight when the proxy stops (${default})."`
 
-	certificates *proxy.Certificates          // nil if there are none
+	certificates *certificate.Set             // nil if there are none
 	sockets      map[string]listen.SocketFile // by address
 }
 

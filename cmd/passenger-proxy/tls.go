@@ -8,12 +8,12 @@ import (
 
 	"passenger/lib/acme"
 	"passenger/lib/cli"
-	"passenger/lib/proxy"
+	"passenger/lib/proxy/certificate"
 )
 
 // loadCertificates reads the certificates, and returns nil if no listener
 // needs any.
-func (c *serveCommand) loadCertificates() (*proxy.Certificates, error) {
+func (c *serveCommand) loadCertificates() (*certificate.Set, error) {
 	secure := slices.ContainsFunc(c.Listen, isSecure)
 	switch {
 	case len(c.Certificate) != len(c.Key):
@@ -27,15 +27,15 @@ func (c *serveCommand) loadCertificates() (*proxy.Certificates, error) {
 	case !secure:
 		return nil, nil
 	}
-	var pairs []proxy.KeyPair
+	var pairs []certificate.KeyPair
 	for i, name := range c.Certificate {
-		pairs = append(pairs, proxy.KeyPair{Certificate: name, Key: c.Key[i]})
+		pairs = append(pairs, certificate.KeyPair{Certificate: name, Key: c.Key[i]})
 	}
 	keeper, err := c.keeper(c.challenges())
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := proxy.LoadCertificates(pairs, keeper)
+	certificates, err := certificate.Load(pairs, keeper)
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve HTTPS: %w", err)
 	}

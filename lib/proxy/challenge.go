@@ -14,13 +14,13 @@ var challengePath = []byte("/.well-known/acme-challenge/")
 // is false for all other requests: an app may have challenges of its own.
 func (x *exchange) challenge() (done, again bool) {
 	c := x.client.proxy.Certificates
-	if c == nil || c.keeper == nil || x.client.secure || !bytes.HasPrefix(x.req.Path, challengePath) {
+	if c == nil || x.client.secure || !bytes.HasPrefix(x.req.Path, challengePath) {
 		return false, false
 	}
 	if m := string(x.req.Method); m != "GET" && m != "HEAD" {
 		return false, false
 	}
-	text, ok := c.keeper.Answer(string(x.req.Path[len(challengePath):]))
+	text, ok := c.Answer(string(x.req.Path[len(challengePath):]))
 	if !ok {
 		return false, false
 	}

@@ -10,6 +10,7 @@ import (
 	"passenger/lib/acme"
 	"passenger/lib/control"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/certificate"
 )
 
 // An acmeDir is a directory of certificates as an authority would fill it.
@@ -58,9 +59,9 @@ func (d acmeDir) write(file string, text []byte) {
 	}
 }
 
-func certificates(t *testing.T, pairs []KeyPair, k *acme.Keeper) *Certificates {
+func certificates(t *testing.T, pairs []certificate.KeyPair, k *acme.Keeper) *certificate.Set {
 	t.Helper()
-	c, err := LoadCertificates(pairs, k)
+	c, err := certificate.Load(pairs, k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,20 +111,20 @@ func TestProofsAreShownToAuthoritiesOnly(t *testing.T) {
 	dial := func(name string, protocols ...string) (*tls.Conn, error) {
 		return tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, ServerName: name, NextProtos: protocols})
 	}
-	c, err := dial("a.test", acmeProtocol)
+	c, err := dial("a.test", certificate.ACMEProtocol)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if state := c.ConnectionState(); state.PeerCertificates[0].Equal(current.Leaf) || state.NegotiatedProtocol != acmeProtocol {
+	if state := c.ConnectionState(); state.PeerCertificates[0].Equal(current.Leaf) || state.NegotiatedProtocol != certificate.ACMEProtocol {
 		t.Errorf("got protocol %q and the usual certificate", state.NegotiatedProtocol)
 	}
 	if n, err := c.Read(make([]byte, 1)); err == nil {
 		t.Errorf("got %d bytes after the proof", n)
 	}
-	if _, err := dial("b.test", acmeProtocol); err == nil {
+	if _, err := dial("b.test", certificate.ACMEProtocol); err == nil {
 		t.Error("a proof that nobody asks for is shown")
 	}
-	for _, protocols := range [][]string{{"http/1.1"}, {acmeProtocol, "http/1.1"}, nil} {
+	for _, protocols := range [][]string{{"http/1.1"}, {certificate.ACMEProtocol, "http/1.1"}, nil} {
 		c, err := dial("a.test", protocols...)
 		if err != nil {
 			t.Fatal(err)
@@ -156,16 +157,16 @@ func TestCertificatesOfFilesWinOverIssuedOnes(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		files  []KeyPair
+		files  []certificate.KeyPair
 		want   string
 		issued bool
 	}{
-		{"one.test", []KeyPair{file}, "one.test", false},
-		{"two.test", []KeyPair{file}, "two.test", true},
-		{"TWO.test.", []KeyPair{file}, "two.test", true},
-		{"other.test", []KeyPair{file}, "one.test", false},
-		{"", []KeyPair{file}, "one.test", false},
-		{"late.test", []KeyPair{file}, "remote error: tls: internal error", false},
+		{"one.test", []certificate.KeyPair{file}, "one.test", false},
+		{"two.test", []certificate.KeyPair{file}, "two.test", true},
+		{"TWO.test.", []certificate.KeyPair{file}, "two.test", true},
+		{"other.test", []certificate.KeyPair{file}, "one.test", false},
+		{"", []certificate.KeyPair{file}, "one.test", false},
+		{"late.test", []certificate.KeyPair{file}, "remote error: tls: internal error", false},
 		{"one.test", nil, "one.test", true},
 		{"other.test", nil, "one.test", true},
 		{"", nil, "one.test", true},
@@ -183,7 +184,7 @@ func TestMetricsSayWhenCertificatesEnd(t *testing.T) {
 	d := newACMEDir(t)
 	d.put("ca.test-dir/a.test.pem", "a.test")
 	file := certify(t, t.TempDir(), "b.test")
-	p := New(Config{Timeouts: quick, Certificates: certificates(t, []KeyPair{file}, d.keeper("a.test", "late.test"))})
+	p := New(Config{Timeouts: quick, Certificates: certificates(t, []certificate.KeyPair{file}, d.keeper("a.test", "late.test"))})
 	var m control.Metrics
 	p.metrics(&m)
 	text := string(m.Text())

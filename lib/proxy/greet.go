@@ -13,6 +13,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/certificate"
 )
 
 // greet does what comes before the first request of a connection, a PROXY
@@ -58,7 +59,7 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 		case "h2":
 			p.clients.Go(func() { p.serveHTTP2(nc, true) }) // as below
 			return
-		case acmeProtocol:
+		case certificate.ACMEProtocol:
 			nc.Close() // the handshake was all that was asked for
 			return
 		}

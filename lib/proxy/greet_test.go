@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/certificate"
 )
 
 // hello returns the bytes of a ClientHello for a.test: one record.
@@ -85,7 +86,7 @@ func (c *splitting) Write(b []byte) (int, error) {
 func TestHellosInManyRecordsGetTheSameCertificate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	certs := certificates(t, []KeyPair{certify(t, dir, "one.test"), certify(t, dir, "two.test")}, nil)
+	certs := certificates(t, []certificate.KeyPair{certify(t, dir, "one.test"), certify(t, dir, "two.test")}, nil)
 	_, addr := serveTLS(t, Config{Certificates: certs}, route(start(t, protocol.ProtocolHTTP, 0, say("ok"))))
 	for _, size := range []int{1, 7, 100, 1 << 14} {
 		nc, err := net.Dial("tcp", addr)
@@ -130,38 +131,6 @@ func TestOldProtocolsAndSuitesAreRefused(t *testing.T) {
 		if err := try(&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{s.ID}}); (err == nil) != good {
 			t.Errorf("%s: got %v", s.Name, err)
 		}
-	}
-}
-
-func TestSessionsAreResumedWhenCertificatesWereReadAgain(t *testing.T) {
-	t.Parallel()
-	certs := certificates(t, []KeyPair{certify(t, t.TempDir(), "a.test")}, nil)
-	_, addr := serveTLS(t, Config{Certificates: certs}, route(start(t, protocol.ProtocolHTTP, 0, say("ok"))))
-	config := careless.Clone()
-	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-	resumed := func() bool {
-		c, err := tls.Dial("tcp", addr, config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		// The ticket comes behind the handshake.
-		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
-		if b, err := io.ReadAll(c); err != nil || !bytes.HasSuffix(b, []byte("ok")) {
-			t.Fatalf("got %q, %v", b, err)
-		}
-		return c.ConnectionState().DidResume
-	}
-	if resumed() {
-		t.Error("the first session is resumed")
-	}
-	if err := certs.load(); err != nil {
-		t.Fatal(err)
-	}
-	if !resumed() {
-		t.Error("a session is not resumed")
 	}
 }
 

@@ -22,11 +22,12 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/certificate"
 	"passenger/lib/proxy/listen"
 )
 
 // certify writes a certificate for names, signed by itself, and its key.
-func certify(t testing.TB, dir string, names ...string) KeyPair {
+func certify(t testing.TB, dir string, names ...string) certificate.KeyPair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -44,7 +45,7 @@ func certify(t testing.TB, dir string, names ...string) KeyPair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair := KeyPair{filepath.Join(dir, names[0]+".crt"), filepath.Join(dir, names[0]+".key")}
+	pair := certificate.KeyPair{Certificate: filepath.Join(dir, names[0]+".crt"), Key: filepath.Join(dir, names[0]+".key")}
 	for path, block := range map[string]*pem.Block{
 		pair.Certificate: {Type: "CERTIFICATE", Bytes: der}, pair.Key: {Type: "PRIVATE KEY", Bytes: secret},
 	} {
@@ -59,7 +60,7 @@ func certify(t testing.TB, dir string, names ...string) KeyPair {
 func serveTLS(t testing.TB, c Config, routes ...protocol.Route) (*server, string) {
 	t.Helper()
 	if c.Certificates == nil {
-		certs, err := LoadCertificates([]KeyPair{certify(t, t.TempDir(), "a.test")}, nil)
+		certs, err := certificate.Load([]certificate.KeyPair{certify(t, t.TempDir(), "a.test")}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +226,7 @@ func TestHTTP2WithoutTLSIsServedWhenAllowed(t *testing.T) {
 func TestCertificatesAreChosenByNameAndReadAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	certs, err := LoadCertificates([]KeyPair{certify(t, dir, "one.test"), certify(t, dir, "two.test")}, nil)
+	certs, err := certificate.Load([]certificate.KeyPair{certify(t, dir, "one.test"), certify(t, dir, "two.test")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

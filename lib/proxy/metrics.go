@@ -23,7 +23,7 @@ func (p *Proxy) metrics(m *control.Metrics) {
 		m.Counter("passenger_proxy_access_log_missing_total", "Lines that the access log had no room for.", float64(p.AccessLog.missing.Load()))
 	}
 	if p.Certificates != nil {
-		p.Certificates.metrics(m)
+		p.Certificates.Metrics(m)
 	}
 	p.unrouted.metrics(m, "")
 	apps := p.allApps()

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/certificate"
 )
 
 // errStopping says that the proxy goes away.
@@ -64,7 +65,7 @@ type Config struct {
 
 	// Certificates are for the listeners of tls: addresses; nil if there are
 	// none.
-	Certificates *Certificates
+	Certificates *certificate.Set
 
 	// RedirectHTTPS sends requests in plain text to HTTPSPort, 443 if it is
 	// empty.

@@ -1,4 +1,6 @@
-package proxy
+// Package certificate holds the certificates of a proxy, keeps them fresh, and
+// chooses which one a client gets.
+package certificate
 
 import (
 	"context"
@@ -20,25 +22,25 @@ import (
 // A KeyPair names the files of a certificate, with its chain, and of its key.
 type KeyPair struct{ Certificate, Key string }
 
-// Certificates are those of files, as they were when they could be read last,
-// and those that a Keeper gets. A client gets the one that fits the name it
+// A Set holds the certificates of files, as they were when they could be read
+// last, and those that a Keeper gets. A client gets the one that fits the name it
 // asks for, one of a file before one of the keeper, and the first if none fits.
 // A name that the keeper has nothing for yet is refused: a stranger's
 // certificate would only teach people to click warnings away.
-type Certificates struct {
+type Set struct {
 	pairs  []KeyPair
 	keeper *acme.Keeper // nil if there is none
 	config atomic.Pointer[tls.Config]
-	seen   []time.Time // when the files changed last; only Watch uses it
+	seen   []time.Time // when the files changed last; only Run uses it
 	again  chan struct{}
 }
 
-// LoadCertificates reads the files. keeper may be nil if there are some.
-func LoadCertificates(pairs []KeyPair, keeper *acme.Keeper) (*Certificates, error) {
+// Load reads the files. keeper may be nil if there are some.
+func Load(pairs []KeyPair, keeper *acme.Keeper) (*Set, error) {
 	if len(pairs) == 0 && keeper == nil {
 		return nil, errors.New("no certificate is given")
 	}
-	c := &Certificates{pairs: pairs, keeper: keeper, again: make(chan struct{}, 1)}
+	c := &Set{pairs: pairs, keeper: keeper, again: make(chan struct{}, 1)}
 	c.seen = c.changes()
 	return c, c.load()
 }
@@ -51,7 +53,7 @@ var suites = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-func (c *Certificates) load() error {
+func (c *Set) load() error {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites, NextProtos: []string{"h2", "http/1.1"}}
 	for _, p := range c.pairs {
 		cert, err := tls.LoadX509KeyPair(p.Certificate, p.Key)
@@ -71,7 +73,7 @@ func (c *Certificates) load() error {
 var errNoCertificate = errors.New("the certificate for this name has not been issued yet")
 
 // choose finds the certificate for a client, nil for the first of the files.
-func (c *Certificates) choose(config *tls.Config, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *Set) choose(config *tls.Config, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	for i := range config.Certificates {
 		if hello.SupportsCertificate(&config.Certificates[i]) == nil {
 			return &config.Certificates[i], nil
@@ -91,29 +93,29 @@ func serverName(hello *tls.ClientHelloInfo) string {
 	return strings.ToLower(strings.TrimRight(hello.ServerName, "."))
 }
 
-// acmeProtocol is what an authority negotiates that asks for a proof, and then
+// ACMEProtocol is what an authority negotiates that asks for a proof, and then
 // closes the connection (RFC 8737).
-const acmeProtocol = "acme-tls/1"
+const ACMEProtocol = "acme-tls/1"
 
 // Config returns a configuration for servers that always has the newest
 // certificates. It is to be used as it is, not copied: it holds the keys of
 // session tickets, which change once a day.
-func (c *Certificates) Config() *tls.Config {
+func (c *Set) Config() *tls.Config {
 	return &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if c.keeper == nil || !slices.Equal(hello.SupportedProtos, []string{acmeProtocol}) {
+		if c.keeper == nil || !slices.Equal(hello.SupportedProtos, []string{ACMEProtocol}) {
 			return c.config.Load(), nil
 		}
 		proof := c.keeper.Proof(serverName(hello))
 		if proof == nil {
 			return nil, errNoCertificate
 		}
-		return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*proof}, NextProtos: []string{acmeProtocol}}, nil
+		return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*proof}, NextProtos: []string{ACMEProtocol}}, nil
 	}}
 }
 
 // Reload makes Run read the files again, and try again to get the certificates
 // that failed.
-func (c *Certificates) Reload() {
+func (c *Set) Reload() {
 	select {
 	case c.again <- struct{}{}:
 	default:
@@ -124,7 +126,7 @@ func (c *Certificates) Reload() {
 }
 
 // Run keeps the certificates fresh until ctx ends.
-func (c *Certificates) Run(ctx context.Context) {
+func (c *Set) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	if c.keeper != nil {
@@ -138,7 +140,7 @@ const lookForChanges = 5 * time.Second
 
 // watch reads the files anew when they change, until ctx ends. What cannot be
 // read, or does not fit together, leaves the old certificates in use.
-func (c *Certificates) watch(ctx context.Context) {
+func (c *Set) watch(ctx context.Context) {
 	if len(c.pairs) == 0 {
 		return
 	}
@@ -167,7 +169,7 @@ func (c *Certificates) watch(ctx context.Context) {
 }
 
 // changes says when each file changed last, the zero time for a missing one.
-func (c *Certificates) changes() []time.Time {
+func (c *Set) changes() []time.Time {
 	var list []time.Time
 	for _, p := range c.pairs {
 		for _, name := range []string{p.Certificate, p.Key} {
@@ -181,7 +183,16 @@ func (c *Certificates) changes() []time.Time {
 	return list
 }
 
-func (c *Certificates) metrics(m *control.Metrics) {
+// Answer is what an authority gets that asks in plain text for a token of ours.
+func (c *Set) Answer(token string) (text string, ok bool) {
+	if c.keeper == nil {
+		return "", false
+	}
+	return c.keeper.Answer(token)
+}
+
+// Metrics adds when each certificate ends, and what could not be had by ACME.
+func (c *Set) Metrics(m *control.Metrics) {
 	const expiry, help = "passenger_certificate_expiry_timestamp_seconds", "When a certificate ends."
 	for i, cert := range c.config.Load().Certificates {
 		m.Gauge(expiry, help, float64(cert.Leaf.NotAfter.Unix()), "name", strings.Join(cert.Leaf.DNSNames, " "), "file", c.pairs[i].Certificate)
