@@ -34,6 +34,7 @@ type client struct {
 	trusted  bool      // may say who it asks for
 	stranger *stranger // who it is, of one over a unix socket that may not
 	secure   bool      // came over TLS
+	claimed  bool      // may not, and said that its client came over TLS
 	http2    bool      // is a stream of HTTP/2
 
 	headers *secureHeaders // those of its present request; nil if it may send none

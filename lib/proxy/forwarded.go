@@ -115,6 +115,9 @@ func (x *exchange) forwarded() (f forwarded) {
 		f.override(&x.req)
 	} else if s := x.client.stranger; s != nil {
 		x.disbelieve(s)
+	} else if c := x.client; !c.secure && !c.claimed && http1.EqualFold(x.req.Find(http1.XForwardedProto), "https") {
+		c.claimed = true
+		c.proxy.disbelieved.overTCP(c.addr)
 	}
 	if x.flagged(flagSecure) {
 		f.proto, f.https = schemeHTTPS, true

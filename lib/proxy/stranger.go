@@ -3,6 +3,7 @@ package proxy
 import (
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"sync"
@@ -41,8 +42,40 @@ func (p *Proxy) strangerOf(nc net.Conn) *stranger {
 	return &stranger{u.PID, u.UID}
 }
 
-// disbelieved are the users of whom it was said that they are not believed.
-type disbelieved struct{ said sync.Map }
+// disbelieved are the users of whom it was said that they are not believed, and
+// the addresses.
+type disbelieved struct {
+	said sync.Map
+
+	mu        sync.Mutex // guards addresses
+	addresses map[string]bool
+}
+
+// maxDisbelieved is of how many addresses we tell.
+const maxDisbelieved = 16
+
+// overTCP tells once of a client that says that its own client speaks HTTPS: it
+// may be the web server in front, and then apps redirect for good. Of clients
+// with public addresses, of which many may claim so, it tells once in all.
+func (d *disbelieved) overTCP(addr string) {
+	key := addr
+	if ip, err := netip.ParseAddr(addr); err != nil {
+		return
+	} else if !ip.IsPrivate() && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() {
+		key = "public"
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.addresses[key] || len(d.addresses) == maxDisbelieved {
+		return
+	}
+	if d.addresses == nil {
+		d.addresses = map[string]bool{}
+	}
+	d.addresses[key] = true
+	slog.Warn("X-Forwarded-Proto: https is not believed", "client", addr,
+		"hint", "if this is your web server, add --trusted-proxy="+addr)
+}
 
 // disbelieve tells once of a user that would have spoken for clients: it may be
 // the web server in front, and only the administrator knows.
