@@ -22,17 +22,22 @@ if [ -e "$root/.made" ] && [ -n "$(find "$root/.made" -mtime -7)" ]; then
 	echo "$root"
 	exit 0
 fi
-# What apt is configured with here serves the other suites, too.
+# What apt is configured with here serves the other suites, too: a mirror, and
+# whether that mirror may stand still at a date (signatures are always checked).
 mirror=${DEBIAN_MIRROR:-$(awk '/^URIs:/ { print $2; exit } /^deb / { print $2; exit }' /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null || true)}
 [ -n "$mirror" ] || {
 	echo "chroot.sh: no mirror: set DEBIAN_MIRROR, or configure apt" >&2
 	exit 1
 }
+fresh=true
+eval "$(apt-config shell fresh Acquire::Check-Valid-Until)"
 mkdir -p "$cache"
 new=$(mktemp -d "$cache/.$suite-XXXXXX")
 trap 'rm -rf "$new"' EXIT
 # shellcheck disable=SC2086 # a list of words
 timeout 1200 mmdebstrap --variant=minbase --quiet --aptopt='APT::Sandbox::User "root"' \
+	--aptopt="Acquire::Check-Valid-Until \"$fresh\"" \
+	--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 	--include="$(echo $packages | tr ' ' ,)" "$suite" "$new" "deb $mirror $suite main" >&2
 mkdir -p "$new/src" "$new/bin.tests"
 touch "$new/.made"
