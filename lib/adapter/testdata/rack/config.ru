@@ -23,10 +23,15 @@ module Cases
     end
   end
 
-  TEXT = { "Content-Type" => "text/plain" }.freeze
+  TEXT = { "content-type" => "text/plain" }.freeze
 
   def self.text(string, headers = {})
     [200, TEXT.merge(headers), [string]]
+  end
+
+  # A header of several lines, as the app's Rack has it.
+  def self.lines(*values)
+    Rack.release.to_i < 3 ? values.join("\n") : values
   end
 
   def self.linted(env)
@@ -53,27 +58,27 @@ module Cases
       input.rewind
       text("#{half.bytesize} #{once == Digest::SHA256.hexdigest(input.read)} #{once}")
     when "/ignore" then text("not read")
-    when "/head" then text("hello", "Content-Length" => "5")
+    when "/head" then text("hello", "content-length" => "5")
     when "/204" then [204, {}, []]
-    when "/304" then [304, { "ETag" => '"x"' }, []]
-    when "/cookies" then text("two", "Set-Cookie" => "a=1\nb=2")
-    when "/parts" then [200, TEXT, ["hel", "", "l\u00f6", "\xff".b]]
-    when "/many" then [200, TEXT, ["0123456789"] * 100_000]
-    when "/latin" then text("\xe9".b, "X-Name" => "\u00e9")
-    when "/number" then text("no string", "Content-Length" => "9")
+    when "/304" then [304, { "etag" => '"x"' }, []]
+    when "/cookies" then text("two", "set-cookie" => lines("a=1", "b=2"))
+    when "/parts" then [200, TEXT.dup, ["hel", "", "l\u00f6", "\xff".b]]
+    when "/many" then [200, TEXT.dup, ["0123456789"] * 100_000]
+    when "/latin" then text("\xe9".b, "x-name" => "\u00e9")
+    when "/number" then text("no string", "content-length" => "9")
     when "/stream"
-      [200, TEXT, Told.new("stream") { |out| 5.times { |i| out.call("piece #{i}\n") } }]
+      [200, TEXT.dup, Told.new("stream") { |out| 5.times { |i| out.call("piece #{i}\n") } }]
     when "/endless"
-      [200, TEXT, Told.new("endless") { |out| loop { out.call("x" * 10_000) } }]
-    when "/file" then [200, TEXT.merge("Content-Length" => File.size(__FILE__).to_s), File.open(__FILE__)]
-    when "/late" then [200, TEXT, Told.new("late") { |out| out.call("begun") && raise("half-way") }]
+      [200, TEXT.dup, Told.new("endless") { |out| loop { out.call("x" * 10_000) } }]
+    when "/file" then [200, TEXT.merge("content-length" => File.size(__FILE__).to_s), File.open(__FILE__)]
+    when "/late" then [200, TEXT.dup, Told.new("late") { |out| out.call("begun") && raise("half-way") }]
     when "/raise" then raise "deliberate failure"
     when "/script" then eval("1 +", binding, __FILE__, __LINE__)
     when "/finished"
       env["rack.response_finished"] << ->(_, status, _, error) { warn "finished #{status} #{error.inspect}" }
       text("soon")
     when "/hints"
-      env["rack.early_hints"].call("Link" => "</a.css>; rel=preload\n</b.css>; rel=preload")
+      env["rack.early_hints"].call("link" => lines("</a.css>; rel=preload", "</b.css>; rel=preload"))
       text("hinted")
     when "/slow"
       warn "slow begins"
@@ -114,8 +119,8 @@ module Cases
     when "/uncoded" then text("four", "Transfer-Encoding" => "chunked")
     when "/identity" then text("four", "Transfer-Encoding" => "identity")
     when "/length" then text("x", "Content-Length" => "one")
-    when "/nil" then [200, TEXT, nil]
-    when "/string" then [200, TEXT, "four"]
+    when "/nil" then [200, TEXT.dup, nil]
+    when "/string" then [200, TEXT.dup, "four"]
     when "/nil204" then [204, {}, nil]
     when "/switch" then [101, { "Upgrade" => "x" }, []]
     when "/wrong" then text("four", "Content-Length" => "3")
