@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bufio"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -16,11 +17,22 @@ func ListensOn(pgid, port int) bool {
 
 // Listening returns the TCP ports that processes of the group listen on.
 func Listening(pgid int) []int {
+	var ports []int
+	for _, l := range Listeners(pgid) {
+		if port := int(l.Port()); !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+
+// Listeners returns the TCP addresses that processes of the group listen on.
+func Listeners(pgid int) []netip.AddrPort {
 	sockets := listening()
 	if len(sockets) == 0 {
 		return nil
 	}
-	var ports []int
+	var found []netip.AddrPort
 	for _, pid := range Group(pgid) {
 		dir := "/proc/" + strconv.Itoa(pid) + "/fd"
 		fds, err := os.ReadDir(dir)
@@ -29,18 +41,18 @@ func Listening(pgid int) []int {
 		}
 		for _, fd := range fds {
 			link, err := os.Readlink(dir + "/" + fd.Name())
-			if port := sockets[link]; err == nil && port != 0 && !slices.Contains(ports, port) {
-				ports = append(ports, port)
+			if l, ok := sockets[link]; err == nil && ok && !slices.Contains(found, l) {
+				found = append(found, l)
 			}
 		}
 	}
-	return ports
+	return found
 }
 
-// listening returns the ports of the sockets that listen, by the sockets in
+// listening returns the addresses of the sockets that listen, by the sockets in
 // the form of the links in /proc/PID/fd.
-func listening() map[string]int {
-	sockets := map[string]int{}
+func listening() map[string]netip.AddrPort {
+	sockets := map[string]netip.AddrPort{}
 	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		f, err := os.Open(path)
 		if err != nil {
@@ -52,9 +64,8 @@ func listening() map[string]int {
 			if len(c) < 10 || c[3] != listen {
 				continue
 			}
-			_, hex, _ := strings.Cut(c[1], ":") // ADDRESS:PORT
-			if port, err := strconv.ParseUint(hex, 16, 16); err == nil {
-				sockets["socket:["+c[9]+"]"] = int(port)
+			if local, err := parseAddress(c[1]); err == nil {
+				sockets["socket:["+c[9]+"]"] = local
 			}
 		}
 		f.Close()

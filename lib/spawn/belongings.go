@@ -19,7 +19,7 @@ import (
 // prepare makes what the process will inherit.
 func (a *attempt) prepare(context.Context) error {
 	if a.plan.kind == protocol.TypeGeneric {
-		port, err := freePort()
+		port, err := a.ports.Take()
 		if err != nil {
 			return err
 		}

@@ -19,14 +19,15 @@ type generation struct {
 
 	attempts int // under way; guarded by the spawner's mu
 
-	mu      sync.Mutex // guards the fields below
-	logical string     // the app root as the settings have it, empty if an earlier spawner resolved it
-	release release    // where the app root led, the zero release until the first start
-	found   *findings  // of the last look at it, nil until the first
-	foundBy protocol.AppConfig
-	boot    *boot  // of the preloader, nil if there is none
-	deaths  int    // of preloaders, since one made a process that got ready
-	direct  string // why its processes are started directly, empty while they are not
+	mu       sync.Mutex // guards the fields below
+	logical  string     // the app root as the settings have it, empty if an earlier spawner resolved it
+	release  release    // where the app root led, the zero release until the first start
+	found    *findings  // of the last look at it, nil until the first
+	foundBy  protocol.AppConfig
+	boot     *boot  // of the preloader, nil if there is none
+	deaths   int    // of preloaders, since one made a process that got ready
+	toldOpen bool   // that its processes listen on all addresses
+	direct   string // why its processes are started directly, empty while they are not
 }
 
 // maxDeaths is how many preloaders of a generation may die before its

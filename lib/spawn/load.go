@@ -106,13 +106,14 @@ func (a *attempt) watchListener(ctx context.Context) <-chan listening {
 	}
 	found := make(chan listening, 1) // one send
 	bug.Go(func() {
-		address, err := awaitListener(ctx, a.p.handle.Identity().PID, a.port, a.p.dir.Socket(), a.inode)
+		address, err := awaitListener(ctx, a.p.handle.Identity().PID, a.port, a.p.dir.Socket(), a.inode, a.listensElsewhere())
 		found <- listening{address, err}
 	})
 	return found
 }
 
 func (a *attempt) ready(address string) error {
+	a.gen.tellOpen(a.p.handle.Identity().PID, a.port, address)
 	secrets := a.plan.secrets()
 	a.p.change(func(r *protocol.Process) {
 		a.p.secrets = &secrets

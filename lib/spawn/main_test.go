@@ -164,6 +164,14 @@ func beApp(role string) {
 		serve(inherited3())
 	case "port":
 		onPort(os.Getenv("PORT"))
+	case "port-when": // ARGUMENT.out is told the port, ARGUMENT.in says to go on
+		if err := os.WriteFile(argument+".out", []byte(os.Getenv("PORT")), 0o600); err != nil {
+			fmt.Println(err)
+		}
+		if _, err := os.ReadFile(argument + ".in"); err != nil { // both are FIFOs
+			fmt.Println(err)
+		}
+		onPort(os.Getenv("PORT"))
 	case "other-port":
 		onPort("0")
 	case "port-ready":

@@ -35,16 +35,17 @@ type process struct {
 	family   family
 	recorded func() // called when a record is written after all; nil for nothing
 
-	mu      sync.Mutex // guards the fields below
-	record  protocol.Process
-	cgroup  *cgroup.Group // nil if it has none of its own
-	stopped bool          // we asked it to go
-	killed  string        // why we killed it, empty if we did not
-	reason  string        // why it was asked to go, with ": " after it; empty if nobody said
-	left    int           // how many processes of its group outlived it
-	origin  *origin       // by what it can be made a preloader, nil if it cannot
-	secrets *secret.Set   // of its environment, nil if nobody knows them
-	saving  bool          // the record is to be written again
+	mu        sync.Mutex // guards the fields below
+	record    protocol.Process
+	cgroup    *cgroup.Group // nil if it has none of its own
+	stopped   bool          // we asked it to go
+	undecided bool          // its start is under way, and may be tried once more when it has ended
+	killed    string        // why we killed it, empty if we did not
+	reason    string        // why it was asked to go, with ": " after it; empty if nobody said
+	left      int           // how many processes of its group outlived it
+	origin    *origin       // by what it can be made a preloader, nil if it cannot
+	secrets   *secret.Set   // of its environment, nil if nobody knows them
+	saving    bool          // the record is to be written again
 }
 
 // A family knows what descends from a process and has left its group. It is the
@@ -62,6 +63,14 @@ func (p *process) snapshot() protocol.Process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.record
+}
+
+// isUndecided says that the process has ended, and that its start may be tried
+// once more.
+func (p *process) isUndecided() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.undecided && p.record.State == protocol.Exited
 }
 
 // leftBehind is how many processes of the group outlived the process.

@@ -18,21 +18,14 @@ import (
 // at.
 const pollEvery = 15 * time.Millisecond
 
-// freePort finds a TCP port of the loopback address that nobody listens on.
-// Somebody may before the app does, so its listener is checked to be its own.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
+// lookEvery is how often we look whether it listens elsewhere meanwhile.
+const lookEvery = 500 * time.Millisecond
 
 // awaitListener waits until the group's process accepts on the port or on the
 // inherited socket at path, and returns that address. It is for commands that
-// do not say READY=1.
-func awaitListener(ctx context.Context, group, port int, path string, inode uint32) (string, error) {
+// do not say READY=1. Meanwhile it tells elsewhere which ports the group
+// listens on, until that returns true.
+func awaitListener(ctx context.Context, group, port int, path string, inode uint32, elsewhere func(ports []int) bool) (string, error) {
 	probe, err := newAcceptProbe(path, inode)
 	if err != nil {
 		slog.Debug("inherited socket not watched", "err", err) // the port is, and READY=1
@@ -41,12 +34,18 @@ func awaitListener(ctx context.Context, group, port int, path string, inode uint
 	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	tcp := loopback(port)
 	for {
 		select {
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		case <-tick.C:
+		case <-look.C:
+			if elsewhere(proc.Listening(group)) {
+				look.Stop()
+			}
 		}
 		if accepts(ctx, tcp) && proc.ListensOn(group, port) {
 			return "tcp:" + tcp, nil

@@ -21,6 +21,7 @@ import (
 	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/port"
 	"passenger/lib/statedir"
 )
 
@@ -57,6 +58,7 @@ type Spawner struct {
 	logFiles output.Files
 	meter    proc.Meter
 	kin      kin
+	ports    port.Book
 
 	forkTimeout time.Duration
 
@@ -136,7 +138,18 @@ func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *gener
 	if err := s.register(a); err != nil {
 		return protocol.Process{}, err
 	}
-	if err := a.run(ctx); err != nil {
+	defer func() { s.decided(a) }()
+	err = a.run(ctx)
+	if err != nil && a.portLost(err) {
+		slog.Warn("start tried again: its port was taken", "app", req.App, "port", a.port)
+		var next *attempt
+		if next, err = a.again(); err != nil {
+			return protocol.Process{}, err
+		}
+		a = next
+		err = a.run(ctx)
+	}
+	if err != nil {
 		return protocol.Process{}, err
 	}
 	a.p.showStart()
@@ -210,9 +223,24 @@ func (s *Spawner) register(a *attempt) error {
 	if err := s.makeDirectory(dir); err != nil {
 		return err
 	}
-	a.p = &process{dir: dir, exited: make(chan struct{}), record: a.newRecord(), recorded: s.publish, family: s}
+	a.p = a.newProcess(dir)
 	s.processes = append(s.processes, a.p)
 	return nil
+}
+
+func (a *attempt) newProcess(dir statedir.ProcessDir) *process {
+	return &process{dir: dir, exited: make(chan struct{}), undecided: true, record: a.newRecord(), recorded: a.publish, family: a.Spawner}
+}
+
+// decided tells that an attempt is over: an end of its process is one for good.
+func (s *Spawner) decided(a *attempt) {
+	a.p.mu.Lock()
+	a.p.undecided = false
+	ended := a.p.record.State == protocol.Exited
+	a.p.mu.Unlock()
+	if ended {
+		s.publish()
+	}
 }
 
 // newRecord is the record of the process that is to be.
@@ -280,6 +308,9 @@ func (s *Spawner) publish() {
 	kept := s.processes[:0:0]
 	for _, p := range slices.Backward(s.processes) {
 		r := p.snapshot()
+		if p.isUndecided() {
+			r.State, r.Exit = protocol.Starting, nil
+		}
 		if r.Exit != nil {
 			n := exited[r.App]
 			exited[r.App]++

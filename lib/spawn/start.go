@@ -40,6 +40,7 @@ type attempt struct {
 func (a *attempt) run(ctx context.Context) (err error) {
 	defer bug.Caught(func() { err = a.broken() })
 	a.began = time.Now()
+	defer func() { a.ports.Leave(a.port) }()
 	err = a.phase(ctx, protocol.PhasePrepare, a.prepare)
 	if err == nil {
 		err = a.start(ctx)

@@ -1,0 +1,156 @@
+// Package port finds TCP ports for apps that listen on $PORT.
+//
+// An app binds its port some time after it was told which. Until then the
+// kernel may give a port of its ephemeral range to any connection of any
+// program, so ours are outside of it.
+package port
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	lowest  = 10000 // below are the ports that services have by custom
+	highest = 1<<16 - 1
+
+	// enough is how many ports a range must have to be chosen from.
+	enough = 256
+)
+
+// A Book notes which ports were given to apps that do not listen on them yet.
+// The zero value is empty.
+type Book struct {
+	mu    sync.Mutex // guards taken
+	taken map[int]bool
+}
+
+// Take finds a port that no program has bound on any address. It is nobody
+// else's until it is left.
+func (b *Book) Take() (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ports := candidates(
+		read("/proc/sys/net/ipv4/ip_local_port_range", "32768 60999"),
+		read("/proc/sys/net/ipv4/ip_local_reserved_ports", ""))
+	for _, n := range rand.Perm(len(ports)) {
+		port := ports[n]
+		if b.taken[port] {
+			continue
+		}
+		err := bind(port, false)
+		if err == nil {
+			if b.taken == nil {
+				b.taken = map[int]bool{}
+			}
+			b.taken[port] = true
+			return port, nil
+		}
+		if !errors.Is(err, unix.EADDRINUSE) && !errors.Is(err, unix.EACCES) {
+			return 0, fmt.Errorf("find a free port: %w", err)
+		}
+	}
+	return 0, errors.New("find a free port: all are taken")
+}
+
+// Leave gives a port back: its app listens on it, or never will.
+func (b *Book) Leave(port int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.taken, port)
+}
+
+// Taken says whether a program has bound the port, on any address.
+func Taken(port int) bool { return errors.Is(bind(port, true), unix.EADDRINUSE) }
+
+// candidates are the ports to choose from: those above the ephemeral range,
+// which services never have by custom; if these are few, those below it as
+// well; if all are few, every one. The kernel's words are "LOW HIGH" and
+// "1,2-3".
+func candidates(ephemeral, reserved string) []int {
+	low, high, ok := bounds(strings.Fields(ephemeral))
+	if !ok {
+		low, high = highest+1, lowest-1
+	}
+	kept := map[int]bool{}
+	for part := range strings.SplitSeq(reserved, ",") {
+		first, last, found := strings.Cut(part, "-")
+		if !found {
+			last = first
+		}
+		if a, b, ok := bounds([]string{first, last}); ok {
+			for port := a; port <= b; port++ {
+				kept[port] = true
+			}
+		}
+	}
+	var ports []int
+	add := func(from, to int) {
+		for port := from; port <= to && len(ports) < highest; port++ {
+			if !kept[port] {
+				ports = append(ports, port)
+			}
+		}
+	}
+	add(max(high+1, lowest), highest)
+	if len(ports) < enough {
+		add(lowest, min(low-1, highest))
+	}
+	if len(ports) < enough {
+		add(max(low, lowest), min(high, highest))
+	}
+	return ports
+}
+
+func bounds(words []string) (low, high int, ok bool) {
+	if len(words) != 2 {
+		return 0, 0, false
+	}
+	low, err := strconv.Atoi(words[0])
+	high, err2 := strconv.Atoi(words[1])
+	return low, high, err == nil && err2 == nil && low >= 0 && high <= highest && low <= high
+}
+
+func read(path, otherwise string) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return otherwise
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// bind tries to bind the port on all addresses. It listens on none. again
+// allows a port whose last connections have just ended.
+func bind(port int, again bool) error {
+	err := bindTo(unix.AF_INET6, &unix.SockaddrInet6{Port: port}, again)
+	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL) { // no IPv6
+		err = bindTo(unix.AF_INET, &unix.SockaddrInet4{Port: port}, again)
+	}
+	return err
+}
+
+func bindTo(family int, address unix.Sockaddr, again bool) error {
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if family == unix.AF_INET6 {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0); err != nil {
+			return err
+		}
+	}
+	if again {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return err
+		}
+	}
+	return unix.Bind(fd, address)
+}
