@@ -20,6 +20,7 @@ install -m 755 "$repo/lib/dist/passenger" "$repo/lib/dist/passenger-config" "$wo
 
 # inside SUITE ROOT: runs the tests of a suite in a mount and pid namespace of
 # its own, so that nothing is left mounted or running.
+# shellcheck disable=SC2016 # what is quoted is for the shell inside
 inside() {
 	timeout "${LIMIT:-1800}" unshare --mount --pid --fork --kill-child -- sh -eu -c '
 		root=$1 work=$2 repo=$3 scripts=$4
@@ -52,6 +53,7 @@ for suite in "$@"; do
 		grep -E '^ *--- FAIL' "$work/$suite.log" || tail -n 20 "$work/$suite.log"
 	fi
 	[ -z "${KEEP:-}" ] || cp "$work/$suite.log" "$KEEP/"
+	# shellcheck disable=SC2016 # for dpkg-query
 	versions=$(chroot "$root" sh -c 'dpkg-query -W -f "\${Package} \${Version}\n" ruby rails ruby-rails puma ruby-sinatra python3 python3-django python3-flask gunicorn python3-uvicorn nodejs 2>/dev/null' | sed 's/-[^-]*$//; s/+.*//; s/^ruby-//; s/^python3-//' | tr '\n' ',' | sed 's/,$//; s/,/, /g')
 	echo "$suite: $passed passed, $bad failed, $skipped skipped ($versions)"
 done
