@@ -26,6 +26,9 @@ type Detection struct {
 	// Env is what the app is told in its environment, because of what it is.
 	Env map[string]string `json:"env,omitempty"`
 
+	// Unset are variables that it is not told, since it sets them itself.
+	Unset []string `json:"unset,omitempty"`
+
 	// Why names what decided, one sentence.
 	Why string `json:"why"`
 

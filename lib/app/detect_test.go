@@ -44,7 +44,7 @@ func TestDetect(t *testing.T) {
 			"package.json": `{"name": 1, "version": null, "config": "none", "packageManager": {}, "main": "server.js", "scripts": {"prestart": false}}`},
 			want: Detection{Type: "node", StartupFile: "server.js"}},
 		{name: "start script of something else", files: map[string]string{"package.json": `{"main": "x.js", "scripts": {"start": "next start"}}`, "x.js": ""},
-			want: Detection{Type: "generic", StartCommand: `env "PATH=$PWD/node_modules/.bin:$PATH" next start`}},
+			want: Detection{Type: "generic", StartCommand: `env "PATH=$PWD/node_modules/.bin:$PATH" next start --hostname 127.0.0.1`, Env: map[string]string{"HOSTNAME": "127.0.0.1"}, Unset: []string{"NODE_ENV"}}},
 		{name: "start script, but the type is said", set: protocol.AppConfig{Type: "node"},
 			files: map[string]string{"package.json": `{"main": "x.js", "scripts": {"start": "next start"}}`, "x.js": ""},
 			want:  Detection{Type: "node", StartupFile: "x.js"}},

@@ -38,6 +38,7 @@ var shellWords = []string{
 func runScript(root fs.FS, p manifest) *Detection {
 	start := p.script("start", 0)
 	d := &Detection{Type: protocol.TypeGeneric, Env: p.variables(root, start)}
+	start = d.fit(start)
 	script := asEnv(start)
 	switch before := strings.TrimSpace(string(p.Scripts["prestart"])); {
 	case exists(root, ".pnp.cjs"): // Yarn keeps the packages in archives, and only it knows their programs
@@ -55,6 +56,37 @@ func runScript(root fs.FS, p manifest) *Detection {
 		d.StartCommand = "env " + pathOfScripts + " " + script
 	}
 	return d
+}
+
+// ownServer is a script that runs a framework's own server, last.
+var ownServer = pattern(`(?:^|[\s;&|(])(next|nuxt|nuxi|react-router-serve|remix-serve)(\s[^;&|()]*)?$`)
+
+// fit has a framework's server listen on loopback alone, as apps ought to, and
+// leaves NODE_ENV to it: each chooses what its command is for. Nobody else takes
+// HOST and HOSTNAME for that; the second is the machine's name elsewhere. It
+// returns the script.
+func (d *Detection) fit(script string) string {
+	m := ownServer().FindStringSubmatch(script)
+	if m == nil {
+		return script
+	}
+	d.Unset = []string{"NODE_ENV"}
+	if m[1] != "next" {
+		d.Env["HOST"] = loopback
+		return script
+	}
+	d.Env["HOSTNAME"] = loopback // what it calls may read it
+	if words := strings.Fields(m[2]); len(words) > 0 && words[0] == "start" && !slices.ContainsFunc(words, namesHost) {
+		return script + " --hostname " + loopback // which it takes from no variable
+	}
+	return script
+}
+
+const loopback = "127.0.0.1"
+
+// namesHost says that a word of a command line of Next's is its flag for that.
+func namesHost(word string) bool {
+	return strings.HasPrefix(word, "-H") || strings.HasPrefix(word, "--hostname")
 }
 
 // callsScript is a script that only has a package manager run another.

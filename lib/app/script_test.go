@@ -14,7 +14,7 @@ func TestScriptsOfPackageJSON(t *testing.T) {
 	t.Parallel()
 	const path = `env "PATH=$PWD/node_modules/.bin:$PATH" `
 	for _, test := range []struct{ script, prestart, want string }{
-		{"next start -p $PORT", "", path + "next start -p $PORT"},
+		{"next start -p $PORT", "", path + "next start -p $PORT --hostname 127.0.0.1"},
 		{"node --env-file=.env index.js", "", path + "node --env-file=.env index.js"},
 		{"NODE_ENV=production node index.js", "", path + "NODE_ENV=production node index.js"},
 		{"cross-env NODE_ENV=production node index.js", "", path + "NODE_ENV=production node index.js"},
@@ -27,11 +27,40 @@ func TestScriptsOfPackageJSON(t *testing.T) {
 		{"X=1 exec node a", "", path + inShell},
 		{"X=1", "", path + inShell},
 		{`node "a`, "", path + inShell},
-		{"next start", "next build 'a'", path + `sh -c '(` + "\n" + `next build '\''a'\''` + "\n" + `) && exec env next start'`},
+		{"next start", "next build 'a'", path + `sh -c '(` + "\n" + `next build '\''a'\''` + "\n" + `) && exec env next start --hostname 127.0.0.1'`},
 	} {
 		p := manifest{Scripts: map[string]loose{"start": loose(test.script), "prestart": loose(test.prestart)}}
 		if got := runScript(fstest.MapFS{}, p); got.StartCommand != test.want || got.Env["npm_lifecycle_script"] != test.script {
 			t.Errorf("%q: got %q with %q, want %q", test.script, got.StartCommand, got.Env, test.want)
+		}
+	}
+}
+
+// What frameworks' own servers are told is nothing that other programs hear:
+// HOSTNAME is the machine's name there.
+func TestServersOfFrameworksListenOnLoopback(t *testing.T) {
+	t.Parallel()
+	host, hostname := map[string]string{"HOST": "127.0.0.1"}, map[string]string{"HOSTNAME": "127.0.0.1"}
+	for _, test := range []struct {
+		script, want string
+		env          map[string]string
+	}{
+		{"next start", "next start --hostname 127.0.0.1", hostname},
+		{"next start -H 0.0.0.0", "next start -H 0.0.0.0", hostname},
+		{"next start --hostname=::1 -p 80", "next start --hostname=::1 -p 80", hostname},
+		{"next dev", "next dev", hostname},
+		{"cross-env A=b next start", "cross-env A=b next start --hostname 127.0.0.1", hostname},
+		{"prisma migrate deploy && next start", "prisma migrate deploy && next start --hostname 127.0.0.1", hostname},
+		{"nuxt start", "nuxt start", host},
+		{"react-router-serve ./build/server/index.js", "react-router-serve ./build/server/index.js", host},
+		{"node server.js --next start", "node server.js --next start", nil},
+		{"next build && node server.js", "next build && node server.js", nil},
+		{"nextcloud start", "nextcloud start", nil},
+	} {
+		d := Detection{Env: map[string]string{}}
+		got := d.fit(test.script)
+		if got != test.want || !cmp.Equal(d.Env, test.env, cmpopts.EquateEmpty()) || (len(d.Unset) == 0) != (test.env == nil) {
+			t.Errorf("%q: got %q with %q, without %q; want %q with %q", test.script, got, d.Env, d.Unset, test.want, test.env)
 		}
 	}
 }

@@ -20,7 +20,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // environment builds an app's environment from scratch. Later wins: what is
 // inherited, the user, the app's environment name, the adapter's needs, the
-// app's own envvars. Of what [EnvSources] add, the login shell's comes after
+// app's own envvars. What the adapter names without a value is unset. Of what [EnvSources] add, the login shell's comes after
 // what is inherited and the files' before the envvars. The process contract's
 // variables come last, from whoever starts the process.
 func environment(c protocol.AppConfig, pwd string, adapter []string, u account.User) map[string]string {
@@ -49,8 +49,10 @@ func environment(c protocol.AppConfig, pwd string, adapter []string, u account.U
 		env["RAILS_RELATIVE_URL_ROOT"] = c.BaseURI
 	}
 	for _, kv := range adapter {
-		name, value, _ := strings.Cut(kv, "=")
-		env[name] = value
+		name, value, ok := strings.Cut(kv, "=")
+		if env[name] = value; !ok {
+			delete(env, name)
+		}
 	}
 	maps.Copy(env, c.EnvVars)
 	return env

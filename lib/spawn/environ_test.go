@@ -24,9 +24,9 @@ func TestEnvironmentOrder(t *testing.T) {
 	t.Setenv("TMPDIR", "/var/tmp")
 	env := environment(protocol.AppConfig{
 		Environment: "test", BaseURI: "/shop", EnvVars: map[string]string{"NODE_ENV": "mine", "TMPDIR": "/own"},
-	}, "/srv/shop", []string{"PYTHONPATH=/adapters", "NODE_ENV=adapter"}, account.User{Name: "shop", Home: "/home/shop", Shell: "/bin/zsh"})
+	}, "/srv/shop", []string{"PYTHONPATH=/adapters", "NODE_ENV=adapter", "WSGI_ENV"}, account.User{Name: "shop", Home: "/home/shop", Shell: "/bin/zsh"})
 	for name, want := range map[string]string{
-		"LC_TEST": "de", "UNRELATED": "", "TMPDIR": "/own", "RACK_ENV": "test", "NODE_ENV": "mine", "PYTHONPATH": "/adapters",
+		"LC_TEST": "de", "UNRELATED": "", "TMPDIR": "/own", "RACK_ENV": "test", "WSGI_ENV": "", "NODE_ENV": "mine", "PYTHONPATH": "/adapters",
 		"USER": "shop", "LOGNAME": "shop", "HOME": "/home/shop", "SHELL": "/bin/zsh",
 		"PWD": "/srv/shop", "PASSENGER_BASE_URI": "/shop", "RAILS_RELATIVE_URL_ROOT": "/shop",
 	} {

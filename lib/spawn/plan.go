@@ -59,7 +59,7 @@ func (s *Spawner) planFor(ctx context.Context, c protocol.AppConfig, look func(c
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)
 	}
-	needs = append(list(found.Env), needs...)
+	needs = append(append(list(found.Env), found.Unset...), needs...)
 	if c.MaxConcurrency != nil {
 		p.concurrency = *c.MaxConcurrency
 	}
