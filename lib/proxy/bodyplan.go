@@ -6,7 +6,7 @@ type bodyPlan uint8
 const (
 	noBody   bodyPlan = iota
 	heldBody          // whole in the buffer behind the head
-	sentBody          // passed on as it comes
+	sentBody          // passed on as it comes, perhaps behind its beginning in the spool
 	keptBody          // whole in the spool
 )
 
@@ -46,7 +46,7 @@ func (x *exchange) planBody() error {
 		if err := x.fillSpool(); err != nil {
 			return err
 		}
-		if x.spool != nil {
+		if x.spool != nil && !x.spool.begun {
 			x.body = keptBody
 		}
 	}

@@ -21,6 +21,10 @@ type spool struct {
 	file  *os.File
 	size  int64
 	lease *lease
+
+	// begun says that it is the beginning of the body, and that the rest has not
+	// been read from the client yet.
+	begun bool
 }
 
 // newSpool makes an empty spool in dir.
@@ -33,8 +37,8 @@ func newSpool(dir string, l *lease) (*spool, error) {
 }
 
 // rent takes the disk that a body of known length needs, and says whether there
-// is so much: a body that were kept in part would be neither here nor there. One
-// of unknown length counts as it comes, so that others are kept less.
+// is so much: what is not kept to its end holds a process anyhow. One of unknown
+// length counts as it comes.
 func (x *exchange) rent() (l *lease, ok bool) {
 	rented := newLease(x.client, x.mount.app)
 	if x.req.Chunked {
@@ -53,9 +57,12 @@ func (s *spool) add(p []byte) error {
 	return err
 }
 
+// errSpent says that the disk has no room for more of a body.
+var errSpent = errors.New("the disk for bodies is spent")
+
 // fillSpool reads the body to its end before a process is held for it. It is in
 // x.spool then, unless there is too much on disk already: a process is to take
-// it as it comes.
+// it as it comes, or the rest of one whose length nobody knew.
 func (x *exchange) fillSpool() error {
 	c := x.client
 	l, ok := x.rent()
@@ -71,12 +78,25 @@ func (x *exchange) fillSpool() error {
 	if err := x.sendContinue(); err != nil {
 		return err
 	}
-	err, byClient := x.passBody(func(p []byte, _ bool) error {
-		if x.req.Chunked {
-			l.force(int64(len(p)))
+	err, byClient := x.passBody(func(p []byte, ended bool) error {
+		if err := s.add(p); err != nil || !x.req.Chunked {
+			return err
 		}
-		return s.add(p)
+		spent := l.grow(int64(len(p)))
+		if spent == nil {
+			return nil
+		}
+		l.force(int64(len(p))) // it is there
+		if ended {
+			return nil
+		}
+		x.mount.app.diskSpent(c.proxy, spent)
+		return errSpent
 	})
+	if err == errSpent {
+		s.begun, x.start = true, x.end // what was read is in it
+		return nil
+	}
 	if err != nil && !byClient {
 		return c.proxy.noRoom(err)
 	}
@@ -106,7 +126,7 @@ func (x *exchange) sendSpool(up *upstream) error {
 			return io.ErrUnexpectedEOF // someone cut the file
 		}
 		at += int64(n)
-		if err := x.passOn(up, b.b[:n], at == x.spool.size); err != nil {
+		if err := x.passOn(up, b.b[:n], at == x.spool.size && !x.spool.begun); err != nil {
 			return err
 		}
 		x.upload.moved.Store(x.client.clock.now.Load())

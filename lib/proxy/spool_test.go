@@ -147,3 +147,37 @@ func TestBodiesThatCannotBeKept(t *testing.T) {
 		}
 	})
 }
+
+// However much clients send without saying how much, the disk has no more of it
+// than its shares, and the app gets all of it.
+func TestDiskForBodiesOfUnknownLengthIsBounded(t *testing.T) {
+	t.Parallel()
+	const most, part, parts = 1 << 20, 16 << 10, 256
+	for name, limits := range map[string]DiskLimits{"all": {All: most}, "app": {App: most}, "connection": {Connection: most}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			both(t, func(t *testing.T, proto string) {
+				f := echo(t, proto)
+				s := serve(t, Config{DataBufferDir: t.TempDir(), Disk: limits}, keeping(f))
+				p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+				var want strings.Builder
+				for i := range parts {
+					text := strings.Repeat(string(rune('a'+i%26)), part)
+					want.WriteString(text)
+					p.send(fmt.Sprintf("%x\r\n%s\r\n", part, text))
+					if n := s.disk.used.Load(); n > most+large {
+						t.Fatalf("%d bytes are kept, want %d at most", n, most)
+					}
+				}
+				p.send("0\r\nX-Sum: 1\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nnext")
+				if r := p.receive("POST"); r.Body != want.String() {
+					t.Errorf("got %d bytes, status %d, want %d", len(r.Body), r.Status, want.Len())
+				}
+				if r := p.receive("POST"); r.Body != "next" {
+					t.Errorf("got %+v", r)
+				}
+				eventually(t, "the disk is given back", func() bool { return s.disk.used.Load() == 0 })
+			})
+		})
+	}
+}

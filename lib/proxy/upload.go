@@ -47,7 +47,7 @@ func (u *upload) begin(x *exchange, up *upstream) {
 	u.reset()
 	u.running, u.done = true, make(chan struct{})
 	done := u.done
-	u.read.Store(x.spool != nil)
+	u.read.Store(x.body == keptBody)
 	go func() {
 		err, byClient := error(errBug), false
 		defer func() {
@@ -60,11 +60,7 @@ func (u *upload) begin(x *exchange, up *upstream) {
 			}
 		}()
 		defer bug.Caught(nil)
-		if x.spool != nil {
-			err = x.sendSpool(up)
-		} else {
-			err, byClient = x.sendBody(up)
-		}
+		err, byClient = x.sendAll(up)
 	}()
 }
 
@@ -163,6 +159,16 @@ func (u *upload) unfinished() bool {
 	}
 }
 
+// sendAll sends what the spool has of the body, and then what it does not have.
+func (x *exchange) sendAll(up *upstream) (err error, byClient bool) {
+	if x.spool != nil {
+		if err := x.sendSpool(up); err != nil || !x.spool.begun {
+			return err, false
+		}
+	}
+	return x.sendBody(up)
+}
+
 // sendBody passes the body on as it comes.
 func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
 	return x.passBody(func(p []byte, ended bool) error {
@@ -175,13 +181,15 @@ func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
 	})
 }
 
-// passBody reads the body and calls to with each part: first what is in the
-// buffer already.
+// passBody reads the body, or what the spool does not have of it, and calls to
+// with each part: first what is in the buffer already.
 func (x *exchange) passBody(to func(p []byte, ended bool) error) (err error, byClient bool) {
 	c := x.client
 	c.readWait = c.proxy.Timeouts.Body
 	left, room := x.req.ContentLength, int64(x.mount.route.MaxBodySize)
-	x.chunks.Reset()
+	if x.spool == nil || !x.spool.begun {
+		x.chunks.Reset()
+	}
 	p := x.in.b[x.start:x.end]
 	var b *buffer
 	for {
