@@ -28,33 +28,47 @@ type load struct {
 
 // cmdLoadStart starts clients that GET a path until load-stop, or as many a
 // second, whatever becomes of those before, at most MOST:
-// load-start NAME PATH [CLIENTS|RATE/s [MOST]]
+// load-start NAME PATH [CLIENTS|RATE/s|one/DURATION [MOST]]
 func cmdLoadStart(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: load-start NAME PATH [CLIENTS|RATE/s [MOST]]")
+		ts.Fatalf("usage: load-start NAME PATH [CLIENTS|RATE/s|one/DURATION [MOST]]")
 	}
 	w, n := worldOf(ts), 4
 	l := &load{stopped: make(chan struct{})}
 	w.loads[args[0]] = l
 	if len(args) > 2 {
-		text, rated := strings.CutSuffix(args[2], "/s")
-		var err error
-		n, err = strconv.Atoi(text)
+		every, clients, err := parseRate(args[2])
 		ts.Check(err)
-		if rated {
-			most := int(loadBound/time.Second) * n
+		if every > 0 {
+			most := int(loadBound / every)
 			if len(args) > 3 {
 				most, err = strconv.Atoi(args[3])
 				ts.Check(err)
 			}
-			l.clients.Go(func() { l.runAt(w, args[1], time.Second/time.Duration(n), most) })
+			l.clients.Go(func() { l.runAt(w, args[1], every, most) })
 			return
 		}
+		n = clients
 	}
 	for range n {
 		l.clients.Go(func() { l.run(w, args[1]) })
 	}
 	ts.Check(l.await(int64(n)))
+}
+
+// parseRate reads how much load there is: a request every so often, or so many
+// clients.
+func parseRate(s string) (every time.Duration, clients int, err error) {
+	if text, ok := strings.CutPrefix(s, "one/"); ok {
+		every, err = time.ParseDuration(text)
+		return every, 0, err
+	}
+	text, rated := strings.CutSuffix(s, "/s")
+	n, err := strconv.Atoi(text)
+	if rated && err == nil {
+		return time.Second / time.Duration(n), 0, nil
+	}
+	return 0, n, err
 }
 
 func (l *load) run(w *world, path string) {

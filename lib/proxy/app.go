@@ -31,6 +31,7 @@ type app struct {
 	mu        sync.Mutex // guards all below, and the processes
 	processes []*process // in the route table, or with a session still
 	departed  departed   // that were, a moment ago
+	held      *process   // of them, the one that shall have no sessions soon
 	trial     bool       // the newest generation is on trial
 	queue     queue
 	size      int        // how many may wait
@@ -74,16 +75,17 @@ func (a *app) pick(w *waiter) *process {
 	}
 	var best *process
 	for _, p := range a.processes {
-		if p.free() && (best == nil || p.before(best)) && !(w.upgrade && a.laden(p)) {
+		if p.free() && p != a.held && (best == nil || p.before(best)) && !(w.upgrade && a.laden(p)) {
 			best = p
 		}
 	}
 	return best
 }
 
-// start counts a session on p, and returns an idle connection if there is one.
-func (a *app) start(p *process) *upstream {
+// start counts a session of w on p, and returns an idle connection if there is one.
+func (a *app) start(w *waiter, p *process) *upstream {
 	p.inFlight++
+	p.alone, p.aloneBy = w.alone, 0
 	a.uses++
 	p.used = a.uses
 	return p.takeIdle()
@@ -111,7 +113,7 @@ func (a *app) acquire(w *waiter, retried bool) (*process, *upstream, error) {
 	}
 	// Who waits already has no use for a process that is free: grant saw to that.
 	if p := a.pickFor(w); p != nil {
-		u := a.start(p)
+		u := a.start(w, p)
 		a.mu.Unlock()
 		return p, u, nil
 	}
@@ -123,8 +125,9 @@ func (a *app) acquire(w *waiter, retried bool) (*process, *upstream, error) {
 	if w.began.IsZero() {
 		w.began = time.Now()
 	}
-	w.retried = retried
+	w.retried, w.aloneBy = retried, 0
 	a.queue.add(w)
+	a.hold()
 	formed := a.queue.length == 1
 	a.mu.Unlock()
 	if formed {
@@ -191,6 +194,7 @@ func (a *app) release(p *process, u *upstream, now, took int64, v verdict) {
 		p.stuck++
 	}
 	p.inFlight--
+	p.alone = false
 	p.counted++
 	p.took += took
 	p.lastUsed = max(now, 1)
@@ -229,6 +233,7 @@ func (a *app) askWork(p *process) {
 func (a *app) cancel(p *process, refused bool, retry int64) {
 	a.mu.Lock()
 	p.inFlight--
+	p.alone = false
 	p.refused = p.refused || refused
 	p.retry = retry
 	a.grant()
@@ -245,12 +250,13 @@ func (a *app) grant() {
 		p := a.pickFor(w)
 		if p == nil {
 			// So nobody after w gets one, but for whom w waits not.
-			return len(w.wanted) == 0 && !w.upgrade
+			return len(w.wanted) == 0 && !w.upgrade || w.alone
 		}
 		a.queue.remove(w)
-		w.answer(p, a.start(p), nil)
+		w.answer(p, a.start(w, p), nil)
 		return false
 	})
+	a.hold()
 }
 
 // apply takes over a new route.
@@ -388,6 +394,7 @@ func (a *app) sweep(now int64) {
 		}
 		w = next
 	}
+	a.sweepAlone(now)
 	for _, p := range a.processes {
 		if p.refused && now >= p.retry {
 			p.refused = false

@@ -58,6 +58,7 @@ type exchange struct {
 	asked     bool // the process is to tell the client to send its body
 	workAsked bool // the process wants time without requests
 	repeated  bool // it was sent again although a process may have acted on it
+	suspect   bool // that may have ended the process
 	late      bool // the first wait for the answer is over, in vain
 	begun     bool // bytes of an answer came from the process
 	answered  bool // the answer to the client has begun
@@ -116,7 +117,7 @@ func (x *exchange) reset() {
 	x.freeSpool()
 	x.taken, x.reserve, x.credit = 0, nil, 0
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
-	x.late, x.partial, x.passesChunks, x.asked, x.repeated = false, false, false, false, false
+	x.late, x.partial, x.passesChunks, x.asked, x.repeated, x.suspect = false, false, false, false, false, false
 	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, fine, 0
 	x.phase.Store(queued)
 	x.dismissed.Store(false)

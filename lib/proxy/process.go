@@ -20,6 +20,8 @@ type process struct {
 	leaving  bool               // it is not only to be idle but to go
 	upgraded map[*exchange]bool // true: may be closed when the process is to go
 	inFlight int
+	alone    bool   // its session has it for itself
+	aloneBy  int64  // no longer than that, in the clock's time; 0 until the next sweep
 	counted  uint64 // sessions ended
 	errors   uint64 // of them, with a 5xx status or without an answer
 	took     int64  // they together, in nanoseconds
@@ -39,7 +41,7 @@ type process struct {
 }
 
 func (p *process) free() bool {
-	return !p.draining && !p.refused && !p.hung() && (p.concurrency == 0 || p.inFlight < p.concurrency)
+	return p.serves() && !p.alone && (p.concurrency == 0 || p.inFlight < p.concurrency)
 }
 
 // busy says that clients have something of p.

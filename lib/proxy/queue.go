@@ -9,6 +9,8 @@ type waiter struct {
 	wanted  []byte    // the process it had before, by its cookie
 	upgrade bool      // the client asks for another protocol
 	retried bool      // it had a process that turned out to be gone
+	alone   bool      // it may have ended that one, and gets the next for itself
+	aloneBy int64     // it waits no longer for that, in the clock's time; 0 as long as it may
 	since   int64     // when it first came, in the clock's time
 	began   time.Time // the same, finer; zero until it has to wait
 
@@ -31,15 +33,19 @@ func (w *waiter) answer(p *process, u *upstream, err error) {
 type queue struct {
 	first, last *waiter
 	length      int
+	alone       int // of them, those that want a process for themselves
 }
 
-// add adds w, at the head if it was retried.
+// add adds w, at the head if it was retried, unless it wants a process for itself.
 func (q *queue) add(w *waiter) {
 	q.length++
+	if w.alone {
+		q.alone++
+	}
 	switch {
 	case q.first == nil:
 		q.first, q.last = w, w
-	case w.retried:
+	case w.first():
 		w.next, q.first.prev, q.first = q.first, w, w
 	default:
 		w.prev, q.last.next, q.last = q.last, w, w
@@ -59,7 +65,13 @@ func (q *queue) remove(w *waiter) {
 	}
 	w.next, w.prev = nil, nil
 	q.length--
+	if w.alone {
+		q.alone--
+	}
 }
+
+// first says that w is served before those that had no process yet.
+func (w *waiter) first() bool { return w.retried && !w.alone }
 
 // oldest is who waits longest of those that had no process before, nil if nobody
 // does.
@@ -86,22 +98,34 @@ func (q *queue) stale() bool {
 // serve offers each waiter to f, in the order in which they shall be served, until
 // f says that it is enough; f may remove the one it is given. First come those
 // that had a process before; then the oldest, or the newest if the queue is
-// stale.
+// stale; and at last, whatever f said, those that want a process for themselves.
 func (q *queue) serve(f func(*waiter) (enough bool)) {
 	if q.first == nil {
 		return
 	}
-	newest := q.stale()
-	for w := q.first; w != nil && (w.retried || !newest); {
+	q.serveMost(f)
+	for w := q.first; w != nil && q.alone > 0; {
 		next := w.next
-		if f(w) {
+		if w.alone && f(w) {
 			return
 		}
 		w = next
 	}
-	for w := q.last; newest && w != nil && !w.retried; {
+}
+
+// serveMost is serve without those that want a process for themselves.
+func (q *queue) serveMost(f func(*waiter) (enough bool)) {
+	newest := q.stale()
+	for w := q.first; w != nil && (w.retried || !newest); {
+		next := w.next
+		if !w.alone && f(w) {
+			return
+		}
+		w = next
+	}
+	for w := q.last; newest && w != nil && !w.first(); {
 		prev := w.prev
-		if f(w) {
+		if !w.alone && f(w) {
 			return
 		}
 		w = prev

@@ -15,6 +15,9 @@ func (x *exchange) readResponse() (b *buffer, n int, err error) {
 		return nil, 0, err
 	}
 	x.begun = true
+	if x.suspect {
+		x.mount.app.join(x.process)
+	}
 	for {
 		done, err := x.resp.Parse(b.b[:n])
 		if err == nil && done && x.interim() {

@@ -30,8 +30,10 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 	if n > 1 && x.diskSpent() {
 		return x.awaitRoom(x.client.clock.now.Load(), errDiskSpent)
 	}
-	if err := x.acquire(n > 1); err != nil {
-		return false, x.noProcess(err)
+	if x.process == nil {
+		if err := x.acquire(n > 1); err != nil {
+			return false, x.noProcess(err)
+		}
 	}
 	if x.diskSpent() {
 		if x.up != nil {
@@ -72,6 +74,7 @@ func (x *exchange) acquire(retried bool) error {
 			x.waiter.wanted = x.mount.sticky.wanted(&x.req)
 		}
 	}
+	x.waiter.alone = x.suspect
 	proc, up, err := a.acquire(&x.waiter, retried)
 	if err != nil {
 		return err
@@ -152,7 +155,7 @@ func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
 // noResponse handles a connection that ended before a response began.
 func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 	if !x.begun && n < maxAttempts && x.repeatable() && x.mayRepeat(err) {
-		x.dropSession()
+		x.retreat()
 		return true, false
 	}
 	x.stopUpload()
@@ -189,7 +192,8 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 // A unix socket whose process ends with something unread is reset, so that who
 // reset it has not acted on the request. One that is closed after all was read
 // is either a kept connection that the process gave up in that moment, or a
-// request that brought the process down: it gets one more, not all of them.
+// request that brought the process down: it gets one more, not all of them, and
+// for itself.
 func (x *exchange) mayRepeat(err error) bool {
 	reset := errors.Is(err, syscall.ECONNRESET)
 	switch {
@@ -199,7 +203,21 @@ func (x *exchange) mayRepeat(err error) bool {
 		return false
 	}
 	x.repeated = true
+	x.suspect = x.client.proxy.clock.now.Load()-x.granted < int64(aloneTime)
 	return true
+}
+
+// retreat prepares another attempt. A process closes its socket before its
+// connections when it ends: one that takes a new connection has only given this
+// one up, so it gets the request again, whoever else it has.
+func (x *exchange) retreat() {
+	if !x.suspect || !x.up.reused || !x.mount.app.lives(x.process) {
+		x.dropSession()
+		return
+	}
+	x.up.close()
+	x.up = nil
+	x.upload.abandon()
 }
 
 // dropSession undoes acquire and connect, as if the session had never been.

@@ -63,6 +63,9 @@ func (s *sticky) appendTo(b []byte, p *process) []byte {
 // pickFor returns a free process for w: the one that it had before, if that
 // serves still. A busy one is waited for; one that is dead or stuck is not.
 func (a *app) pickFor(w *waiter) *process {
+	if w.alone {
+		return a.pickAlone()
+	}
 	if len(w.wanted) > 0 {
 		for _, p := range a.processes {
 			if string(w.wanted) != p.sticky || p.draining || p.refused || p.hung() {
