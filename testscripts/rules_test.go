@@ -86,21 +86,22 @@ func TestPartsMeetOnlyInTheProtocol(t *testing.T) {
 
 // leaves import nothing of ours but what is named.
 var leaves = map[string][]string{
-	"passenger/lib/protocol": {},
-	"passenger/lib/unixsock": {},
-	"passenger/lib/spelling": {},
-	"passenger/lib/visible":  {},
-	"passenger/lib/bug":      {},
-	"passenger/lib/http1":    {},
-	"passenger/lib/statedir": {"passenger/lib/unixsock"},
-	"passenger/lib/fdstore":  {"passenger/lib/unixsock"},
-	"passenger/lib/systemd":  {},
-	"passenger/lib/secret":   {},
-	"passenger/lib/cgroup":   {},
-	"passenger/lib/account":  {"passenger/lib/spelling"},
-	"passenger/lib/control":  {"passenger/lib/bug", "passenger/lib/protocol", "passenger/lib/unixsock", "passenger/lib/account", "passenger/lib/spelling"},
-	"passenger/lib/adapter":  {"passenger/lib/protocol"},
-	"passenger/lib/acme":     {},
+	"passenger/lib/protocol":  {},
+	"passenger/lib/unixsock":  {},
+	"passenger/lib/spelling":  {},
+	"passenger/lib/visible":   {},
+	"passenger/lib/bug":       {},
+	"passenger/lib/http1":     {},
+	"passenger/lib/httpcache": {"passenger/lib/http1"},
+	"passenger/lib/statedir":  {"passenger/lib/unixsock"},
+	"passenger/lib/fdstore":   {"passenger/lib/unixsock"},
+	"passenger/lib/systemd":   {},
+	"passenger/lib/secret":    {},
+	"passenger/lib/cgroup":    {},
+	"passenger/lib/account":   {"passenger/lib/spelling"},
+	"passenger/lib/control":   {"passenger/lib/bug", "passenger/lib/protocol", "passenger/lib/unixsock", "passenger/lib/account", "passenger/lib/spelling"},
+	"passenger/lib/adapter":   {"passenger/lib/protocol"},
+	"passenger/lib/acme":      {},
 }
 
 func TestLeavesImportNothingAboveThem(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
 	"passenger/lib/spawnerror"
 )
@@ -48,9 +49,9 @@ type app struct {
 	retried   uint64
 	public    publicDirs // the proxy's mutex guards it, and homes
 	homes     map[identity]*home
-	errors    uint64                // sessions that processes let down, those that are gone included
-	cache     atomic.Pointer[cache] // nil if its answers are not kept
-	uses      uint64                // orders the processes by last use
+	errors    uint64                          // sessions that processes let down, those that are gone included
+	cache     atomic.Pointer[httpcache.Cache] // nil if its answers are not kept
+	uses      uint64                          // orders the processes by last use
 
 	// No mutex guards these.
 	complained complaint // of a file that is not sent

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
 )
 
@@ -47,11 +48,11 @@ type exchange struct {
 	chunks     http1.Chunked // of the request's body
 	respChunks http1.Chunked // of the answer's
 
-	interims   int     // 1xx responses so far
-	continued  bool    // 100 was sent
-	lookup     *lookup // nil if no cache has to do with it
-	status     int     // of the answer; 0 as long as there is none
-	sentBefore int64   // bytes that the client got before the answer's body
+	interims   int               // 1xx responses so far
+	continued  bool              // 100 was sent
+	lookup     *httpcache.Lookup // nil if no cache has to do with it
+	status     int               // of the answer; 0 as long as there is none
+	sentBefore int64             // bytes that the client got before the answer's body
 
 	garbled   bool // the request was not understood, or not whole
 	verdict   verdict

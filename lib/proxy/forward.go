@@ -64,7 +64,7 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 			return false
 		}
 		if x.lookup != nil {
-			x.lookup.add(part, ended)
+			x.lookup.Add(part, ended)
 		}
 		if ended {
 			x.endExchange(!d.surplus)

@@ -33,7 +33,7 @@ func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) prot
 	}
 	r.UpgradedClosed = a.dismissed
 	if c := a.cache.Load(); c != nil {
-		r.CacheHits, r.CacheMisses, r.CacheStores = c.hits.Load(), c.misses.Load(), c.stores.Load()
+		r.CacheHits, r.CacheMisses, r.CacheStores = c.Hits.Load(), c.Misses.Load(), c.Stores.Load()
 	}
 	if w := a.queue.first; w != nil {
 		r.OldestWait = time.Since(w.began).Seconds()

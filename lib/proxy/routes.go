@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
 )
 
@@ -36,12 +37,12 @@ type mount struct {
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
 	sticky                 sticky
-	files                  *files // nil if there are none
-	cache                  *cache // nil if its answers are not kept
-	cacheCookie            []byte // whose value they go by; nil for none
-	scarce                 bool   // some process takes a limited number of requests
-	passesExpect           bool   // the process answers Expect
-	mostKept               int64  // of an answer that its client does not take, in bytes; 0 for nothing
+	files                  *files           // nil if there are none
+	cache                  *httpcache.Cache // nil if its answers are not kept
+	cacheCookie            []byte           // whose value they go by; nil for none
+	scarce                 bool             // some process takes a limited number of requests
+	passesExpect           bool             // the process answers Expect
+	mostKept               int64            // of an answer that its client does not take, in bytes; 0 for nothing
 }
 
 // What a table that leaves a time out means.

@@ -67,7 +67,7 @@ func (s *staticFile) conditions(q *http1.Request) (same, rare bool) {
 	for i := range q.Count() {
 		switch name := q.Name(i); {
 		case http1.EqualFold(name, "if-none-match"):
-			same = same || listsTag(q.Value(i), s.tag)
+			same = same || http1.ListsTag(q.Value(i), s.tag)
 			tagged = true
 		case http1.EqualFold(name, "if-modified-since"):
 			since = q.Value(i)

@@ -48,7 +48,7 @@ func newSticky(m *mount) sticky {
 
 // wanted returns the process ID in r's cookie, nil if there is none.
 func (s *sticky) wanted(r *http1.Request) []byte {
-	return cookieOf(r, s.name)
+	return r.Cookie(s.name)
 }
 
 // appendTo appends the line that sends the client to p again.

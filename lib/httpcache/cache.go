@@ -1,4 +1,11 @@
-package proxy
+// Package httpcache is a shared HTTP cache as RFC 9111 has it, in memory and
+// bounded. It serves nothing stale, and asks once for what many want.
+//
+// A Cache is one app's. A request takes a Lookup and gives it the key that its
+// answer goes by; the caller says what else than the URI that is. Answer finds
+// the entry for it. Of an answer that comes from the app instead, Keeps says
+// whether the cache wants it; KeepHead and Add bring it then.
+package httpcache
 
 import (
 	"sync"
@@ -19,18 +26,17 @@ const (
 	entryCost = 512
 )
 
-// A cache keeps answers of one app and gives them to whoever asks the same, as
-// long as they are fresh. What RFC 9111 asks of a shared cache it does by
-// itself; it never serves a stale answer.
-type cache struct {
-	total *atomic.Int64 // bytes in all caches of the proxy
+// A Cache keeps answers of one app and gives them to whoever asks the same, as
+// long as they are fresh.
+type Cache struct {
+	total *atomic.Int64 // bytes in all caches together
 
-	hits, misses, stores atomic.Uint64
+	Hits, Misses, Stores atomic.Uint64
 
 	mu     sync.Mutex        // guards all below, and the links of entries
-	byURI  map[string]*entry // the first variant of each
-	newest *entry            // by last use
-	oldest *entry
+	byURI  map[string]*Entry // the first variant of each
+	newest *Entry            // by last use
+	oldest *Entry
 	count  int
 	bytes  int64
 
@@ -41,11 +47,13 @@ type cache struct {
 	made string
 }
 
-func newCache(total *atomic.Int64) *cache { return &cache{total: total, byURI: map[string]*entry{}} }
+// New makes a cache that keeps nothing until KeepFor has been called. It counts
+// its bytes in total, which caches share that are bounded together.
+func New(total *atomic.Int64) *Cache { return &Cache{total: total, byURI: map[string]*Entry{}} }
 
-// An entry is an answer that is kept. But for its links and fetch it is never
+// An Entry is an answer that is kept. But for its links and fetch it is never
 // changed, so that it can be sent after it was removed.
-type entry struct {
+type Entry struct {
 	uri     string
 	variant string // what else of a request its answer goes by
 	vary    []varied
@@ -61,8 +69,8 @@ type entry struct {
 	freshness
 	came time.Time
 
-	newer, older *entry
-	sibling      *entry        // the next variant
+	newer, older *Entry
+	sibling      *Entry        // the next variant
 	fetch        chan struct{} // closed when whoever fetches it anew is done; nil if nobody does
 }
 
@@ -71,11 +79,11 @@ type entry struct {
 type varied struct{ name, value string }
 
 // ageAt is the entry's age in seconds: RFC 9111, 4.2.3.
-func (e *entry) ageAt(now time.Time) int64 {
+func (e *Entry) ageAt(now time.Time) int64 {
 	return e.age + int64(max(now.Sub(e.came), 0)/time.Second)
 }
 
-func (e *entry) size() int64 {
+func (e *Entry) size() int64 {
 	n := entryCost + len(e.uri) + len(e.variant) + len(e.head) + len(e.notModified) + len(e.body)
 	for _, v := range e.vary {
 		n += len(v.name) + len(v.value)
@@ -86,7 +94,7 @@ func (e *entry) size() int64 {
 // find returns the entry that answers l, nil if there is none. Then, if
 // somebody fetches what was the answer till now, wait is closed when that is
 // over; else it is up to l, which must call settle.
-func (c *cache) find(l *lookup, now time.Time) (e *entry, wait <-chan struct{}) {
+func (c *Cache) find(l *Lookup, now time.Time) (e *Entry, wait <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l.changes = c.changes.count
@@ -107,7 +115,7 @@ func (c *cache) find(l *lookup, now time.Time) (e *entry, wait <-chan struct{}) 
 }
 
 // match returns the entry for l's URI and variant, fresh or not.
-func (c *cache) match(l *lookup) *entry {
+func (c *Cache) match(l *Lookup) *Entry {
 	for e := c.byURI[string(l.uri)]; e != nil; e = e.sibling {
 		if e.variant == string(l.variant) && l.matches(e.vary) {
 			return e
@@ -118,7 +126,7 @@ func (c *cache) match(l *lookup) *entry {
 
 // add keeps e, which answers l, in place of what was kept for it before. It
 // does not if that was invalidated since l was looked up.
-func (c *cache) add(l *lookup, e *entry) {
+func (c *Cache) add(l *Lookup, e *Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.made == "" || c.changes.since(l.changes, e.uri) {
@@ -128,7 +136,7 @@ func (c *cache) add(l *lookup, e *entry) {
 		c.remove(old)
 	}
 	variants := 0
-	var last *entry
+	var last *Entry
 	for v := c.byURI[e.uri]; v != nil; v = v.sibling {
 		variants, last = variants+1, v
 	}
@@ -148,11 +156,11 @@ func (c *cache) add(l *lookup, e *entry) {
 	c.count++
 	c.bytes += size
 	c.total.Add(size)
-	c.stores.Add(1)
+	c.Stores.Add(1)
 }
 
 // settle ends what l had to fetch, and lets those go on who wait for it.
-func (c *cache) settle(l *lookup) {
+func (c *Cache) settle(l *Lookup) {
 	if l.fetching == nil {
 		return
 	}
@@ -163,7 +171,7 @@ func (c *cache) settle(l *lookup) {
 }
 
 // invalidate forgets all answers of a URI.
-func (c *cache) invalidate(uri string) {
+func (c *Cache) invalidate(uri string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changes.note(uri)
@@ -172,9 +180,9 @@ func (c *cache) invalidate(uri string) {
 	}
 }
 
-// keepFor empties the cache unless made, which says of which processes and
+// KeepFor empties the cache unless made, which says of which processes and
 // settings its entries are, is what it was.
-func (c *cache) keepFor(made string) {
+func (c *Cache) KeepFor(made string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.made == made {
@@ -188,7 +196,7 @@ func (c *cache) keepFor(made string) {
 }
 
 // remove forgets e. c.mu is held, as for what follows.
-func (c *cache) remove(e *entry) {
+func (c *Cache) remove(e *Entry) {
 	if first := c.byURI[e.uri]; first == e {
 		if c.byURI[e.uri] = e.sibling; e.sibling == nil {
 			delete(c.byURI, e.uri)
@@ -207,14 +215,14 @@ func (c *cache) remove(e *entry) {
 	c.total.Add(-e.size())
 }
 
-func (c *cache) touch(e *entry) {
+func (c *Cache) touch(e *Entry) {
 	if c.newest != e {
 		c.unlink(e)
 		c.push(e)
 	}
 }
 
-func (c *cache) push(e *entry) {
+func (c *Cache) push(e *Entry) {
 	e.older, e.newer = c.newest, nil
 	if c.newest != nil {
 		c.newest.newer = e
@@ -224,7 +232,7 @@ func (c *cache) push(e *entry) {
 	c.newest = e
 }
 
-func (c *cache) unlink(e *entry) {
+func (c *Cache) unlink(e *Entry) {
 	if e.newer != nil {
 		e.newer.older = e.older
 	} else {

@@ -1,4 +1,4 @@
-package proxy
+package httpcache
 
 import (
 	"bytes"
@@ -11,82 +11,57 @@ import (
 // maxKey is the longest URI with all else that an answer is kept by.
 const maxKey = 2 << 10
 
-// A lookup is a request's business with its app's cache, borrowed for as long
+// A Lookup is a request's business with its app's cache, borrowed for as long
 // as the request lasts.
-type lookup struct {
-	cache  *cache
+type Lookup struct {
+	cache  *Cache
 	req    *http1.Request
 	asked  directives // by the request
 	usable bool       // the request may be answered by an entry, and make one
 
 	key          []byte // holds uri and variant
 	uri, variant []byte
+	host         []byte // what uri begins with
 
 	changes  uint64 // of the cache, counted, when it was asked
-	fetching *entry // stale, and others wait until it is fetched anew
+	fetching *Entry // stale, and others wait until it is fetched anew
 
 	// pending is what the answer becomes, once its body is whole; nil if it is
 	// not kept. body is what came of that, chunked if it comes so.
-	pending *entry
+	pending *Entry
 	body    []byte
 	chunked bool
 }
 
-var lookups = sync.Pool{New: func() any { return &lookup{key: make([]byte, 0, maxKey)} }}
+var lookups = sync.Pool{New: func() any { return &Lookup{key: make([]byte, 0, maxKey)} }}
 
-// lookup borrows a lookup; nil if the request is not the cache's business.
-func (x *exchange) newLookup(c *cache) *lookup {
-	if x.req.Host == nil || x.req.Whole || x.upgrade {
-		return nil
-	}
-	l := lookups.Get().(*lookup)
-	l.cache, l.req, l.asked = c, &x.req, controlOf(&x.req.Head)
-	if l.makeKey(x); len(l.key) > maxKey {
-		l.free()
-		return nil
-	}
+// Lookup borrows a lookup for a request. It is good for nothing until it has a key;
+// Free gives it back.
+func (c *Cache) Lookup(req *http1.Request) *Lookup {
+	l := lookups.Get().(*Lookup)
+	l.cache, l.req, l.asked = c, req, controlOf(&req.Head)
+	l.usable = l.mayUse()
 	return l
 }
 
-func (l *lookup) free() {
-	*l = lookup{key: l.key[:0]}
+// Room is where to append a key to.
+func (l *Lookup) Room() []byte { return l.key[:0] }
+
+// SetKey has l be about key: a host, up to the byte number host, and a path,
+// which are its URI up to the byte number uri, and all else that an answer goes
+// by. It says whether the cache keeps anything under so long a key.
+func (l *Lookup) SetKey(key []byte, host, uri int) bool {
+	l.key, l.host, l.uri, l.variant = key, key[:host], key[:uri], key[uri:]
+	return len(key) <= maxKey
+}
+
+// Free ends what l had to fetch, and gives l back.
+func (l *Lookup) Free() {
+	l.cache.settle(l)
+	*l = Lookup{key: l.key[:0]}
 	if cap(l.key) <= 2*maxKey {
 		lookups.Put(l)
 	}
-}
-
-// makeKey makes the URI, "host/path?query", and the variant: all else that the
-// app is told of what is asked for and may make an answer's links of. What a
-// client could say beyond that reaches no app.
-func (l *lookup) makeKey(x *exchange) {
-	f := x.forwarded()
-	b := appendLower(l.key[:0], f.host)
-	b = x.appendTarget(b)
-	n := len(b)
-	b = append(append(b, f.proto...), ' ')
-	b = append(append(b, f.port...), '\n')
-	if x.client.trusted {
-		for i := range x.req.Count() {
-			if k := x.req.Kind(i); k == http1.XForwardedOther || k == http1.Forwarded {
-				b = append(append(b, x.req.Line(i)...), '\n')
-			}
-		}
-	}
-	b = append(append(b, x.told(remoteUser)...), '\n')
-	if name := x.mount.cacheCookie; name != nil {
-		b = append(b, cookieOf(&x.req, name)...)
-	}
-	l.key, l.uri, l.variant = b, b[:n], b[n:]
-}
-
-func appendLower(b, host []byte) []byte {
-	for _, c := range host {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		b = append(b, c)
-	}
-	return b
 }
 
 // overrides are fields by which some frameworks let a request ask for something
@@ -98,7 +73,7 @@ var overrides = [...]string{
 
 // mayUse says that the request may be answered from a cache, and its answer be
 // kept: it reads, and wants all of what its target names.
-func (l *lookup) mayUse() bool {
+func (l *Lookup) mayUse() bool {
 	if m := string(l.req.Method); m != "GET" && m != "HEAD" || l.req.ContentLength > 0 || l.req.Chunked || l.asked.noStore {
 		return false
 	}
@@ -120,7 +95,7 @@ func (l *lookup) mayUse() bool {
 
 // takes says that e may be the answer: RFC 9111, 4 and 5.2.1. A max-age of 0,
 // which browsers send to load a page anew, takes none of this very second.
-func (l *lookup) takes(e *entry, now time.Time) bool {
+func (l *Lookup) takes(e *Entry, now time.Time) bool {
 	age := e.ageAt(now)
 	if age >= e.lifetime || l.asked.noCache || l.asked.maxAge == 0 || l.asked.maxAge != unset && age > l.asked.maxAge {
 		return false
@@ -130,7 +105,7 @@ func (l *lookup) takes(e *entry, now time.Time) bool {
 
 // matches says that the request's fields have the values that an answer was
 // chosen by.
-func (l *lookup) matches(vary []varied) bool {
+func (l *Lookup) matches(vary []varied) bool {
 	for _, v := range vary {
 		rest := v.value
 		found := false
@@ -155,7 +130,7 @@ func (l *lookup) matches(vary []varied) bool {
 const maxVaried = 8
 
 // varies lists what an answer depends on. ok is false if nobody can know.
-func (l *lookup) varies(r *http1.Response) (list []varied, ok bool) {
+func (l *Lookup) varies(r *http1.Response) (list []varied, ok bool) {
 	for i := range r.Count() {
 		if !http1.EqualFold(r.Name(i), "vary") {
 			continue
@@ -178,23 +153,4 @@ func (l *lookup) varies(r *http1.Response) (list []varied, ok bool) {
 		}
 	}
 	return list, true
-}
-
-// cookieOf returns the value of a cookie, nil if the request has none of the
-// name.
-func cookieOf(r *http1.Request, name []byte) []byte {
-	for i := range r.Count() {
-		if r.Kind(i) != http1.Cookie {
-			continue
-		}
-		for list := r.Value(i); len(list) > 0; {
-			var pair []byte
-			pair, list, _ = bytes.Cut(list, []byte{';'})
-			key, value, _ := bytes.Cut(bytes.TrimLeft(pair, " "), []byte{'='})
-			if bytes.Equal(key, name) {
-				return value
-			}
-		}
-	}
-	return nil
 }

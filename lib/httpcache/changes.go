@@ -1,10 +1,12 @@
-package proxy
+package httpcache
 
 import "hash/maphash"
 
 // remembered is how many invalidations a cache knows one from another. An
 // answer that more of them overtook is not kept.
 const remembered = 256
+
+var hashSeed = maphash.MakeSeed()
 
 // Changes are the invalidations of a cache, counted: an answer that was asked
 // for before one of its URI may be older than it.
@@ -16,7 +18,7 @@ type changes struct {
 
 // note counts the invalidation of a URI.
 func (c *changes) note(uri string) {
-	c.uris[c.count%remembered] = maphash.String(seed, uri)
+	c.uris[c.count%remembered] = maphash.String(hashSeed, uri)
 	c.count++
 }
 
@@ -32,7 +34,7 @@ func (c *changes) since(count uint64, uri string) bool {
 	if count < c.all || c.count-count > remembered {
 		return true
 	}
-	hash := maphash.String(seed, uri)
+	hash := maphash.String(hashSeed, uri)
 	for ; count < c.count; count++ {
 		if c.uris[count%remembered] == hash {
 			return true

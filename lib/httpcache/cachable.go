@@ -1,4 +1,4 @@
-package proxy
+package httpcache
 
 import (
 	"time"
@@ -26,7 +26,7 @@ func storable(q *http1.Request, asked directives, r *http1.Response, sent, came 
 	if control.noStore || control.noCache || control.private {
 		return f, false
 	}
-	if fieldOf(&q.Head, "authorization") != nil && !control.public && !control.mustRevalidate && control.sharedAge == unset {
+	if q.FindName("authorization") != nil && !control.public && !control.mustRevalidate && control.sharedAge == unset {
 		return f, false // RFC 9111, 3.5
 	}
 	var t timing
@@ -37,17 +37,6 @@ func storable(q *http1.Request, asked directives, r *http1.Response, sent, came 
 	}
 	f = freshness{lifetime: t.lifetime(&control, came), age: t.age(sent, came)}
 	return f, f.lifetime > f.age
-}
-
-// fieldOf is the value of the first field of a name, which is in lower case;
-// nil if there is none.
-func fieldOf(h *http1.Head, lower string) []byte {
-	for i := range h.Count() {
-		if http1.EqualFold(h.Name(i), lower) {
-			return h.Value(i)
-		}
-	}
-	return nil
 }
 
 // keptStatus are the statuses that may be cached without being told so, but

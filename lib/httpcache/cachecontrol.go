@@ -1,4 +1,4 @@
-package proxy
+package httpcache
 
 import (
 	"bytes"
@@ -47,7 +47,7 @@ func (d *directives) add(list []byte) {
 	d.present = true
 	for len(list) > 0 {
 		var element []byte
-		element, list = cutElement(list)
+		element, list = http1.CutElement(list)
 		name, argument, _ := bytes.Cut(element, []byte{'='})
 		name = bytes.TrimSpace(name)
 		switch {
@@ -79,22 +79,6 @@ func stricter(a, b int64) int64 {
 		return b
 	}
 	return min(a, b)
-}
-
-// cutElement cuts the first element off a list. A comma in quotes ends none.
-func cutElement(list []byte) (element, rest []byte) {
-	quoted := false
-	for i := 0; i < len(list); i++ {
-		switch c := list[i]; {
-		case c == '"':
-			quoted = !quoted
-		case c == '\\' && quoted:
-			i++
-		case c == ',' && !quoted:
-			return bytes.TrimSpace(list[:i]), list[i+1:]
-		}
-	}
-	return bytes.TrimSpace(list), nil
 }
 
 // secondsOf reads a number of seconds, which may be in quotes; invalid if it
