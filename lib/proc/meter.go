@@ -77,7 +77,7 @@ func (m *Meter) Keep(ctx context.Context, groups func() []int) {
 		began := time.Now()
 		next := m.step(groups())
 		took := time.Since(began)
-		pause = max(meterStep, next.Sub(time.Now()), took*(meterShare-1))
+		pause = max(meterStep, time.Until(next), took*(meterShare-1))
 	}
 }
 
