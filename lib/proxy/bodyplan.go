@@ -46,7 +46,7 @@ func (x *exchange) planBody() error {
 		if err := x.fillSpool(); err != nil {
 			return err
 		}
-		if x.spool != nil && !x.spool.begun {
+		if !x.spool.begun {
 			x.body = keptBody
 		}
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"strings"
@@ -111,17 +112,41 @@ func TestStreamsThatAreNotReadHoldNoFurtherProcess(t *testing.T) {
 // A body for which there is no room on disk goes to a process as it comes.
 func TestBodiesBeyondTheDisksShareArePassedOn(t *testing.T) {
 	t.Parallel()
-	f := start(t, protocol.ProtocolHTTP, 1, func(c *call) bool { c.ok(fmt.Sprint(len(c.body()))); return true })
+	f := start(t, protocol.ProtocolHTTP, 1, func(c *call) bool { c.ok(sum(c.body())); return true })
 	r := route(f)
 	r.BufferUpload = nil
 	s := serve(t, Config{DataBufferDir: t.TempDir(), Disk: DiskLimits{Connection: 1 << 20}}, r)
 	p := s.dial()
 	for _, size := range []int{1 << 20, 1<<20 + 1, 3 << 20, 100_000} {
-		got := p.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size) + strings.Repeat("x", size)).receive("POST")
-		if got.Status != http.StatusOK || got.Body != fmt.Sprint(size) {
-			t.Errorf("%d bytes: got %+v", size, got)
+		body := string(pattern(size))
+		got := p.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size) + body).receive("POST")
+		if got.Status != http.StatusOK || got.Body != sum(body) {
+			t.Errorf("%d bytes: got %+v, want %s", size, got, sum(body))
 		}
 	}
 	// A body is let go of after the answer, not before.
 	eventually(t, "nothing is left", func() bool { return s.disk.used.Load() == 0 })
+}
+
+func sum(body string) string {
+	return fmt.Sprintf("%d bytes, %08x", len(body), crc32.ChecksumIEEE([]byte(body)))
+}
+
+// What clients announce takes no room, and so holds no process.
+func TestAnnouncedBodiesTakeNoDisk(t *testing.T) {
+	t.Parallel()
+	f := start(t, protocol.ProtocolHTTP, 1, say("yes"))
+	r := route(f)
+	r.BufferUpload = nil
+	s := serve(t, Config{DataBufferDir: t.TempDir(), Disk: DiskLimits{App: 4 << 20}}, r)
+	for range 20 {
+		s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n" + strings.Repeat("x", 100_000))
+	}
+	eventually(t, "what came on disk", func() bool { return s.disk.used.Load() == 20*100_000 })
+	if got := s.dial().get("/"); got.Body != "yes" {
+		t.Errorf("got %+v", got)
+	}
+	if n := f.requests.Load(); n != 1 {
+		t.Errorf("%d requests reached the process, want 1", n)
+	}
 }

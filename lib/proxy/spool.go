@@ -36,21 +36,6 @@ func newSpool(dir string, l *lease) (*spool, error) {
 	return &spool{file: f, lease: l}, nil
 }
 
-// rent takes the disk that a body of known length needs, and says whether there
-// is so much: what is not kept to its end holds a process anyhow. One of unknown
-// length counts as it comes.
-func (x *exchange) rent() (l *lease, ok bool) {
-	rented := newLease(x.client, x.mount.app)
-	if x.req.Chunked {
-		return &rented, true
-	}
-	if spent := rented.grow(x.req.ContentLength); spent != nil {
-		x.mount.app.diskSpent(x.client.proxy, spent)
-		return nil, false
-	}
-	return &rented, true
-}
-
 func (s *spool) add(p []byte) error {
 	n, err := s.file.WriteAt(p, s.size)
 	s.size += int64(n)
@@ -60,18 +45,16 @@ func (s *spool) add(p []byte) error {
 // errSpent says that the disk has no room for more of a body.
 var errSpent = errors.New("the disk for bodies is spent")
 
-// fillSpool reads the body to its end before a process is held for it. It is in
-// x.spool then, unless there is too much on disk already: a process is to take
-// it as it comes, or the rest of one whose length nobody knew.
+// fillSpool reads the body to its end before a process is held for it, or so
+// far as the disk's shares go: a process is to take the rest as it comes.
+//
+// A share counts what came and not what was announced: to announce much costs a
+// client nothing, and must not send the bodies of others to their processes.
 func (x *exchange) fillSpool() error {
 	c := x.client
-	l, ok := x.rent()
-	if !ok {
-		return nil
-	}
-	s, err := newSpool(c.proxy.DataBufferDir, l)
+	l := newLease(c, x.mount.app)
+	s, err := newSpool(c.proxy.DataBufferDir, &l)
 	if err != nil {
-		l.end()
 		return c.proxy.noRoom(err)
 	}
 	x.spool = s
@@ -79,7 +62,7 @@ func (x *exchange) fillSpool() error {
 		return err
 	}
 	err, byClient := x.passBody(func(p []byte, ended bool) error {
-		if err := s.add(p); err != nil || !x.req.Chunked {
+		if err := s.add(p); err != nil {
 			return err
 		}
 		spent := l.grow(int64(len(p)))

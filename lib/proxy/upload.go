@@ -187,7 +187,9 @@ func (x *exchange) passBody(to func(p []byte, ended bool) error) (err error, byC
 	c := x.client
 	c.readWait = c.proxy.Timeouts.Body
 	left, room := x.req.ContentLength, int64(x.mount.route.MaxBodySize)
-	if x.spool == nil || !x.spool.begun {
+	if x.spool != nil && x.spool.begun {
+		left -= x.spool.size
+	} else {
 		x.chunks.Reset()
 	}
 	p := x.in.b[x.start:x.end]
