@@ -46,7 +46,7 @@ func (r RunAs) Check() error {
 // Of returns whom the app runs as. reference is the owner of its startup file,
 // or of its directory if it has none. It is root only if the settings say so.
 func (r RunAs) Of(c protocol.AppConfig, reference Owner) (Who, error) {
-	u, err := r.user(c, reference)
+	u, err := r.User(c, reference.UID)
 	if err != nil {
 		return Who{}, fmt.Errorf("app %q: %w", c.Name, err)
 	}
@@ -62,7 +62,9 @@ func (r RunAs) Of(c protocol.AppConfig, reference Owner) (Who, error) {
 	return Who{User: u, Groups: groups}, nil
 }
 
-func (r RunAs) user(c protocol.AppConfig, reference Owner) (account.User, error) {
+// User returns the user that the app runs as, by the user that its startup file
+// or its directory belongs to.
+func (r RunAs) User(c protocol.AppConfig, owner int) (account.User, error) {
 	if c.User != "" {
 		u, err := r.Accounts.User(c.User)
 		if err != nil {
@@ -70,8 +72,8 @@ func (r RunAs) user(c protocol.AppConfig, reference Owner) (account.User, error)
 		}
 		return u, nil
 	}
-	if reference.UID != 0 {
-		u, err := r.Accounts.User(strconv.Itoa(reference.UID))
+	if owner != 0 {
+		u, err := r.Accounts.User(strconv.Itoa(owner))
 		if !errors.Is(err, account.ErrUnknown) {
 			return u, err
 		}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"reflect"
 	"slices"
-	"strconv"
 	"syscall"
 
 	"passenger/lib/account"
@@ -101,16 +100,13 @@ func (q survey) as(c protocol.AppConfig, t *trail.Trail) (func(func() error) err
 	if q.Switches == nil {
 		return self, nil
 	}
-	name := c.User
-	if name == "" {
-		name = strconv.Itoa(t.Owner())
+	if c.User == "" && t.Owner() == 0 {
+		return self, nil
 	}
-	u, err := account.System.User(name)
-	if errors.Is(err, account.ErrUnknown) && c.User == "" {
-		u, err = account.System.User(q.Switches.DefaultUser)
-	}
+	r := app.RunAs{DefaultUser: q.Switches.DefaultUser, Accounts: account.System}
+	u, err := r.User(c, t.Owner())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("app %q: %w", c.Name, err)
 	}
 	if u.UID == 0 {
 		return self, nil
