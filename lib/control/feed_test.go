@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,14 +14,17 @@ import (
 // A slowWriter takes its time for each line, as a large one does.
 type slowWriter struct {
 	http.ResponseWriter
-	lines int
-	last  int
+	lines atomic.Int64
+	last  atomic.Int64
 }
 
 func (w *slowWriter) Write(b []byte) (int, error) {
 	time.Sleep(5 * time.Millisecond)
-	w.lines++
-	return len(b), json.Unmarshal(b, &w.last)
+	w.lines.Add(1)
+	var last int64
+	err := json.Unmarshal(b, &last)
+	w.last.Store(last)
+	return len(b), err
 }
 
 func (w *slowWriter) Flush() {}
@@ -39,13 +43,13 @@ func TestWatchOfLargeValuesLeavesTimeForOthers(t *testing.T) {
 			feed.Set(i)
 			time.Sleep(time.Millisecond)
 		}
-		if most := 1000 / (5 * watchShare); w.lines > most+1 {
-			t.Errorf("got %d lines of 5ms each in a second, want at most %d", w.lines, most)
+		if most := int64(1000 / (5 * watchShare)); w.lines.Load() > most+1 {
+			t.Errorf("got %d lines of 5ms each in a second, want at most %d", w.lines.Load(), most)
 		}
 		time.Sleep(longestBreath)
 		synctest.Wait()
-		if w.last != 999 {
-			t.Errorf("got %d last, want the newest, 999", w.last)
+		if last := w.last.Load(); last != 999 {
+			t.Errorf("got %d last, want the newest, 999", last)
 		}
 		cancel()
 		<-done
