@@ -28,7 +28,7 @@ install: build
 	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 test: prepare check
-	go test -race -timeout 20m ./...
+	go test -race -timeout 40m ./...
 
 # prepare installs what the tests need, or says what is missing and fails.
 prepare:
