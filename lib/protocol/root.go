@@ -8,6 +8,11 @@ type Root struct {
 	Device uint64 `json:"app_root_device,omitempty"`
 	Inode  uint64 `json:"app_root_inode,omitempty"`
 
+	// Owner is the number of the user that the directory belonged to, nil if
+	// nobody noted it. One that is removed may leave its inode's number to
+	// another user's.
+	Owner *int `json:"app_root_owner,omitempty"`
+
 	// Foreign says that a symbolic link of the app's own user led to it, and that
 	// it is another user's: no more of it is sent than every user may read.
 	Foreign bool `json:"app_root_foreign,omitempty"`

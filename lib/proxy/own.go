@@ -34,6 +34,7 @@ type home struct {
 type identity struct {
 	app, path     string
 	device, inode uint64 // which directory it was when its processes started, 0 if nobody says
+	owner         int    // of that directory, unknownUser if nobody says
 	uid           int    // whom the app runs as, unknownUser if nobody says
 	foreign       bool   // its user led there, and it is another's
 }
@@ -49,12 +50,15 @@ type ground struct {
 
 // homeOf returns the home of the route itself, or of one of its processes.
 func (a *app) homeOf(r *protocol.Route, p *protocol.RouteProcess) *home {
-	o := identity{app: r.App, path: r.AppRoot, uid: unknownUser}
+	o := identity{app: r.App, path: r.AppRoot, owner: unknownUser, uid: unknownUser}
 	uid := r.UID
 	if p != nil {
 		o.path, o.device, o.inode, o.foreign = p.AppRoot, p.Device, p.Inode, p.Foreign
 		if p.UID != nil {
 			uid = p.UID
+		}
+		if p.Owner != nil {
+			o.owner = *p.Owner
 		}
 	}
 	if uid != nil {
@@ -148,11 +152,11 @@ func (h *home) renew() error {
 }
 
 // right says that the trail led to what the app's directory may be: the one that
-// it was, or one that took its place and that nobody could have linked to but
-// its own user.
+// it was, whose number may be another user's directory's by now, or one that took
+// its place and that nobody could have linked to but its own user.
 func (h *home) right(t *trail.Trail) bool {
-	return h.free() || h.inode != 0 && t.Stat.Dev == h.device && t.Stat.Ino == h.inode ||
-		t.ChosenBy(t.Owner()) || t.Owner() == h.uid
+	same := h.inode != 0 && t.Stat.Dev == h.device && t.Stat.Ino == h.inode && (h.owner == unknownUser || h.owner == t.Owner())
+	return h.free() || same || t.ChosenBy(t.Owner()) || t.Owner() == h.uid
 }
 
 // A place is a file or directory that the settings of an app name.

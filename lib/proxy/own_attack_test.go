@@ -74,7 +74,7 @@ func rooted(t *testing.T, p *protocol.RouteProcess, path string) {
 		t.Fatal(err)
 	}
 	p.AppRoot, p.Generation = path, 1
-	p.Device, p.Inode, p.UID = st.Dev, st.Ino, new(tenant)
+	p.Device, p.Inode, p.Owner, p.UID = st.Dev, st.Ino, new(int(st.Uid)), new(tenant)
 }
 
 // An app's user who turns its directory into a link to somebody else's, at any
@@ -173,6 +173,9 @@ func TestWhatIsSentForAnApp(t *testing.T) {
 	turned := p // its directory is a link to the other's now
 	turned.AppRoot = srv + "/turned"
 	link(t, "other", srv+"/turned")
+	reused := turned // it was removed, and the other's has its number
+	rooted(t, &reused, srv+"/other")
+	reused.AppRoot, reused.Owner = srv+"/turned", new(tenant)
 	link(t, "other", srv+"/current") // before a process: a deployer's link to what a builder made
 	deployed := protocol.RouteProcess{AppRoot: srv + "/current"}
 	for _, c := range []struct {
@@ -205,6 +208,7 @@ func TestWhatIsSentForAnApp(t *testing.T) {
 		{"another's for all, where its user led to that", srv + "/other/open.html", foreign, true, true},
 		{"another's for all, by a link and without a process", srv + "/current/open.html", deployed, true, true},
 		{"another's, by a link and without a process", srv + "/current/error.html", deployed, true, false},
+		{"another's, which has the number of its directory that was removed", srv + "/turned/error.html", reused, true, false},
 		{"another's, where its directory was turned", srv + "/turned/error.html", turned, true, false},
 	} {
 		r := protocol.Route{App: "app", AppRoot: c.process.AppRoot, UID: c.process.UID}

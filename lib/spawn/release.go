@@ -16,7 +16,7 @@ type release struct {
 	// found it and did not note them.
 	Device uint64 `json:"device"`
 	Inode  uint64 `json:"inode"`
-	Owner  int    `json:"owner"`
+	Owner  int    `json:"owner"` // or unknownOwner, likewise
 
 	// Links are the users, other than root, whose symlinks led there. They chose
 	// the directory, and so whose it is.
@@ -24,6 +24,9 @@ type release struct {
 
 	Foreign bool `json:"foreign,omitempty"` // an earlier spawner noted that; see protocol.Root
 }
+
+// unknownOwner is no user.
+const unknownOwner = -1
 
 // findRelease follows the symlinks on the way to an app's directory.
 func findRelease(path string) (release, error) {
@@ -42,12 +45,20 @@ func releaseOf(t *trail.Trail) release {
 
 // adopted is the release that the process of a record was started from.
 func adopted(r *protocol.Process) release {
-	return release{Path: r.AppRoot, Device: r.Device, Inode: r.Inode, Foreign: r.Foreign}
+	l := release{Path: r.AppRoot, Device: r.Device, Inode: r.Inode, Owner: unknownOwner, Foreign: r.Foreign}
+	if r.Owner != nil {
+		l.Owner = *r.Owner
+	}
+	return l
 }
 
 // rootFor says what proxies are to know of the release, where uid is the user
 // that the app runs as.
 func (r release) rootFor(uid int) protocol.Root {
 	foreign := r.Foreign || slices.Contains(r.Links, uid) && r.Owner != uid
-	return protocol.Root{Device: r.Device, Inode: r.Inode, Foreign: foreign, UID: &uid}
+	root := protocol.Root{Device: r.Device, Inode: r.Inode, Foreign: foreign, UID: &uid}
+	if r.Owner != unknownOwner {
+		root.Owner = &r.Owner
+	}
+	return root
 }
