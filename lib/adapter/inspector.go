@@ -12,22 +12,25 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // inspectorLine is what Node.js writes to stderr when SIGUSR1 has made it open
 // its inspector. The path is a secret that it tells nobody else.
-var inspectorLine = regexp.MustCompile(`(?m)^Debugger listening on (ws://127\.0\.0\.1:\d+/[0-9a-f-]+)\r?$`)
+var inspectorLine = regexp.MustCompile(`(?m)^Debugger listening on (ws://127\.0\.0\.1:(\d{1,5})/[0-9a-f-]+)\r?$`)
 
 // InspectorURL finds in what a process wrote to stderr, whole lines, where its
-// inspector listens. See DumpInspector.
-func InspectorURL(stderr []byte) (string, bool) {
+// inspector listens, and the port of that. See DumpInspector. The app may have
+// written it.
+func InspectorURL(stderr []byte) (address string, port int, ok bool) {
 	m := inspectorLine.FindSubmatch(stderr)
 	if m == nil {
-		return "", false
+		return "", 0, false
 	}
-	return string(m[1]), true
+	port, err := strconv.Atoi(string(m[2]))
+	return string(m[1]), port, err == nil
 }
 
 // whatNodeDoes is evaluated in between two instructions of what runs. So the
@@ -101,7 +104,7 @@ func evaluate(ctx context.Context, address, expression, last string) (string, er
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	r, err := upgrade(conn, u)
+	r, err := upgrade(conn, io.LimitReader(conn, maxTalk), u)
 	if err != nil {
 		return "", err
 	}
@@ -150,15 +153,15 @@ func answerTo(r io.Reader, id int) (string, error) {
 	}
 }
 
-// upgrade makes conn a WebSocket and returns its reading side.
-func upgrade(conn net.Conn, u *url.URL) (*bufio.Reader, error) {
+// upgrade makes conn, read by from, a WebSocket and returns its reading side.
+func upgrade(conn net.Conn, from io.Reader, u *url.URL) (*bufio.Reader, error) {
 	const key = "cGFzc2VuZ2VyLXNwYXduLg==" // 16 bytes; it proves nothing here
 	_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", u.Path, u.Host, key)
 	if err != nil {
 		return nil, err
 	}
-	r := bufio.NewReader(conn)
+	r := bufio.NewReader(from)
 	resp, err := http.ReadResponse(r, nil)
 	if err != nil {
 		return nil, err
@@ -178,8 +181,14 @@ func textFrame(data []byte) []byte {
 	return append(frame, data...)
 }
 
-// maxFrame is far above the answer to our one expression.
-const maxFrame = 1 << 20
+const (
+	// maxFrame is far above the answer to our one expression.
+	maxFrame = 1 << 20
+
+	// maxTalk bounds all that is read of an inspector, head of the answer and
+	// events included. The app may be at its place.
+	maxTalk = 2 * maxFrame
+)
 
 // readFrame returns the content of the next WebSocket frame of a server.
 func readFrame(r io.Reader) ([]byte, error) {

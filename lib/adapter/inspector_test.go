@@ -28,7 +28,7 @@ func TestNodeSaysWhereItHangs(t *testing.T) {
 			p.signal(t, syscall.SIGUSR1)
 			p.awaitOutput(t, "Debugger listening on ws://127.0.0.1:")
 			p.awaitOutput(t, "For help")
-			address, ok := InspectorURL([]byte(p.output.String()))
+			address, _, ok := InspectorURL([]byte(p.output.String()))
 			if !ok {
 				t.Fatalf("no address in the output:\n%s", p.output)
 			}
@@ -107,5 +107,51 @@ func TestInspectorStackIsBounded(t *testing.T) {
 	defer cancel()
 	if got, err := InspectorStack(ctx, address); err == nil {
 		t.Errorf("got %q from nobody, want an error", got)
+	}
+}
+
+// An app that listens in the inspector's place makes us read no more than an
+// inspector says.
+func TestInspectorThatGoesOnForEver(t *testing.T) {
+	t.Parallel()
+	const switching = "HTTP/1.1 101 Switching Protocols\r\nX: "
+	frame := "\x81\x7f\x00\x00\x00\x00\x00\x04\x00\x00" + `{"id":7,"x":"` + strings.Repeat("x", 1<<18-15) + `"}`
+	for name, parts := range map[string][2]string{
+		"a field": {switching, strings.Repeat("x", 1<<16)},
+		"fields":  {switching, strings.Repeat("x\r\nX: x", 1<<13)},
+		"frames":  {switching + "x\r\n\r\n", frame},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			took := make(chan int, 1) // one send
+			go func() {
+				n := 0
+				defer func() { took <- n }()
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				for text := parts[0]; n < 64<<20; text = parts[1] {
+					wrote, err := conn.Write([]byte(text))
+					if n += wrote; err != nil {
+						return
+					}
+				}
+			}()
+			ctx, cancel := context.WithTimeout(t.Context(), bound)
+			defer cancel()
+			if got, err := InspectorStack(ctx, "ws://"+l.Addr().String()+"/a"); err == nil || ctx.Err() != nil {
+				t.Errorf("got %q, %v; want an error, in time", got, err)
+			}
+			if n := <-took; n > 16<<20 { // the kernel's buffers are in it
+				t.Errorf("%d bytes went out, want %d and what the kernel holds at most", n, maxTalk)
+			}
+		})
 	}
 }

@@ -111,15 +111,17 @@ func (p *process) dumpByInspector(ctx context.Context) []string {
 		return nil
 	}
 	var address string
+	var port int
 	p.awaitOutput(ctx, since, func(new []output.Line) (found bool) {
 		for _, line := range new {
-			if address, found = adapter.InspectorURL([]byte(line.Text + "\n")); found {
+			if address, port, found = adapter.InspectorURL([]byte(line.Text + "\n")); found {
 				return true
 			}
 		}
 		return false
 	})
-	if address == "" {
+	// What is said of another's port is not for us to do.
+	if address == "" || !proc.ListensOn(p.handle.Identity().PID, port) {
 		return nil
 	}
 	stack, err := adapter.InspectorStack(ctx, address)

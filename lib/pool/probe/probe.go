@@ -22,6 +22,10 @@ const (
 	// off in the midst of an ordinary page.
 	mostBody = 1 << 20
 
+	// mostHeads is how much the heads of an answer may be, interim ones among
+	// them.
+	mostHeads = 256 << 10
+
 	// keptBody is how much of it is told.
 	keptBody = 2 << 10
 )
@@ -92,7 +96,7 @@ func (r Request) exchange(conn net.Conn, dataProtocol string) (Answer, error) {
 		return Answer{}, err
 	}
 	// Both protocols answer in HTTP/1.1.
-	b := bufio.NewReader(conn)
+	b := bufio.NewReader(io.LimitReader(conn, mostHeads+mostBody))
 	for {
 		resp, err := http.ReadResponse(b, nil)
 		if err != nil {

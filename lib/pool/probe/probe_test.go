@@ -139,3 +139,44 @@ func TestSessionProtocol(t *testing.T) {
 		}
 	}
 }
+
+// What a process answers with is the app's: it does not fill our memory.
+func TestAnswerThatGoesOnForEverIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"a field": strings.Repeat("x", 1<<16), "fields": strings.Repeat("x\r\nX: x", 1<<13),
+		"interim answers": "x\r\n\r\n" + strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 1<<12) + "HTTP/1.1 102 Processing\r\nX: ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			took := make(chan int, 1) // one send
+			go func() {
+				n := 0
+				defer func() { took <- n }()
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				_, err = io.WriteString(conn, "HTTP/1.1 102 Processing\r\nX: ")
+				for err == nil && n < 64<<20 {
+					var wrote int
+					wrote, err = io.WriteString(conn, text)
+					n += wrote
+				}
+			}()
+			p := protocol.Process{Address: "tcp:" + l.Addr().String(), DataProtocol: protocol.ProtocolHTTP}
+			if got, err := Get(t.Context(), p, Request{Target: "/", Host: "a"}); err == nil {
+				t.Errorf("got %+v, want an error", got)
+			}
+			if n := <-took; n > 16<<20 { // the kernel's buffers are in it
+				t.Errorf("%d bytes went out, want %d and what the kernel holds at most", n, mostHeads+mostBody)
+			}
+		})
+	}
+}
