@@ -15,6 +15,9 @@ func unknownKey(key string) string {
 	if where := instead[key] + unused(key); where != "" {
 		return ", which Phusion Passenger has: " + where
 	}
+	if len(key) > maxToldKey {
+		return ""
+	}
 	return spelling.DidYouMean(key, Keys())
 }
 
@@ -36,8 +39,11 @@ func unused(key string) string {
 // takes its place.
 func Warnings(c protocol.AppConfig) []string {
 	warnings := []string{}
-	for _, key := range c.Unused {
-		warnings = append(warnings, fmt.Sprintf("key %q of Phusion Passenger has no meaning here: %s", key, unused(key)))
+	for i, key := range c.Unused {
+		if i == mostTold {
+			return append(warnings, fmt.Sprintf("%d more keys of Phusion Passenger have no meaning here", len(c.Unused)-i))
+		}
+		warnings = append(warnings, fmt.Sprintf("key %q of Phusion Passenger has no meaning here: %s", shortened(key), unused(key)))
 	}
 	return warnings
 }

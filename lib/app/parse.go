@@ -31,8 +31,10 @@ func Parse(b []byte) (protocol.AppConfig, error) {
 			if i == 0 || entries[i-1].key != e.key {
 				c.Unused = append(c.Unused, e.key)
 			}
+		case known[e.key] == nil && len(wrong) < mostTold:
+			wrong = append(wrong, fmt.Errorf("unknown key %q%s", shortened(e.key), unknownKey(e.key)))
 		case known[e.key] == nil:
-			wrong = append(wrong, fmt.Errorf("unknown key %q%s", e.key, unknownKey(e.key)))
+			wrong = append(wrong, errUnknownKey)
 		case bytes.Equal(e.value, []byte("null")):
 			wrong = append(wrong, fmt.Errorf("key %q is null; leave it out for the default", e.key))
 		default:
@@ -40,6 +42,25 @@ func Parse(b []byte) (protocol.AppConfig, error) {
 		}
 	}
 	return c, together(wrong)
+}
+
+// Bounds of what is made of a file that makes no sense. An app's user writes it,
+// and it is told in logs and in the status of all apps.
+const (
+	maxSettings = 1000 // more than there are, Phusion Passenger's among them
+	mostTold    = 20   // of what is wrong
+	maxToldKey  = 100  // bytes of a key
+)
+
+// errUnknownKey stands for one that is counted and not told.
+var errUnknownKey = errors.New("unknown key")
+
+// shortened is the beginning of a key that no setting has.
+func shortened(key string) string {
+	if len(key) > maxToldKey {
+		return key[:maxToldKey] + "..."
+	}
+	return key
 }
 
 // A setting is a key of a settings file with its value.
@@ -68,6 +89,9 @@ func entriesOf(b []byte) ([]setting, error) {
 		}
 		var value json.RawMessage
 		err = d.Decode(&value)
+		if len(entries) == maxSettings {
+			return nil, fmt.Errorf("more than %d keys; it is no file of settings", maxSettings)
+		}
 		entries = append(entries, setting{key.(string), value, lineAt(b, d.InputOffset()-int64(len(value)))})
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -115,9 +139,12 @@ func lineAt(b []byte, offset int64) int {
 type Errors []error
 
 func (e Errors) Error() string {
-	lines := make([]string, len(e))
-	for i, err := range e {
-		lines[i] = "\n  " + err.Error()
+	lines := make([]string, min(len(e), mostTold))
+	for i := range lines {
+		lines[i] = "\n  " + e[i].Error()
+	}
+	if more := len(e) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("\n  and %d more", more))
 	}
 	return fmt.Sprintf("%d settings are wrong:%s", len(e), strings.Join(lines, ""))
 }

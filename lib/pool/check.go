@@ -2,7 +2,6 @@ package pool
 
 import (
 	"fmt"
-	"slices"
 
 	"passenger/lib/protocol"
 )
@@ -42,8 +41,12 @@ func samePlace(a, b protocol.AppConfig) string {
 	if len(a.ServerNames) == 0 && len(b.ServerNames) == 0 {
 		return fmt.Sprintf("%q for any host", a.BaseURI)
 	}
+	claimed := make(map[string]bool, len(b.ServerNames))
+	for _, name := range b.ServerNames {
+		claimed[name] = true
+	}
 	for _, name := range a.ServerNames {
-		if slices.Contains(b.ServerNames, name) {
+		if claimed[name] {
 			return fmt.Sprintf("%q for host %q", a.BaseURI, name)
 		}
 	}

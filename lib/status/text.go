@@ -136,7 +136,7 @@ func (a App) place() string {
 	if len(a.ServerNames) > 0 || (a.BaseURI != "" && a.BaseURI != "/") {
 		host := "any host"
 		if len(a.ServerNames) > 0 {
-			host = strings.Join(a.ServerNames, " ")
+			host = hosts(a.ServerNames)
 		}
 		parts = append(parts, "serves "+host+strings.TrimSuffix(" "+a.BaseURI, " /"))
 	}
@@ -212,4 +212,14 @@ func (st Style) state(state string) string {
 		return st.red(state)
 	}
 	return st.yellow(state)
+}
+
+// mostHosts is how many names of an app are shown: some have thousands.
+const mostHosts = 20
+
+func hosts(names []string) string {
+	if more := len(names) - mostHosts; more > 0 {
+		return fmt.Sprintf("%s and %d more names", strings.Join(names[:mostHosts], " "), more)
+	}
+	return strings.Join(names, " ")
 }

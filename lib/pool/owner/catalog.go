@@ -77,8 +77,22 @@ func (f Files) entry(from origin) entry {
 	return e
 }
 
+// maxReason is how much is told of why settings are wrong, in bytes: their values
+// are the app's words.
+const maxReason = 8 << 10
+
 // read reads the settings of one app.
 func (f Files) read(from origin) (settings, error) {
+	s, err := f.readWhole(from)
+	if err != nil {
+		if text := err.Error(); len(text) > maxReason {
+			err = errors.New(text[:maxReason] + "...")
+		}
+	}
+	return s, err
+}
+
+func (f Files) readWhole(from origin) (settings, error) {
 	if from.kind != named {
 		c, err := app.Read(from.path)
 		if err != nil {

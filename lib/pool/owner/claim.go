@@ -54,8 +54,12 @@ func (all claims) check(name string, c claim) error {
 		if other == name || o.own || o.owner == c.author || !within(c.base, o.base) {
 			continue
 		}
+		given := make(map[string]bool, len(o.hosts))
+		for _, host := range o.hosts {
+			given[host] = true
+		}
 		for _, host := range c.hosts {
-			if slices.ContainsFunc(o.hosts, func(given string) bool { return covers(given, host) }) {
+			if covers(given, host) {
 				return &protocol.Error{
 					Code: protocol.CodeConflict,
 					Message: fmt.Sprintf("app %q: its own Passengerfile.json, which is user %s's, claims %q for host %q, which the administrator gave to app %q",
@@ -74,10 +78,14 @@ func within(base, other string) bool {
 }
 
 // covers says that all requests for a host, which may be a wildcard, are those of
-// an app with the name given.
-func covers(given, host string) bool {
-	domain, wildcard := strings.CutPrefix(given, "*")
-	return given == host || wildcard && strings.HasSuffix(host, domain)
+// an app with the names given.
+func covers(given map[string]bool, host string) bool {
+	for i := range len(host) {
+		if host[i] == '.' && given["*"+host[i:]] {
+			return true
+		}
+	}
+	return given[host]
 }
 
 // administratorsFirst puts the apps whose users name their place themselves
