@@ -1,4 +1,4 @@
-# What there is to do here: make run, test, bench, build, install, fmt, fuzz, chaos, soak.
+# What there is to do here: make run, test, test-distros, bench, build, install, fmt, fuzz, chaos, soak.
 
 BIN     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/passenger/bin
 PREFIX  ?= /usr/local
@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X passenger/lib/cli.Release=0.1.0-$(RELEASE)
 # The newest that knows this Go; a version, so that it says the same tomorrow.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build install test check prepare bench fmt fuzz chaos soak
+.PHONY: run build install test test-distros check prepare bench fmt fuzz chaos soak
 
 run: build
 	@exec $(BIN)/passenger start -p $(PORT) $(APP)
@@ -30,6 +30,12 @@ install: build
 test: prepare check
 	go test -race -timeout 40m ./...
 
+# test-distros runs the tests of apps inside chroots of Debian suites, with their
+# runtimes and frameworks, and prints a table; SHORT=yes leaves out what is not in it.
+SUITES ?= bookworm trixie forky
+test-distros:
+	@testscripts/distros/distros.sh $(SUITES)
+
 # prepare installs what the tests need, or says what is missing and fails.
 prepare:
 	@testscripts/prepare.sh
@@ -39,7 +45,7 @@ check:
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	mandoc -Tlint -Wwarning man/*.[1-8]
-	shellcheck lib/dist/passenger lib/dist/passenger-config testscripts/*.sh testscripts/bench/*.sh
+	shellcheck lib/dist/passenger lib/dist/passenger-config testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh
 
 bench: build
 	@BIN=$(BIN) testscripts/bench/bench.sh

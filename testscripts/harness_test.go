@@ -118,6 +118,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"load-stop":    cmdLoadStop,
 	"load-await":   cmdLoadAwait,
 	"check-app":    cmdCheckApp,
+	"check-stack":  cmdCheckStack,
 	"chaos":        cmdChaos,
 	"soak":         cmdSoak,
 	"exits":        cmdExits,

@@ -5,8 +5,8 @@
 set -eu
 cd "$(dirname "$0")"
 
-packages='gcc libc6-dev curl procps strace tmux logrotate mandoc shellcheck nginx apache2-bin
-	ruby bundler ruby-rack ruby-sinatra ruby-rails puma
+packages='gcc libc6-dev mmdebstrap bsdextrautils curl procps strace tmux logrotate mandoc shellcheck nginx apache2-bin
+	ruby bundler ruby-rack ruby-sinatra ruby-rails puma unicorn
 	ruby-sqlite3 ruby-sequel
 	python3 python3-flask python3-django gunicorn
 	python3-uvicorn python3-hypercorn python3-daphne python3-fastapi python3-websockets'

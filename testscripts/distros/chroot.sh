@@ -8,7 +8,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/passenger/distros
 root=$cache/$suite
 
 packages='ca-certificates curl procps strace iproute2 git
-	ruby bundler ruby-rack ruby-sinatra ruby-rails puma ruby-sqlite3 ruby-sequel
+	ruby bundler ruby-rack ruby-sinatra ruby-rails puma unicorn ruby-sqlite3 ruby-sequel
 	python3 python3-flask python3-django gunicorn
 	python3-uvicorn python3-hypercorn python3-daphne python3-fastapi python3-websockets
 	nodejs nginx-light apache2-bin'
@@ -18,7 +18,9 @@ bookworm) ;;
 esac
 
 # The tests of a new week see the packages of that week.
-if [ -e "$root/.made" ] && [ -n "$(find "$root/.made" -mtime -7)" ]; then
+# shellcheck disable=SC2086 # a list of words
+packages=$(echo $packages | tr ' ' ,)
+if [ -n "$(find "$root/.made" -mtime -7 2>/dev/null)" ] && [ "$(cat "$root/.made")" = "$packages" ]; then
 	echo "$root"
 	exit 0
 fi
@@ -34,13 +36,12 @@ eval "$(apt-config shell fresh Acquire::Check-Valid-Until)"
 mkdir -p "$cache"
 new=$(mktemp -d "$cache/.$suite-XXXXXX")
 trap 'rm -rf "$new"' EXIT
-# shellcheck disable=SC2086 # a list of words
 timeout 1200 mmdebstrap --variant=minbase --quiet --aptopt='APT::Sandbox::User "root"' \
 	--aptopt="Acquire::Check-Valid-Until \"$fresh\"" \
 	--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-	--include="$(echo $packages | tr ' ' ,)" "$suite" "$new" "deb $mirror $suite main" >&2
+	--include="$packages" "$suite" "$new" "deb $mirror $suite main" >&2
 mkdir -p "$new/src" "$new/bin.tests"
-touch "$new/.made"
+echo "$packages" >"$new/.made"
 rm -rf "$root"
 mv "$new" "$root"
 chmod 755 "$root"

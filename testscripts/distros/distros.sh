@@ -3,58 +3,100 @@
 # inside a chroot of each Debian suite, with that suite's runtimes and
 # frameworks, and prints one table. The programs and the tests come from
 # outside, without a library of the system's. Needs root, mmdebstrap and Go.
+#
+# SHORT=yes leaves out all scripts but those of the table. SCRIPTS and ADAPTERS
+# are patterns of what to run instead, KEEP a directory for the whole output,
+# LIMIT the seconds for each suite.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../.." && pwd)
 
 # What concerns an app: how it starts, serves, fails to start, and is replaced.
-scripts=${SCRIPTS:-'^(serve|stock|asgi|spawn_error|threads|refork|hooks|notify|restart_rolling|restart_broken|websockets|static|output|limit_memory|limit_oob_work|proxy_sendfile|scale_spare|wrapper_start)'}
+scripts='^(asgi|fork|hijack|hooks|limit_memory|limit_oob_work|notify|output|proxy_sendfile|refork|restart_broken|restart_rolling|scale_spare|serve|spawn_error|spawn_ports|stack|static|stock|threads|websockets|wrapper_start)'
+[ -z "${SHORT:-}" ] || scripts='^stack_'
+scripts=${SCRIPTS:-$scripts}
+adapters=${ADAPTERS:-.}
+
+for needed in mmdebstrap unshare go; do
+	command -v "$needed" >/dev/null || {
+		echo "distros.sh: $needed is missing; on Debian \"testscripts/prepare.sh\" installs it" >&2
+		exit 1
+	}
+done
+[ "$(id -u)" = 0 ] || {
+	echo "distros.sh: only root makes a chroot" >&2
+	exit 1
+}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+mkdir "$work/bin" "$work/src"
 (cd "$repo" && for dir in testscripts lib/adapter; do
-	CGO_ENABLED=0 go test -c -o "$work/$(basename "$dir").test" "./$dir"
-done && CGO_ENABLED=0 go build -o "$work/" ./cmd/... ./testscripts/apps/generic-port ./testscripts/apps/generic-fds &&
-	CGO_ENABLED=0 go build -o "$work/passenger-demo" ./lib/dist/demo)
-install -m 755 "$repo/lib/dist/passenger" "$repo/lib/dist/passenger-config" "$work/"
+	CGO_ENABLED=0 go test -c -o "$work/bin/$(basename "$dir").test" "./$dir"
+done && CGO_ENABLED=0 go build -o "$work/bin/" ./cmd/... ./testscripts/apps/generic-port ./testscripts/apps/generic-fds &&
+	CGO_ENABLED=0 go build -o "$work/bin/passenger-demo" ./lib/dist/demo)
+install -m 755 "$repo/lib/dist/passenger" "$repo/lib/dist/passenger-config" "$work/bin/"
 
-# inside SUITE ROOT: runs the tests of a suite in a mount and pid namespace of
-# its own, so that nothing is left mounted or running.
+# inside ROOT: runs the tests of a suite in a mount and pid namespace of its own,
+# so that nothing is left mounted or running. They get a copy of the sources:
+# Bundler writes into an app, and one suite's versions are wrong in the next.
 # shellcheck disable=SC2016 # what is quoted is for the shell inside
 inside() {
-	timeout "${LIMIT:-1800}" unshare --mount --pid --fork --kill-child -- sh -eu -c '
-		root=$1 work=$2 repo=$3 scripts=$4
+	rm -rf "$work/src" && mkdir "$work/src"
+	tar -C "$repo" --exclude=Gemfile.lock --exclude=__pycache__ -cf - testscripts lib/adapter lib/dist | tar -C "$work/src" -xf -
+	timeout "${LIMIT:-1500}" unshare --mount --pid --fork --kill-child -- sh -eu -c '
+		root=$1 work=$2
 		mount --make-rprivate /
 		mount -t proc proc "$root/proc"
 		mount --rbind /sys "$root/sys"
 		mount --rbind /dev "$root/dev"
 		mount -t tmpfs tmpfs "$root/tmp"
 		mount -t tmpfs tmpfs "$root/run"
-		mount --bind "$repo" "$root/src"
-		mount --bind "$work" "$root/bin.tests"
-		ip link set lo up 2>/dev/null || true
+		mount --bind "$work/src" "$root/src"
+		mount --bind "$work/bin" "$root/bin.tests"
 		exec chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-			CI="${CI:-}" PASSENGER_TEST_BIN=/bin.tests sh -c "
-				cd /src/lib/adapter && /bin.tests/adapter.test -test.v -test.timeout 15m
-				cd /src/testscripts && /bin.tests/testscripts.test -test.v -test.timeout 25m -test.run \"TestScripts/$scripts\"
+			CI="${CI:-}" PASSENGER_TEST_BIN=/bin.tests PASSENGER_TEST_TABLE=/src/table SCRIPTS="$3" ADAPTERS="$4" sh -c "
+				status=0
+				cd /src/lib/adapter && /bin.tests/adapter.test -test.v -test.timeout 10m -test.run \"\$ADAPTERS\" || status=1
+				cd /src/testscripts && /bin.tests/testscripts.test -test.v -test.timeout 15m -test.run \"TestScripts/\$SCRIPTS\" || status=1
+				exit \$status
 			"
-	' inside "$2" "$work" "$repo" "$scripts"
+	' inside "$1" "$work" "$scripts" "$adapters"
+}
+
+# rows SUITE prints the suite's rows of the table. A script without one ended
+# before its app did.
+rows() {
+	for script in "$repo"/testscripts/stack_*.txtar; do
+		name=$(basename "$script" .txtar)
+		grep -q "^=== RUN .*TestScripts/$name\$" "$work/log" || continue
+		grep "^${name#stack_} " "$work/src/table" 2>/dev/null || echo "${name#stack_} NO"
+	done | sed "s/^/$1 /"
+}
+
+# versions ROOT prints what the suite has of those that matter.
+versions() {
+	# shellcheck disable=SC2016 # for dpkg-query
+	chroot "$1" dpkg-query -W -f '${Package} ${Version}\n' ruby ruby-rails ruby-rack ruby-sinatra puma python3 python3-django python3-flask \
+		python3-fastapi gunicorn python3-uvicorn nodejs 2>/dev/null |
+		sed 's/^ruby-//; s/^python3-//; s/ [0-9]*:/ /; s/[+~-].*//' | tr '\n' ',' | sed 's/,$//; s/,/, /g'
 }
 
 failed=0
-for suite in "$@"; do
+echo "suite app start page form upload stream websocket preload restart stop" >"$work/table"
+for suite; do
+	began=$(date +%s)
 	root=$("$here/chroot.sh" "$suite")
-	inside "$suite" "$root" >"$work/$suite.log" 2>&1 || true
-	passed=$(grep -c '^ *--- PASS' "$work/$suite.log" || true)
-	bad=$(grep -c '^ *--- FAIL' "$work/$suite.log" || true)
-	skipped=$(grep -c '^ *--- SKIP' "$work/$suite.log" || true)
-	if [ "$bad" != 0 ] || [ "$passed" = 0 ]; then
+	made=$(date +%s)
+	inside "$root" >"$work/log" 2>&1 || {
 		failed=1
-		grep -E '^ *--- FAIL' "$work/$suite.log" || tail -n 20 "$work/$suite.log"
-	fi
-	[ -z "${KEEP:-}" ] || cp "$work/$suite.log" "$KEEP/"
-	# shellcheck disable=SC2016 # for dpkg-query
-	versions=$(chroot "$root" sh -c 'dpkg-query -W -f "\${Package} \${Version}\n" ruby rails ruby-rails puma ruby-sinatra python3 python3-django python3-flask gunicorn python3-uvicorn nodejs 2>/dev/null' | sed 's/-[^-]*$//; s/+.*//; s/^ruby-//; s/^python3-//' | tr '\n' ',' | sed 's/,$//; s/,/, /g')
-	echo "$suite: $passed passed, $bad failed, $skipped skipped ($versions)"
+		grep -E '^ *--- FAIL|^panic:' "$work/log" || tail -n 20 "$work/log"
+	}
+	[ -z "${KEEP:-}" ] || cp "$work/log" "$KEEP/$suite.log"
+	rows "$suite" >>"$work/table"
+	count() { grep -c "^ *--- $1" "$work/log" || true; }
+	echo "$suite: $(count PASS) passed, $(count FAIL) failed, $(count SKIP) skipped; chroot $((made - began)) s, tests $(($(date +%s) - made)) s; $(versions "$root")"
 done
+echo
+column -t "$work/table"
 exit $failed

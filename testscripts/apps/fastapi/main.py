@@ -1,9 +1,11 @@
-"""A FastAPI app: JSON, a stream of events, a WebSocket, and a lifespan."""
+"""A FastAPI app: JSON, a form, an upload, streams, a WebSocket, and a lifespan."""
 import asyncio
+import hashlib
 import os
+import urllib.parse
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
-from fastapi.responses import StreamingResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 
 app = FastAPI()
 
@@ -45,6 +47,30 @@ async def events(until: str):
         yield "data: two\n\n"
 
     return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+@app.post("/form", response_class=PlainTextResponse)
+async def form(request: Request):
+    return "name=" + urllib.parse.parse_qs((await request.body()).decode())["name"][0]
+
+
+@app.post("/upload", response_class=PlainTextResponse)
+async def upload(request: Request):
+    digest = hashlib.sha256()
+    async for part in request.stream():
+        digest.update(part)
+    return digest.hexdigest()
+
+
+@app.get("/stream")
+async def pieces():
+    """320 pieces of 64 KiB, each of one byte."""
+
+    async def stream():
+        for i in range(320):
+            yield bytes([i % 256]) * 65536
+
+    return StreamingResponse(stream())
 
 
 @app.websocket("/echo")

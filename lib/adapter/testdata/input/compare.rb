@@ -48,6 +48,8 @@ end
 def try(io, name, args, options)
   value = io.public_send(name, *args, **options)
   value.equal?(io) ? :self : value
+rescue IOError => e
+  e.message.include?("byte oriented operation") ? :mixed : e.class
 rescue StandardError => e
   e.class
 end
@@ -95,7 +97,8 @@ random = Random.new(Integer(seed))
     done << [name, args, options]
     got = try(mine, name, args, options)
     partial = name == :readpartial && got.is_a?(String) # as much as there is
-    want = partial ? theirs.read(got.bytesize) : try(theirs, name, args, options)
+    want = partial ? try(theirs, :read, [got.bytesize], {}) : try(theirs, name, args, options)
+    break if want == :mixed # files of some versions of Ruby give no bytes between characters
     next if got == want && (!got.is_a?(String) || got.empty? || got.encoding == want.encoding)
 
     abort "round #{round}, #{text.bytesize} bytes, after #{done.inspect}:\n  got #{got.inspect[0, 200]} #{got.encoding if got.is_a?(String)}\n want #{want.inspect[0, 200]} #{want.encoding if want.is_a?(String)}"

@@ -53,6 +53,9 @@ module Cases
       text("#{first.inspect} #{rest.inspect} #{input.gets.inspect}")
     when "/rewind"
       half = input.read(100_000)
+      unless input.respond_to?(:rewind) # Rack 3's Lint lets nobody do it
+        return text("#{half.bytesize} true #{Digest::SHA256.hexdigest(half + input.read)}")
+      end
       input.rewind
       once = Digest::SHA256.hexdigest(input.read)
       input.rewind
@@ -103,7 +106,7 @@ module Cases
         end
       end
       [200, TEXT.merge("rack.hijack" => later), []]
-    else [404, TEXT, ["not found"]]
+    else [404, TEXT.dup, ["not found"]]
     end
   end
 
