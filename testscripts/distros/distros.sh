@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../.." && pwd)
 
 # What concerns an app: how it starts, serves, fails to start, and is replaced.
-scripts='^(asgi|fork|hijack|hooks|limit_memory|limit_oob_work|notify|output|proxy_sendfile|refork|restart_broken|restart_rolling|scale_spare|serve|spawn_error|spawn_ports|stack|static|stock|threads|websockets|wrapper_start)'
+scripts='^(asgi|fork|hijack|hooks|limit_memory|limit_oob_work|notify|output(_log)?$|proxy_sendfile|refork|restart_broken|restart_rolling|scale_spare|serve|spawn_error|spawn_ports|stack|static|stock|threads|websockets|wrapper_start)'
 [ -z "${SHORT:-}" ] || scripts='^stack_'
 scripts=${SCRIPTS:-$scripts}
 adapters=${ADAPTERS:-.}
@@ -98,5 +98,5 @@ for suite; do
 	echo "$suite: $(count PASS) passed, $(count FAIL) failed, $(count SKIP) skipped; chroot $((made - began)) s, tests $(($(date +%s) - made)) s; $(versions "$root")"
 done
 echo
-column -t "$work/table"
+awk '{ for (i = 1; i < NF; i++) printf "%-10s", $i; print $NF }' "$work/table"
 exit $failed
