@@ -48,8 +48,6 @@ end
 def try(io, name, args, options)
   value = io.public_send(name, *args, **options)
   value.equal?(io) ? :self : value
-rescue IOError => e
-  e.message.include?("byte oriented operation") ? :mixed : e.class
 rescue StandardError => e
   e.class
 end
@@ -85,7 +83,8 @@ random = Random.new(Integer(seed))
     else
       PhusionPassenger::Input.new(PhusionPassenger::Body.new(Pieces.new(chunked(text, random), random), nil))
     end
-  theirs = Tempfile.new("body", binmode: true).tap { |file| file.write(text) && file.rewind }.to_io
+  kept = Tempfile.new("body", binmode: true).tap { |file| file.write(text) && file.rewind }
+  theirs = kept.to_io # closed when kept is collected, so that has to be used at the end
   done = []
   30.times do
     name = CALLS.keys.sample(random: random)
@@ -98,11 +97,11 @@ random = Random.new(Integer(seed))
     got = try(mine, name, args, options)
     partial = name == :readpartial && got.is_a?(String) # as much as there is
     want = partial ? try(theirs, :read, [got.bytesize], {}) : try(theirs, name, args, options)
-    break if want == :mixed # files of some versions of Ruby give no bytes between characters
     next if got == want && (!got.is_a?(String) || got.empty? || got.encoding == want.encoding)
 
     abort "round #{round}, #{text.bytesize} bytes, after #{done.inspect}:\n  got #{got.inspect[0, 200]} #{got.encoding if got.is_a?(String)}\n want #{want.inspect[0, 200]} #{want.encoding if want.is_a?(String)}"
   end
+  kept.close!
 end
 
 table = "a,b\n1,\"two\nlines\"\n3,4\n"
