@@ -118,6 +118,7 @@ probe.listen(0, '127.0.0.1', () => {
 			if got, want := p.get(t, "/"), "hello from 127.0.0.1"; got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
+			p.awaitOutput(t, "\n") // it may listen before it says so
 			if want := "at " + test.address + "\n"; p.output.String() != want {
 				t.Errorf("got output %q, want %q", p.output, want)
 			}
