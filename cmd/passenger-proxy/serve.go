@@ -19,6 +19,7 @@ import (
 	"passenger/lib/fdstore"
 	"passenger/lib/proc"
 	"passenger/lib/proxy"
+	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/certificate"
 	"passenger/lib/proxy/listen"
 	"passenger/lib/statedir"
@@ -119,11 +120,11 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 }
 
 // openLog opens the access log, nil if none is wanted.
-func (c *serveCommand) openLog() (*proxy.LogFile, error) {
+func (c *serveCommand) openLog() (*accesslog.File, error) {
 	if c.AccessLog == "none" {
 		return nil, nil
 	}
-	l, err := proxy.OpenLog(c.AccessLogFile)
+	l, err := accesslog.Open(c.AccessLogFile, accesslog.Format(c.AccessLog))
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the access log: %w", err)
 	}
@@ -203,7 +204,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 
 // obey opens the log anew at each SIGUSR1, and reads the certificates anew at
 // each SIGHUP, until ctx ends. What is not there makes the signal mean nothing.
-func (c *serveCommand) obey(ctx context.Context, l *proxy.LogFile, m *systemd.Manager) {
+func (c *serveCommand) obey(ctx context.Context, l *accesslog.File, m *systemd.Manager) {
 	signals := make(chan os.Signal, 2) // one of each
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -245,7 +246,7 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if c.certificates, err = c.loadCertificates(); err != nil {
 		return proxy.Config{}, err
 	}
-	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, Disk: proxy.DiskLimits{All: c.DataBuffer, App: c.DataBufferApp, Connection: c.DataBufferConn}, AccessFormat: proxy.AccessFormat(c.AccessLog), Trusted: networks, TrustedPeers: peers, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
+	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, Disk: proxy.DiskLimits{All: c.DataBuffer, App: c.DataBufferApp, Connection: c.DataBufferConn}, Trusted: networks, TrustedPeers: peers, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
 		Certificates: c.certificates, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
 			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout, HalfClose: c.HalfClose,
 		}}, nil

@@ -10,20 +10,21 @@ import (
 	"testing"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/accesslog"
 )
 
 // logged serves with an access log and returns what is in it once the proxy
 // has stopped.
-func logged(t *testing.T, format AccessFormat, routes []protocol.Route, requests func(*server)) string {
+func logged(t *testing.T, format accesslog.Format, routes []protocol.Route, requests func(*server)) string {
 	t.Helper()
-	return loggedWith(t, Config{AccessFormat: format}, routes, requests)
+	return loggedWith(t, Config{}, format, routes, requests)
 }
 
 // loggedWith is logged with more of a configuration.
-func loggedWith(t *testing.T, c Config, routes []protocol.Route, requests func(*server)) string {
+func loggedWith(t *testing.T, c Config, format accesslog.Format, routes []protocol.Route, requests func(*server)) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "access.log")
-	l, err := OpenLog(path)
+	l, err := accesslog.Open(path, format)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,16 +52,16 @@ func TestAccessLogFormats(t *testing.T) {
 		}
 		const when = `\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]`
 		const common = `127\.0\.0\.1 - - ` + when + ` "GET /a\?b HTTP/1\.1" 200 5`
-		for format, want := range map[AccessFormat]string{
-			AccessCommon: common, AccessCombined: common + ` "http://x/" "curl"`,
-			AccessVHost: `a ` + common + ` "http://x/" "curl" app 0\.\d{3}`,
+		for format, want := range map[accesslog.Format]string{
+			accesslog.Common: common, accesslog.Combined: common + ` "http://x/" "curl"`,
+			accesslog.VHost: `a ` + common + ` "http://x/" "curl" app 0\.\d{3}`,
 		} {
 			if got := logged(t, format, routes, ask); !regexp.MustCompile(`^` + want + `\n$`).MatchString(got) {
 				t.Errorf("%s: got %q", format, got)
 			}
 		}
 		var line map[string]any
-		if err := json.Unmarshal([]byte(logged(t, AccessJSON, routes, ask)), &line); err != nil {
+		if err := json.Unmarshal([]byte(logged(t, accesslog.JSON, routes, ask)), &line); err != nil {
 			t.Fatal(err)
 		}
 		for key, want := range map[string]any{
@@ -87,7 +88,7 @@ func TestAccessLogHasDomainAndPortApart(t *testing.T) {
 		{"[::1]", "[::1]", nil},
 		{"shop.example:", "shop.example", nil},
 	} {
-		text := logged(t, AccessJSON, routes, func(s *server) {
+		text := logged(t, accesslog.JSON, routes, func(s *server) {
 			s.dial().send("GET / HTTP/1.1\r\nHost: " + c.host + "\r\nConnection: close\r\n\r\n").receive("GET")
 		})
 		var line map[string]any
@@ -110,12 +111,8 @@ func TestAccessLogHasTheUserOfAWebServer(t *testing.T) {
 	if err := x.client.headers.read(&x.req, ""); err != nil {
 		t.Fatal(err)
 	}
-	var line map[string]any
-	if err := json.Unmarshal(x.appendECS(nil), &line); err != nil {
-		t.Fatal(err)
-	}
-	if line["user.name"] != "ann" {
-		t.Errorf("got %v", line)
+	if got := x.record(nil).User; string(got) != "ann" {
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -127,12 +124,12 @@ func TestAccessLogEscapes(t *testing.T) {
 	ask := func(s *server) {
 		s.dial().send("GET /\"%1b HTTP/1.1\r\nHost: a\r\nUser-Agent: a\"b\\c\td\xe9\r\nConnection: close\r\n\r\n").receive("GET")
 	}
-	got := logged(t, AccessCombined, routes, ask)
+	got := logged(t, accesslog.Combined, routes, ask)
 	if !strings.Contains(got, `"GET /\"%1b HTTP/1.1" 200 2 "-" "a\"b\\c\x09d\xe9"`+"\n") {
 		t.Errorf("got %q", got)
 	}
 	var line map[string]any
-	if err := json.Unmarshal([]byte(logged(t, AccessJSON, routes, ask)), &line); err != nil {
+	if err := json.Unmarshal([]byte(logged(t, accesslog.JSON, routes, ask)), &line); err != nil {
 		t.Fatal(err)
 	}
 	if line["user_agent.original"] != "a\"b\\c\tdé" {
@@ -142,7 +139,7 @@ func TestAccessLogEscapes(t *testing.T) {
 
 func TestAccessLogHasOurOwnAnswersToo(t *testing.T) {
 	t.Parallel()
-	got := logged(t, AccessCommon, nil, func(s *server) {
+	got := logged(t, accesslog.Common, nil, func(s *server) {
 		s.dial().send("GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").receive("GET")
 		s.dial().send("\x00\r\n\r\n").receive("GET")
 		s.dial().Close()
@@ -153,37 +150,9 @@ func TestAccessLogHasOurOwnAnswersToo(t *testing.T) {
 	}
 }
 
-func TestAccessLogIsReopened(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path, moved := filepath.Join(dir, "log"), filepath.Join(dir, "log.1")
-	l, err := OpenLog(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { l.Run(ctx); close(done) }()
-	l.add(func(b []byte) []byte { return append(b, "one\n"...) })
-	if err := os.Rename(path, moved); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Reopen(ctx); err != nil {
-		t.Fatal(err)
-	}
-	l.add(func(b []byte) []byte { return append(b, "two\n"...) })
-	cancel()
-	within(t, done, "the end")
-	for name, want := range map[string]string{moved: "one\n", path: "two\n"} {
-		if b, err := os.ReadFile(name); string(b) != want || err != nil {
-			t.Errorf("%s: got %q, %v, want %q", name, b, err, want)
-		}
-	}
-}
-
 func TestAccessLogOfNoHostAndNoApp(t *testing.T) {
 	t.Parallel()
-	got := logged(t, AccessVHost, nil, func(s *server) {
+	got := logged(t, accesslog.VHost, nil, func(s *server) {
 		s.dial().send("GET /none HTTP/1.1\r\nHost: b:80\r\nConnection: close\r\n\r\n").receive("GET")
 		s.dial().send("\x00\r\n\r\n").receive("GET")
 	})
@@ -193,14 +162,14 @@ func TestAccessLogOfNoHostAndNoApp(t *testing.T) {
 }
 
 func BenchmarkProxyAccessLog(b *testing.B) {
-	l, err := OpenLog(filepath.Join(b.TempDir(), "log"))
+	l, err := accesslog.Open(filepath.Join(b.TempDir(), "log"), accesslog.Combined)
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go l.Run(ctx)
-	s := serve(b, Config{AccessLog: l, AccessFormat: AccessCombined}, route(instant(b, protocol.ProtocolHTTP)))
+	s := serve(b, Config{AccessLog: l}, route(instant(b, protocol.ProtocolHTTP)))
 	r := newRoundTrip(b, s)
 	b.ReportAllocs()
 	for b.Loop() {

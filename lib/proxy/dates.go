@@ -9,12 +9,10 @@ import (
 // else in a short answer.
 type dates struct{ newest atomic.Pointer[date] }
 
-// A date is a second in the forms that are asked for.
+// A date is a second as a Date field has it: RFC 9110, 5.6.7.
 type date struct {
 	second int64
-	http   []byte // of a Date field, RFC 9110, 5.6.7
-	common []byte // of Apache's logs, in the local time
-	iso    []byte // ISO 8601 in UTC, up to the second and without a zone
+	http   []byte
 }
 
 // date is the present second as a Date field has it. Most requests are over
@@ -31,13 +29,7 @@ func (d *dates) at(t time.Time) *date {
 	if v := d.newest.Load(); v != nil && v.second == t.Unix() {
 		return v
 	}
-	utc := t.UTC()
-	v := &date{
-		second: t.Unix(),
-		http:   utc.AppendFormat(nil, "Mon, 02 Jan 2006 15:04:05 GMT"),
-		common: t.AppendFormat(nil, "02/Jan/2006:15:04:05 -0700"),
-		iso:    utc.AppendFormat(nil, "2006-01-02T15:04:05"),
-	}
+	v := &date{second: t.Unix(), http: t.UTC().AppendFormat(nil, "Mon, 02 Jan 2006 15:04:05 GMT")}
 	d.newest.Store(v)
 	return v
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/accesslog"
 )
 
 // ask sends a request with fields and returns what the app got.
@@ -166,7 +167,7 @@ func TestTheTimeInTheQueueIsTold(t *testing.T) {
 		var told float64
 		const wait = 30 * time.Millisecond
 		var began, ended time.Time
-		log := loggedWith(t, Config{AccessFormat: AccessJSON, ServerTiming: true}, []protocol.Route{route(f)}, func(s *server) {
+		log := loggedWith(t, Config{ServerTiming: true}, accesslog.JSON, []protocol.Route{route(f)}, func(s *server) {
 			first := s.dial().send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
 			within(t, g.came, "the first call")
 			began = time.Now()

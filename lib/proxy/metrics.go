@@ -20,7 +20,7 @@ func (p *Proxy) metrics(m *control.Metrics) {
 	m.Counter("passenger_proxy_disk_spent_total", "Times that nothing more was kept on disk because of --data-buffer-size.", float64(p.disk.spent.Load()))
 	m.Counter("passenger_proxy_idle_closed_total", "Idle client connections closed because descriptors ran short.", float64(p.evicted.Load()))
 	if p.AccessLog != nil {
-		m.Counter("passenger_proxy_access_log_missing_total", "Lines that the access log had no room for.", float64(p.AccessLog.missing.Load()))
+		m.Counter("passenger_proxy_access_log_missing_total", "Lines that the access log had no room for.", float64(p.AccessLog.Missing()))
 	}
 	if p.Certificates != nil {
 		p.Certificates.Metrics(m)

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/certificate"
 )
 
@@ -52,9 +53,8 @@ type Config struct {
 	Trusted      []netip.Prefix
 	TrustedPeers Peers
 
-	// AccessLog gets a line for each request, in AccessFormat; nil for none.
-	AccessLog    *LogFile
-	AccessFormat AccessFormat
+	// AccessLog gets a line for each request; nil for none.
+	AccessLog *accesslog.File
 
 	// DataBufferDir is where bodies are kept, in files without a name; empty
 	// for the system's directory of temporary files.

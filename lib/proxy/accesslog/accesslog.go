@@ -1,4 +1,6 @@
-package proxy
+// Package accesslog writes a line for each request, in the formats that other
+// programs read.
+package accesslog
 
 import (
 	"bytes"
@@ -17,14 +19,16 @@ const (
 	logEvery = time.Second
 )
 
-// A LogFile gathers lines and writes them by a goroutine of its own, so that
+// A File gathers lines and writes them by a goroutine of its own, so that
 // nobody who logs waits for a disk. Lines that find it full are dropped, and
 // counted in the log.
-type LogFile struct {
-	path string // empty for standard error
+type File struct {
+	path   string // empty for standard error
+	format Format
 
-	mu    sync.Mutex // guards lines
+	mu    sync.Mutex // guards lines and now
 	lines []byte
+	now   second
 
 	missing atomic.Uint64 // lines that were not written
 	told    uint64        // how many of them were logged
@@ -36,25 +40,28 @@ type LogFile struct {
 	failed time.Time // when a failure was logged last
 }
 
-// OpenLog opens the file at path for appending, or standard error if path is
+// Open opens the file at path for appending, or standard error if path is
 // empty. Run writes to it.
-func OpenLog(path string) (*LogFile, error) {
-	l := &LogFile{path: path, file: os.Stderr, full: make(chan struct{}, 1), reopen: make(chan chan<- error)}
+func Open(path string, format Format) (*File, error) {
+	l := &File{path: path, format: format, file: os.Stderr, full: make(chan struct{}, 1), reopen: make(chan chan<- error)}
 	if path == "" {
 		return l, nil
 	}
 	var err error
-	l.file, err = openLog(path)
+	l.file, err = open(path)
 	return l, err
 }
 
-func openLog(path string) (*os.File, error) {
+func open(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 }
 
+// Missing is how many lines were not written.
+func (l *File) Missing() uint64 { return l.missing.Load() }
+
 // Reopen has Run open the file anew, since it was moved away, and waits for
 // that. If it cannot be opened the old file goes on.
-func (l *LogFile) Reopen(ctx context.Context) error {
+func (l *File) Reopen(ctx context.Context) error {
 	done := make(chan error, 1) // room for the one answer
 	select {
 	case l.reopen <- done:
@@ -69,15 +76,16 @@ func (l *LogFile) Reopen(ctx context.Context) error {
 	}
 }
 
-// add appends what f appends.
-func (l *LogFile) add(f func([]byte) []byte) {
+// Add has r written as a line.
+func (l *File) Add(r *Record) {
 	l.mu.Lock()
 	if len(l.lines) > logMost {
 		l.mu.Unlock()
 		l.missing.Add(1)
 		return
 	}
-	l.lines = f(l.lines)
+	l.now.set(r.Began)
+	l.lines = l.format.append(l.lines, r, &l.now)
 	full := len(l.lines) >= logFlush
 	l.mu.Unlock()
 	if full {
@@ -89,7 +97,7 @@ func (l *LogFile) add(f func([]byte) []byte) {
 }
 
 // Run writes the lines until ctx ends, and then the last of them.
-func (l *LogFile) Run(ctx context.Context) {
+func (l *File) Run(ctx context.Context) {
 	ticker := time.NewTicker(logEvery)
 	defer ticker.Stop()
 	for {
@@ -110,7 +118,7 @@ func (l *LogFile) Run(ctx context.Context) {
 	}
 }
 
-func (l *LogFile) flush() {
+func (l *File) flush() {
 	l.mu.Lock()
 	lines := l.lines
 	l.lines = l.spare[:0]
@@ -128,11 +136,11 @@ func (l *LogFile) flush() {
 }
 
 // openAgain keeps the old file if the new one cannot be had.
-func (l *LogFile) openAgain() error {
+func (l *File) openAgain() error {
 	if l.path == "" {
 		return nil
 	}
-	f, err := openLog(l.path)
+	f, err := open(l.path)
 	if err != nil {
 		return fmt.Errorf("access log not reopened; the old one goes on: %w", err)
 	}
@@ -142,7 +150,7 @@ func (l *LogFile) openAgain() error {
 }
 
 // complain logs at most once a minute, and says whether it did.
-func (l *LogFile) complain(message string, facts ...any) bool {
+func (l *File) complain(message string, facts ...any) bool {
 	if time.Since(l.failed) < time.Minute {
 		return false
 	}

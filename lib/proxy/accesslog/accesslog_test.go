@@ -1,0 +1,60 @@
+package accesslog
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"passenger/lib/http1"
+)
+
+// asked is the record of a request by a user.
+func asked(user string) *Record {
+	return &Record{Request: &http1.Request{}, User: []byte(user), Began: time.Now()}
+}
+
+func TestAccessLogIsReopened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, moved := filepath.Join(dir, "log"), filepath.Join(dir, "log.1")
+	l, err := Open(path, Common)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { l.Run(ctx); close(done) }()
+	l.Add(asked("one"))
+	if err := os.Rename(path, moved); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Reopen(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.Add(asked("two"))
+	cancel()
+	<-done
+	for name, want := range map[string]string{moved: "one", path: "two"} {
+		if b, err := os.ReadFile(name); err != nil || strings.Count(string(b), "\n") != 1 || !strings.Contains(string(b), " - "+want+" [") {
+			t.Errorf("%s: got %q, %v, want %q", name, b, err, want)
+		}
+	}
+}
+
+// Every format says who asked, whole and on one line.
+func TestFormatsNameTheUser(t *testing.T) {
+	t.Parallel()
+	var s second
+	r := asked("ann\n\"x")
+	s.set(r.Began)
+	for format, want := range map[Format]string{
+		Common: `- - ann\x0a\"x [`, Combined: `- - ann\x0a\"x [`, VHost: `- - - ann\x0a\"x [`, JSON: `"user.name":"ann\u000a\"x"`,
+	} {
+		if got := string(format.append(nil, r, &s)); !strings.Contains(got, want) || strings.Count(got, "\n") != 1 {
+			t.Errorf("%s: got %q, want %q in it", format, got, want)
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package accesslog
+
+import (
+	"strconv"
+
+	"passenger/lib/http1"
+)
+
+// A Format is what a line of the log looks like.
+type Format string
+
+// The formats: those of Apache's CustomLog, the last of them between the host
+// and what only we know, and JSON with the names of the Elastic Common Schema.
+const (
+	Common   Format = "common"
+	Combined Format = "combined"
+	VHost    Format = "vhost"
+	JSON     Format = "json"
+)
+
+// append appends r as a line. s is the second in which it began.
+func (f Format) append(b []byte, r *Record, s *second) []byte {
+	switch f {
+	case JSON:
+		return r.appendECS(b, s)
+	case Combined:
+		b = r.appendCombined(b, s)
+	case VHost:
+		b = r.appendCombined(append(r.appendHost(b), ' '), s)
+		b = r.appendServed(append(b, ' '))
+	default:
+		b = r.appendCommon(b, s)
+	}
+	return append(b, '\n')
+}
+
+func (r *Record) appendCommon(b []byte, s *second) []byte {
+	if b = append(b, r.Addr...); len(r.Addr) == 0 {
+		b = append(b, '-')
+	}
+	if r.User != nil {
+		b = append(appendEscaped(append(b, " - "...), r.User), " ["...)
+	} else {
+		b = append(b, " - - ["...)
+	}
+	b = append(b, s.common...)
+	b = append(b, `] "`...)
+	if r.Request.Method == nil {
+		b = append(b, '-') // it was not understood
+	} else {
+		b = append(appendEscaped(b, r.Request.Method), ' ')
+		b = append(appendEscaped(b, r.Request.Target), " HTTP/"...)
+		b = r.appendVersion(b)
+	}
+	b = append(b, '"', ' ')
+	b = strconv.AppendInt(b, int64(r.Status), 10)
+	b = append(b, ' ')
+	return strconv.AppendInt(b, r.Bytes, 10)
+}
+
+func (r *Record) appendCombined(b []byte, s *second) []byte {
+	b = r.appendCommon(b, s)
+	b = appendQuoted(append(b, ' '), r.Request.Find(http1.Referer))
+	return appendQuoted(append(b, ' '), r.Request.Find(http1.UserAgent))
+}
+
+// appendHost appends the host that was asked for, as the client wrote it, and a
+// dash if it named none.
+func (r *Record) appendHost(b []byte) []byte {
+	if r.Request.Method == nil || len(r.Request.Host) == 0 {
+		return append(b, '-')
+	}
+	return appendEscaped(b, r.Request.Host)
+}
+
+// appendServed appends the app and the seconds from the request to the end of
+// its answer.
+func (r *Record) appendServed(b []byte) []byte {
+	if b = append(b, r.App...); r.App == "" {
+		b = append(b, '-')
+	}
+	return strconv.AppendFloat(append(b, ' '), r.Took.Seconds(), 'f', 3, 64)
+}
+
+// appendVersion appends the version that the client speaks.
+func (r *Record) appendVersion(b []byte) []byte {
+	if r.HTTP2 {
+		return append(b, "2.0"...)
+	}
+	return append(b, '1', '.', '0'+r.Request.Minor)
+}
+
+// appendECS appends a JSON line. Times are in the units of the schema,
+// nanoseconds, and ours in seconds.
+func (r *Record) appendECS(b []byte, s *second) []byte {
+	b = append(b, `{"@timestamp":"`...)
+	b = append(b, s.iso...)
+	ms := r.Began.Nanosecond() / 1e6
+	b = append(b, '.', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10))
+	b = append(b, `Z","ecs.version":"8.11.0","event.dataset":"passenger.access","event.duration":`...)
+	b = strconv.AppendInt(b, int64(r.Took), 10)
+	if r.Request.Method != nil {
+		b = r.appendAsked(b)
+	}
+	b = append(b, `,"http.response.status_code":`...)
+	b = strconv.AppendInt(b, int64(r.Status), 10)
+	b = append(b, `,"http.response.body.bytes":`...)
+	b = strconv.AppendInt(b, r.Bytes, 10)
+	b = appendMember(b, "http.request.id", r.ID)
+	b = appendMember(b, "source.ip", r.Addr)
+	b = appendMember(b, "user.name", r.User)
+	b = appendMember(b, "user_agent.original", r.Request.Find(http1.UserAgent))
+	b = appendMember(b, "http.request.referrer", r.Request.Find(http1.Referer))
+	b = appendMember(b, "service.name", r.App)
+	if r.Process != "" {
+		b = append(b, `,"process.pid":`...)
+		b = strconv.AppendInt(b, int64(r.PID), 10)
+		b = appendMember(b, "passenger.process.id", r.Process)
+	}
+	b = append(b, `,"passenger.queue_seconds":`...)
+	b = strconv.AppendFloat(b, r.Waited.Seconds(), 'f', 6, 64)
+	return append(b, "}\n"...)
+}
+
+// appendAsked appends what a request that was understood asked for.
+func (r *Record) appendAsked(b []byte) []byte {
+	b = append(b, `,"http.version":"`...)
+	b = append(r.appendVersion(b), '"')
+	b = appendMember(b, "http.request.method", r.Request.Method)
+	b = appendMember(b, "url.original", r.Request.Target)
+	domain, port := http1.SplitHost(r.Request.Host)
+	b = appendMember(b, "url.domain", domain)
+	if len(port) > 0 {
+		b = append(b, `,"url.port":`...)
+		b = strconv.AppendInt(b, http1.Number(port), 10)
+	}
+	return b
+}
+
+// appendMember appends a member with a string, none if v is empty.
+func appendMember[T string | []byte](b []byte, name string, v T) []byte {
+	if len(v) == 0 {
+		return b
+	}
+	b = append(b, `,"`...)
+	b = append(b, name...)
+	b = append(b, `":"`...)
+	// Bytes beyond ASCII as Latin-1, which is what they are in a header.
+	return append(appendPlain(b, v, `\u00`), '"')
+}
+
+// appendPlain appends v with every byte that is no printable ASCII as code and
+// two hexadecimal digits, and a backslash before those that mean something.
+func appendPlain[T string | []byte](b []byte, v T, code string) []byte {
+	for {
+		n := plainLength(v)
+		b = append(b, v[:n]...)
+		if n == len(v) {
+			return b
+		}
+		if c := v[n]; c == '"' || c == '\\' {
+			b = append(b, '\\', c)
+		} else {
+			b = append(append(b, code...), hexDigits[c>>4], hexDigits[c&15])
+		}
+		v = v[n+1:]
+	}
+}
+
+// plainLength is how many bytes of v, from its start, stand for themselves in
+// every format.
+func plainLength[T string | []byte](v T) int {
+	for i := range len(v) {
+		if !plain[v[i]] {
+			return i
+		}
+	}
+	return len(v)
+}
+
+var plain = func() (t [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
+const hexDigits = "0123456789abcdef"
+
+// appendQuoted appends v in quotes, a dash in them if it is empty.
+func appendQuoted(b, v []byte) []byte {
+	b = append(b, '"')
+	if len(v) == 0 {
+		b = append(b, '-')
+	}
+	return append(appendEscaped(b, v), '"')
+}
+
+// appendEscaped appends v so that it neither ends its field nor is a command
+// to a terminal.
+func appendEscaped(b, v []byte) []byte { return appendPlain(b, v, `\x`) }

@@ -1,0 +1,42 @@
+package proxy
+
+import (
+	"time"
+
+	"passenger/lib/proxy/accesslog"
+)
+
+// statusGone is logged for a client that did not wait for its answer; it is
+// nginx's.
+const statusGone = 499
+
+// log writes the exchange, which has ended, to the access log.
+func (x *exchange) log() {
+	l := x.client.proxy.AccessLog
+	if l == nil || x.idLen == 0 {
+		return // no request came
+	}
+	if x.status == 0 {
+		x.status = statusGone
+	}
+	var addr [maxAddr]byte
+	r := x.record(addr[:0])
+	l.Add(&r)
+}
+
+// record is what the access log is told of the exchange. addr is room for the
+// client's address.
+func (x *exchange) record(addr []byte) accesslog.Record {
+	r := accesslog.Record{
+		Request: &x.req, HTTP2: x.client.http2, ID: x.id[:x.idLen], Addr: x.appendAddr(addr), User: x.told(remoteUser),
+		Began: x.began, Took: time.Since(x.began), Waited: x.waited, Status: x.status,
+		Bytes: max(x.client.sent-x.sentBefore, 0),
+	}
+	if x.mount != nil {
+		r.App = x.mount.app.name
+	}
+	if t := x.target.Load(); t != nil {
+		r.PID, r.Process = t.pid, t.id
+	}
+	return r
+}
