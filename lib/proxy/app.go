@@ -9,6 +9,7 @@ import (
 
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/files"
 	"passenger/lib/spawnerror"
 )
 
@@ -47,8 +48,7 @@ type app struct {
 	requests  uint64
 	rejected  uint64
 	retried   uint64
-	public    publicDirs // the proxy's mutex guards it, and homes
-	homes     map[identity]*home
+	dirs      files.Dirs                      // the proxy's mutex guards them
 	errors    uint64                          // sessions that processes let down, those that are gone included
 	cache     atomic.Pointer[httpcache.Cache] // nil if its answers are not kept
 	uses      uint64                          // orders the processes by last use
@@ -309,18 +309,18 @@ func (a *app) applyProcess(r *protocol.Route, rp protocol.RouteProcess) {
 		if p.id == rp.ID {
 			p.draining, p.leaving = rp.Draining, rp.Leaving
 			p.concurrency = rp.Concurrency
-			p.sendfile.Store(newSendfile(r, a.homeOf(r, &rp)))
+			p.sendfile.Store(files.NewSendfile(r, a.dirs.Home(r, &rp)))
 			return
 		}
 	}
 	p := &process{
-		id: rp.ID, sticky: stickyID(rp.ID), pid: rp.PID, uid: unknownUser, address: rp.Address, concurrency: rp.Concurrency,
+		id: rp.ID, sticky: stickyID(rp.ID), pid: rp.PID, uid: files.UnknownUser, address: rp.Address, concurrency: rp.Concurrency,
 		session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining, leaving: rp.Leaving,
 	}
 	if rp.UID != nil {
 		p.uid = *rp.UID
 	}
-	p.sendfile.Store(newSendfile(r, a.homeOf(r, &rp)))
+	p.sendfile.Store(files.NewSendfile(r, a.dirs.Home(r, &rp)))
 	a.processes = append(a.processes, p)
 }
 

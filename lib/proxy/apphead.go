@@ -165,7 +165,7 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 		b = append(b, "\r\n"...)
 	}
 	if s := x.process.sendfile.Load(); s != nil {
-		b = append(b, s.lines...)
+		b = append(b, s.Lines...)
 	}
 	if x.upgrade {
 		b = append(b, "Connection: Upgrade\r\nUpgrade: "...)
@@ -262,7 +262,7 @@ func (x *exchange) appendSessionForwarded(b []byte, f *forwarded) []byte {
 		b = append(x.appendTrace(append(b, "HTTP_TRACEPARENT\x00"...)), 0)
 	}
 	if s := x.process.sendfile.Load(); s != nil {
-		b = append(b, s.pairs...)
+		b = append(b, s.Pairs...)
 	}
 	if x.upgrade {
 		b = append(b, "HTTP_CONNECTION\x00Upgrade\x00"...)

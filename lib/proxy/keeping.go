@@ -2,10 +2,10 @@ package proxy
 
 import (
 	"log/slog"
-	"os"
 	"sync/atomic"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/files"
 )
 
 const (
@@ -46,23 +46,9 @@ func (m *memory) lend(n int) bool {
 
 func (m *memory) giveBack(n int) { m.used.Add(int64(-n)) }
 
-// unnamedFile makes a file in dir, "" for the system's directory of temporary
-// files, that nobody else can open.
-func unnamedFile(dir string) (*os.File, error) {
-	f, err := os.CreateTemp(dir, "passenger-body-*")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
 // CheckBufferDir says why bodies cannot be kept in dir, nil if they can.
 func CheckBufferDir(dir string) error {
-	f, err := unnamedFile(dir)
+	f, err := files.Unnamed(dir)
 	if err != nil {
 		return err
 	}

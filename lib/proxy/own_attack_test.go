@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -144,82 +143,5 @@ func TestTurningDirectoriesGetNothingOfOthers(t *testing.T) {
 				t.Error("none of its own files was sent either")
 			}
 		})
-	}
-}
-
-func newHome(p *protocol.RouteProcess) *home { return (&app{}).homeOf(&protocol.Route{App: "app"}, p) }
-
-// What needs no race: links, further names, and settings of the app's own.
-func TestWhatIsSentForAnApp(t *testing.T) {
-	t.Parallel()
-	srv := tenants(t)
-	app := filepath.Join(srv, "app")
-	for name, to := range map[string]string{
-		"page.html": "../other/error.html", "open.html": "../other/open.html", "dir": "../other/private", "chain": "dir", "root": "/", "shadow": "/etc/shadow",
-		"self": "/proc/self/environ", "own.html": "error.html", "away.html": "../app2/error.html",
-	} {
-		link(t, to, filepath.Join(app, name))
-	}
-	if err := errors.Join(os.Mkdir(srv+"/app2", 0o755), os.Lchown(srv+"/app2", tenant, tenant), os.WriteFile(srv+"/app2/error.html", []byte("own"), 0o600),
-		os.Lchown(srv+"/app2/error.html", tenant, tenant), os.Link(srv+"/other/error.html", app+"/hard.html"), os.Link(srv+"/other/open.html", app+"/hard-open.html"),
-		os.WriteFile(app+"/roots.html", nil, 0o600), unix.Mkfifo(app+"/fifo", 0o666)); err != nil {
-		t.Fatal(err)
-	}
-	var p protocol.RouteProcess
-	rooted(t, &p, app)
-	foreign, unnoted := p, protocol.RouteProcess{AppRoot: app}
-	rooted(t, &foreign, srv+"/other")
-	foreign.Foreign = true
-	turned := p // its directory is a link to the other's now
-	turned.AppRoot = srv + "/turned"
-	link(t, "other", srv+"/turned")
-	reused := turned // it was removed, and the other's has its number
-	rooted(t, &reused, srv+"/other")
-	reused.AppRoot, reused.Owner = srv+"/turned", new(tenant)
-	link(t, "other", srv+"/current") // before a process: a deployer's link to what a builder made
-	deployed := protocol.RouteProcess{AppRoot: srv + "/current"}
-	for _, c := range []struct {
-		what, path string
-		process    protocol.RouteProcess
-		byApp      bool
-		want       bool
-	}{
-		{"its file", app + "/error.html", p, true, true},
-		{"its file, by an older route table", app + "/error.html", unnoted, true, true},
-		{"a link of its own inside", app + "/own.html", p, true, true},
-		{"a link of its own to what is its own", app + "/away.html", p, true, true},
-		{"a link of its own to what is its own, by an older route table", app + "/away.html", unnoted, true, true},
-		{"root's file in its directory", app + "/roots.html", p, true, true},
-		{"another's for all, by its link", app + "/open.html", p, true, true},
-		{"another's, by its link", app + "/page.html", p, true, false},
-		{"another's, by its link, by an older route table", app + "/page.html", unnoted, true, false},
-		{"another's, by its link, named by the administrator", app + "/page.html", p, false, false},
-		{"root's", app + "/shadow", p, true, false},
-		{"what /proc shows to us", app + "/self", p, true, false},
-		{"a further name of another's", app + "/hard.html", p, true, false},
-		{"a further name of what is for all", app + "/hard-open.html", p, true, true},
-		{"another's, in its own settings", srv + "/other/error.html", p, true, false},
-		{"another's for all, in its own settings", srv + "/other/open.html", p, true, true},
-		{"another's, in the administrator's settings", srv + "/other/error.html", p, false, true},
-		{"another's, in an older route table", srv + "/other/error.html", unnoted, false, true},
-		{"root's, in its own settings", "/etc/shadow", p, true, false},
-		{"root's, in its own settings, before the first start", "/etc/shadow", unnoted, true, false},
-		{"another's, where its user led to that", srv + "/other/error.html", foreign, true, false},
-		{"another's for all, where its user led to that", srv + "/other/open.html", foreign, true, true},
-		{"another's for all, by a link and without a process", srv + "/current/open.html", deployed, true, true},
-		{"another's, by a link and without a process", srv + "/current/error.html", deployed, true, false},
-		{"another's, which has the number of its directory that was removed", srv + "/turned/error.html", reused, true, false},
-		{"another's, where its directory was turned", srv + "/turned/error.html", turned, true, false},
-	} {
-		r := protocol.Route{App: "app", AppRoot: c.process.AppRoot, UID: c.process.UID}
-		if c.byApp {
-			r.SetByApp = []string{staticKey}
-		}
-		if err := opens(&r, &c.process, c.path); (err == nil) != c.want {
-			t.Errorf("%s: got %v, want it sent: %v", c.what, err, c.want)
-		}
-	}
-	if _, err := placeOf(&protocol.Route{}, newHome(&p), app+"/fifo", staticKey).openFile(time.Now()); !errors.Is(err, errIrregular) {
-		t.Errorf("a FIFO: got %v", err)
 	}
 }

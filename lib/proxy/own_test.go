@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"passenger/lib/protocol"
 )
@@ -30,36 +29,6 @@ func appsOwn(t *testing.T, links map[string]string) (app string) {
 		}
 	}
 	return app
-}
-
-// We may read what the app's user may not.
-func TestLinksLeadAppsToNothingOfOthers(t *testing.T) {
-	t.Parallel()
-	app := appsOwn(t, map[string]string{"key": "../key", "dir": "../dir", "inside": "page", "theirs": "../theirs", "none": "nowhere"})
-	for name, want := range map[string]bool{
-		"page": true, "public": true, "public/a": true, "inside": true, "roots": true, "roots/a": true, "theirs": true, "theirs/page": true,
-		"key": false, "dir": false, "dir/key": false, "none": false,
-	} {
-		if err := opens(&protocol.Route{AppRoot: app}, nil, filepath.Join(app, name)); (err == nil) != want {
-			t.Errorf("%s: got %v, want %v", name, err, want)
-		}
-	}
-	// What is not below the app's directory was named by the administrator.
-	if err := opens(&protocol.Route{AppRoot: app}, nil, filepath.Join(app, "../key")); err != nil {
-		t.Error(err)
-	}
-}
-
-// opens finds what a setting of an app names.
-func opens(r *protocol.Route, p *protocol.RouteProcess, path string) error {
-	way, l, err := placeOf(r, (&app{}).homeOf(r, p), path, staticKey).find(time.Now())
-	if err == nil {
-		if way.Regular() && l.all && !l.allows(-1, way.Stat, nil) {
-			err = errOthers
-		}
-		way.Close()
-	}
-	return err
 }
 
 func TestFilesOfOthersAreNotServed(t *testing.T) {

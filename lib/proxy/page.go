@@ -13,6 +13,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/files"
 	"passenger/lib/spawnerror"
 )
 
@@ -92,8 +93,8 @@ type page struct {
 	Error   *protocol.SpawnError `json:"error,omitempty"`
 	Next    string               `json:"next,omitempty"` // when the app is started again
 
-	retry int   // seconds, for Retry-After; 0 for none
-	own   place // of the app's own page, for those who want HTML; zero for none
+	retry int         // seconds, for Retry-After; 0 for none
+	own   files.Place // of the app's own page, for those who want HTML; zero for none
 }
 
 // page sends p and says whether the connection can go on.
@@ -150,17 +151,17 @@ const maxOwnPage = 1 << 20
 
 // ownPage is the place of a page of the app that a setting names, whose path may
 // be empty.
-func (x *exchange) ownPage(path, key string) place {
-	return placeOf(x.mount.route, x.mount.home, path, key)
+func (x *exchange) ownPage(path, key string) files.Place {
+	return files.PlaceOf(x.mount.route, x.mount.home, path, key)
 }
 
 // readOwn returns the app's own page, nil if it has none or the details of an error are
 // to be shown.
 func (p *page) readOwn() []byte {
-	if p.own.path == "" || p.Error != nil {
+	if p.own.Path == "" || p.Error != nil {
 		return nil
 	}
-	f, err := p.own.openFile(time.Now())
+	f, err := p.own.OpenFile(time.Now())
 	if err != nil {
 		return nil // ours does
 	}

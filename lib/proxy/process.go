@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"passenger/lib/proxy/files"
 )
 
 // A process is one process of an app as a target of sessions. Its app's mutex
@@ -12,7 +14,7 @@ import (
 type process struct {
 	id, address string
 	pid         int
-	uid         int  // whom it runs as, unknownUser if nobody says
+	uid         int  // whom it runs as, files.UnknownUser if nobody says
 	session     bool // speaks the session protocol
 	concurrency int
 
@@ -31,7 +33,7 @@ type process struct {
 	used     uint64
 	sticky   string // its name in cookies
 
-	sendfile atomic.Pointer[sendfile] // nil if its answers name no files
+	sendfile atomic.Pointer[files.Sendfile] // nil if its answers name no files
 	idle     []*upstream
 
 	// refused says that the last connection attempt was; until retry, in the

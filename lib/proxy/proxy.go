@@ -24,6 +24,7 @@ import (
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/certificate"
+	"passenger/lib/proxy/files"
 )
 
 // errStopping says that the proxy goes away.
@@ -123,7 +124,7 @@ type Proxy struct {
 	unkept       atomic.Uint64 // bodies that could not be kept on disk
 	disk         share         // for bodies
 	memory       memory        // for answers that clients do not take
-	misses       misses
+	misses       files.Misses
 	descriptors  descriptors
 	memoryPlaces int           // how many requests of an app there is memory for
 	evicted      atomic.Uint64 // idle clients that were closed for others
@@ -163,7 +164,7 @@ func (p *Proxy) SetRoutes(t *protocol.Routes) {
 	for _, m := range x.mounts {
 		named[m.route.App] = true
 		m.app.apply(m.route)
-		m.app.forgetHomes(m.route)
+		m.app.dirs.Forget(m.route)
 		m.cache = p.turbocache(m.app, m.route)
 	}
 	p.index.Store(x)

@@ -1,13 +1,10 @@
 package proxy
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -200,58 +197,6 @@ func table2(t *testing.T) protocol.Route {
 	return r
 }
 
-func TestWhichDirectoriesHaveTheFiles(t *testing.T) {
-	t.Parallel()
-	process := func(root string, generation int, draining bool) protocol.RouteProcess {
-		return protocol.RouteProcess{AppRoot: root, Generation: generation, Draining: draining}
-	}
-	for _, c := range []struct {
-		root, static string
-		processes    []protocol.RouteProcess
-		want         string
-	}{
-		{"/a", "/a/public", []protocol.RouteProcess{process("/r/1", 1, false)}, "/r/1/public"},
-		{"/a", "/a/public", []protocol.RouteProcess{process("/r/1", 1, false), process("/r/2", 2, false), process("/r/1", 1, true)}, "/r/2/public /r/1/public"},
-		{"/a", "/a/public", []protocol.RouteProcess{process("/r/2", 2, true), process("/r/1", 1, false)}, "/r/1/public /r/2/public"},
-		{"/a", "/a/public", []protocol.RouteProcess{process("", 0, false)}, ""}, // of a pool before us
-		{"/a", "/a", []protocol.RouteProcess{process("/r/1", 1, false)}, "/r/1"},
-		{"/a", "/b/public", []protocol.RouteProcess{process("/r/1", 1, false)}, ""},
-		{"/a", "/ab", []protocol.RouteProcess{process("/r/1", 1, false)}, ""},
-		{"", "/a/public", []protocol.RouteProcess{process("/r/1", 1, false)}, ""},
-		{"/a", "/a/public", nil, ""},
-	} {
-		r := protocol.Route{AppRoot: c.root, Processes: c.processes, Serving: protocol.Serving{StaticDir: c.static}}
-		var dirs []string
-		for _, p := range (&app{}).releaseDirs(&r) {
-			dirs = append(dirs, p.path)
-		}
-		if got := strings.Join(dirs, " "); got != c.want {
-			t.Errorf("%s in %s, %v: got %q, want %q", c.static, c.root, c.processes, got, c.want)
-		}
-	}
-}
-
-func TestMissesCountForASecond(t *testing.T) {
-	t.Parallel()
-	var m misses
-	now := time.Unix(1_800_000_000, 0)
-	a, b := files{salt: 1}, files{salt: 2}
-	m.add(a.missed([]byte("/x")), now)
-	for what, c := range map[string]struct {
-		hash uint64
-		at   time.Time
-		want bool
-	}{
-		"the path": {a.missed([]byte("/x")), now.Add(time.Second - 1), true}, "another": {a.missed([]byte("/y")), now, false},
-		"another app's": {b.missed([]byte("/x")), now, false}, "later": {a.missed([]byte("/x")), now.Add(time.Second), false},
-		"before": {a.missed([]byte("/x")), now.Add(-1), false},
-	} {
-		if got := m.has(c.hash, c.at); got != c.want {
-			t.Errorf("%s: got %v", what, got)
-		}
-	}
-}
-
 // What cannot be read to its end is no answer of 200.
 func TestFilesThatAreCutAreNotTakenForWhole(t *testing.T) {
 	t.Parallel()
@@ -323,31 +268,6 @@ func TestFilesThatAreCutAreNotTakenForWhole(t *testing.T) {
 	})
 }
 
-// A table with the same directories does not open them again.
-func TestDirectoriesStayOpen(t *testing.T) {
-	t.Parallel()
-	dir := writeFiles(t, map[string]string{"1/public/a": "", "2/public/a": ""})
-	a := &app{name: "app"}
-	r := protocol.Route{App: "app", AppRoot: dir, Serving: protocol.Serving{StaticDir: filepath.Join(dir, "1/public")}}
-	first := a.files(&r)
-	for i := range 2 {
-		r.Generation = i
-		if f := a.files(&r); !slices.Equal(f.roots, first.roots) || f.salt != first.salt {
-			t.Errorf("%d: got %v, want %v", i, f.roots, first.roots)
-		}
-	}
-	r.StaticDir = filepath.Join(dir, "2/public")
-	if f := a.files(&r); f.roots[0] == first.roots[0] || f.salt == first.salt {
-		t.Error("another directory is the same")
-	}
-	for _, none := range []string{"", "none"} {
-		r.StaticDir = none
-		if f := a.files(&r); f != nil {
-			t.Error(fmt.Sprint("got files: ", f))
-		}
-	}
-}
-
 // Capistrano makes links to what the releases of an app have in common.
 func TestSharedFilesAreServed(t *testing.T) {
 	t.Parallel()
@@ -383,15 +303,5 @@ func TestSharedFilesAreServed(t *testing.T) {
 		if r := p.send("GET /assets/app.js HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n").receive("GET"); r.Body != "packed" {
 			t.Errorf("%s: got %+v", when, r)
 		}
-	}
-	for release, want := range map[string]string{
-		"/srv/shop/releases/1": "/srv/shop/shared/public", "/releases/1": "/shared/public", "/srv/shop": "", "/srv/releases": "", "/srv/shop/releases/1/app": "",
-	} {
-		if p, ok := sharedPath(release, "public"); p != want || ok != (want != "") {
-			t.Errorf("%s: got %v, %v, want %q", release, p, ok, want)
-		}
-	}
-	if p, ok := sharedPath("/srv/shop/releases/1", "."); ok {
-		t.Errorf("all that is shared: got %v", p)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/files"
 )
 
 // A reserve holds what a client has not taken yet of an answer, so that its
@@ -26,14 +27,14 @@ type reserve struct {
 	memory *buffer // a ring: length bytes from head on
 	head   int
 	length int
-	lent   int       // bytes of memory that are from the proxy's
-	file   *ringFile // what follows; nil if there never was such
-	lease  lease     // of the file
-	broken bool      // the file takes no more
-	taken  int       // bytes that the client took since the exchange asked
-	up     *upstream // whose answer it is; nil once that is whole
-	err    error     // why the client takes no more
-	over   bool      // the client took all, or never will
+	lent   int         // bytes of memory that are from the proxy's
+	file   *files.Ring // what follows; nil if there never was such
+	lease  lease       // of the file
+	broken bool        // the file takes no more
+	taken  int         // bytes that the client took since the exchange asked
+	up     *upstream   // whose answer it is; nil once that is whole
+	err    error       // why the client takes no more
+	over   bool        // the client took all, or never will
 }
 
 // newReserve returns a reserve for the answer that comes from up, nil if that is
@@ -82,7 +83,7 @@ func (r *reserve) put(p []byte, c *credit) (left []byte, err error) {
 			return p, r.err
 		}
 		n := r.remember(p)
-		full, inFile := r.broken || r.kept() >= r.most, r.file.length() > 0
+		full, inFile := r.broken || r.kept() >= r.most, r.file.Length() > 0
 		c.earn(r.taken)
 		r.taken = 0
 		r.mu.Unlock()
@@ -101,7 +102,7 @@ func (r *reserve) put(p []byte, c *credit) (left []byte, err error) {
 // remember keeps in memory what there is room for, if nothing is in the file
 // that comes first.
 func (r *reserve) remember(p []byte) (n int) {
-	if r.file.length() > 0 {
+	if r.file.Length() > 0 {
 		return 0
 	}
 	ring := r.memory.b
@@ -114,7 +115,7 @@ func (r *reserve) remember(p []byte) (n int) {
 	return n
 }
 
-func (r *reserve) kept() int64 { return int64(r.length) + r.file.length() }
+func (r *reserve) kept() int64 { return int64(r.length) + r.file.Length() }
 
 // spill keeps in the file what there is room for. A disk that takes no more is
 // left alone for the rest of the answer.
@@ -123,25 +124,25 @@ func (r *reserve) spill(p []byte) int {
 	file, room := r.file, r.most-r.kept()
 	r.mu.Unlock()
 	p = p[:min(int64(len(p)), room)]
-	spent := r.lease.grow(file.growth(len(p)))
+	spent := r.lease.grow(file.Growth(len(p)))
 	var err error
 	if file == nil && spent == nil {
-		file, err = newRingFile(r.dir, r.most)
+		file, err = files.NewRing(r.dir, r.most)
 	}
 	n := 0
 	if err == nil && spent == nil {
-		n, err = file.write(p)
+		n, err = file.Write(p)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.file = file
 	if r.over {
-		file.close()
+		file.Close()
 		r.lease.end()
 		return 0 // the client took all the rest meanwhile, or left
 	}
 	if n > 0 {
-		file.commit(n)
+		file.Commit(n)
 	}
 	switch r.broken = err != nil || spent != nil; {
 	case spent != nil:
@@ -176,7 +177,7 @@ func (r *reserve) awaitHalf() {
 		r.mu.Lock()
 		low := r.kept() <= r.most/2
 		if r.broken {
-			low = r.file.length() == 0 && r.length <= len(r.memory.b)/2
+			low = r.file.Length() == 0 && r.length <= len(r.memory.b)/2
 		}
 		over := r.over || r.err != nil
 		r.mu.Unlock()
@@ -202,9 +203,9 @@ func (r *reserve) run() {
 func (r *reserve) next() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.length == 0 && r.err == nil && r.file.length() > 0 {
+	if r.length == 0 && r.err == nil && r.file.Length() > 0 {
 		r.head = 0
-		if r.length, r.err = r.file.read(r.memory.b); r.err != nil {
+		if r.length, r.err = r.file.Read(r.memory.b); r.err != nil {
 			r.interrupt()
 		}
 	}
@@ -212,7 +213,7 @@ func (r *reserve) next() []byte {
 		r.over = true
 		r.memory.free()
 		r.client.proxy.memory.giveBack(r.lent)
-		r.file.close()
+		r.file.Close()
 		r.lease.end()
 		r.signal()
 		return nil

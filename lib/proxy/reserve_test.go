@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/files"
 )
 
 // A torrent is an app that answers "/" with a body at once, and all else with
@@ -233,27 +234,27 @@ func TestClientsThatTakeNothingOfAReserveAreCutOff(t *testing.T) {
 func TestRingFilesKeepOrderAndSize(t *testing.T) {
 	t.Parallel()
 	const size = 1000
-	r, err := newRingFile(t.TempDir(), size)
+	r, err := files.NewRing(t.TempDir(), size)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.close()
+	defer r.Close()
 	want := pattern(100_000)
 	var got []byte
 	p := make([]byte, 331)
 	for in := want; len(got) < len(want); {
 		for _, n := range []int{700, 300, 500} {
-			m, err := r.write(in[:min(n, len(in))])
-			r.commit(m)
-			if in = in[m:]; err != nil || r.length() > size {
-				t.Fatalf("write: %v, %d bytes kept", err, r.length())
+			m, err := r.Write(in[:min(n, len(in))])
+			r.Commit(m)
+			if in = in[m:]; err != nil || r.Length() > size {
+				t.Fatalf("write: %v, %d bytes kept", err, r.Length())
 			}
 		}
 		for range 3 {
-			if r.length() == 0 {
+			if r.Length() == 0 {
 				break
 			}
-			n, err := r.read(p)
+			n, err := r.Read(p)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -263,7 +264,7 @@ func TestRingFilesKeepOrderAndSize(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Error("what was read is not what was written")
 	}
-	if info, err := r.file.Stat(); err != nil || info.Size() > size {
+	if info, err := r.File.Stat(); err != nil || info.Size() > size {
 		t.Errorf("the file has %v bytes, %v", info.Size(), err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/files"
 )
 
 // An index finds the app that a request is for. It is made once per route
@@ -32,12 +33,12 @@ type mount struct {
 	app   *app
 	base  string // "" or the path below which it is mounted
 	route *protocol.Route
-	home  *home
+	home  *files.Home
 
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
 	sticky                 sticky
-	files                  *files           // nil if there are none
+	files                  *files.Files     // nil if there are none
 	cache                  *httpcache.Cache // nil if its answers are not kept
 	cacheCookie            []byte           // whose value they go by; nil for none
 	scarce                 bool             // some process takes a limited number of requests
@@ -69,7 +70,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		if r.CacheCookie != "" {
 			m.cacheCookie = []byte(r.CacheCookie)
 		}
-		m.home, m.files = m.app.homeOf(r, nil), m.app.files(r)
+		m.home, m.files = m.app.dirs.Home(r, nil), m.app.dirs.Files(r)
 		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
 		m.mostKept, m.passesExpect = mostKept(r), passesExpect(r)
 		x.mounts = append(x.mounts, m)

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/files"
 )
 
 // answer passes the response on whose head is in b, or the file that it names
@@ -17,7 +18,7 @@ func (x *exchange) answer(b *buffer, n int) (again bool) {
 		x.consider(x.lookup)
 	}
 	if s := x.process.sendfile.Load(); s != nil {
-		if f, found, err := s.find(&x.resp); found {
+		if f, found, err := s.Find(&x.resp); found {
 			return x.answerFile(b, n, f, err)
 		}
 	}
@@ -26,7 +27,7 @@ func (x *exchange) answer(b *buffer, n int) (again bool) {
 
 // answerFile gives the process back and sends the file that its answer names,
 // unless err says that it may not be sent.
-func (x *exchange) answerFile(b *buffer, n int, f sentFile, err error) (again bool) {
+func (x *exchange) answerFile(b *buffer, n int, f files.SentFile, err error) (again bool) {
 	w := &fileWriter{x: x, header: x.fieldsOfFile(), extra: x.appendOurs(nil)}
 	status := x.resp.Status
 	x.phase.Store(responding)
@@ -37,37 +38,37 @@ func (x *exchange) answerFile(b *buffer, n int, f sentFile, err error) (again bo
 	if err == nil {
 		return again
 	}
-	var refused *refusal
+	var refused *files.Refusal
 	if !errors.As(err, &refused) {
 		refused = refusalOf(err)
 	}
 	if a := x.mount.app; a.complained.due() {
-		slog.Warn("file that an answer names was not sent", "app", a.name, "header", f.header, "value", f.value, "status", refused.status, "err", err)
+		slog.Warn("file that an answer names was not sent", "app", a.name, "header", f.Header, "value", f.Value, "status", refused.Status, "err", err)
 	}
-	return x.fail(refused.status, "The file is not available.")
+	return x.fail(refused.Status, "The file is not available.")
 }
 
 // refusalOf tells a file that is not there from one that must not be sent.
-func refusalOf(err error) *refusal {
+func refusalOf(err error) *files.Refusal {
 	switch {
 	case errors.Is(err, syscall.EXDEV), errors.Is(err, syscall.ELOOP), errors.Is(err, fs.ErrPermission):
-		return &refusal{403, err.Error()}
+		return &files.Refusal{Status: 403, Reason: err.Error()}
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return &refusal{503, err.Error()}
+		return &files.Refusal{Status: 503, Reason: err.Error()}
 	}
-	return &refusal{404, err.Error()}
+	return &files.Refusal{Status: 404, Reason: err.Error()}
 }
 
 // sendNamed sends the file, with the fields and the status of the answer that
 // named it. What the client has already, and which part of it it wants, counts
 // as for any file, but only if the app had all of it in mind.
-func (x *exchange) sendNamed(w *fileWriter, status int, f sentFile) (again bool, err error) {
-	t, err := openTree(f.dir, x.began)
+func (x *exchange) sendNamed(w *fileWriter, status int, f files.SentFile) (again bool, err error) {
+	t, err := files.OpenTree(f.Dir, x.began)
 	if err != nil {
 		return false, err
 	}
-	defer t.close()
-	file, info, err := t.openFile(f.name)
+	defer t.Close()
+	file, info, err := t.OpenFile(f.Name)
 	if err != nil {
 		return false, err
 	}
@@ -77,7 +78,7 @@ func (x *exchange) sendNamed(w *fileWriter, status int, f sentFile) (again bool,
 		h.Set("Etag", entityTag(info))
 	}
 	if h.Get("Content-Type") == "" {
-		h.Set("Content-Type", contentType(f.name))
+		h.Set("Content-Type", files.ContentType(f.Name))
 	}
 	modified, err := http.ParseTime(h.Get("Last-Modified"))
 	if err != nil {
@@ -102,7 +103,7 @@ func (x *exchange) fieldsOfFile() http.Header {
 	h := http.Header{}
 	for i := range x.resp.Count() {
 		name := http.CanonicalHeaderKey(string(x.resp.Name(i)))
-		if x.forUs(x.resp.Name(i)) || hopByHop[x.resp.Kind(i)] || x.resp.Hop(i) || withoutFile[name] {
+		if x.forUs(x.resp.Name(i)) || hopByHop[x.resp.Kind(i)] || x.resp.Hop(i) || files.WithoutFile[name] {
 			continue
 		}
 		h.Add(name, string(x.resp.Value(i)))

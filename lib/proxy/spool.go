@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/files"
 )
 
 // errNoRoom says that a body could not be kept on disk.
@@ -29,7 +30,7 @@ type spool struct {
 
 // newSpool makes an empty spool in dir.
 func newSpool(dir string, l *lease) (*spool, error) {
-	f, err := unnamedFile(dir)
+	f, err := files.Unnamed(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/files"
 )
 
 // static answers the request from a file, if it can be for one. done says that
@@ -16,8 +17,8 @@ func (x *exchange) static() (done, again bool) {
 		return false, false
 	}
 	f, p := x.mount.files, x.client.proxy
-	hash := f.missed(path)
-	if plain && p.misses.has(hash, x.began) {
+	hash := f.Missed(path)
+	if plain && p.misses.Has(hash, x.began) {
 		return false, false
 	}
 	b := takeBuffer(medium)
@@ -29,16 +30,16 @@ func (x *exchange) static() (done, again bool) {
 	var s staticFile
 	if name, ok = x.findFile(&s, name); !ok {
 		if plain {
-			p.misses.add(hash, x.began)
+			p.misses.Add(hash, x.began)
 		}
 		return false, false
 	}
-	s.kind, s.fresh = typeOf(name), fingerprinted(name)
-	if !s.kind.packed {
+	s.kind, s.fresh = files.TypeOf(name), fingerprinted(name)
+	if !s.kind.Packed {
 		x.pack(&s, name)
 	}
 	again = x.sendStatic(&s, b, len(name)+longestSuffix)
-	s.file.close()
+	s.file.Close()
 	return true, again
 }
 
@@ -63,15 +64,15 @@ const (
 // that has it. name has room behind it.
 func (x *exchange) findFile(s *staticFile, name []byte) (found []byte, ok bool) {
 	f := x.mount.files
-	for _, r := range f.roots {
+	for _, r := range f.Roots {
 		if found, ok = x.findIn(r, s, name); ok {
 			return found, true
 		}
 	}
-	if len(f.former) == 0 || !fingerprinted(name) {
+	if len(f.Former) == 0 || !fingerprinted(name) {
 		return nil, false
 	}
-	for _, r := range f.former {
+	for _, r := range f.Former {
 		if found, ok = x.findIn(r, s, name); ok {
 			return found, true
 		}
@@ -79,20 +80,20 @@ func (x *exchange) findFile(s *staticFile, name []byte) (found []byte, ok bool) 
 	return nil, false
 }
 
-func (x *exchange) findIn(r *root, s *staticFile, name []byte) (found []byte, ok bool) {
+func (x *exchange) findIn(r *files.Root, s *staticFile, name []byte) (found []byte, ok bool) {
 	var err, err2 error
 	s.root = r
-	if s.file, err = r.look(append(name, 0), x.began); err == nil {
+	if s.file, err = r.Look(append(name, 0), x.began); err == nil {
 		return name, true
 	}
 	if !bytes.HasSuffix(name, []byte(pageSuffix)) {
 		page := append(name, pageSuffix...)
-		if s.file, err2 = r.look(append(page, 0), x.began); err2 == nil {
+		if s.file, err2 = r.Look(append(page, 0), x.began); err2 == nil {
 			return page, true
 		}
 	}
 	if a := x.mount.app; (err == syscall.EXDEV || err2 == syscall.EXDEV) && a.complained.due() {
-		slog.Warn("file was not sent: a symbolic link leads out of the static files", "app", a.name, "dir", r.path, "file", string(name))
+		slog.Warn("file was not sent: a symbolic link leads out of the static files", "app", a.name, "dir", r.Path, "file", string(name))
 	}
 	return nil, false
 }
@@ -173,18 +174,18 @@ func (x *exchange) pack(s *staticFile, name []byte) {
 			continue
 		}
 		packed := append(name, c.suffix...)
-		hash := x.mount.files.missed(packed)
-		if misses.has(hash, x.began) {
+		hash := x.mount.files.Missed(packed)
+		if misses.Has(hash, x.began) {
 			continue
 		}
-		twin, err := s.root.look(append(packed, 0), x.began)
+		twin, err := s.root.Look(append(packed, 0), x.began)
 		switch {
 		case err != nil:
-			misses.add(hash, x.began)
-		case twin.modified.Before(s.file.modified):
-			twin.close()
+			misses.Add(hash, x.began)
+		case twin.Modified.Before(s.file.Modified):
+			twin.Close()
 		default:
-			s.file.close()
+			s.file.Close()
 			s.file, s.coding = twin, c.coding
 			return
 		}

@@ -2,17 +2,14 @@ package proxy
 
 import (
 	"bytes"
-	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"os"
-	"path"
 	"strconv"
-	"syscall"
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/files"
 )
 
 // maxCopied is the largest file that is copied behind its head and sent in one
@@ -21,9 +18,9 @@ const maxCopied = 32 << 10
 
 // A staticFile is a file on its way to a client.
 type staticFile struct {
-	root   *root // that it lies in
-	file   regular
-	kind   fileType
+	root   *files.Root // that it lies in
+	file   files.Regular
+	kind   files.Type
 	coding string // in which it is compressed; empty if it is not
 	fresh  bool   // its name changes with its content
 
@@ -40,7 +37,7 @@ func (x *exchange) sendStatic(s *staticFile, b *buffer, at int) (again bool) {
 	p := b.b[at:at]
 	s.tag = s.appendTag(p)
 	p = s.tag[len(s.tag):]
-	s.modified = appendHTTPTime(p, s.file.modified)
+	s.modified = appendHTTPTime(p, s.file.Modified)
 	p = s.modified[len(s.modified):]
 	status := http.StatusOK
 	switch same, rare := s.conditions(&x.req); {
@@ -86,13 +83,13 @@ func (s *staticFile) conditions(q *http1.Request) (same, rare bool) {
 		return true, false
 	}
 	t, ok := http1.ParseDate(since)
-	return ok && !s.file.modified.Truncate(time.Second).After(t), false
+	return ok && !s.file.Modified.Truncate(time.Second).After(t), false
 }
 
 // appendTag appends the entity tag, which tells the contents of a file apart,
 // and the compressed forms from the others.
 func (s *staticFile) appendTag(b []byte) []byte {
-	b = appendTag(append(b, '"'), s.file.modified, s.file.size)
+	b = appendTag(append(b, '"'), s.file.Modified, s.file.Size)
 	if s.coding != "" {
 		b = append(append(b, '-'), s.coding...)
 	}
@@ -147,16 +144,16 @@ func (x *exchange) appendStatic(b []byte, s *staticFile, status int) []byte {
 	if s.fresh {
 		b = append(b, "Cache-Control: "+forAYear+"\r\n"...)
 	}
-	if !s.kind.packed {
+	if !s.kind.Packed {
 		b = append(b, "Vary: Accept-Encoding\r\n"...)
 	}
 	if status == http.StatusOK {
 		if s.coding != "" {
 			b = append(append(append(b, "Content-Encoding: "...), s.coding...), crlf...)
 		}
-		b = append(append(b, "Accept-Ranges: bytes\r\nContent-Type: "...), s.kind.name...)
+		b = append(append(b, "Accept-Ranges: bytes\r\nContent-Type: "...), s.kind.Name...)
 		b = append(b, "\r\nContent-Length: "...)
-		b = append(strconv.AppendInt(b, s.file.size, 10), crlf...)
+		b = append(strconv.AppendInt(b, s.file.Size, 10), crlf...)
 	}
 	return append(x.appendConnection(b), crlf...)
 }
@@ -164,7 +161,7 @@ func (x *exchange) appendStatic(b []byte, s *staticFile, status int) []byte {
 // sendContent writes head and the file, and says whether the connection can go
 // on. A small file is read into head's own memory, or that of a larger buffer.
 func (x *exchange) sendContent(s *staticFile, head []byte) (again bool) {
-	size := s.file.size
+	size := s.file.Size
 	if size > maxCopied {
 		x.answered = true
 		x.begin(http.StatusOK, len(head))
@@ -176,7 +173,7 @@ func (x *exchange) sendContent(s *staticFile, head []byte) (again bool) {
 		head = b.b[:copy(b.b, head)]
 	}
 	whole := head[:len(head)+int(size)]
-	if err := s.file.readAt(whole[len(head):], 0); err != nil {
+	if err := s.file.ReadAt(whole[len(head):], 0); err != nil {
 		return x.notRead(err)
 	}
 	x.answered = true
@@ -200,14 +197,14 @@ func (x *exchange) streamContent(s *staticFile, head []byte) error {
 		return err
 	}
 	if x.client.raw != nil {
-		_, err := x.client.sendFile(s.file.fd, s.file.size)
+		_, err := x.client.sendFile(s.file.FD, s.file.Size)
 		return err
 	}
 	b := takeBuffer(large)
 	defer b.free()
-	for at := int64(0); at < s.file.size; {
-		part := b.b[:min(s.file.size-at, int64(len(b.b)))]
-		if err := s.file.readAt(part, at); err != nil {
+	for at := int64(0); at < s.file.Size; {
+		part := b.b[:min(s.file.Size-at, int64(len(b.b)))]
+		if err := s.file.ReadAt(part, at); err != nil {
 			return err
 		}
 		if _, err := x.client.write(part, nil); err != nil {
@@ -228,7 +225,7 @@ func (x *exchange) show() {
 func (x *exchange) serveStatic(s *staticFile) (again bool) {
 	x.show()
 	w := &fileWriter{x: x, header: http.Header{}}
-	w.header.Set("Content-Type", s.kind.name)
+	w.header.Set("Content-Type", s.kind.Name)
 	w.header.Set("Etag", string(s.tag))
 	if s.fresh {
 		w.header.Set("Cache-Control", forAYear)
@@ -236,89 +233,11 @@ func (x *exchange) serveStatic(s *staticFile) (again bool) {
 	if s.coding != "" {
 		w.header.Set("Content-Encoding", s.coding)
 	}
-	if !s.kind.packed {
+	if !s.kind.Packed {
 		w.header.Set("Vary", "Accept-Encoding")
 	}
-	f := os.NewFile(uintptr(s.file.fd), "static file")
-	s.file.fd = -1
+	f := os.NewFile(uintptr(s.file.FD), "static file")
+	s.file.FD = -1
 	defer f.Close()
-	return x.serveFile(w, f, s.file.size, s.file.modified, false)
-}
-
-// A regular is an open regular file.
-type regular struct {
-	fd       int // -1 once it is closed, or somebody else's
-	size     int64
-	modified time.Time
-}
-
-// look opens the regular file of a name, which ends in NUL.
-func (t *tree) look(name []byte) (f regular, err error) {
-	fd, err := t.open(name)
-	if err != nil {
-		return f, err
-	}
-	st, err := t.check(fd)
-	f = regular{fd: fd, size: st.Size, modified: time.Unix(st.Mtim.Sec, st.Mtim.Nsec)}
-	if err != nil {
-		f.close()
-	}
-	return f, err
-}
-
-func (f *regular) close() {
-	if f.fd >= 0 {
-		_ = syscall.Close(f.fd) // it was only read
-		f.fd = -1
-	}
-}
-
-// readAt fills p. A file that was cut meanwhile is io.ErrUnexpectedEOF.
-func (f *regular) readAt(p []byte, at int64) error {
-	for len(p) > 0 {
-		n, err := syscall.Pread(f.fd, p, at)
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err != nil:
-			return err
-		case n == 0:
-			return io.ErrUnexpectedEOF
-		}
-		p, at = p[n:], at+int64(n)
-	}
-	return nil
-}
-
-// A fileType is what is known of files by their extension.
-type fileType struct {
-	name   string // of Content-Type
-	packed bool   // it is compressed by itself, and has no compressed twin
-}
-
-// fileTypes are those that web pages are made of.
-var fileTypes = map[string]fileType{
-	".html": {"text/html; charset=utf-8", false}, ".htm": {"text/html; charset=utf-8", false},
-	".css": {"text/css; charset=utf-8", false}, ".js": {"text/javascript; charset=utf-8", false}, ".mjs": {"text/javascript; charset=utf-8", false},
-	".json": {"application/json", false}, ".map": {"application/json", false}, ".webmanifest": {"application/manifest+json", false},
-	".txt": {"text/plain; charset=utf-8", false}, ".xml": {"text/xml; charset=utf-8", false}, ".svg": {"image/svg+xml", false},
-	".ico": {"image/vnd.microsoft.icon", false}, ".wasm": {"application/wasm", false}, ".ttf": {"font/ttf", false}, ".otf": {"font/otf", false},
-	".png": {"image/png", true}, ".jpg": {"image/jpeg", true}, ".jpeg": {"image/jpeg", true}, ".gif": {"image/gif", true},
-	".webp": {"image/webp", true}, ".avif": {"image/avif", true}, ".woff": {"font/woff", true}, ".woff2": {"font/woff2", true},
-	".mp3": {"audio/mpeg", true}, ".mp4": {"video/mp4", true}, ".webm": {"video/webm", true}, ".zip": {"application/zip", true},
-	".gz": {"application/gzip", true}, ".br": {"application/octet-stream", true},
-}
-
-func typeOf(name []byte) fileType {
-	if t, ok := fileTypes[string(name[max(bytes.LastIndexByte(name, '.'), 0):])]; ok {
-		return t
-	}
-	return fileType{name: contentType(string(name))}
-}
-
-func contentType(name string) string {
-	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
-		return t
-	}
-	return "application/octet-stream"
+	return x.serveFile(w, f, s.file.Size, s.file.Modified, false)
 }

@@ -128,36 +128,6 @@ func TestChangedFilesAreServedAnew(t *testing.T) {
 	}
 }
 
-// Without openat2 files are opened by walking.
-func TestTreesWithoutOpenat2(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "a"), []byte("text"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for link, to := range map[string]string{"in": "a", "out": "../secret", "abs": "/etc/passwd", "none": "b"} {
-		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	tree, err := openTree(placeOf(&protocol.Route{}, &home{}, dir, staticKey), time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.close()
-	for _, name := range []string{"a", "in", "out", "abs", "none", "..", "../x", "a/b"} {
-		walked, err1 := tree.walk(name)
-		opened, err2 := tree.open(append([]byte(name), 0))
-		if (err1 == nil) != (err2 == nil) || err1 == nil && (walked < 0 || opened < 0) {
-			t.Errorf("%s: walking gives %v, openat2 %v", name, err1, err2)
-		}
-		for _, fd := range []int{walked, opened} {
-			f := regular{fd: fd}
-			f.close()
-		}
-	}
-}
-
 func TestDatesAreThoseOfHTTP(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"1970-01-01T00:00:00Z", "2024-02-29T23:59:59Z", "2026-11-23T03:04:05Z", "0999-12-31T10:20:30Z", "9999-12-31T23:59:59Z"} {

@@ -10,6 +10,7 @@ import (
 
 	"passenger/lib/account"
 	"passenger/lib/http1"
+	"passenger/lib/proxy/files"
 	"passenger/lib/unixsock"
 )
 
@@ -30,12 +31,12 @@ type stranger struct{ pid, uid int }
 func (p *Proxy) strangerOf(nc net.Conn) *stranger {
 	c, ok := transport(nc).(*net.UnixConn)
 	if !ok {
-		return &stranger{uid: unknownUser}
+		return &stranger{uid: files.UnknownUser}
 	}
 	u, err := unixsock.PeerOf(c)
 	switch {
 	case err != nil:
-		return &stranger{uid: unknownUser}
+		return &stranger{uid: files.UnknownUser}
 	case p.TrustedPeers.trusts(u):
 		return nil
 	}
@@ -87,7 +88,7 @@ func (x *exchange) disbelieve(s *stranger) {
 			claims = true
 		}
 	}
-	if !claims || s.uid == unknownUser {
+	if !claims || s.uid == files.UnknownUser {
 		return
 	}
 	p := x.client.proxy

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"passenger/lib/farend"
+	"passenger/lib/proxy/files"
 )
 
 const (
@@ -76,7 +77,7 @@ func (p *Proxy) dial(t *process) (*upstream, error) {
 // listens on its port since it is gone, or stopped for a while. What is kept
 // open stays with whom it reached.
 func (p *Proxy) meet(nc net.Conn, t *process) error {
-	if t.uid == unknownUser {
+	if t.uid == files.UnknownUser {
 		return nil
 	}
 	err := farend.Check(nc, t.uid)

@@ -1,4 +1,4 @@
-package proxy
+package files
 
 import (
 	"fmt"
@@ -11,37 +11,37 @@ import (
 	"passenger/lib/protocol"
 )
 
-// A sendfile is where the answers of a process may name a file that is sent in
+// A Sendfile is where the answers of a process may name a file that is sent in
 // their place: with X-Sendfile by its path, with X-Accel-Redirect by a URL, as
 // nginx has it.
-type sendfile struct {
+type Sendfile struct {
 	dirs      []location // by path, absolute and clean, longest prefix first
 	locations []location // by URL, longest prefix first
 
-	// lines and pairs are what the app is told of it, for the two protocols.
-	lines, pairs []byte
+	// Lines and pairs are what the app is told of it, for the two protocols.
+	Lines, Pairs []byte
 }
 
 // A location is a directory and the beginning of the paths or URLs that stand
 // for what is in it, up to a slash.
 type location struct {
 	prefix string
-	dir    place
+	dir    Place
 }
 
-// newSendfile makes what the settings of a route mean for a process whose app
+// NewSendfile makes what the settings of a route mean for a process whose app
 // lies in h; nil if its answers name no files.
-func newSendfile(r *protocol.Route, h *home) *sendfile {
+func NewSendfile(r *protocol.Route, h *Home) *Sendfile {
 	if len(r.SendfileDirs) == 0 && len(r.AccelLocations) == 0 {
 		return nil
 	}
-	s := &sendfile{}
+	s := &Sendfile{}
 	for _, d := range r.SendfileDirs {
 		dir, ok := absolute(r, h, d, "sendfile_dirs")
 		if !ok {
 			continue
 		}
-		s.dirs = append(s.dirs, location{dir.path, dir})
+		s.dirs = append(s.dirs, location{dir.Path, dir})
 		// An app may name it by the symlink that led to its release.
 		if r.AppRoot != "" && r.AppRoot != h.path && !filepath.IsAbs(d) {
 			s.dirs = append(s.dirs, location{filepath.Join(r.AppRoot, d), dir})
@@ -60,85 +60,85 @@ func newSendfile(r *protocol.Route, h *home) *sendfile {
 }
 
 // absolute is the place of a directory that the setting key names.
-func absolute(r *protocol.Route, h *home, dir, key string) (p place, ok bool) {
+func absolute(r *protocol.Route, h *Home, dir, key string) (p Place, ok bool) {
 	if !filepath.IsAbs(dir) {
 		if h.path == "" {
 			return p, false // a pool of an earlier version does not say
 		}
 		dir = filepath.Join(h.path, dir)
 	}
-	return placeOf(r, h, filepath.Clean(dir), key), true
+	return PlaceOf(r, h, filepath.Clean(dir), key), true
 }
 
 // tell makes the fields that Rack::Sendfile goes by.
-func (s *sendfile) tell() {
+func (s *Sendfile) tell() {
 	kind := "X-Sendfile"
 	if len(s.dirs) == 0 {
 		kind = "X-Accel-Redirect"
 	}
-	s.lines = fmt.Appendf(nil, "X-Sendfile-Type: %s\r\n", kind)
-	s.pairs = http1.AppendPair(nil, "HTTP_X_SENDFILE_TYPE", kind)
+	s.Lines = fmt.Appendf(nil, "X-Sendfile-Type: %s\r\n", kind)
+	s.Pairs = http1.AppendPair(nil, "HTTP_X_SENDFILE_TYPE", kind)
 	var mapping []string
 	for _, l := range s.locations {
-		mapping = append(mapping, strings.TrimSuffix(l.dir.path, "/")+"/="+l.prefix)
+		mapping = append(mapping, strings.TrimSuffix(l.dir.Path, "/")+"/="+l.prefix)
 	}
 	if len(mapping) > 0 {
 		list := strings.Join(mapping, ", ")
-		s.lines = fmt.Appendf(s.lines, "X-Accel-Mapping: %s\r\n", list)
-		s.pairs = http1.AppendPair(s.pairs, "HTTP_X_ACCEL_MAPPING", list)
+		s.Lines = fmt.Appendf(s.Lines, "X-Accel-Mapping: %s\r\n", list)
+		s.Pairs = http1.AppendPair(s.Pairs, "HTTP_X_ACCEL_MAPPING", list)
 	}
 }
 
-// A refusal is why a file that an answer names is not sent, and the status of
+// A Refusal is why a file that an answer names is not sent, and the status of
 // the answer instead.
-type refusal struct {
-	status int
-	reason string
+type Refusal struct {
+	Status int
+	Reason string
 }
 
-func (r *refusal) Error() string { return r.reason }
+func (r *Refusal) Error() string { return r.Reason }
 
 // Why a name is no good.
 var (
-	errOutside  = &refusal{403, "it is in none of the sendfile_dirs"}
-	errRelative = &refusal{403, "it is no absolute path"}
-	errUnmapped = &refusal{404, "none of the accel_locations begins it"}
-	errNamed    = &refusal{404, "a named location of nginx is none here"}
-	errEscape   = &refusal{404, "its percent-encoding is malformed"}
-	errUnsafe   = &refusal{404, `it has a ".." or a NUL in it`}
+	errOutside  = &Refusal{403, "it is in none of the sendfile_dirs"}
+	errRelative = &Refusal{403, "it is no absolute path"}
+	errUnmapped = &Refusal{404, "none of the accel_locations begins it"}
+	errNamed    = &Refusal{404, "a named location of nginx is none here"}
+	errEscape   = &Refusal{404, "its percent-encoding is malformed"}
+	errUnsafe   = &Refusal{404, `it has a ".." or a NUL in it`}
 )
 
-// A sentFile is the file that an answer names: name is relative to dir. header
+// A SentFile is the file that an answer names: name is relative to dir. header
 // and value are what it was named by.
-type sentFile struct {
-	dir                 place
-	name, header, value string
+type SentFile struct {
+	Dir                 Place
+	Name, Header, Value string
 }
 
-// find returns the file that an answer names. found is false if it names none.
-func (s *sendfile) find(r *http1.Response) (f sentFile, found bool, err error) {
+// Find returns the file that an answer names. found is false if it names none.
+func (s *Sendfile) Find(r *http1.Response) (f SentFile, found bool, err error) {
 	if r.Status < 200 || r.Status == 204 || r.Status == 304 {
 		return f, false, nil // it has no body that could be replaced
 	}
 	for i := range r.Count() {
 		switch name := r.Name(i); {
 		case len(s.locations) > 0 && http1.EqualFold(name, "x-accel-redirect"):
-			f.header, f.value = "X-Accel-Redirect", string(r.Value(i))
-			f.dir, f.name, err = s.byURL(f.value)
+			f.Header, f.Value = "X-Accel-Redirect", string(r.Value(i))
+			f.Dir, f.Name, err = s.byURL(f.Value)
 			return f, true, err
 		case len(s.dirs) > 0 && http1.EqualFold(name, "x-sendfile"):
-			f.header, f.value = "X-Sendfile", string(r.Value(i))
+			f.Header, f.Value = "X-Sendfile", string(r.Value(i))
 			found = true // X-Accel-Redirect goes first
 		}
 	}
 	if found {
-		f.dir, f.name, err = s.byPath(f.value)
+		f.Dir, f.Name, err = s.byPath(f.Value)
 	}
 	return f, found, err
 }
 
 // byPath finds the directory that a path lies in. Nothing in it is an escape.
-func (s *sendfile) byPath(path string) (dir place, name string, err error) {
+func (s *Sendfile) byPath(path string) (dir Place, name string, err error) {
 	if !strings.HasPrefix(path, "/") {
 		return dir, "", errRelative
 	}
@@ -156,7 +156,7 @@ func (s *sendfile) byPath(path string) (dir place, name string, err error) {
 
 // byURL finds the directory of a location. As in nginx the query is cut off,
 // what is left is decoded once, and ".." has no place in either form.
-func (s *sendfile) byURL(u string) (dir place, name string, err error) {
+func (s *Sendfile) byURL(u string) (dir Place, name string, err error) {
 	if strings.HasPrefix(u, "@") {
 		return dir, "", errNamed
 	}
@@ -176,9 +176,9 @@ func (s *sendfile) byURL(u string) (dir place, name string, err error) {
 	return dir, "", errUnmapped
 }
 
-// withoutFile are the fields of an answer that say what its own body was, and
+// WithoutFile are the fields of an answer that say what its own body was, and
 // nothing of the file's, or are for a server like this one.
-var withoutFile = map[string]bool{
+var WithoutFile = map[string]bool{
 	"Content-Length": true, "Content-Encoding": true, "Content-Range": true, "Accept-Ranges": true, "Trailer": true, "Date": true,
 	"X-Sendfile": true, "X-Accel-Redirect": true, "X-Accel-Buffering": true, "X-Accel-Charset": true, "X-Accel-Expires": true,
 	"X-Accel-Limit-Rate": true,

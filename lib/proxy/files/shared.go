@@ -1,4 +1,4 @@
-package proxy
+package files
 
 import (
 	"os"
@@ -28,7 +28,7 @@ func sharedPath(release, name string) (path string, ok bool) {
 
 // lookShared opens the regular file of a name that a symbolic link leads out of
 // t, if it leads to the shared files.
-func (t *tree) lookShared(shared *tree, name []byte) (f regular, err error) {
+func (t *Tree) lookShared(shared *Tree, name []byte) (f Regular, err error) {
 	path, err := t.resolve(name)
 	if err != nil {
 		return f, err
@@ -46,7 +46,7 @@ func (t *tree) lookShared(shared *tree, name []byte) (f regular, err error) {
 
 // resolve is the path without symbolic links of what has a name, which ends in
 // NUL. It may lie anywhere.
-func (t *tree) resolve(name []byte) (path string, err error) {
+func (t *Tree) resolve(name []byte) (path string, err error) {
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
 	fd, err := unix.Openat2(int(t.dir.Fd()), string(name[:len(name)-1]), &how)
 	if err != nil {

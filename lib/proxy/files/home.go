@@ -1,4 +1,4 @@
-package proxy
+package files
 
 import (
 	"errors"
@@ -18,11 +18,11 @@ import (
 	"passenger/lib/trail"
 )
 
-// A home is an app's directory, or that of one of its releases, with what is
+// A Home is an app's directory, or that of one of its releases, with what is
 // needed to open files there for an app that may not read all that we may. Its
 // user can put a link in the place of any file or directory that is its own, at
 // any moment.
-type home struct {
+type Home struct {
 	identity
 
 	looked  atomic.Int64 // when its path was followed, in Unix nanoseconds
@@ -34,12 +34,13 @@ type home struct {
 type identity struct {
 	app, path     string
 	device, inode uint64 // which directory it was when its processes started, 0 if nobody says
-	owner         int    // of that directory, unknownUser if nobody says
-	uid           int    // whom the app runs as, unknownUser if nobody says
+	owner         int    // of that directory, UnknownUser if nobody says
+	uid           int    // whom the app runs as, UnknownUser if nobody says
 	foreign       bool   // its user led there, and it is another's
 }
 
-const unknownUser = -1
+// UnknownUser stands for a user whom nobody names.
+const UnknownUser = -1
 
 // A ground is a directory of an app, held open.
 type ground struct {
@@ -48,57 +49,13 @@ type ground struct {
 	foreign bool  // of others' no more may be sent than every user may read
 }
 
-// homeOf returns the home of the route itself, or of one of its processes.
-func (a *app) homeOf(r *protocol.Route, p *protocol.RouteProcess) *home {
-	o := identity{app: r.App, path: r.AppRoot, owner: unknownUser, uid: unknownUser}
-	uid := r.UID
-	if p != nil {
-		o.path, o.device, o.inode, o.foreign = p.AppRoot, p.Device, p.Inode, p.Foreign
-		if p.UID != nil {
-			uid = p.UID
-		}
-		if p.Owner != nil {
-			o.owner = *p.Owner
-		}
-	}
-	if uid != nil {
-		o.uid = *uid
-	}
-	if h := a.homes[o]; h != nil {
-		return h
-	}
-	if a.homes == nil {
-		a.homes = map[identity]*home{}
-	}
-	h := &home{identity: o}
-	a.homes[o] = h
-	return h
-}
-
-// forgetHomes leaves those that the route does not have to the garbage
-// collector, which closes them once no file of them is asked for any more.
-func (a *app) forgetHomes(r *protocol.Route) {
-	all := a.homes
-	a.homes = nil
-	keep := func(p *protocol.RouteProcess) {
-		h := a.homeOf(r, p)
-		if former := all[h.identity]; former != nil {
-			a.homes[h.identity] = former
-		}
-	}
-	keep(nil)
-	for i := range r.Processes {
-		keep(&r.Processes[i])
-	}
-}
-
 // free says that the app may read all that we may: there is nothing to keep
 // from it.
 func (o *identity) free() bool { return o.uid == 0 || o.uid == os.Geteuid() }
 
 // at is the directory as of now. It is followed again from time to time: some
 // deploy by putting another in its place.
-func (h *home) at(now time.Time) (*ground, error) {
+func (h *Home) at(now time.Time) (*ground, error) {
 	if h.path == "" {
 		return nil, errNoHome
 	}
@@ -121,7 +78,7 @@ var errNoHome = errors.New("the directory of the app is not known")
 // renew follows the path again. A directory that was the right one stays, if
 // what its path leads to now is not. If there never was a right one, what every
 // user may read of another's is sent.
-func (h *home) renew() error {
+func (h *Home) renew() error {
 	t, err := trail.Follow(h.path)
 	g := h.dir.Load()
 	foreign := h.foreign
@@ -154,23 +111,23 @@ func (h *home) renew() error {
 // right says that the trail led to what the app's directory may be: the one that
 // it was, whose number may be another user's directory's by now, or one that took
 // its place and that nobody could have linked to but its own user.
-func (h *home) right(t *trail.Trail) bool {
-	same := h.inode != 0 && t.Stat.Dev == h.device && t.Stat.Ino == h.inode && (h.owner == unknownUser || h.owner == t.Owner())
+func (h *Home) right(t *trail.Trail) bool {
+	same := h.inode != 0 && t.Stat.Dev == h.device && t.Stat.Ino == h.inode && (h.owner == UnknownUser || h.owner == t.Owner())
 	return h.free() || same || t.ChosenBy(t.Owner()) || t.Owner() == h.uid
 }
 
-// A place is a file or directory that the settings of an app name.
-type place struct {
-	home *home
-	path string
+// A Place is a file or directory that the settings of an app name.
+type Place struct {
+	home *Home
+	Path string
 
 	// ours says that the administrator named it, and not the app's own settings.
 	ours bool
 }
 
-// placeOf is the place of a path, which a setting names.
-func placeOf(r *protocol.Route, h *home, path, key string) place {
-	return place{h, path, !slices.Contains(r.SetByApp, key)}
+// PlaceOf is the place of a path, which a setting names.
+func PlaceOf(r *protocol.Route, h *Home, path, key string) Place {
+	return Place{h, path, !slices.Contains(r.SetByApp, key)}
 }
 
 // below returns path relative to root, if it lies there by its name.
@@ -188,8 +145,8 @@ func below(root, path string) (name string, ok bool) {
 // What lies below the app's directory may lead out of it to what belongs to the
 // app's user, or to the directory's owner if that one made the links. Beyond
 // that it leads to what every user may read, or to what the administrator named.
-func (p place) find(now time.Time) (t *trail.Trail, l limits, err error) {
-	name, inside := below(p.home.path, p.path)
+func (p Place) find(now time.Time) (t *trail.Trail, l limits, err error) {
+	name, inside := below(p.home.path, p.Path)
 	g := &ground{owners: []int{p.home.uid}}
 	if inside || !p.ours {
 		if g, err = p.home.at(now); err != nil {
@@ -198,7 +155,7 @@ func (p place) find(now time.Time) (t *trail.Trail, l limits, err error) {
 	}
 	switch {
 	case !inside:
-		t, err = trail.Follow(p.path)
+		t, err = trail.Follow(p.Path)
 	case g.foreign:
 		t, err = g.Follow(name)
 	default:
@@ -220,7 +177,7 @@ func (p place) find(now time.Time) (t *trail.Trail, l limits, err error) {
 
 // limits are those of what a trail led to that nothing confined, from the
 // app's ground. named says that the administrator named it.
-func (p place) limits(g *ground, t *trail.Trail, named bool) (limits, error) {
+func (p Place) limits(g *ground, t *trail.Trail, named bool) (limits, error) {
 	owner := t.Owner()
 	switch {
 	case p.home.free():
@@ -234,11 +191,11 @@ func (p place) limits(g *ground, t *trail.Trail, named bool) (limits, error) {
 	case t.ReadableByAll():
 		return limits{owners: []int{p.home.uid}}, nil
 	}
-	return limits{}, &os.PathError{Op: "open", Path: p.path, Err: errOthers}
+	return limits{}, &os.PathError{Op: "open", Path: p.Path, Err: errOthers}
 }
 
-// openFile opens the place, which is a regular file by itself.
-func (p place) openFile(now time.Time) (*os.File, error) {
+// OpenFile opens the place, which is a regular file by itself.
+func (p Place) OpenFile(now time.Time) (*os.File, error) {
 	way, l, err := p.find(now)
 	if err != nil {
 		return nil, err
@@ -254,7 +211,7 @@ func (p place) openFile(now time.Time) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.NewFile(uintptr(fd), p.path), nil
+	return os.NewFile(uintptr(fd), p.Path), nil
 }
 
 // errOthers says that the app has no right to what its directory leads to.
@@ -309,7 +266,7 @@ type limits struct {
 }
 
 // allows says that a file may be sent, which was opened below the tree.
-func (l *limits) allows(fd int, st unix.Stat_t, t *tree) bool {
+func (l *limits) allows(fd int, st unix.Stat_t, t *Tree) bool {
 	if l.free || l.all && st.Nlink == 1 || slices.Contains(l.owners, int(st.Uid)) {
 		return true
 	}

@@ -1,4 +1,4 @@
-package proxy
+package files
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ import (
 	"passenger/lib/trail"
 )
 
-// A tree is a directory whose regular files are opened beneath it: neither
+// A Tree is a directory whose regular files are opened beneath it: neither
 // ".." nor a symbolic link leads out of it.
-type tree struct {
+type Tree struct {
 	path string
 	dir  *os.File // only good for opening beneath it
 
@@ -24,34 +24,34 @@ type tree struct {
 	limits
 }
 
-// openTree opens the directory at a place, to which symbolic links may lead.
-func openTree(p place, now time.Time) (*tree, error) {
+// OpenTree opens the directory at a place, to which symbolic links may lead.
+func OpenTree(p Place, now time.Time) (*Tree, error) {
 	way, l, err := p.find(now)
 	if err != nil {
 		return nil, err
 	}
 	if way.Stat.Mode&unix.S_IFMT != unix.S_IFDIR {
 		way.Close()
-		return nil, &os.PathError{Op: "open", Path: p.path, Err: unix.ENOTDIR}
+		return nil, &os.PathError{Op: "open", Path: p.Path, Err: unix.ENOTDIR}
 	}
-	return &tree{path: p.path, dir: way.File, way: way, limits: l}, nil
+	return &Tree{path: p.Path, dir: way.File, way: way, limits: l}, nil
 }
 
 // same says that another tree is of the same directory, with the same owner.
-func (t *tree) same(u *tree) bool {
+func (t *Tree) same(u *Tree) bool {
 	return t.way.Stat.Dev == u.way.Stat.Dev && t.way.Stat.Ino == u.way.Stat.Ino && t.way.Stat.Uid == u.way.Stat.Uid
 }
 
-// close closes the tree. One that requests may still use is left to the
+// Close closes the tree. One that requests may still use is left to the
 // garbage collector instead.
-func (t *tree) close() { _ = t.dir.Close() } // nothing was written
+func (t *Tree) Close() { _ = t.dir.Close() } // nothing was written
 
 // errIrregular says that a name is that of a directory or device.
 var errIrregular = errors.New("not a regular file")
 
-// openFile opens the regular file of a name. The error is syscall.EXDEV for one
+// OpenFile opens the regular file of a name. The error is syscall.EXDEV for one
 // that a symbolic link leads out of the tree.
-func (t *tree) openFile(name string) (*os.File, os.FileInfo, error) {
+func (t *Tree) OpenFile(name string) (*os.File, os.FileInfo, error) {
 	fd, err := t.open(append([]byte(name), 0))
 	if err != nil {
 		return nil, nil, fmt.Errorf("open %q below %q: %w", name, t.path, err)
@@ -69,7 +69,7 @@ func (t *tree) openFile(name string) (*os.File, os.FileInfo, error) {
 }
 
 // check says why what is open may not be sent.
-func (t *tree) check(fd int) (st unix.Stat_t, err error) {
+func (t *Tree) check(fd int) (st unix.Stat_t, err error) {
 	switch err = unix.Fstat(fd, &st); {
 	case err != nil:
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
@@ -81,7 +81,7 @@ func (t *tree) check(fd int) (st unix.Stat_t, err error) {
 }
 
 // public says that every user may go from the tree to the file, and read it.
-func (t *tree) public(fd int, st unix.Stat_t) bool {
+func (t *Tree) public(fd int, st unix.Stat_t) bool {
 	dir, err1 := os.Readlink(descriptorPath(int(t.dir.Fd())))
 	path, err2 := os.Readlink(descriptorPath(fd))
 	name, ok := below(dir, path)
@@ -101,7 +101,7 @@ const raceAttempts = 8
 
 // open opens what has a name, which ends in NUL, whatever it is, and returns
 // its descriptor.
-func (t *tree) open(name []byte) (fd int, err error) {
+func (t *Tree) open(name []byte) (fd int, err error) {
 	// Without O_NONBLOCK a FIFO would wait for its writer.
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
 	how := unix.OpenHow{Flags: flags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
@@ -123,7 +123,7 @@ func (t *tree) open(name []byte) (fd int, err error) {
 }
 
 // walk is open without openat2.
-func (t *tree) walk(name string) (fd int, err error) {
+func (t *Tree) walk(name string) (fd int, err error) {
 	root, err := os.OpenRoot(descriptorPath(int(t.dir.Fd())))
 	if err != nil {
 		return -1, err
