@@ -198,6 +198,35 @@ func TestSpawnLostWithTheSpawnerIsNoFailure(t *testing.T) {
 	}
 }
 
+// Pool and spawner died while it started, and the next spawner ended it.
+func TestAnOrphanedStartIsNoFailure(t *testing.T) {
+	t.Parallel()
+	for _, orphaned := range []bool{true, false} {
+		w := newWorld(t, roomy)
+		c := settings("shop", 1, 0)
+		w.p.Put(w.now, c)
+		w.tell()
+		w.crash(c)
+		w.tell()
+		w.want("shop", "1:starting")
+		r := w.list["p001"]
+		r.State, r.Exit = protocol.Exited, &protocol.Exit{Cause: "killed by us", ByUs: true, Orphaned: orphaned}
+		w.put("p001", r)
+		w.tell()
+		failures := 1
+		if orphaned {
+			failures = 0
+		}
+		if got := w.view("shop").Failures; got != failures {
+			t.Errorf("orphaned %v: %d failures, want %d", orphaned, got, failures)
+		}
+		w.pass(lostPause)
+		if orphaned {
+			w.want("shop", "1:starting")
+		}
+	}
+}
+
 func TestSpawnerThatLosesSpawnsIsNotAskedAllTheTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)

@@ -171,6 +171,10 @@ func (p *Pool) exited(now time.Time, q *process, r protocol.Process) {
 	a := q.app
 	switch was {
 	case protocol.Starting:
+		if r.Exit != nil && r.Exit.Orphaned {
+			a.backoff.pause(now)
+			return
+		}
 		p.failed(now, q, &protocol.SpawnError{
 			Category: protocol.CategoryExit, Summary: "ended before it was ready: " + cause,
 			App: a.config.Name, ProcessID: r.ID, Generation: r.Generation, At: now, Exit: r.Exit,

@@ -143,6 +143,11 @@ type Exit struct {
 	// ByUs says that we asked the process to go.
 	ByUs bool `json:"by_us,omitempty"`
 
+	// Orphaned says that its spawner died while it started, and the next one,
+	// which cannot know whether it would get ready, ended it: no fault of the
+	// app's.
+	Orphaned bool `json:"orphaned,omitempty"`
+
 	// OutOfMemory says that the kernel killed it for want of memory, by the
 	// count of its cgroup.
 	OutOfMemory bool `json:"out_of_memory,omitempty"`

@@ -71,7 +71,7 @@ func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*pr
 		return nil, err
 	}
 	r.Adopted = r.Adopted || !proc.IsChild(r.PID) // it is ours still if we replaced ourselves
-	p := &process{dir: dir, handle: handle, exited: make(chan struct{}), record: r, recorded: s.publish, family: s}
+	p := &process{dir: dir, handle: handle, exited: make(chan struct{}), record: r, recorded: s.publish, family: s, orphaned: r.State == protocol.Starting}
 	if err := s.readOutput(p); err != nil {
 		slog.Error("output of adopted process is lost", "app", r.App, "pid", r.PID, "err", err)
 	}

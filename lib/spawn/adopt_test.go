@@ -136,7 +136,7 @@ func TestAdoptStopsWhatWasStarting(t *testing.T) {
 	before := recordOf(t, killedSpawner(t, dir, "silent"))
 	s, _ := newSpawner(t, dir)
 	r := awaitState(t, s, "made", protocol.Exited)
-	if r.PID != before.PID || r.Exit.Cause != "killed by us: its spawner died while it started" {
+	if r.PID != before.PID || r.Exit.Cause != "killed by us: its spawner died while it started" || !r.Exit.Orphaned {
 		t.Errorf("got %+v, %+v", r, r.Exit)
 	}
 	awaitGone(t, before.PID)

@@ -31,6 +31,7 @@ type process struct {
 	start    func(ready bool) // tells who shows its output how its start went, nil if nobody asks
 
 	preloads bool // it is a preloader, and serves nobody
+	orphaned bool // its spawner died while it started
 
 	family   family
 	recorded func() // called when a record is written after all; nil for nothing
@@ -115,6 +116,7 @@ func (p *process) wait(orphans func() []int) {
 	p.finishOutput()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	exit.Orphaned = p.orphaned
 	switch {
 	case p.killed != "":
 		exit.ByUs = true

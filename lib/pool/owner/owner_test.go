@@ -100,15 +100,22 @@ func TestPoolDiesDuringAStart(t *testing.T) {
 
 func TestSpawnerDiesDuringAStart(t *testing.T) {
 	t.Parallel()
-	for _, survives := range []bool{true, false} {
+	for _, fate := range []string{"survives", "is gone", "is ended by the next spawner"} {
+		survives := fate == "survives"
 		synctest.Test(t, func(t *testing.T) {
 			s := newSite(t, "shop")
 			s.start(t.Context())
 			defer s.stop()
 			time.Sleep(500 * time.Millisecond)
 			s.spawner.kill()
-			if !survives {
+			switch fate {
+			case "is gone":
 				s.spawner.change(func() { s.spawner.list.Processes = nil })
+			case "is ended by the next spawner":
+				s.spawner.change(func() {
+					p := &s.spawner.list.Processes[0]
+					p.State, p.Exit = protocol.Exited, &protocol.Exit{Cause: "killed by us", ByUs: true, Orphaned: true}
+				})
 			}
 			time.Sleep(100 * time.Millisecond)
 			s.spawner.revive()

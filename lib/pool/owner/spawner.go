@@ -199,6 +199,8 @@ func (o *Owner) findOut(ctx context.Context, r protocol.SpawnRequest) pool.Spawn
 			}
 			p := list.Processes[i]
 			switch {
+			case p.State == protocol.Exited && p.Exit != nil && p.Exit.Orphaned:
+				return pool.Spawned{}
 			case p.State == protocol.Exited:
 				return pool.Spawned{Err: ended(p)}
 			case p.State != protocol.Starting:
