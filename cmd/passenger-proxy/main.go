@@ -7,6 +7,7 @@ import "passenger/lib/cli"
 type command struct {
 	cli.Common
 	Serve serveCommand `cmd:"" help:"Serve clients until SIGTERM, then drain."`
+	Hold  holdCommand  `cmd:"" help:"Listen, then become a command that has the sockets for the proxies that it starts."`
 	Check checkCommand `cmd:"" help:"Say whether a proxy could accept clients at an address; fail if not."`
 }
 

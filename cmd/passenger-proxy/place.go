@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"passenger/lib/cli"
 	"passenger/lib/fdstore"
@@ -39,6 +40,7 @@ func (c *serveCommand) takePlace(cmd *command) (*place, error) {
 	if dir, err = statedir.Open(cmd.StatePath()); err != nil {
 		return nil, fmt.Errorf("cannot start: %w", err)
 	}
+	fdstore.CloseAll(passed()) // those of the proxy that lives count
 	old, err := listen.Succeed(dir.Handover())
 	if err != nil {
 		err = fmt.Errorf("cannot take over from the proxy that runs (pid %d): %w", dir.Holder(statedir.Proxy), err)
@@ -69,15 +71,28 @@ func (p *place) leave() {
 	p.lock.Unlock()
 }
 
-// left returns the sockets of a proxy that crashed: those that systemd kept,
-// and those that the spawner did.
+// passed are the sockets that were kept for us by who started us: systemd, or
+// what "passenger-proxy hold" became. What does not listen is none of them: the
+// number is something else's by now.
+func passed() []fdstore.Socket {
+	var list []fdstore.Socket
+	for _, s := range systemd.Sockets() {
+		address, ok := fdstore.Address(s.Name)
+		if listens, err := unix.GetsockoptInt(s.FD, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); !ok || err != nil || listens == 0 {
+			continue
+		}
+		unix.CloseOnExec(s.FD)
+		list = append(list, fdstore.Socket{Address: address, FD: s.FD})
+	}
+	return list
+}
+
+// left returns the sockets of a proxy that crashed: those that were passed, and
+// those that the spawner kept.
 func (c *serveCommand) left(dir statedir.Dir) *listen.Sockets {
 	var left listen.Sockets
-	for _, s := range systemd.Sockets() {
-		if address, ok := fdstore.Address(s.Name); ok {
-			syscall.CloseOnExec(s.FD)
-			left.Add(address, s.FD)
-		}
+	for _, s := range passed() {
+		left.Add(s.Address, s.FD)
 	}
 	kept, err := fdstore.Take(dir.KeptSockets(), c.Listen)
 	if err != nil {
