@@ -3,6 +3,7 @@ package testscripts
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"passenger/lib/protocol"
 	"passenger/lib/statedir"
 )
 
@@ -18,7 +20,8 @@ import (
 // the others have a keeper. It fails if a
 // connection was refused, if more requests were cut off than there are clients
 // at each kill, or if descriptors were left open. It tells how soon after a kill
-// a new client had its answer: crash TIMES ADDRESS PATH DAEMON…
+// a new client had its answer. As a daemon, "processes" are those of all apps:
+// crash TIMES ADDRESS PATH DAEMON…
 func cmdCrash(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 4 {
 		ts.Fatalf("usage: crash TIMES ADDRESS PATH DAEMON…")
@@ -42,6 +45,9 @@ func cmdCrash(ts *testscript.TestScript, neg bool, args []string) {
 		c.good.Load(), c.cut.Load(), len(c.refused), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
 	if n := len(c.refused) + len(c.strange); n > 0 || c.cut.Load() > int64(times*crowdSize) {
 		ts.Fatalf("refused: %v\nstrange: %v\ncut: %d", c.refused, c.strange, c.cut.Load())
+	}
+	if slices.Contains(args[3:], statedir.Spawn) {
+		return // the next spawner has adopted some processes and started others, each with descriptors of its own
 	}
 	ts.Check(eventually("the descriptors of before", func() error {
 		if now := w.openFiles(); now > before+mostIdle {
@@ -115,6 +121,14 @@ func (w *world) openFiles() int {
 func (c *crowd) kill(ts *testscript.TestScript, w *world, to address, daemons []string) (time.Duration, error) {
 	dir := statedir.At(w.state)
 	var pids []int
+	var apps []int
+	daemons = slices.DeleteFunc(slices.Clone(daemons), func(name string) bool {
+		if name != "processes" {
+			return false
+		}
+		apps = w.processes()
+		return true
+	})
 	for _, name := range daemons {
 		pid := dir.Holder(name)
 		if pid <= 1 {
@@ -123,7 +137,7 @@ func (c *crowd) kill(ts *testscript.TestScript, w *world, to address, daemons []
 		pids = append(pids, pid)
 	}
 	began := time.Now()
-	for _, pid := range pids {
+	for _, pid := range slices.Concat(pids, apps) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			return 0, err
 		}
@@ -148,6 +162,19 @@ func (c *crowd) kill(ts *testscript.TestScript, w *world, to address, daemons []
 		}
 		return nil
 	})
+}
+
+// processes are the pids of the apps' processes.
+func (w *world) processes() []int {
+	var pids []int
+	records, _ := filepath.Glob(filepath.Join(w.state, "processes", "*", "record.json"))
+	for _, path := range records {
+		var r protocol.Process
+		if statedir.ReadJSON(path, &r) == nil && r.PID > 1 && r.State == protocol.Ready {
+			pids = append(pids, r.PID)
+		}
+	}
+	return pids
 }
 
 // awaitEnd returns when the process has closed what it had open.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,6 +38,11 @@ func TestMain(m *testing.M) {
 // fake plays a daemon that says in $EVENTS what it does.
 func fake(daemon string, args []string) int {
 	switch args[0] {
+	case "hold":
+		_ = os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
+		command := args[slices.Index(args, "--")+1:]
+		fmt.Fprintln(os.Stderr, syscall.Exec(command[0], command, os.Environ()))
+		return 1
 	case "detect":
 		fmt.Println("\ngeneric") // of --field=environment,app_type
 		return 0
