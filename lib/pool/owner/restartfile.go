@@ -11,6 +11,10 @@ import (
 	"passenger/lib/protocol"
 )
 
+// lookTime is how long a look at an app's restart files may hold up those at
+// the others'.
+const lookTime = 200 * time.Millisecond
+
 // filesEvery is how often the restart files are looked at. Two stat calls an
 // app cost microseconds; inotify would have to follow the symlinks of every
 // release instead.
@@ -24,10 +28,46 @@ type restartFile struct {
 	always  bool      // there is an always_restart.txt
 }
 
+// looks are those under way, by directory. Where a file server does not answer
+// stat(2) never ends, and no signal ends it: such a look is waited for no
+// longer, and there is no second one meanwhile.
+type looks map[string]chan restartFile
+
+// at looks at a directory. It says no if there is no answer yet.
+func (l looks) at(ctx context.Context, dir string) (restartFile, bool) {
+	found, patience := l[dir], time.Duration(0)
+	if found == nil {
+		found, patience = make(chan restartFile, 1), lookTime // it may come when nobody waits
+		l[dir] = found
+		go func() {
+			if testOnlyLooking != nil {
+				testOnlyLooking(dir)
+			}
+			found <- restartFile{touched: touched(filepath.Join(dir, "restart.txt")), always: !touched(filepath.Join(dir, "always_restart.txt")).IsZero()}
+		}()
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case f := <-found:
+		delete(l, dir)
+		return f, true
+	case <-late.C:
+		if patience > 0 {
+			slog.Warn("restart files could not be looked at; the file system does not answer", "dir", dir, "within", patience)
+		}
+	case <-ctx.Done():
+	}
+	return restartFile{}, false
+}
+
+// testOnlyLooking is called before a directory is looked at.
+var testOnlyLooking func(dir string)
+
 // watchFiles restarts apps whose restart.txt is touched, and tells the pool of
 // those that have an always_restart.txt.
 func (o *Owner) watchFiles(ctx context.Context) {
-	seen := map[string]restartFile{}
+	seen, under := map[string]restartFile{}, looks{}
 	for ; ctx.Err() == nil; rest(ctx, filesEvery) {
 		list, err := o.Apps(ctx)
 		if err != nil {
@@ -39,32 +79,37 @@ func (o *Owner) watchFiles(ctx context.Context) {
 			if !known && !list.SpawnerUp {
 				continue // nobody knows since when its processes run
 			}
-			now[a.Name] = o.lookAt(ctx, a, before, known)
+			if f, ok := o.lookAt(ctx, under, a, before, known); ok || known {
+				now[a.Name] = f
+			}
 		}
 		seen = now
 	}
 }
 
-// lookAt looks at the restart files of one app.
-func (o *Owner) lookAt(ctx context.Context, a protocol.App, before restartFile, known bool) restartFile {
+// lookAt looks at the restart files of one app, and says whether it saw them.
+func (o *Owner) lookAt(ctx context.Context, under looks, a protocol.App, before restartFile, known bool) (restartFile, bool) {
 	dir := a.Config.RestartDir
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(a.Config.AppRoot, dir)
 	}
 	if dir == "" || a.Config.AppRoot == "" {
-		return before // its settings are not known
+		return before, true // its settings are not known
 	}
-	found := restartFile{touched: touched(filepath.Join(dir, "restart.txt")), always: !touched(filepath.Join(dir, "always_restart.txt")).IsZero()}
+	found, ok := under.at(ctx, dir)
+	if !ok {
+		return before, false
+	}
 	if found.always != before.always {
 		o.tell(ctx, func(time.Time) { o.pool.AlwaysRestart(a.Name, found.always) })
 	}
 	if !known && !missed(a, found.touched) || found.touched.IsZero() || found.touched.Equal(before.touched) {
-		return found
+		return found, true
 	}
 	if _, err := o.restart(ctx, a.Name, wish{cause: "restart.txt"}, nil); err != nil && !errors.Is(err, errStopping) {
 		slog.Error("could not restart app for its restart.txt", "app", a.Name, "err", err)
 	}
-	return found
+	return found, true
 }
 
 // touched is when a file was last modified, the zero time if there is none.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +47,39 @@ func TestTouchedFileRestartsOnce(t *testing.T) {
 		s.touch("shop", "restart.txt", time.Now().Add(-2*time.Hour)) // of another release
 		time.Sleep(10 * time.Second)
 		s.wantGeneration(3)
+	})
+}
+
+// The directory of one app is on a file system that does not answer. The other
+// is restarted, the pool stops, and the one is looked at once until it answers.
+func TestADirectoryThatHangsHoldsUpNoOther(t *testing.T) {
+	hung, looks := make(chan struct{}), atomic.Int64{}
+	testOnlyLooking = func(dir string) {
+		if strings.Contains(dir, "/hangs/") {
+			looks.Add(1)
+			<-hung
+		}
+	}
+	defer func() { testOnlyLooking = nil }()
+	synctest.Test(t, func(t *testing.T) {
+		answered := make(chan struct{})
+		hung = answered
+		s := newSite(t, "hangs", "shop")
+		s.start(t.Context())
+		time.Sleep(5 * time.Second)
+		s.touch("shop", "restart.txt", time.Now())
+		time.Sleep(5 * time.Second)
+		s.wantGeneration(2)
+		if got := looks.Load(); got != 1 {
+			t.Errorf("%d looks at the directory that hangs, want 1", got)
+		}
+		s.touch("hangs", "restart.txt", time.Now())
+		close(answered)
+		time.Sleep(5 * time.Second)
+		if got := s.view("hangs").Generation; got != 2 {
+			t.Errorf("generation %d of the app whose directory answers again, want 2", got)
+		}
+		s.stop()
 	})
 }
 
