@@ -296,7 +296,9 @@ func cmdAwaitGone(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
-// cmdKillApp sends SIGKILL to every ready process of an app.
+// cmdKillApp sends SIGKILL to every ready process of an app, and returns when
+// they have closed their sockets. Until then one may accept another request,
+// which the proxy must not send twice.
 func cmdKillApp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: kill-app APP")
@@ -305,6 +307,9 @@ func cmdKillApp(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	for _, pid := range pids {
 		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+	}
+	for _, pid := range pids {
+		awaitEnd(pid)
 	}
 }
 
