@@ -35,6 +35,9 @@ type process struct {
 	// that turns out bad goes back to.
 	kept bool
 
+	// refuted says that it is of a generation that was taken back.
+	refuted bool
+
 	// work is its time out of band, nil if it has none now; workDone is how
 	// many wishes for it were met.
 	work     *work

@@ -188,7 +188,8 @@ func (p *Pool) replace(now time.Time, a *app, v verdict, d *Decision) {
 		surplus, inPlace = 1, true
 	}
 	for _, q := range a.oldFirst()[:max(0, min(surplus, c.old))] {
-		last := len(a.fallbacks()) == 1
+		fallbacks := a.fallbacks()
+		last := len(fallbacks) == 1 && fallbacks[0] == q
 		switch {
 		case v == accepted || c.ready == 0 || r.blocking():
 		case inPlace && last:
@@ -265,8 +266,8 @@ func (p *Pool) inPlace(now time.Time, a *app, c census) bool {
 	return p.crowded(a) && a.restart.lacks(c) > 0 && c.starting+c.leaving == 0 && c.old > 0 && !now.Before(a.backoff.next())
 }
 
-// oldFirst returns the ready processes of other generations, the oldest
-// generation first and in it the least busy.
+// oldFirst returns the ready processes of other generations: first those that
+// were taken back, then the oldest generation, and in it the least busy.
 func (a *app) oldFirst() []*process {
 	var old []*process
 	for _, q := range a.processes {
@@ -275,7 +276,17 @@ func (a *app) oldFirst() []*process {
 		}
 	}
 	slices.SortStableFunc(old, func(x, y *process) int {
-		return cmp.Or(cmp.Compare(x.record.Generation, y.record.Generation), cmp.Compare(x.traffic.inFlight, y.traffic.inFlight), cmp.Compare(x.traffic.upgraded, y.traffic.upgraded))
+		return cmp.Or(refutedFirst(x, y), cmp.Compare(x.record.Generation, y.record.Generation), cmp.Compare(x.traffic.inFlight, y.traffic.inFlight), cmp.Compare(x.traffic.upgraded, y.traffic.upgraded))
 	})
 	return old
+}
+
+func refutedFirst(x, y *process) int {
+	switch {
+	case x.refuted == y.refuted:
+		return 0
+	case x.refuted:
+		return -1
+	}
+	return 1
 }

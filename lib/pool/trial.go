@@ -134,13 +134,21 @@ func (t *trial) lost(exit *protocol.Exit, why *protocol.SpawnError) {
 	t.death = why
 }
 
-// fallbacks are the old processes that serve or could again.
+// fallbacks are the old processes that serve or could again. Those of a
+// generation that was taken back are, only where there are no others.
 func (a *app) fallbacks() []*process {
-	var old []*process
+	var old, refuted []*process
 	for _, q := range a.processes {
-		if (q.phase == protocol.Ready || q.kept) && q.record.Generation != a.generation {
+		switch {
+		case q.phase != protocol.Ready && !q.kept || q.record.Generation == a.generation:
+		case q.refuted:
+			refuted = append(refuted, q)
+		default:
 			old = append(old, q)
 		}
+	}
+	if len(old) == 0 {
+		return refuted
 	}
 	return old
 }
@@ -186,6 +194,9 @@ func (p *Pool) takeBack(now time.Time, a *app, v verdict, d *Decision) {
 		p.end(now, a, state, err)
 		return
 	}
+	for _, q := range a.processes {
+		q.refuted = q.refuted || q.record.Generation == a.generation
+	}
 	a.generation, a.running = old.record.Generation, r.before
 	for _, q := range a.processes {
 		if q.kept && q.record.Generation == a.generation {
@@ -217,8 +228,8 @@ func (p *Pool) ground(now time.Time, a *app, v verdict, d *Decision) *protocol.S
 	}
 	switch {
 	case v == stalled:
-		err.Summary = fmt.Sprintf("generation %d answered no request in %v; before, an answer took %.2fs",
-			a.generation, t.length, e.before.latency())
+		err.Summary = fmt.Sprintf("generation %d answered no request in %v; before, an answer took %v",
+			a.generation, t.length, seconds(e.before.latency()).Round(100*time.Microsecond))
 	case t.watches():
 		err.Summary = fmt.Sprintf("%d of %d responses of generation %d were errors; watch_errors allows %g %%",
 			e.after.errors, e.after.processed, a.generation, 100**t.rule.rate)

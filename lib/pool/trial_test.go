@@ -82,6 +82,24 @@ func TestErrorsOfProcessesThatDiedCount(t *testing.T) {
 	}
 }
 
+// TestRestartWhileAGenerationIsTakenBack also fails: what serves then is the
+// generation before both, not the one that was just found bad.
+func TestRestartWhileAGenerationIsTakenBack(t *testing.T) {
+	t.Parallel()
+	w, c := watched(t)
+	w.served("p003", 100, 50)
+	w.wantOutcome("shop 2 50 of 100 responses of generation 2 were errors; watch_errors allows 10 %")
+	w.want("shop", "1:ready 2:stopping 2:ready 1:starting")
+	w.restart(c, false)
+	w.fail("stopped before it was ready") // that of generation 1
+	w.fail("no such gem")
+	w.run()
+	w.want("shop", "1:ready 1:ready")
+	if v := w.view("shop"); v.Generation != 1 {
+		t.Errorf("generation %d serves, want 1", v.Generation)
+	}
+}
+
 func TestRestartDuringAWatchEndsIt(t *testing.T) {
 	t.Parallel()
 	w, c := watched(t)
