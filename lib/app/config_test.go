@@ -60,15 +60,36 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		{"{\n\"min_instances\": true}", `line 2: key "min_instances" takes a whole number, not true or false`},
 		{`{"start_timeout": "9"}`, `key "start_timeout" takes a number, not a string`},
 		{`{"friendly_error_pages": 1}`, `key "friendly_error_pages" takes true or false, not a number`},
-		{"{\n\"name\": \"x\",\n}", "line 3: not JSON"},
-		{``, "not JSON"},
-		{`{} x`, "not JSON"},
-		{`[1]`, "the settings are a JSON array, not an object"},
+		{"{\n\"name\": \"x\",\n}", `line 3: not JSON: a comma before "}"; JSON has none behind the last`},
+		{``, "not JSON: the file is empty; without any settings it is {}"},
+		{" \r\n", "not JSON: the file is empty"},
+		{`{} x`, `not JSON: "x" after the end of the settings`},
+		{`[1]`, "the settings are a list, not an object"},
+		{`"x"`, "the settings are a string, not an object"},
+		{"{ // the shop\n\"name\": \"x\"}", `line 1: not JSON: "/"; JSON has no comments`},
+		{"# the shop\n{}", `line 1: not JSON: "#"; JSON has no comments`},
+		{"\ufeff# the shop", `line 1: not JSON: "#"; JSON has no comments`},
+		{`{'name': "x"}`, `not JSON: "'"; JSON has strings in double quotation marks`},
+		{"{\n\"name\": \"x", "line 2: not JSON: the file ends too early"},
+		{"{\n\"name\": \"x\n\"}", "line 2: not JSON: a line ends inside a string"},
+		{"\xff\xfe{\x00}\x00", "not JSON: the file is in UTF-16; save it as UTF-8"},
+		{`{"name": über}`, `not JSON: unexpected "ü"`},
+		{"{\"\x1b[31m\": 1}", `not JSON: unexpected "\x1b"`},
+		{`{"min_instances": 99999999999999999999}`, `key "min_instances": 99999999999999999999 is too large a number`},
+		{`{"NAME": "x"}`, `unknown key "NAME"; did you mean "name"?`},
 	} {
 		_, err := Parse([]byte(tt.json))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got error %v, want one with %q", tt.json, err, tt.want)
 		}
+	}
+}
+
+func TestParseTakesAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	c, err := Parse([]byte("\ufeff{\r\n\"name\": \"shop\"\r\n}\r\n"))
+	if err != nil || c.Name != "shop" {
+		t.Errorf("got name %q and error %v, want the settings behind the mark", c.Name, err)
 	}
 }
 

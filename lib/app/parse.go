@@ -72,6 +72,7 @@ type setting struct {
 
 // entriesOf splits the one object that settings are.
 func entriesOf(b []byte) ([]setting, error) {
+	b = bytes.TrimPrefix(b, []byte(byteOrderMark))
 	var whole map[string]json.RawMessage // tells what is wrong with it, if anything is
 	if err := json.Unmarshal(b, &whole); err != nil {
 		return nil, notSettings(b, err)
@@ -108,27 +109,13 @@ func (e setting) into(c *protocol.AppConfig) error {
 		return err
 	}
 	takes, found := kindName(known[e.key]), "not "+valueName(wrong.Value)
+	if _, number, _ := strings.Cut(wrong.Value, " "); kindName(wrong.Type) == "a whole number" && isWhole(number) {
+		return fmt.Errorf("line %d: key %q: %s is too large a number", e.line, e.key, number)
+	}
 	if kindName(wrong.Type) != takes {
 		found += " in it"
 	}
 	return fmt.Errorf("line %d: key %q takes %s, %s", e.line, e.key, takes, found)
-}
-
-// notSettings says in the words of a file of settings why it is no JSON object of
-// the form expected.
-func notSettings(b []byte, err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("line %d: not JSON: %w", lineAt(b, syntax.Offset), err)
-	}
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) && wrong.Field == "" {
-		return fmt.Errorf("the settings are a JSON %s, not an object", wrong.Value)
-	}
-	if wrong != nil {
-		return fmt.Errorf("line %d: key %q is %s", lineAt(b, wrong.Offset), wrong.Field, valueName(wrong.Value))
-	}
-	return err
 }
 
 func lineAt(b []byte, offset int64) int {

@@ -1,13 +1,19 @@
 // Package spelling finds the word that somebody probably meant.
 package spelling
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Nearest returns the word of known that is least different from word, and
 // false if none is near enough to be what was meant.
 func Nearest(word string, known []string) (string, bool) {
 	best, least := "", max(1, len(word)/3)+1
 	for _, k := range known {
+		if strings.EqualFold(word, k) {
+			return k, true
+		}
 		if d := distance(word, k); d < least {
 			best, least = k, d
 		}
