@@ -18,6 +18,7 @@ var flagsInstead = map[string]string{
 	"rackup":       `set "startup_file" in ` + File,
 	"envvar":       `set "envvars" in ` + File,
 	"ssl_port":     "it is of the whole server; use passenger-proxy serve --listen tls:ADDRESS",
+	"daemonise":    `run it under an init system, or with "&" behind it`,
 	"daemonize":    `run it under an init system, or with "&" behind it`,
 	"pid_file":     `leave it out; "passenger stop" finds what runs by its port or state directory`,
 	"log_file":     "redirect the standard error, where the log goes",

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
 	"time"
 
@@ -82,6 +83,7 @@ func run(name, description string, command any, args []string) int {
 		kong.Description(description+" See "+name+"(1)."),
 		kong.Vars{"version": name + " " + Release},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), durations{}),
 	)
 	if err != nil {
 		return report(name, fmt.Errorf("internal error: %w", err))
@@ -91,7 +93,7 @@ func run(name, description string, command any, args []string) int {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		return report(name, &usageError{err})
+		return report(name, &usageError{inWords(parser, err)})
 	}
 	if err := emptyFlag(parsed); err != nil {
 		return report(name, &usageError{err})

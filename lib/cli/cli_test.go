@@ -23,12 +23,21 @@ import (
 type command struct {
 	Common
 	Plain  plain    `cmd:"" help:"End well or with an error."`
+	Take   take     `cmd:"" help:"Take an argument."`
 	Signal untilEnd `cmd:"" help:"Wait for the end."`
 }
 
 type plain struct {
-	Fail string `help:"Fail with this."`
+	Fail  string        `help:"Fail with this."`
+	Wait  time.Duration `help:"Not used."`
+	Times int           `help:"Not used."`
 }
+
+type take struct {
+	Thing string `arg:"" help:"What to take."`
+}
+
+func (take) Run() error { return nil }
 
 func (p *plain) Run(c *command) error {
 	switch p.Fail {
@@ -112,7 +121,12 @@ func TestStatusAndMessages(t *testing.T) {
 			stderr: `passenger-test: error: app said \x1b[2J\rok\u202e` + "\n" + `passenger-test: hint: see \u009b5A` + "\n" + `  one\r` + "\n" + `  \x1b]0;two\x07` + "\n"},
 		{name: "wrapped", args: []string{"plain", "--fail=wrapped"}, status: NotThere, stderr: "passenger-test: error: cannot go: nobody there\n"},
 		{name: "an unknown flag", args: []string{"plain", "--colour"}, status: Usage, stderr: "passenger-test: error: unknown flag --colour"},
-		{name: "an unknown command", args: []string{"nonsense"}, status: Usage, stderr: "passenger-test: error: unexpected argument nonsense"},
+		{name: "an unknown command", args: []string{"nonsense"}, status: Usage, stderr: `passenger-test: error: unknown command "nonsense"`},
+		{name: "a misspelt command", args: []string{"plan"}, status: Usage, stderr: `passenger-test: error: unknown command "plan"; did you mean "plain"?`},
+		{name: "a misspelt flag", args: []string{"plain", "--fial=x"}, status: Usage, stderr: `passenger-test: error: unknown flag --fial; did you mean "--fail"?`},
+		{name: "a duration without unit", args: []string{"plain", "--wait=5"}, status: Usage, stderr: `passenger-test: error: --wait: takes a duration such as 500ms, 5s or 1m30s, not "5"`},
+		{name: "a number in words", args: []string{"plain", "--times=two"}, status: Usage, stderr: `passenger-test: error: --times: takes a whole number, not "two"`},
+		{name: "no argument", args: []string{"take"}, status: Usage, stderr: "passenger-test: error: an argument is missing: <thing>"},
 		{name: "no command", status: Usage, stderr: "passenger-test: error: expected one of"},
 		{name: "an empty variable", args: []string{"plain"}, env: "PASSENGER_STATE_DIR=", status: Usage,
 			stderr: "passenger-test: error: $PASSENGER_STATE_DIR is set but empty"},
