@@ -7,29 +7,25 @@ import (
 	"unicode"
 )
 
-// Of a tail that is too long for a terminal, so many lines at its begin and its
-// end are shown.
-const (
-	tailBegin = 18
-	tailEnd   = textOutput - tailBegin - 2
-)
-
-// tail is what a terminal is shown of the app's last lines. A backtrace is long
-// where a framework loads the app: it begins with the error, where that comes
-// first, and the first frame of the app's own.
-func tail(lines []string, root string) []string {
-	if len(lines) <= textOutput {
+// Tail is what a terminal is shown of the last lines of an app whose directory
+// is root: most of them, at least 4. A backtrace is long where a framework loads
+// the app: it begins with the error, where that comes first, and the first frame
+// of the app's own.
+func Tail(lines []string, root string, most int) []string {
+	if len(lines) <= most {
 		return lines
 	}
-	shown := lines[len(lines)-textOutput:]
+	shown := lines[len(lines)-most:]
 	begin, own := backtrace(lines, root)
 	if own < 0 {
 		return shown
 	}
 	rest := lines[own:]
-	if len(rest) > textOutput-1 {
-		left := len(rest) - tailBegin - tailEnd
-		rest = slices.Concat(rest[:tailBegin], []string{fmt.Sprintf("… %d more lines …", left)}, rest[len(rest)-tailEnd:])
+	if len(rest) > most-1 {
+		atEnd := most / 3
+		atBegin := most - 2 - atEnd
+		left := len(rest) - atBegin - atEnd
+		rest = slices.Concat(rest[:atBegin], []string{fmt.Sprintf("… %d more lines …", left)}, rest[len(rest)-atEnd:])
 	}
 	if begin < own && telling().MatchString(lines[begin]) {
 		rest = slices.Concat(lines[begin:begin+1], rest)

@@ -39,9 +39,19 @@ func TestTailBeginsWithTheAppsOwnFrame(t *testing.T) {
 		{"no backtrace", frames(40, "line %d"), []string{"line 10", "line 11"}, "line 39"},
 		{"all fits", frames(20, "line %d"), []string{"line 0"}, "line 19"},
 	} {
-		got := tail(tt.lines, "/srv/shop")
+		got := Tail(tt.lines, "/srv/shop", textOutput)
 		if len(got) > textOutput || len(got) < len(tt.want) || !slices.Equal(got[:len(tt.want)], tt.want) || got[len(got)-1] != tt.last {
 			t.Errorf("%s: got %d lines\n%s\nwant them to begin with\n%s", tt.name, len(got), strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 		}
+	}
+}
+
+func TestShortTailHasTheErrorAndTheAppsOwnFrame(t *testing.T) {
+	t.Parallel()
+	lines := slices.Concat([]string{"/srv/shop/a.js:3", "throw new Error()", "^", "", "Error: no shop", "    at Object.x (/srv/shop/a.js:3:1)"},
+		frames(7, "    at node:internal/%d:1:1"), []string{"", "Node.js v20.20.2"})
+	want := []string{"Error: no shop", "    at Object.x (/srv/shop/a.js:3:1)", "    at node:internal/0:1:1", "… 7 more lines …", "Node.js v20.20.2"}
+	if got := Tail(lines, "/srv/shop", 5); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

@@ -32,7 +32,7 @@ func Text(e *protocol.SpawnError) string {
 		fmt.Fprintf(&b, "  %-8s %s\n", row.Name, visible.Line(row.Value))
 	}
 	section(&b, "it hung here:", e.Stack)
-	section(&b, "the app wrote last:", tail(e.Output, e.AppRoot))
+	section(&b, "the app wrote last:", Tail(e.Output, e.AppRoot, textOutput))
 	return b.String()
 }
 

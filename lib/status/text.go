@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/spawnerror"
 	"passenger/lib/visible"
 )
 
@@ -198,7 +199,7 @@ func (a App) writeError(b *strings.Builder, st Style, now time.Time) {
 	if e.Advice != "" {
 		fmt.Fprintf(b, "    advice: %s\n", visible.Line(e.Advice))
 	}
-	for _, line := range e.Output[max(0, len(e.Output)-shownOutput):] {
+	for _, line := range spawnerror.Tail(e.Output, e.AppRoot, shownOutput) {
 		fmt.Fprintf(b, "    app: %s\n", visible.Line(line))
 	}
 }
