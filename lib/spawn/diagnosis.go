@@ -33,6 +33,12 @@ type symptoms struct {
 	listens     []int   // the ports that a generic app listens on instead
 }
 
+// Summaries of starts that ended because that was asked for.
+const (
+	spawnerStops = "the spawner was told to stop meanwhile"
+	stoppedByUs  = "it was stopped by us before it was ready"
+)
+
 // A diagnosis is what to say of it.
 type diagnosis struct {
 	category protocol.Category
@@ -62,7 +68,7 @@ func diagnose(s symptoms) diagnosis {
 	case errors.Is(s.cause, errPreloaderLost):
 		return diagnosis{protocol.CategorySystem, s.cause.Error(), "what forks it may be busy, or out of memory; it goes on as before"}
 	case errors.Is(s.cause, context.Canceled):
-		return diagnosis{protocol.CategoryKilled, "the spawner was told to stop meanwhile", ""}
+		return diagnosis{protocol.CategoryKilled, spawnerStops, ""}
 	}
 	return s.notStarted()
 }
@@ -138,7 +144,7 @@ func (s symptoms) timedOut(e *timeoutError) diagnosis {
 // exited is for a process that ended by itself before it was ready.
 func (s symptoms) exited() diagnosis {
 	if s.exit != nil && s.exit.ByUs {
-		return diagnosis{protocol.CategoryKilled, "it was stopped by us before it was ready", ""}
+		return diagnosis{protocol.CategoryKilled, stoppedByUs, ""}
 	}
 	if d, ok := readOutputFor(s); ok && (s.exit == nil || s.exit.Signal == "") {
 		return d

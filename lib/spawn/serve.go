@@ -34,7 +34,11 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 		record, err := s.Spawn(ctx, req)
 		var se *protocol.SpawnError
 		if errors.As(err, &se) {
-			slog.Error("process not ready", "app", se.App, "category", se.Category, "err", se.Summary)
+			level := slog.LevelError
+			if se.Summary == stoppedByUs || se.Summary == spawnerStops {
+				level = slog.LevelInfo // what was asked for
+			}
+			slog.Log(ctx, level, "process not ready", "app", se.App, "category", se.Category, "err", se.Summary)
 		}
 		return record, asReply(err)
 	})
