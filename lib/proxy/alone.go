@@ -94,6 +94,15 @@ func overdue(by *int64, now int64) bool {
 	return now >= *by
 }
 
+// crowded says that p, a connection to which ended, had more than one session
+// when the first of them found out.
+func (a *app) crowded(p *process) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p.crowded = p.crowded || p.inFlight > 1
+	return p.crowded
+}
+
 // lives says that p has given no sign of its end but that of a connection.
 func (a *app) lives(p *process) bool {
 	a.mu.Lock()

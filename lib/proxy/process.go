@@ -22,6 +22,7 @@ type process struct {
 	leaving  bool               // it is not only to be idle but to go
 	upgraded map[*exchange]bool // true: may be closed when the process is to go
 	inFlight int
+	crowded  bool   // it had several sessions when one was let down
 	alone    bool   // its session has it for itself
 	aloneBy  int64  // no longer than that, in the clock's time; 0 until the next sweep
 	counted  uint64 // sessions ended

@@ -319,3 +319,46 @@ func TestUnreadRequestsGoToAnotherProcess(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// Those that had no part in their process's end get an answer, although their
+// connections were new; the app sees the one that had twice at most.
+func TestNewConnectionsAreRepeatedIfOneOfManyKilled(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		came, die := make(chan bool, 10), make(chan bool)
+		first := start(t, proto, 0, func(c *call) bool { c.body(); came <- true; <-die; return false })
+		var killed atomic.Int64
+		second := start(t, proto, 0, func(c *call) bool {
+			if strings.Contains(c.Target, "deadly") || strings.Contains(c.Vars["REQUEST_URI"], "deadly") {
+				killed.Add(1)
+				return false
+			}
+			c.ok("alive" + c.body())
+			return true
+		})
+		s := serve(t, Config{}, route(first))
+		var others []*peer
+		for range 5 {
+			others = append(others, s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+		}
+		posted := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+		deadly := s.dial().send("GET /deadly HTTP/1.1\r\nHost: a\r\n\r\n")
+		for range 7 {
+			within(t, came, "the call")
+		}
+		first.listener.Close() // as the kernel does it
+		s.set(route(second))
+		close(die)
+		for _, p := range others {
+			if got := p.receive("GET"); got.Body != "alive" {
+				t.Errorf("got %+v", got)
+			}
+		}
+		if got := posted.receive("POST"); got.Status != 502 {
+			t.Errorf("got %+v", got)
+		}
+		if got := deadly.receive("GET"); got.Status != 502 || killed.Load() != 1 {
+			t.Errorf("got %+v, after %d more", got, killed.Load())
+		}
+	})
+}

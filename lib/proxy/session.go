@@ -193,13 +193,15 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 // reset it has not acted on the request. One that is closed after all was read
 // is either a kept connection that the process gave up in that moment, or a
 // request that brought the process down: it gets one more, not all of them, and
-// for itself.
+// for itself. On a new connection it is the latter, if the process had no other
+// request.
 func (x *exchange) mayRepeat(err error) bool {
 	reset := errors.Is(err, syscall.ECONNRESET)
 	switch {
 	case reset && x.process.local() && x.body == noBody:
 		return true
-	case !reset && !errors.Is(err, io.EOF), !x.up.reused, x.repeated:
+	case !reset && !errors.Is(err, io.EOF), x.repeated,
+		!x.up.reused && !x.mount.app.crowded(x.process):
 		return false
 	}
 	x.repeated = true
