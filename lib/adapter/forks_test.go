@@ -88,6 +88,16 @@ module Forking
       reading.read(1)
       Process.kill(:TERM, pid)
       outcome(pid)
+    when "/interrupted" # before the child runs a line of anybody's
+      said = nil
+      30.times do
+        pid = fork
+        sleep unless pid
+        Process.kill(:INT, pid)
+        said = outcome(pid)
+        break unless said == "signal 2"
+      end
+      said
     when "/popen" # both sides return, one of them with nil
       io = IO.popen("-")
       return "child" unless io
@@ -209,7 +219,7 @@ func TestChildrenOfRackAppsAnswerNobody(t *testing.T) {
 			"/exit": "status 0", "/exit3": "status 3", "/abort": "status 1", "/raise": "status 1", "/throw": "status 1",
 			"/return": "status 0", "/rescued": "status 0", "/block": "status 0", "/block-return": "status 0",
 			"/quit": "status 4", "/process": "status 0", "/nested": "status 0", "/daemon": "status 0",
-			"/thread": "status 0", "/term": "signal 15", "/popen": "status 0", "/workers": "0 1 2",
+			"/thread": "status 0", "/term": "signal 15", "/interrupted": "signal 2", "/popen": "status 0", "/workers": "0 1 2",
 			"/system": "true back status 5 read", "/each": "forked", "/close": "forked", "/finished": "forked",
 		} {
 			if got := ask(s, uri); got != want {

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -63,4 +64,43 @@ func TestRackInputServesLibraries(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c.uri, got, c.want)
 		}
 	}
+}
+
+// A thread that reads the body while its request ends, or later, gets neither
+// the next request nor a part of the body that passes for the whole.
+func TestRackInputOfARequestThatIsOver(t *testing.T) {
+	t.Parallel()
+	need(t, "ruby")
+	dir := writeApp(t, map[string]string{"config.ru": `
+		kept = nil
+		run lambda { |env|
+		  input = env["rack.input"]
+		  case env["PATH_INFO"]
+		  when "/reading"
+		    reader = Thread.new { input.read }
+		    Thread.pass until reader.status == "sleep"
+		  when "/keep" then kept = input
+		  when "/begin" then (kept = input).read(3)
+		  when "/read" then next [200, {}, [begin kept.rewind; kept.read; rescue IOError => e; e.message; end]]
+		  end
+		  [200, {}, ["served"]]
+		}`})
+	p := startReady(t, Spec{Type: protocol.TypeRack, AppRoot: dir})
+
+	s := p.dial(t)
+	half := request{method: "POST", uri: "/reading", body: strings.Repeat("x", 100)}.bytes()
+	io.WriteString(s, half[:len(half)-50])
+	if got := s.receive(t, "POST"); got.body != "served" {
+		t.Errorf("got %q", got.body)
+	}
+	s.closed(t)
+
+	s = p.dial(t)
+	for _, keep := range []string{"/keep", "/begin"} {
+		s.do(t, request{method: "POST", uri: keep, body: strings.Repeat("x", 20_000)})
+		if got := s.do(t, request{uri: "/read"}).body; !strings.Contains(got, "answered before its body was read") {
+			t.Errorf("%s: got %q of a body that is gone, want an error", keep, got)
+		}
+	}
+
 }

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -171,5 +172,42 @@ func TestOneThreadIsTheDefault(t *testing.T) {
 	spec.AppRoot = writeApp(t, map[string]string{l.file: l.app})
 	if got, want := startReady(t, spec).ask(t, "/"), "false []"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A thread that the app ends costs its request, and none that comes later.
+func TestRackAppsThatEndTheThread(t *testing.T) {
+	t.Parallel()
+	need(t, "ruby")
+	dir := writeApp(t, map[string]string{"config.ru": `
+		body = Enumerator.new { |y| y << "x"; Thread.exit }
+		run ->(env) {
+		  case env["PATH_INFO"]
+		  when "/exit" then Thread.exit
+		  when "/kill" then Thread.current.kill
+		  when "/body" then next [200, {}, body]
+		  when "/killer"
+		    Thread.list.each { |thread| thread.kill unless [Thread.main, Thread.current].include?(thread) }
+		  when "/leave" then exit 3
+		  end
+		  [200, {}, ["served"]]
+		}`})
+	p := startReady(t, Spec{Type: protocol.TypeRack, AppRoot: dir, Threads: 2})
+	for range 3 {
+		for _, path := range []string{"/exit", "/kill", "/body"} {
+			s := p.dial(t)
+			s.send(request{uri: path})
+			if got, err := io.ReadAll(s.r); err != nil || strings.HasSuffix(string(got), "0\r\n\r\n") {
+				t.Errorf("%s: got %q, %v, want a connection that ended, and no whole answer", path, got, err)
+			}
+			receiveOK(t, p.send(t, 2, "/"))
+		}
+		receiveOK(t, p.send(t, 1, "/killer"))
+		receiveOK(t, p.send(t, 3, "/"))
+	}
+	s := p.dial(t)
+	s.send(request{uri: "/leave"})
+	if got := p.wait(t); got != 3 || strings.Contains(p.output.String(), "ThreadError") {
+		t.Errorf("got status %d, want the app's\n%s", got, p.output)
 	}
 }

@@ -18,14 +18,47 @@ module PhusionPassenger
       @length = length
       @left = length || 0 # bytes until the end of the body, or of the chunk
       @ended = length == 0
+      @reading = false # a thread of the app, or we, wait for more of it
+      @over = false # the response was sent; what the app did not read is gone
     end
 
     # How many bytes it has, nil if nobody knows yet.
     attr_reader :length
 
     # Returns 1 to max bytes, nil at the body's end. Raises ClientGone if it
-    # does not come whole.
+    # does not come whole, IOError if it is drained.
     def read_some(max = PIECE)
+      raise IOError, "the request was answered before its body was read" if @over
+
+      @reading = true
+      next_part(max)
+    ensure
+      @reading = false
+    end
+
+    # Reads what the app left, at most limit bytes and seconds. Returns whether
+    # the body is at its end, and so the connection of further use: one of which
+    # a thread of the app still reads is not, it could get the next request.
+    def drain(limit, seconds)
+      return false if @reading
+      return true if @ended
+
+      @over = true
+      deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
+      until @ended
+        return false if limit <= 0
+
+        wait = deadline - Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        return false if wait < 0 || !@connection.wait(wait)
+
+        limit -= (next_part(PIECE) || break).bytesize
+      end
+      true
+    end
+
+    private
+
+    def next_part(max)
       return if @ended
       return if @left == 0 && !next_chunk
 
@@ -36,23 +69,6 @@ module PhusionPassenger
       end
       part
     end
-
-    # Reads what the app left, at most limit bytes and seconds. Returns whether
-    # the body is at its end, and so the connection of further use.
-    def drain(limit, seconds)
-      deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
-      until @ended
-        return false if limit <= 0
-
-        wait = deadline - Process.clock_gettime(Process::CLOCK_MONOTONIC)
-        return false if wait < 0 || !@connection.wait(wait)
-
-        limit -= (read_some || break).bytesize
-      end
-      true
-    end
-
-    private
 
     def next_chunk
       @left = chunk_size(line)

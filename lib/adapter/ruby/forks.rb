@@ -13,6 +13,7 @@ module PhusionPassenger
     # What every way to fork goes through, since Ruby 3.1.
     module Hook
       def _fork
+        Forks.forking
         pid = super
         Forks.forked if pid == 0
         pid
@@ -76,6 +77,12 @@ module PhusionPassenger
       # This process has taken the place of the one that forked it.
       def settle
         @pid = Process.pid
+      end
+
+      # From now on a child is also found out by its pid: a signal may raise in it
+      # before it is told that it is one.
+      def forking
+        @by_pid = true unless @ours.equal?(Thread.current)
       end
 
       # Called in a child, maybe more than once.

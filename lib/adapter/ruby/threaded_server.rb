@@ -30,15 +30,15 @@ module PhusionPassenger
         thread = Thread.current
         next if @todo.closed? || replaced?(thread) || !@threads.include?(thread)
 
-        thread.thread_variable_set(:passenger_replaced, true)
-        @threads.select!(&:alive?)
-        @threads << Thread.new { work }
+        replace(thread)
       end
     end
 
     def run
       @lock.synchronize { @threads = Array.new(@count) { Thread.new { work } } }
       super
+    ensure
+      @over = true
     end
 
     private
@@ -49,10 +49,34 @@ module PhusionPassenger
       Thread.current.abort_on_exception = true
       PhusionPassenger.call_event_quietly(:starting_request_handler_thread)
       while !replaced?(Thread.current) && (connection, buffered = @todo.pop)
-        outcome = buffered ? connection.serve_buffered : connection.serve
+        serve_one(connection, buffered)
+      end
+      finished = true
+    ensure
+      go_on_without(Thread.current) unless finished || Forks.child?
+    end
+
+    # The app may end the thread, and so the request.
+    def serve_one(connection, buffered)
+      outcome = :closed
+      outcome = buffered ? connection.serve_buffered : connection.serve
+    ensure
+      unless Forks.child?
         @done << [connection.to_io, outcome]
         @waker.write_nonblock(".", exception: false) # full is as good
       end
+    end
+
+    # Has another thread take the place of one that the app ended. When the
+    # process exits, all are.
+    def go_on_without(thread)
+      @lock.synchronize { replace(thread) unless @over || replaced?(thread) }
+    end
+
+    def replace(thread)
+      thread.thread_variable_set(:passenger_replaced, true)
+      @threads.select!(&:alive?)
+      @threads << Thread.new { work }
     end
 
     def replaced?(thread)
@@ -97,7 +121,9 @@ module PhusionPassenger
       ready, = IO.select(@watched & @connections.keys, nil, nil, 0)
       (ready || []).each { |io| hand_out(io, false) }
       @todo.close
-      @lock.synchronize { @threads.dup }.each(&:join)
+      while (thread = @lock.synchronize { @threads.shift }) # one that the app ends now is replaced before
+        thread.join
+      end
     end
   end
 end
