@@ -234,6 +234,41 @@ func TestAppMayAnswerBeforeItReadTheBody(t *testing.T) {
 	})
 }
 
+// A client keeps its connection if the process takes the body after its answer,
+// and else is told that it loses it.
+func TestAnswersBeforeTheBodyWasRead(t *testing.T) {
+	t.Parallel()
+	const size = 20_000_000
+	both(t, func(t *testing.T, proto string) {
+		f := start(t, proto, 1, func(c *call) bool {
+			switch c.Target {
+			case "/takes":
+				c.ok("early")
+				io.Copy(io.Discard, c.Body)
+			case "/leaves":
+				c.reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nearly")
+				return false
+			default:
+				c.ok("next")
+			}
+			return true
+		})
+		s := serve(t, Config{}, route(f))
+		p := s.dial().send(fmt.Sprintf("POST /takes HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size))
+		if r := p.receive("POST"); r.Body != "early" || r.Close {
+			t.Errorf("got %+v", r)
+		}
+		p.send(strings.Repeat("x", size))
+		if r := p.get("/next"); r.Body != "next" {
+			t.Errorf("got %+v behind the body", r)
+		}
+		p.send(fmt.Sprintf("POST /leaves HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size))
+		if r := p.receive("POST"); r.Body != "early" || !r.Close {
+			t.Errorf("got %+v, want one that says the connection ends", r)
+		}
+	})
+}
+
 // Row 11 of the fault matrix: half a head, half a body.
 func TestCutOffResponsesAreSeenAsSuch(t *testing.T) {
 	t.Parallel()

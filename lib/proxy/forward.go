@@ -34,7 +34,7 @@ func (x *exchange) forward(b *buffer, n int) bool {
 		}
 		x.passesChunks = !d.decode
 	}
-	if framing == http1.UntilClose || x.resp.Status >= 300 && x.upload.unfinished() {
+	if framing == http1.UntilClose || (x.resp.Status >= 300 || !x.resp.KeepAlive) && x.upload.unfinished() {
 		x.closing = true
 	}
 	if x.takeover == nil {
@@ -53,7 +53,8 @@ func (x *exchange) forward(b *buffer, n int) bool {
 }
 
 // forwardBody delivers head and body to the client. The process is given back
-// before the last of it, so that it need not wait for the client.
+// before the last of it, so that it need not wait for the client; unless it
+// still takes the request, for which the client need not wait.
 func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok bool) {
 	from := x.resp.Len
 	for {
@@ -66,12 +67,16 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 		if x.lookup != nil {
 			x.lookup.Add(part, ended)
 		}
-		if ended {
+		free := ended && !x.upload.unfinished()
+		if free {
 			x.endExchange(!d.surplus)
 		}
 		x.answered, x.waiter.zeros = true, 0
-		err = x.deliver(head, part, ended)
+		err = x.deliver(head, part, free)
 		b.free()
+		if err == nil && ended && !free {
+			x.endExchange(!d.surplus)
+		}
 		if err == nil && ended {
 			err = x.settleReserve()
 		}

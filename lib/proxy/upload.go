@@ -79,15 +79,20 @@ func (u *upload) clientError() error {
 	return nil
 }
 
+// takesOn is how long a process that has answered may go on to take the request,
+// so that the client can use its connection again.
+const takesOn = time.Second
+
 // finishUpload waits for an upload that the process has answered, if nothing but
-// its end is missing, else stops it. whole says that the body was passed on.
+// its end is missing or the process goes on to take it, else stops it. whole
+// says that the body was passed on.
 func (x *exchange) finishUpload() (whole bool) {
 	u := &x.upload
 	if !u.running {
 		return u.err == nil
 	}
-	if u.read.Load() {
-		t := time.NewTimer(time.Second)
+	if u.read.Load() || x.resp.KeepAlive {
+		t := time.NewTimer(takesOn)
 		defer t.Stop()
 		select {
 		case <-u.done:
