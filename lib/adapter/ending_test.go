@@ -80,6 +80,38 @@ def application(environ, start_response):
 	p.awaitOutput(t, "cleaned up")
 }
 
+// What is written to an answer that is whole gets into no other.
+func TestWSGIWritesBehindTheAnswer(t *testing.T) {
+	t.Parallel()
+	const code = `
+import tempfile
+kept = None
+
+def application(environ, start_response):
+    global kept
+    kind = environ["PATH_INFO"][1:]
+    if kept:
+        kept(b"HTTP/1.1 200 OK\r\n\r\n")
+    body = b"x" * 50
+    write = start_response("200 OK", [("Content-Length", "50")] if kind == "sized" else [])
+    kept = write if kind != "next" else None
+    if kind == "file":
+        file = tempfile.TemporaryFile()
+        file.write(body)
+        file.seek(0)
+        return environ["wsgi.file_wrapper"](file)
+    return {"sized": [body], "list": [body], "two": [body[:20], body[20:]], "empty": []}.get(kind, iter([body]))
+`
+	p := startPython(t, map[string]string{"passenger_wsgi.py": code})
+	s := p.dial(t)
+	for _, kind := range []string{"sized", "list", "two", "empty", "iterator", "file"} {
+		s.do(t, request{uri: "/" + kind})
+		if got := s.do(t, request{uri: "/next"}); got.body != strings.Repeat("x", 50) {
+			t.Errorf("%s: got %q, want the next answer", kind, got.body)
+		}
+	}
+}
+
 func TestASGIStopsSendersAtTheEndOfTheAnswer(t *testing.T) {
 	t.Parallel()
 	const code = `

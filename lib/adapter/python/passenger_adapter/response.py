@@ -134,7 +134,7 @@ class Response:
         self._sent = False  # the head is
         self._silent = False  # no body is sent, whatever the application makes
         self._room = None  # bytes still to send; None in the chunked coding
-        self._ended = 0  # when a write first came behind the last byte
+        self._ended = 0  # when the chunked coding ended, or a write first came behind the last byte
 
     def start(self, status, headers, exc_info=None):
         """The start_response of PEP 3333."""
@@ -216,6 +216,7 @@ class Response:
             self._connection.send(head)
             return
         if len(data) == self._room:
+            self._room = 0
             self._connection.send(head, data)
             return
         self._connection.send(head, self._fit(data))
@@ -242,6 +243,7 @@ class Response:
         if self._silent:
             return
         if self._room is None:
+            self._room, self._ended = 0, time.monotonic()
             self._connection.send(b"0\r\n\r\n")
         elif self._room:
             self._connection.closing = True
