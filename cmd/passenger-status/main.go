@@ -28,7 +28,13 @@ type command struct {
 	Watch  bool   `help:"Show it again and again until interrupted."`
 
 	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"Pause between two looks of --watch (${default})."`
-	App      string        `arg:"" optional:"" help:"Show only this app."`
+
+	Show       showCommand       `cmd:"" default:"withargs" help:"Show all apps, or one. It is done without the word too."`
+	Backtraces backtracesCommand `cmd:"" help:"Ask the processes of an app, or one, what they do; they go on."`
+}
+
+type showCommand struct {
+	App string `arg:"" optional:"" help:"Show only this app."`
 }
 
 func main() {
@@ -37,7 +43,7 @@ func main() {
 
 // Run prints the status once, or until ctx ends. With --watch only the first
 // look can fail because nothing runs: a later one shows that it stopped.
-func (c *command) Run(ctx context.Context) error {
+func (*showCommand) Run(ctx context.Context, c *command) error {
 	if c.Interval < shortestInterval || c.Interval > longestInterval {
 		return &cli.Error{Err: fmt.Errorf("--interval is %v; it must be from %v to %v", c.Interval, shortestInterval, longestInterval), Status: cli.Usage}
 	}
@@ -101,8 +107,8 @@ func (c *command) look(ctx context.Context, dir statedir.Dir) (status.Status, er
 		return status.Status{}, fmt.Errorf("cannot look: %w", err)
 	}
 	st := snapshot.Status()
-	if names := st.AppNames(); c.App != "" && st.Running() && !st.Only(c.App) {
-		return status.Status{}, unknownApp(c.App, names)
+	if names := st.AppNames(); c.Show.App != "" && st.Running() && !st.Only(c.Show.App) {
+		return status.Status{}, unknownApp(c.Show.App, names)
 	}
 	return st, nil
 }
