@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"syscall"
 	"time"
@@ -44,6 +45,9 @@ type gate struct {
 type order struct {
 	Change proc.Change `json:"change"`
 	Env    EnvSources  `json:"env"`
+
+	// IgnoreQuit has SIGQUIT ignored until the command handles it.
+	IgnoreQuit bool `json:"ignore_quit,omitempty"`
 
 	// Survey has the process look at an app's directory, answer and end.
 	Survey *survey `json:"survey,omitempty"`
@@ -234,6 +238,7 @@ func AtGate(args []string) bool {
 // the gate's and none else. It returns only if it cannot, and has told so
 // through the gate then.
 func PassGate(args []string) error {
+	signal.Ignore(unix.SIGQUIT) // it asks what a process does, which this one cannot say
 	if err := unix.CloseRange(gateFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		unix.CloseOnExec(gateFD) // Linux before 5.11
 	}
@@ -260,6 +265,9 @@ func PassGate(args []string) error {
 	}
 	if err == nil {
 		proc.UnignoreSignals()
+		if o.IgnoreQuit {
+			signal.Ignore(unix.SIGQUIT)
+		}
 		env := append(o.Env.merge(os.Environ(), added.Env), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
 		err = proc.Exec(args[4:], env)
 	}

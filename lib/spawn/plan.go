@@ -69,6 +69,7 @@ func (s *Spawner) planFor(ctx context.Context, c protocol.AppConfig, look func(c
 	p.env = environment(c, logical, needs, p.user)
 	p.shown = p.show(p.args)
 	p.order.Env = sources(c, p.env, p.user)
+	p.order.IgnoreQuit = adapter.DumpOf(found.Type) == adapter.DumpSignal
 	return p, nil
 }
 
