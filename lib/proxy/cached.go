@@ -117,16 +117,7 @@ func (x *exchange) sendEntry(e *httpcache.Entry, now time.Time) (again bool) {
 	out := takeBuffer(len(head) + 256)
 	defer out.free()
 	b := e.AppendFields(append(out.b[:0], head...), status, now)
-	b = append(x.appendConnection(b), crlf...)
-	if string(x.req.Method) == "HEAD" {
-		body = nil
-	}
-	x.answered = true
-	x.begin(status, len(b))
-	if _, err := x.client.write(b, body); err != nil {
-		return false
-	}
-	return x.finish()
+	return x.reply(status, b, body)
 }
 
 // consider looks at the head of a process's answer for what it means for the

@@ -28,18 +28,7 @@ func (x *exchange) challenge() (done, again bool) {
 }
 
 func (x *exchange) prove(text string) (again bool) {
-	if x.req.Chunked || x.req.ContentLength > 0 {
-		x.body, x.closing = sentBody, true
-	}
+	x.leaveBody()
 	b := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n", x.date(), len(text))
-	b = append(x.appendConnection(b), crlf...)
-	if string(x.req.Method) == "HEAD" {
-		text = ""
-	}
-	x.answered = true
-	x.begin(200, len(b))
-	if _, err := x.client.write(b, []byte(text)); err != nil {
-		return false
-	}
-	return x.finish()
+	return x.reply(200, b, []byte(text))
 }

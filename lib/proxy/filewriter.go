@@ -114,9 +114,7 @@ func (w *fileWriter) WriteHeader(status int) {
 	_ = w.header.Write(&b) // a buffer takes everything
 	b.Write(w.extra)
 	head := append(x.appendConnection(b.Bytes()), crlf...)
-	x.answered = true
-	x.begin(status, len(head))
-	_, w.err = x.client.write(head, nil)
+	w.err = x.sendReply(status, len(head), head, nil)
 }
 
 func (w *fileWriter) Write(p []byte) (n int, err error) {

@@ -102,9 +102,6 @@ func (x *exchange) page(p page) bool {
 	if x.answered {
 		return false
 	}
-	if x.body == sentBody {
-		x.closing = true
-	}
 	p.ID = string(x.id[:x.idLen])
 	kind, body := p.render(wantedForm(&x.req))
 	b := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\n",
@@ -112,19 +109,7 @@ func (x *exchange) page(p page) bool {
 	if p.retry > 0 {
 		b = fmt.Appendf(b, "Retry-After: %d\r\n", p.retry)
 	}
-	b = append(x.appendConnection(b), crlf...)
-	if string(x.req.Method) == "HEAD" {
-		body = nil
-	}
-	x.answered = true
-	x.begin(p.Status, len(b))
-	if n, err := x.client.write(b, body); err != nil {
-		if n == 0 {
-			x.status = 0 // nobody was there
-		}
-		return false
-	}
-	return x.finish()
+	return x.reply(p.Status, b, body)
 }
 
 // render makes the body. The app's own page is for those who want HTML.

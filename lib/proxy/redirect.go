@@ -11,9 +11,7 @@ func (x *exchange) insecure() bool {
 
 // redirectHTTPS answers with the same address over TLS. 308 keeps the method.
 func (x *exchange) redirectHTTPS() bool {
-	if x.req.Chunked || x.req.ContentLength > 0 {
-		x.body, x.closing = sentBody, true
-	}
+	x.leaveBody()
 	if x.req.Host == nil {
 		return x.fail(400, "The request names no host, so that it cannot be sent to one over HTTPS.")
 	}
@@ -23,11 +21,5 @@ func (x *exchange) redirectHTTPS() bool {
 		b = fmt.Appendf(b, ":%s", port)
 	}
 	b = append(x.appendTarget(b), "\r\nContent-Length: 0\r\n"...)
-	b = append(x.appendConnection(b), crlf...)
-	x.answered = true
-	x.begin(308, len(b))
-	if _, err := x.client.write(b, nil); err != nil {
-		return false
-	}
-	return x.finish()
+	return x.reply(308, b, nil)
 }

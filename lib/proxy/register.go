@@ -287,9 +287,7 @@ func (x *exchange) route() (done, again bool) {
 
 // notChosen answers a request whose app could not be found by secure headers.
 func (x *exchange) notChosen(err error) bool {
-	if x.req.Chunked || x.req.ContentLength > 0 {
-		x.body = sentBody
-	}
+	x.leaveBody()
 	switch {
 	case errors.Is(err, errUnknownApp):
 		return x.fail(403, "The web server asks for an application that is not known here, or for settings of one, and may add none.")

@@ -48,10 +48,7 @@ func (x *exchange) sendStatic(s *staticFile, b *buffer, at int) (again bool) {
 	}
 	head := x.appendStatic(p, s, status)
 	if status == http.StatusNotModified || string(x.req.Method) == "HEAD" {
-		x.answered = true
-		x.begin(status, len(head))
-		_, err := x.client.write(head, nil)
-		return err == nil && x.finish()
+		return x.sendReply(status, len(head), head, nil) == nil && x.finish()
 	}
 	return x.sendContent(s, head)
 }
@@ -163,8 +160,6 @@ func (x *exchange) appendStatic(b []byte, s *staticFile, status int) []byte {
 func (x *exchange) sendContent(s *staticFile, head []byte) (again bool) {
 	size := s.file.Size
 	if size > maxCopied {
-		x.answered = true
-		x.begin(http.StatusOK, len(head))
 		return x.streamContent(s, head) == nil && x.finish()
 	}
 	if int(size) > cap(head)-len(head) {
@@ -176,10 +171,7 @@ func (x *exchange) sendContent(s *staticFile, head []byte) (again bool) {
 	if err := s.file.ReadAt(whole[len(head):], 0); err != nil {
 		return x.notRead(err)
 	}
-	x.answered = true
-	x.begin(http.StatusOK, len(head))
-	_, err := x.client.write(whole, nil)
-	return err == nil && x.finish()
+	return x.sendReply(http.StatusOK, len(head), whole, nil) == nil && x.finish()
 }
 
 // notRead answers for a file that could be opened but not read to its end.
@@ -193,7 +185,7 @@ func (x *exchange) notRead(err error) (again bool) {
 // streamContent writes head, and then the file as the client takes it.
 func (x *exchange) streamContent(s *staticFile, head []byte) error {
 	x.show()
-	if _, err := x.client.write(head, nil); err != nil {
+	if err := x.sendReply(http.StatusOK, len(head), head, nil); err != nil {
 		return err
 	}
 	if x.client.raw != nil {
