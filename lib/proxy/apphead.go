@@ -168,8 +168,7 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 		b = append(b, s.Lines...)
 	}
 	if x.upgrade {
-		b = append(b, "Connection: Upgrade\r\nUpgrade: "...)
-		b = append(b, r.Find(http1.Upgrade)...)
+		b = appendList(append(b, "Connection: Upgrade\r\nUpgrade: "...), x.wanted())
 		b = append(b, "\r\n"...)
 	}
 	return append(b, "\r\n"...)
@@ -265,8 +264,7 @@ func (x *exchange) appendSessionForwarded(b []byte, f *forwarded) []byte {
 		b = append(b, s.Pairs...)
 	}
 	if x.upgrade {
-		b = append(b, "HTTP_CONNECTION\x00Upgrade\x00"...)
-		b = http1.AppendPair(b, "HTTP_UPGRADE", x.req.Find(http1.Upgrade))
+		b = append(appendList(append(b, "HTTP_CONNECTION\x00Upgrade\x00HTTP_UPGRADE\x00"...), x.wanted()), 0)
 	}
 	return b
 }

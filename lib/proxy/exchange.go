@@ -174,19 +174,6 @@ func (x *exchange) run() bool {
 	return x.attempts()
 }
 
-// mayUpgrade allows any protocol but HTTP/2, whose requests would pass this
-// proxy unseen, and WebSocket by GET only: RFC 6455, 4.1.
-func (x *exchange) mayUpgrade() bool {
-	v := x.req.Find(http1.Upgrade)
-	switch {
-	case len(v) >= 2 && v[0]|0x20 == 'h' && v[1] == '2':
-		return false
-	case http1.EqualFold(v, "websocket"):
-		return string(x.req.Method) == "GET"
-	}
-	return len(v) > 0
-}
-
 // repeatable says that the request may be sent again although the process may
 // have begun to act on it: its method is idempotent, and we have it whole.
 func (x *exchange) repeatable() bool {

@@ -283,14 +283,14 @@ func TestPlainRequestsToATLSPortAreAnswered(t *testing.T) {
 	_, addr := serveTLS(t, Config{}, route())
 	for _, text := range []string{
 		"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "PUT / HTTP/1.0\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + strings.Repeat("x", 300_000),
+		"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET HTTP://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "M-SEARCH * HTTP/1.1\r\nHost: a\r\n\r\n", "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + strings.Repeat("x", 300_000),
 	} {
 		r := dialPeer(t, "tcp", addr).send(text).receive("GET")
 		if r.Status != 400 || !r.Close || !strings.Contains(r.Body, "HTTPS") {
 			t.Errorf("%.40q: got %+v", text, r)
 		}
 	}
-	for _, text := range []string{"SSH-2.0-a\r\n", "\x00\x00\x00\x00\x00\x00", "get / http"} {
+	for _, text := range []string{"SSH-2.0-a\r\n", "\x00\x00\x00\x00\x00\x00", "get / http", "-----BEGIN", "\x80\x2e\x01\x00\x02\x00"} {
 		if got, _ := io.ReadAll(dialPeer(t, "tcp", addr).send(text).in); strings.Contains(string(got), "HTTP") {
 			t.Errorf("%q: got %q", text, got)
 		}

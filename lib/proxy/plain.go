@@ -11,13 +11,13 @@ import (
 // isPlain says that a connection for TLS begins like a request in plain text: b
 // is as much of it as a record's header would be.
 func isPlain(b []byte) bool {
-	method, target, whole := bytes.Cut(b, []byte{' '})
+	method, target, whole := bytes.Cut(bytes.TrimPrefix(b, []byte("\r\n")), []byte{' '})
 	for _, c := range method {
-		if c < 'A' || c > 'Z' {
+		if (c < 'A' || c > 'Z') && c != '-' {
 			return false
 		}
 	}
-	return len(method) > 0 && (!whole || len(target) == 0 || target[0] == '/' || target[0] == '*' || target[0] == 'h')
+	return len(method) > 0 && method[0] != '-' && (!whole || len(target) == 0 || bytes.IndexByte([]byte("/*hH"), target[0]) >= 0)
 }
 
 // refusePlain answers such a request, of which TLS has read an unknown part, and

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"sync"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"passenger/lib/bug"
-	"passenger/lib/http1"
 )
 
 // switchProtocols passes a 101 on and then bytes both ways.
@@ -19,7 +17,7 @@ func (x *exchange) switchProtocols(b *buffer, n int) bool {
 		x.endSession(false)
 		return x.fail(502, "The application switched to another protocol although the client did not ask for it.")
 	}
-	if !x.askedFor(x.resp.Find(http1.Upgrade)) {
+	if !x.askedForAll(upgrades(&x.resp.Head)) {
 		b.free()
 		x.endSession(false)
 		return x.fail(502, "The application switched to another protocol than the client asked for.")
@@ -27,46 +25,9 @@ func (x *exchange) switchProtocols(b *buffer, n int) bool {
 	out := takeBuffer(x.resp.Len + 256)
 	head := x.appendFields(x.appendStatus(out.b[:0]))
 	head = append(head, "Connection: Upgrade\r\nUpgrade: "...)
-	head = append(head, x.upgradedTo()...)
+	head = appendList(head, x.upgradedTo())
 	head = append(head, "\r\n\r\n"...)
 	return x.tunnel(out, head, b, n)
-}
-
-// askedFor says that the client asked for all protocols of a list, which is what
-// its connection may be switched to: RFC 9110, 7.8. An app that names none
-// switched to the one that was asked for.
-func (x *exchange) askedFor(list []byte) bool {
-	asked := x.req.Find(http1.Upgrade)
-	for list != nil {
-		var protocol []byte
-		if protocol, list = http1.NextToken(list); !listsProtocol(asked, protocol) {
-			return false
-		}
-	}
-	return true
-}
-
-// listsProtocol says that a list has a protocol. A version that one side leaves
-// out is any.
-func listsProtocol(list, protocol []byte) bool {
-	name, version, _ := bytes.Cut(protocol, []byte{'/'})
-	for list != nil {
-		var element []byte
-		element, list = http1.NextToken(list)
-		n, v, _ := bytes.Cut(element, []byte{'/'})
-		if bytes.EqualFold(n, name) && (len(v) == 0 || len(version) == 0 || bytes.Equal(v, version)) {
-			return true
-		}
-	}
-	return false
-}
-
-// upgradedTo is the protocol that the process switched to.
-func (x *exchange) upgradedTo() []byte {
-	if v := x.resp.Find(http1.Upgrade); v != nil {
-		return v
-	}
-	return x.req.Find(http1.Upgrade)
 }
 
 // passRaw passes on a response that the app made itself on a connection that

@@ -51,6 +51,9 @@ func TestProcessesSwitchToWhatWasAskedFor(t *testing.T) {
 		}{
 			{"echo", "echo", 101}, {"echo", "ECHO", 101}, {"one/2, echo/1", "echo/1", 101}, {"echo/1", "echo", 101}, {"echo", "", 101},
 			{"websocket", "WebSocket", 101},
+			{"echo", ", echo,", 101}, {", echo, ,", "echo", 101}, {"one\r\nUpgrade: echo", "echo", 101}, {"one, two", "two, one", 101},
+			{"echo, h2c", "echo", 101}, {"h2c, echo", "echo", 101}, {"echo, h2c", "h2c", 502}, {"echo, HTTP/2.0", "HTTP/2.0", 502},
+			{"echo", "echo\r\nUpgrade: other", 502}, {"echo\r\nUpgrade: h2c", "h2c", 502},
 			{"echo", "other", 502}, {"echo/1", "echo/2", 502}, {"websocket", "h2c", 502}, {"echo", "echo, other", 502},
 		} {
 			f := start(t, proto, 0, func(c *call) bool {
@@ -98,6 +101,9 @@ func TestUpgradesThatMustNotBeAreNotPassedOn(t *testing.T) {
 			"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n",
 			"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\nContent-Length: 2\r\n\r\nok",
 			"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n",
+			"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: , WebSocket/13\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: , h2c\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: HTTP/2.0\r\nUpgrade: h2\r\n\r\n",
 			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\n\r\n",
 			"GET / HTTP/1.0\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
 		} {

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"time"
@@ -124,9 +123,4 @@ func (x *exchange) followFrames(f *frames) {
 	if !x.isWebSocket() {
 		f.lose()
 	}
-}
-
-// isWebSocket says that the process switched to it.
-func (x *exchange) isWebSocket() bool {
-	return x.resp.Status == 101 && bytes.EqualFold(x.upgradedTo(), []byte("websocket"))
 }

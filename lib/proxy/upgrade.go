@@ -1,0 +1,118 @@
+package proxy
+
+import (
+	"bytes"
+	"iter"
+
+	"passenger/lib/http1"
+)
+
+// upgrades are the protocols that the Upgrade fields of a head list: RFC 9110,
+// 7.8.
+func upgrades(h *http1.Head) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := range h.Count() {
+			if h.Kind(i) != http1.Upgrade {
+				continue
+			}
+			for list := h.Value(i); list != nil; {
+				var protocol []byte
+				if protocol, list = http1.NextToken(list); len(protocol) > 0 && !yield(protocol) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// wanted are the protocols that the client asks for and may have: any but HTTP,
+// whose requests would pass this proxy unseen, and WebSocket by GET only: RFC
+// 6455, 4.1.
+func (x *exchange) wanted() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for p := range upgrades(&x.req.Head) {
+			if isHTTP(p) || isWebSocket(p) && string(x.req.Method) != "GET" {
+				continue
+			}
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// mayUpgrade says that the client asks for a protocol that it may have.
+func (x *exchange) mayUpgrade() bool {
+	for range x.wanted() {
+		return true
+	}
+	return false
+}
+
+// askedForAll says that the client asked for all protocols of a list, which is
+// what its connection may be switched to. An app that names none switched to the
+// one that was asked for.
+func (x *exchange) askedForAll(list iter.Seq[[]byte]) bool {
+	for p := range list {
+		if !x.askedFor(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// askedFor says that the client asked for a protocol and may have it. A version
+// that one side leaves out is any.
+func (x *exchange) askedFor(protocol []byte) bool {
+	name, version, _ := bytes.Cut(protocol, []byte{'/'})
+	for p := range x.wanted() {
+		n, v, _ := bytes.Cut(p, []byte{'/'})
+		if bytes.EqualFold(n, name) && (len(v) == 0 || len(version) == 0 || bytes.Equal(v, version)) {
+			return true
+		}
+	}
+	return false
+}
+
+// upgradedTo is what the process switched to: one protocol, or several in
+// layers.
+func (x *exchange) upgradedTo() iter.Seq[[]byte] {
+	for range upgrades(&x.resp.Head) {
+		return upgrades(&x.resp.Head)
+	}
+	return x.wanted()
+}
+
+// isWebSocket says that the process switched to it.
+func (x *exchange) isWebSocket() bool {
+	if x.resp.Status != 101 {
+		return false
+	}
+	for p := range x.upgradedTo() {
+		return isWebSocket(p)
+	}
+	return false
+}
+
+func isWebSocket(protocol []byte) bool {
+	name, _, _ := bytes.Cut(protocol, []byte{'/'})
+	return http1.EqualFold(name, "websocket")
+}
+
+// isHTTP says that a protocol is a version of HTTP, by any of its names.
+func isHTTP(protocol []byte) bool {
+	name, _, _ := bytes.Cut(protocol, []byte{'/'})
+	return http1.EqualFold(name, "http") || len(name) >= 2 && name[0]|0x20 == 'h' && name[1] == '2'
+}
+
+// appendList appends the elements of a list as a field has them.
+func appendList(b []byte, list iter.Seq[[]byte]) []byte {
+	first := true
+	for element := range list {
+		if !first {
+			b = append(b, ", "...)
+		}
+		b, first = append(b, element...), false
+	}
+	return b
+}
