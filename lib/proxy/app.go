@@ -36,9 +36,9 @@ type app struct {
 	held      *process   // of them, the one that shall have no sessions soon
 	trial     bool       // the newest generation is on trial
 	queue     queue
-	size      int        // how many may wait
-	open      bool       // as many as room says instead
-	room      func() int // what the proxy has memory and descriptors for
+	size      int               // how many may wait
+	open      bool              // as many as room says instead
+	room      func(own int) int // what the proxy has memory and descriptors for
 	wait      time.Duration
 	failure   *protocol.SpawnError // nothing runs and the last start failed, else nil
 	nextTry   time.Time            // as in the route table
@@ -161,7 +161,7 @@ func (a *app) refusal(w *waiter, retried bool) error {
 	case w.upgrade && a.allLaden():
 		return errUpgraded
 	case retried:
-	case !a.open && a.queue.length >= a.size, a.open && a.queue.length >= a.room() && !a.shed():
+	case !a.open && a.queue.length >= a.size, a.open && a.queue.length >= a.room(a.queue.length) && !a.shed():
 		return errQueueFull
 	}
 	return nil

@@ -11,9 +11,9 @@ const (
 	// goroutine and what TLS needs.
 	placeCost = 32 << 10
 
-	// memoryShare is the part of the machine's memory that may be held so for one
-	// app, as a divisor.
-	memoryShare = 16
+	// memoryShare is the part of the machine's memory that may be held so, as a
+	// divisor.
+	memoryShare = 8
 )
 
 // memoryPlaces is how many places the machine's memory allows.
@@ -23,16 +23,20 @@ func memoryPlaces() int {
 		return mostPlaces
 	}
 	total := uint64(info.Totalram) * uint64(info.Unit)
-	return int(min(total/memoryShare/placeCost, mostPlaces))
+	return int(total / memoryShare / placeCost)
 }
 
-// places is how many requests may wait for one app. Half of the descriptors for
-// clients are left to those that wait for nothing, or for another app.
-func (p *Proxy) places() int {
+// places is how many requests may wait for an app for which own wait now: half
+// of what those that wait for other apps leave of the memory and of the
+// descriptors for clients. So however many apps stand still, there is room for
+// those that wait for one more, or for nothing.
+func (p *Proxy) places(own int) int {
 	most := p.descriptors.most.Load()
 	if most == 0 {
 		p.descriptors.read()
 		most = p.descriptors.most.Load()
 	}
-	return min(p.memoryPlaces, int(most/2))
+	others := p.waiting.Load() - int64(own)
+	left := min(int64(p.mostWaiting), most) - others
+	return int(min(max(left, 0)/2, mostPlaces))
 }

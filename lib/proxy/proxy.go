@@ -92,6 +92,7 @@ type Config struct {
 	// For tests; the constants of the same names if they are 0.
 	idlePatience time.Duration
 	mostMemory   int64
+	mostWaiting  int // memoryPlaces
 }
 
 // A Proxy serves clients. Make it with New, give it a table with SetRoutes,
@@ -126,7 +127,7 @@ type Proxy struct {
 	memory       memory        // for answers that clients do not take
 	misses       files.Misses
 	descriptors  descriptors
-	memoryPlaces int           // how many requests of an app there is memory for
+	waiting      atomic.Int64  // requests in all queues
 	evicted      atomic.Uint64 // idle clients that were closed for others
 }
 
@@ -142,7 +143,7 @@ func New(c Config) *Proxy {
 	p.http2 = newHTTP2Server()
 	p.registrar = newRegistrar()
 	p.disk.most = c.Disk.All
-	p.memoryPlaces = memoryPlaces()
+	p.mostWaiting = cmp.Or(p.mostWaiting, memoryPlaces())
 	p.memory.most = cmp.Or(p.mostMemory, mostMemory)
 	if c.Certificates != nil {
 		p.tls = c.Certificates.Config()
@@ -182,7 +183,7 @@ func (p *Proxy) SetRoutes(t *protocol.Routes) {
 func (p *Proxy) app(name string) *app {
 	a := p.apps[name]
 	if a == nil {
-		a = &app{name: name, changed: p.changed, room: p.places}
+		a = &app{name: name, changed: p.changed, room: p.places, queue: queue{waiting: &p.waiting}}
 		a.disk.most = p.Disk.App
 		p.apps[name] = a
 	}

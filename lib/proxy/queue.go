@@ -1,6 +1,9 @@
 package proxy
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // A waiter is a request's place in a queue. It is answered once each time it
 // was added.
@@ -33,15 +36,13 @@ func (w *waiter) answer(p *process, u *upstream, err error) {
 type queue struct {
 	first, last *waiter
 	length      int
-	alone       int // of them, those that want a process for themselves
+	alone       int           // of them, those that want a process for themselves
+	waiting     *atomic.Int64 // counts those in all queues; nil if nobody asks
 }
 
 // add adds w, at the head if it was retried, unless it wants a process for itself.
 func (q *queue) add(w *waiter) {
-	q.length++
-	if w.alone {
-		q.alone++
-	}
+	q.count(w, 1)
 	switch {
 	case q.first == nil:
 		q.first, q.last = w, w
@@ -64,9 +65,16 @@ func (q *queue) remove(w *waiter) {
 		q.last = w.prev
 	}
 	w.next, w.prev = nil, nil
-	q.length--
+	q.count(w, -1)
+}
+
+func (q *queue) count(w *waiter, more int) {
+	q.length += more
 	if w.alone {
-		q.alone--
+		q.alone += more
+	}
+	if q.waiting != nil {
+		q.waiting.Add(int64(more))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"passenger/lib/protocol"
 )
 
 // The order in which waiters are served, on a clock that the table moves.
@@ -92,7 +94,7 @@ func TestFullOpenQueueSendsTheOldestAway(t *testing.T) {
 	r := route(start(t, "session", 1, g.answer))
 	r.QueueSize, r.QueueOpen = 1, true
 	s := serve(t, Config{}, r)
-	s.allApps()[0].room = func() int { return 3 }
+	s.allApps()[0].room = func(int) int { return 3 }
 	var peers []*peer
 	for i := range 6 { // one is served, three wait, two more come
 		peers = append(peers, s.dial().send(fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", i)))
@@ -114,4 +116,34 @@ func TestFullOpenQueueSendsTheOldestAway(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	}
+}
+
+// Apps that stand still leave room to those that wait for others, whoever came
+// first.
+func TestQueuesLeaveRoomToOthers(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	var routes []protocol.Route
+	for _, base := range []string{"/a", "/b", "/c"} {
+		r := route(start(t, "http", 1, g.answer))
+		r.App, r.BaseURI, r.QueueOpen = base[1:], base, true
+		routes = append(routes, r)
+	}
+	const all, each = 40, 60
+	s := serve(t, Config{mostWaiting: all}, routes...)
+	for _, r := range routes {
+		for range each {
+			s.dial().send("GET " + r.BaseURI + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		}
+		eventually(t, "all that came", func() bool {
+			a := s.snapshot().Apps[r.App]
+			return a.Queued+int(a.Rejected) == each-1
+		})
+	}
+	apps := s.snapshot().Apps
+	if a, b, c := apps["a"].Queued, apps["b"].Queued, apps["c"].Queued; a != all/2 || b != all/4 || c != all/8 {
+		t.Errorf("got %d, %d and %d in the queues of %d places", a, b, c, all)
+	}
+	g.open()
+	eventually(t, "nobody waits", func() bool { return s.waiting.Load() == 0 })
 }
