@@ -6,7 +6,7 @@ import "time"
 // 5.6.7, and in no other: what another recipient takes for a later time, or for
 // none, must not be good for longer here. Letters may be of either case, as RFC
 // 9111, 4.2 has it for caches. Which day of the week it is makes no difference,
-// as long as it is one.
+// as long as it is one. The time is zero if it is no date.
 func ParseDate(b []byte) (t time.Time, ok bool) {
 	switch n := len(b); {
 	case n == len("Sun, 06 Nov 1994 08:49:37 GMT") && b[3] == ',':
@@ -50,8 +50,11 @@ func dateOf(right bool, year int, month []byte, day int, clock []byte) (t time.T
 		hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 {
 		return t, false
 	}
-	t = time.Date(year, time.Month(m), day, hour, minute, 0, 0, time.UTC)
-	return t.Add(time.Duration(second) * time.Second), t.Day() == day // no 31st of June
+	begin := time.Date(year, time.Month(m), day, hour, minute, 0, 0, time.UTC)
+	if begin.Day() != day {
+		return t, false // no 31st of June
+	}
+	return begin.Add(time.Duration(second) * time.Second), true
 }
 
 var (
