@@ -32,7 +32,7 @@ func refusedSettings(list []protocol.Refusal) error {
 	}
 	var body strings.Builder
 	for _, r := range list {
-		fmt.Fprintf(&body, "  %s\n", r.Message)
+		fmt.Fprintf(&body, "  %s\n", strings.ReplaceAll(r.Message, "\n", "\n  "))
 		if r.Hint != "" {
 			fmt.Fprintf(&body, "    hint: %s\n", r.Hint)
 		}

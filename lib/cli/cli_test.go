@@ -31,6 +31,7 @@ type plain struct {
 	Fail  string        `help:"Fail with this."`
 	Wait  time.Duration `help:"Not used."`
 	Times int           `help:"Not used."`
+	Share float64       `help:"Not used."`
 }
 
 type take struct {
@@ -126,6 +127,7 @@ func TestStatusAndMessages(t *testing.T) {
 		{name: "a misspelt flag", args: []string{"plain", "--fial=x"}, status: Usage, stderr: `passenger-test: error: unknown flag --fial; did you mean "--fail"?`},
 		{name: "a duration without unit", args: []string{"plain", "--wait=5"}, status: Usage, stderr: `passenger-test: error: --wait: takes a duration such as 500ms, 5s or 1m30s, not "5"`},
 		{name: "a number in words", args: []string{"plain", "--times=two"}, status: Usage, stderr: `passenger-test: error: --times: takes a whole number, not "two"`},
+		{name: "a share in words", args: []string{"plain", "--share=half"}, status: Usage, stderr: `passenger-test: error: --share: takes a number, not "half"` + "\n"},
 		{name: "no argument", args: []string{"take"}, status: Usage, stderr: "passenger-test: error: an argument is missing: <thing>"},
 		{name: "no command", status: Usage, stderr: "passenger-test: error: expected one of"},
 		{name: "an empty variable", args: []string{"plain"}, env: "PASSENGER_STATE_DIR=", status: Usage,

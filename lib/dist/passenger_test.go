@@ -336,8 +336,24 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	r.awaitStarted()
 	r.signal(syscall.SIGINT)
 	r.awaitEvent("pool stops", 1)
+	began := time.Now() // a signal that comes with the first is the same wish
+	r.eventually("the time of another wish", func() bool { return time.Since(began) > 150*time.Millisecond })
 	r.signal(syscall.SIGINT)
 	r.end(0)
+}
+
+// TestSignalsThatComeTogetherAreOneWish is what timeout(1) does: it signals us
+// and our group.
+func TestSignalsThatComeTogetherAreOneWish(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	r.awaitStarted()
+	syscall.Kill(r.cmd.Process.Pid, syscall.SIGTERM)
+	syscall.Kill(r.cmd.Process.Pid, syscall.SIGINT)
+	r.end(0)
+	if strings.Contains(r.output.String(), "stopping at once") {
+		t.Errorf("two signals at the same time stopped it at once:\n%s", r.output.String())
+	}
 }
 
 func TestSignalWhileItStarts(t *testing.T) {

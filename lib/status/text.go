@@ -46,7 +46,7 @@ func (s Status) writeHead(b *strings.Builder, st Style) {
 	}
 	s.writeParts(b, st)
 	for _, w := range s.Warnings {
-		fmt.Fprintf(b, "%s %s\n", st.yellow("warning:"), visible.Line(w))
+		fmt.Fprintf(b, "%s %s\n", st.yellow("warning:"), indented(visible.Text(w)))
 	}
 }
 
@@ -203,6 +203,9 @@ func (a App) writeError(b *strings.Builder, st Style, now time.Time) {
 		fmt.Fprintf(b, "    app: %s\n", visible.Line(line))
 	}
 }
+
+// indented has the further lines of a text stand out from what is around it.
+func indented(text string) string { return strings.ReplaceAll(text, "\n", "\n  ") }
 
 // state marks a state by how good it is.
 func (st Style) state(state string) string {
