@@ -63,6 +63,7 @@ func contract(env map[string]string, notifySocket string, port int) {
 	env["PASSENGER_NOTIFY_FD"] = strconv.Itoa(notifyFD)
 	if port != 0 {
 		env["PORT"] = strconv.Itoa(port)
+		env["LISTEN_FDNAMES"] = "listener" // as systemd does; Twisted takes no descriptor without a name
 	}
 }
 
