@@ -205,7 +205,7 @@ func (a *app) release(p *process, u *upstream, now, took int64, v verdict) {
 		fell := !p.busy()
 		a.mu.Unlock()
 		if u != nil {
-			u.close()
+			u.Close()
 		}
 		if fell {
 			a.changed()
@@ -424,7 +424,7 @@ func (a *app) close() {
 
 func closeAll(us []*upstream) {
 	for _, u := range us {
-		u.close()
+		u.Close()
 	}
 }
 

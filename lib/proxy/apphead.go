@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/wire"
 )
 
 // fromClient are the fields of a client that never reach the app as they are:
@@ -41,19 +42,19 @@ var sessionFromClient, sessionFromTrusted = func() (c, t http1.Names) {
 // send sends the request to x.up: all of it, or its head, when the body
 // follows by itself. sent is how many bytes of it got away.
 func (x *exchange) send() (sent int, err error) {
-	out := takeBuffer(x.req.Len + 1<<10)
-	defer out.free()
+	out := wire.TakeBuffer(x.req.Len + 1<<10)
+	defer out.Free()
 	var head []byte
 	if x.process.session {
-		head = x.appendSession(out.b[:0])
+		head = x.appendSession(out.B[:0])
 	} else {
-		head = x.appendHTTP(out.b[:0])
+		head = x.appendHTTP(out.B[:0])
 	}
 	switch x.body {
 	case heldBody:
-		sent, err = x.ask(head, x.in.b[x.req.Len:x.start])
+		sent, err = x.ask(head, x.in.B[x.req.Len:x.start])
 	case sentBody:
-		if sent, err = x.up.write(head, nil); err != nil {
+		if sent, err = x.up.WriteBoth(head, nil); err != nil {
 			return sent, err
 		}
 		if x.asked && x.process.session {
@@ -68,7 +69,7 @@ func (x *exchange) send() (sent int, err error) {
 		}
 		x.upload.begin(x, x.up)
 	case keptBody:
-		if sent, err = x.up.write(head, nil); err == nil {
+		if sent, err = x.up.WriteBoth(head, nil); err == nil {
 			x.upload.begin(x, x.up)
 		}
 	default:
@@ -80,8 +81,8 @@ func (x *exchange) send() (sent int, err error) {
 // ask sends a request that is whole, and waits for the answer as readUpstream
 // does, but for the first time only.
 func (x *exchange) ask(head, body []byte) (sent int, err error) {
-	x.up.readWait = min(x.answerTime(), lookEvery)
-	sent, x.late, err = x.up.ask(head, body)
+	x.up.ReadWait = min(x.answerTime(), lookEvery)
+	sent, x.late, err = x.up.Ask(head, body)
 	return sent, err
 }
 

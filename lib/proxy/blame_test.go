@@ -78,8 +78,8 @@ func TestProcessesDoNotGetStuckByClientsThatPause(t *testing.T) {
 		s := serve(t, Config{}, r)
 		p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n")
 		within(t, came, "the call")
-		begin := s.clock.now.Load()
-		eventually(t, "more than the request time", func() bool { return s.clock.now.Load() > begin+int64(300*time.Millisecond) })
+		begin := s.clock.Now.Load()
+		eventually(t, "more than the request time", func() bool { return s.clock.Now.Load() > begin+int64(300*time.Millisecond) })
 		if got := p.send("3\r\nllo\r\n0\r\n\r\n").receive("POST"); got.Status != 200 || got.Body != "hello" {
 			t.Errorf("got %+v", got)
 		}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // pattern is bytes that do not repeat within a buffer's length.
@@ -194,7 +195,7 @@ func TestSlowReadersHoldTheAppBack(t *testing.T) {
 	p.in.Peek(1)
 	eventually(t, "a stalled write", func() bool {
 		stalled := false
-		s.clock.each(func(c *conn) { stalled = stalled || c.client != nil && c.writeBy.Load() > 0 })
+		s.clock.Each(func(c *wire.Conn) { stalled = stalled || clientOf(c) != nil && c.WriteWaits() })
 		return stalled
 	})
 	p.Close()

@@ -58,7 +58,7 @@ func (x *exchange) planBody() error {
 func (x *exchange) planChunked() error {
 	x.body = sentBody
 	x.chunks.Reset()
-	have := x.in.b[x.start:x.end]
+	have := x.in.B[x.start:x.end]
 	chunks, total, err := x.chunks.Scan(have)
 	if err != nil {
 		return err

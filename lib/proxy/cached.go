@@ -10,6 +10,7 @@ import (
 	"passenger/lib/http1"
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // turbocache returns the app's cache, nil if its answers are not kept. What it
@@ -114,9 +115,9 @@ func appendLower(b, host []byte) []byte {
 // sendEntry answers with e, in one write.
 func (x *exchange) sendEntry(e *httpcache.Entry, now time.Time) (again bool) {
 	status, head, body := e.ForRequest(&x.req)
-	out := takeBuffer(len(head) + 256)
-	defer out.free()
-	b := e.AppendFields(append(out.b[:0], head...), status, now)
+	out := wire.TakeBuffer(len(head) + 256)
+	defer out.Free()
+	b := e.AppendFields(append(out.B[:0], head...), status, now)
 	return x.reply(status, b, body)
 }
 

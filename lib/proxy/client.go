@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/wire"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 // A client is one client's connection. Its goroutine carries each request
 // from head to answer.
 type client struct {
-	conn
+	wire.Conn
 	proxy    *Proxy
 	addr     string // without port; empty for a unix socket
 	port     string
@@ -63,11 +64,17 @@ type client struct {
 	x  *exchange  // the request in flight, for those who ask; else nil
 }
 
+// clientOf is the client whose connection c is, nil for a process's.
+func clientOf(c *wire.Conn) *client {
+	k, _ := c.Waker.(*client)
+	return k
+}
+
 func newClient(p *Proxy, nc net.Conn) (*client, error) {
 	c := &client{proxy: p}
 	c.identify(nc)
-	err := c.open(nc, p.clock)
-	c.watch = c.raw
+	err := c.Open(nc, p.clock)
+	c.watch = c.Raw
 	return c, err
 }
 
@@ -75,9 +82,9 @@ func newClient(p *Proxy, nc net.Conn) (*client, error) {
 // server of ours may speak for clients, and others are nobody in particular.
 // Without an IP it is a client that one does not know.
 func (c *client) identify(nc net.Conn) {
-	c.client, c.disk = c, &c.ownDisk
+	c.Waker, c.disk = c, &c.ownDisk
 	c.ownDisk.most = c.proxy.Disk.Connection
-	c.readWait, c.writeWait = c.proxy.Timeouts.Idle, c.proxy.Timeouts.Write
+	c.ReadWait, c.WriteWait = c.proxy.Timeouts.Idle, c.proxy.Timeouts.Write
 	from := origin(nc)
 	if from == nil {
 		c.stranger = c.proxy.strangerOf(nc)
@@ -101,7 +108,7 @@ func (c *client) serve() (quiet bool) {
 		if quiet {
 			return
 		}
-		c.close()
+		c.Close()
 		if x != nil {
 			c.publish(nil)
 			x.abandon()
@@ -114,20 +121,20 @@ func (c *client) serve() (quiet bool) {
 			if err != nil {
 				return errors.Is(err, errQuiet)
 			}
-			if c.proxy.HTTP2Plain && c.headers == nil && !c.secure && !c.http2 && isPreface(b.b[:n]) {
-				c.clock.remove(&c.conn)
-				c.proxy.serveHTTP2(&replayed{c.nc, append([]byte(nil), b.b[:n]...)}, false)
-				b.free()
+			if c.proxy.HTTP2Plain && c.headers == nil && !c.secure && !c.http2 && isPreface(b.B[:n]) {
+				c.Clock.Remove(&c.Conn)
+				c.proxy.serveHTTP2(&replayed{c.Net, append([]byte(nil), b.B[:n]...)}, false)
+				b.Free()
 				return false
 			}
-			if c.proxy.HTTP2Plain && c.sent == 0 && isForeign(b.b[:n]) {
-				b.free()
+			if c.proxy.HTTP2Plain && c.Sent == 0 && isForeign(b.B[:n]) {
+				b.Free()
 				return false
 			}
 			x = takeExchange(c, b, n)
 		}
 		if err := x.readHead(); errors.Is(err, errQuiet) {
-			c.head = bytes.Clone(x.in.b[:x.end])
+			c.head = bytes.Clone(x.in.B[:x.end])
 			x.free()
 			x = nil
 			return true
@@ -155,32 +162,32 @@ func (c *client) serve() (quiet bool) {
 var errQuiet = errors.New("the client is quiet")
 
 // await waits for the next request's first bytes.
-func (c *client) await() (*buffer, int, error) {
+func (c *client) await() (*wire.Buffer, int, error) {
 	if head := c.head; head != nil {
 		c.head = nil
-		b := takeBuffer(len(head))
-		return b, copy(b.b, head), nil
+		b := wire.TakeBuffer(len(head))
+		return b, copy(b.B, head), nil
 	}
 	c.resting.Store(true)
 	patience := newPatience
 	if c.waitBy == 0 {
-		c.waitBy = c.clock.after(c.proxy.Timeouts.Idle)
-		if c.sent > 0 {
+		c.waitBy = c.Clock.After(c.proxy.Timeouts.Idle)
+		if c.Sent > 0 {
 			patience = c.proxy.idlePatience
 		}
 	}
 	if c.proxy.draining.Load() {
-		c.waitBy = min(c.waitBy, c.clock.after(partingTime))
+		c.waitBy = min(c.waitBy, c.Clock.After(partingTime))
 	}
 	until := c.waitBy
 	if c.mayPark() {
-		until = min(until, c.clock.after(patience))
+		until = min(until, c.Clock.After(patience))
 	}
-	c.readWait = time.Duration(until - c.clock.after(0))
-	b, n, err := c.readLazily(small)
+	c.ReadWait = time.Duration(until - c.Clock.After(0))
+	b, n, err := c.ReadLazily(wire.Small)
 	if err != nil {
-		if until < c.waitBy && errors.Is(err, errTimeout) && !c.clock.ending.Load() {
-			c.rearm()
+		if until < c.waitBy && errors.Is(err, wire.ErrTimeout) && !c.Clock.Ending.Load() {
+			c.Rearm()
 			err = errQuiet
 		}
 		return nil, 0, err
@@ -192,8 +199,8 @@ func (c *client) await() (*buffer, int, error) {
 
 // part shortens the wait of a client between requests: the proxy drains.
 func (c *client) part(by int64) {
-	if v := c.readBy.Load(); v > by && c.resting.Load() {
-		c.readBy.CompareAndSwap(v, by)
+	if c.resting.Load() {
+		c.Hasten(by)
 	}
 }
 
@@ -207,16 +214,16 @@ func (c *client) publish(x *exchange) {
 // linger ends the sending side and reads until the client has seen it, so
 // that what was sent last arrives.
 func (c *client) linger() {
-	c.closeWrite()
-	if c.clock.ending.Load() {
+	c.CloseWrite()
+	if c.Clock.Ending.Load() {
 		return
 	}
-	c.rearm() // a reader may have been interrupted
-	c.holdRead(lingerTime)
-	b := takeBuffer(medium)
-	defer b.free()
+	c.Rearm() // a reader may have been interrupted
+	c.HoldRead(lingerTime)
+	b := wire.TakeBuffer(wire.Medium)
+	defer b.Free()
 	for {
-		if _, err := c.read(b.b); err != nil {
+		if _, err := c.Read(b.B); err != nil {
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"passenger/lib/control"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // Register adds the proxy's calls to its control socket. drain is called to
@@ -54,13 +55,14 @@ func (p *Proxy) Pulse() {
 func (p *Proxy) requests() []protocol.Request {
 	now := time.Now()
 	list := []protocol.Request{}
-	p.clock.each(func(c *conn) {
-		if c.client == nil {
+	p.clock.Each(func(c *wire.Conn) {
+		k := clientOf(c)
+		if k == nil {
 			return
 		}
-		c.client.mu.Lock()
-		defer c.client.mu.Unlock()
-		if x := c.client.x; x != nil {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if x := k.x; x != nil {
 			list = append(list, x.describe(now))
 		}
 	})
@@ -83,8 +85,8 @@ func (p *Proxy) Idle() bool { return p.connections() == 0 }
 // has.
 func (p *Proxy) connections() int {
 	n := p.http2.count()
-	p.clock.each(func(c *conn) {
-		if c.client != nil && !c.client.http2 {
+	p.clock.Each(func(c *wire.Conn) {
+		if k := clientOf(c); k != nil && !k.http2 {
 			n++
 		}
 	})

@@ -19,7 +19,7 @@ type date struct {
 // before the clock ticks, and spare the system's.
 func (x *exchange) date() []byte {
 	p, now := x.client.proxy, x.began
-	if p.clock.now.Load() != x.tick {
+	if p.clock.Now.Load() != x.tick {
 		now = time.Now()
 	}
 	return p.dates.at(now).http

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // Over TLS and HTTP/2 too, whose clients stop by not opening their window.
@@ -50,14 +51,14 @@ func TestMemoryForAnswersIsBounded(t *testing.T) {
 			t.Run(fmt.Sprintf("TLS %v, %d MB", secure, size>>20), func(t *testing.T) {
 				t.Parallel()
 				o := newTorrent(t, protocol.ProtocolHTTP, size, false)
-				s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir(), mostMemory: 2 * large}, route(o.fake))
+				s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir(), mostMemory: 2 * wire.Large}, route(o.fake))
 				var all [clients]*peer
 				for i := range all {
 					all[i] = o.ask(s.client(addr, secure))
 					within(t, o.left, "the app's end")
 				}
-				if n := s.memory.used.Load(); n > 2*large {
-					t.Errorf("%d bytes are lent, want %d at most", n, 2*large)
+				if n := s.memory.used.Load(); n > 2*wire.Large {
+					t.Errorf("%d bytes are lent, want %d at most", n, 2*wire.Large)
 				}
 				if r := s.client(addr, secure).get("/word"); r.Body != "word" {
 					t.Errorf("another client got %+v", r)

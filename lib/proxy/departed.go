@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // toldFor is how long the counts of a process are reported after it left: the
@@ -26,7 +27,7 @@ func (d *departed) add(p *process) {
 }
 
 // report adds what they did to processes, and forgets those that left long ago.
-func (d *departed) report(k *clock, processes map[string]protocol.ProcessReport) {
+func (d *departed) report(k *wire.Clock, processes map[string]protocol.ProcessReport) {
 	now := time.Now()
 	*d = slices.DeleteFunc(*d, func(gone departure) bool { return now.After(gone.until) })
 	for _, gone := range *d {

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"passenger/lib/proxy/wire"
 )
 
 // DiskLimits bound what is kept on disk of bodies, in bytes; 0 for no limit.
@@ -95,7 +97,7 @@ func (x *exchange) diskSpent() bool {
 		return false
 	}
 	for _, s := range [...]*share{x.client.disk, &x.mount.app.disk, &x.client.proxy.disk} {
-		if s.most > 0 && s.used.Load()-mine+large > s.most {
+		if s.most > 0 && s.used.Load()-mine+wire.Large > s.most {
 			return true
 		}
 	}

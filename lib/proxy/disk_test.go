@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 func TestLeasesTakeOfAllSharesOrNone(t *testing.T) {
@@ -53,7 +54,7 @@ func TestDiskForAnswersIsBounded(t *testing.T) {
 				o := newTorrent(t, protocol.ProtocolHTTP, 2*inTransit, false)
 				s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir(), Disk: limits}, route(o.fake))
 				p := o.ask(s.client(addr, secure))
-				eventually(t, "its share is spent", func() bool { return s.disk.used.Load() > most-large })
+				eventually(t, "its share is spent", func() bool { return s.disk.used.Load() > most-wire.Large })
 				if n := s.disk.used.Load(); n > most {
 					t.Errorf("%d bytes are kept, want %d at most", n, most)
 				}
@@ -80,7 +81,7 @@ func TestStreamsThatAreNotReadHoldNoFurtherProcess(t *testing.T) {
 	}
 	defer slow.Body.Close()
 	holds := func() int { return s.inFlight(one.fake) + s.inFlight(two.fake) }
-	eventually(t, "its share is spent", func() bool { return s.disk.used.Load() > 1<<20-large })
+	eventually(t, "its share is spent", func() bool { return s.disk.used.Load() > 1<<20-wire.Large })
 	next := make(chan string)
 	go func() {
 		r, err := c.Get("https://" + addr + "/word")

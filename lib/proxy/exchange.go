@@ -8,6 +8,7 @@ import (
 	"passenger/lib/http1"
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // An exchange is one request and its answer, with all that both need. It is
@@ -20,9 +21,9 @@ type exchange struct {
 	// in holds the request's head and what came after it, up to end. What is
 	// before start is used up. rest, if set, takes in's place for the next
 	// request: what was read behind a chunked body.
-	in         *buffer
+	in         *wire.Buffer
 	start, end int
-	rest       *buffer
+	rest       *wire.Buffer
 	restEnd    int
 
 	began time.Time
@@ -98,10 +99,10 @@ var exchanges = sync.Pool{New: func() any {
 	return &exchange{waiter: waiter{answered: make(chan struct{}, 1)}}
 }}
 
-func takeExchange(c *client, in *buffer, n int) *exchange {
+func takeExchange(c *client, in *wire.Buffer, n int) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.client, x.in, x.start, x.end = c, in, 0, n
-	x.waiter.conn = &c.conn
+	x.waiter.conn = &c.Conn
 	x.reset()
 	return x
 }
@@ -126,9 +127,9 @@ func (x *exchange) reset() {
 
 func (x *exchange) free() {
 	x.freeSpool()
-	x.in.free()
+	x.in.Free()
 	if x.rest != nil {
-		x.rest.free()
+		x.rest.Free()
 	}
 	x.in, x.rest, x.client, x.waiter.conn, x.mount = nil, nil, nil, nil, nil
 	x.waiter.wanted, x.waiter.process, x.waiter.upstream, x.waiter.err = nil, nil, nil, nil
@@ -146,7 +147,7 @@ func (x *exchange) abandon() {
 // and says whether the connection can go on.
 func (x *exchange) run() bool {
 	p := x.client.proxy
-	x.began, x.tick = time.Now(), p.clock.now.Load()
+	x.began, x.tick = time.Now(), p.clock.Now.Load()
 	x.makeID()
 	x.start = x.req.Len
 	x.closing = !x.req.KeepAlive || p.draining.Load()

@@ -293,7 +293,7 @@ func serveAlso(t testing.TB, more []net.Listener, c Config, routes ...protocol.R
 		c.Timeouts = quick
 	}
 	s := &server{Proxy: New(c), t: t, stopped: make(chan struct{})}
-	s.clock.tick = min(s.clock.tick, 10*time.Millisecond)
+	s.clock.Tick = min(s.clock.Tick, 10*time.Millisecond)
 	dir, err := os.MkdirTemp("", "proxy")
 	if err != nil {
 		t.Fatal(err)

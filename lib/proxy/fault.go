@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"passenger/lib/proxy/wire"
 )
 
 // errBug ends what a bug of ours broke.
@@ -42,7 +44,7 @@ func (x *exchange) unanswered(err error) {
 	switch {
 	case x.verdict == fine:
 		return
-	case errors.Is(err, errTimeout):
+	case errors.Is(err, wire.ErrTimeout):
 		err = fmt.Errorf("no byte of an answer in %v", x.answerTime())
 	case errors.Is(err, io.EOF):
 		err = errors.New("the process closed the connection before an answer began")

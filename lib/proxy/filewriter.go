@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // serveFile answers with a file, of which w.header says all that its content
@@ -123,7 +120,7 @@ func (w *fileWriter) Write(p []byte) (n int, err error) {
 		return len(p), nil
 	}
 	if w.err == nil {
-		n, w.err = w.x.client.write(p, nil)
+		n, w.err = w.x.client.WriteBoth(p, nil)
 	}
 	return n, w.err
 }
@@ -132,45 +129,11 @@ func (w *fileWriter) Write(p []byte) (n int, err error) {
 func (w *fileWriter) ReadFrom(r io.Reader) (n int64, err error) {
 	w.WriteHeader(http.StatusOK)
 	limited, ok := r.(*io.LimitedReader)
-	if ok && w.err == nil && w.x.client.raw != nil {
+	if ok && w.err == nil && !w.x.client.IsStream() {
 		if f, ok := limited.R.(*os.File); ok {
-			n, w.err = w.x.client.sendFile(int(f.Fd()), limited.N)
+			n, w.err = w.x.client.SendFile(int(f.Fd()), limited.N)
 			return n, w.err
 		}
 	}
 	return io.Copy(struct{ io.Writer }{w}, r)
-}
-
-// sendFile sends n bytes of the file in, from where it stands.
-func (c *conn) sendFile(in int, n int64) (sent int64, err error) {
-	var failed error
-	err = c.raw.Write(func(fd uintptr) bool {
-		for n > sent {
-			m, err := unix.Sendfile(int(fd), in, nil, int(min(n-sent, 1<<20)))
-			switch {
-			case errors.Is(err, unix.EAGAIN):
-				if c.writeBy.Load() == 0 {
-					c.writeBy.Store(c.clock.after(c.writeWait))
-				}
-				return false
-			case errors.Is(err, unix.EINTR):
-				continue
-			case err == nil && m == 0:
-				err = io.ErrUnexpectedEOF // the file was cut
-			}
-			if err != nil {
-				failed = err
-				return true
-			}
-			if sent += int64(m); c.writeBy.Load() > 0 {
-				c.writeBy.Store(c.clock.after(c.writeWait))
-			}
-		}
-		return true
-	})
-	c.sent += sent
-	if late := settle(&c.writeBy); late != nil {
-		return sent, late
-	}
-	return sent, errors.Join(err, failed)
 }

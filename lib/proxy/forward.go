@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/wire"
 )
 
 // A download passes a response's body on.
@@ -18,7 +19,7 @@ type download struct {
 // forward passes the response on whose head is in b, which it frees, followed
 // by the first of its body, n bytes in all. It says whether the client's
 // connection can go on.
-func (x *exchange) forward(b *buffer, n int) bool {
+func (x *exchange) forward(b *wire.Buffer, n int) bool {
 	if x.resp.Status == 101 {
 		return x.switchProtocols(b, n)
 	}
@@ -41,11 +42,11 @@ func (x *exchange) forward(b *buffer, n int) bool {
 		x.phase.Store(responding)
 	}
 	x.waiter.askAt = 0 // in another way from now on
-	out := takeBuffer(x.resp.Len + 256)
-	head := x.appendResponse(out.b[:0], framing)
+	out := wire.TakeBuffer(x.resp.Len + 256)
+	head := x.appendResponse(out.B[:0], framing)
 	x.begin(x.resp.Status, len(head))
 	ok := x.forwardBody(&d, b, n, head)
-	out.free()
+	out.Free()
 	if !ok {
 		return x.cutOff(framing)
 	}
@@ -55,12 +56,12 @@ func (x *exchange) forward(b *buffer, n int) bool {
 // forwardBody delivers head and body to the client. The process is given back
 // before the last of it, so that it need not wait for the client; unless it
 // still takes the request, for which the client need not wait.
-func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok bool) {
+func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) (ok bool) {
 	from := x.resp.Len
 	for {
-		part, ended, err := x.measure(d, b.b[from:n])
+		part, ended, err := x.measure(d, b.B[from:n])
 		if err != nil {
-			b.free()
+			b.Free()
 			x.brokenOff(err)
 			return false
 		}
@@ -73,7 +74,7 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 		}
 		x.answered, x.waiter.zeros = true, 0
 		err = x.deliver(head, part, free)
-		b.free()
+		b.Free()
 		if err == nil && ended && !free {
 			x.endExchange(!d.surplus)
 		}
@@ -88,7 +89,7 @@ func (x *exchange) forwardBody(d *download, b *buffer, n int, head []byte) (ok b
 			return true
 		}
 		head, from = nil, 0
-		if b, n, err = x.readUpstream(large); err != nil {
+		if b, n, err = x.readUpstream(wire.Large); err != nil {
 			if d.kind == http1.UntilClose && errors.Is(err, io.EOF) {
 				x.endExchange(false)
 				return x.settleReserve() == nil
@@ -106,14 +107,14 @@ func (x *exchange) writeBoth(head, part []byte) (int, error) {
 		return 0, nil
 	}
 	if len(head) > 0 && len(part) <= cap(head)-len(head) {
-		return x.client.write(append(head, part...), nil)
+		return x.client.WriteBoth(append(head, part...), nil)
 	}
-	return x.client.write(head, part)
+	return x.client.WriteBoth(head, part)
 }
 
 // begin notes that an answer begins, with a head of length bytes.
 func (x *exchange) begin(status, length int) {
-	x.status, x.sentBefore = status, x.client.sent+int64(length)
+	x.status, x.sentBefore = status, x.client.Sent+int64(length)
 }
 
 // measure says which part of p, the next bytes of the body, to pass on, and
@@ -180,7 +181,7 @@ func (x *exchange) cutOff(framing http1.BodyKind) bool {
 	}
 	x.closing = true
 	if framing == http1.UntilClose {
-		x.client.reset()
+		x.client.Reset()
 	}
 	return false
 }

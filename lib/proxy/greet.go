@@ -14,6 +14,7 @@ import (
 
 	"passenger/lib/bug"
 	"passenger/lib/proxy/certificate"
+	"passenger/lib/proxy/wire"
 )
 
 // greet does what comes before the first request of a connection, a PROXY
@@ -66,7 +67,7 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 	}
 	c := newStream(p, nc)
 	c.secure = secure
-	if sc, ok := transport(nc).(syscall.Conn); ok {
+	if sc, ok := wire.Transport(nc).(syscall.Conn); ok {
 		c.watch, _ = sc.SyscallConn() // without it c is not parked
 	}
 	// In a goroutine of its own, whose stack no handshake has made large.
@@ -132,6 +133,6 @@ func origin(nc net.Conn) *net.TCPAddr {
 func newStream(p *Proxy, nc net.Conn) *client {
 	c := &client{proxy: p}
 	c.identify(nc)
-	c.openStream(nc, p.clock)
+	c.OpenStream(nc, p.clock)
 	return c
 }

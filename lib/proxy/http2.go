@@ -49,8 +49,8 @@ func (p *Proxy) serveHTTP2(nc net.Conn, secure bool) {
 func (p *Proxy) serveStream(s *http2.Stream, who *client) {
 	c := &client{proxy: p, addr: who.addr, port: who.port, trusted: who.trusted, stranger: who.stranger, secure: who.secure, http2: true}
 	c.disk = who.disk
-	c.client, c.readWait, c.writeWait = c, who.readWait, who.writeWait
-	c.openStream(s, p.clock)
+	c.Waker, c.ReadWait, c.WriteWait = c, who.ReadWait, who.WriteWait
+	c.OpenStream(s, p.clock)
 	c.serve() // a stream is never parked
 }
 

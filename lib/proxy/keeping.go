@@ -6,6 +6,7 @@ import (
 
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 const (
@@ -26,7 +27,7 @@ func mostKept(r *protocol.Route) int64 {
 	case r.ResponseHighWater == 0:
 		return defaultMostKept
 	}
-	return max(int64(r.ResponseHighWater), large)
+	return max(int64(r.ResponseHighWater), wire.Large)
 }
 
 // A memory is lent in parts, up to a limit.

@@ -30,7 +30,7 @@ func (x *exchange) record(addr []byte) accesslog.Record {
 	r := accesslog.Record{
 		Request: &x.req, HTTP2: x.client.http2, ID: x.id[:x.idLen], Addr: x.appendAddr(addr), User: x.told(remoteUser),
 		Began: x.began, Took: time.Since(x.began), Waited: x.waited, Status: x.status,
-		Bytes: max(x.client.sent-x.sentBefore, 0),
+		Bytes: max(x.client.Sent-x.sentBefore, 0),
 	}
 	if x.mount != nil {
 		r.App = x.mount.app.name

@@ -8,6 +8,7 @@ import (
 
 	"passenger/lib/control"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // metrics are described in passenger-proxy(1).
@@ -33,7 +34,7 @@ func (p *Proxy) metrics(m *control.Metrics) {
 	}
 }
 
-func (a *app) metrics(m *control.Metrics, k *clock) {
+func (a *app) metrics(m *control.Metrics, k *wire.Clock) {
 	processes := map[string]protocol.ProcessReport{}
 	r := a.report(k, processes)
 	count := func(name, help string, value float64) { m.Counter("passenger_proxy_"+name, help, value, "app", a.name) }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"passenger/lib/http2"
+	"passenger/lib/proxy/wire"
 )
 
 // offer writes what the client takes of head and part without the process
@@ -17,14 +18,14 @@ func (x *exchange) offer(head, part []byte, last bool) (n int, err error) {
 	switch {
 	case x.mount.mostKept == 0:
 		return 0, nil
-	case c.raw == nil && last:
+	case c.IsStream() && last:
 		return 0, nil // insist does as well
-	case c.raw == nil:
+	case c.IsStream():
 		return c.offerStream(head, part, &x.credit)
 	}
-	c.casual = true
+	c.Casual = true
 	n, err = x.writeBoth(head, part)
-	c.casual = false
+	c.Casual = false
 	x.credit.earn(n)
 	if !errors.Is(err, syscall.EAGAIN) {
 		return n, err
@@ -34,27 +35,17 @@ func (x *exchange) offer(head, part []byte, last bool) (n int, err error) {
 	}
 	m := min(n, len(head))
 	began := time.Now()
-	_ = c.nc.SetWriteDeadline(began.Add(time.Duration(x.credit))) // a closed one fails when it is written
-	more, err := c.write(head[m:], part[n-m:])
-	if errors.Is(err, errTimeout) && c.writeBy.Load() != expired {
+	c.BoundWrite(time.Duration(x.credit))
+	more, err := c.WriteBoth(head[m:], part[n-m:])
+	if errors.Is(err, wire.ErrTimeout) && !c.WriteExpired() {
 		err = nil
 	}
 	if err == nil {
-		c.rearmWrite()
+		c.RearmWrite()
 	}
 	x.credit.spend(time.Since(began))
 	x.credit.earn(more)
 	return n + more, err
-}
-
-// rearmWrite ends a deadline of writing that is not the clock's.
-func (c *conn) rearmWrite() {
-	c.expiry.Lock()
-	defer c.expiry.Unlock()
-	_ = c.nc.SetWriteDeadline(time.Time{})
-	if c.clock.ending.Load() {
-		_ = c.nc.SetWriteDeadline(time.Now().Add(lastWords))
-	}
 }
 
 // roomy is how much a socket is sure to take that is writable: TCP calls itself
@@ -80,12 +71,12 @@ func (c *client) offerStream(head, part []byte, allowed *credit) (n int, err err
 
 // offerPiece writes all of p or nothing.
 func (c *client) offerPiece(p []byte, allowed *credit) (n int, err error) {
-	switch s, ok := c.nc.(*http2.Stream); {
+	switch s, ok := c.Net.(*http2.Stream); {
 	case ok:
 		n, err = s.Offer(p)
-		c.sent += int64(n)
+		c.Sent += int64(n)
 	case c.watch != nil && c.writable(allowed):
-		n, err = c.write(p, nil)
+		n, err = c.WriteBoth(p, nil)
 	}
 	allowed.earn(n)
 	return n, err
@@ -104,9 +95,9 @@ func (c *client) writable(allowed *credit) (ok bool) {
 		return ok
 	}
 	began := time.Now()
-	_ = c.nc.SetWriteDeadline(began.Add(time.Duration(*allowed))) // a closed one fails when it is written
+	c.BoundWrite(time.Duration(*allowed))
 	err := c.watch.Write(look)
-	c.rearmWrite()
+	c.RearmWrite()
 	allowed.spend(time.Since(began))
 	return ok && err == nil
 }

@@ -14,6 +14,7 @@ import (
 	"passenger/lib/http1"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 	"passenger/lib/spawnerror"
 )
 
@@ -21,7 +22,7 @@ import (
 func (x *exchange) refuse(err error) bool {
 	x.closing, x.garbled = true, true
 	if x.idLen == 0 {
-		x.began, x.tick = time.Now(), x.client.clock.now.Load()
+		x.began, x.tick = time.Now(), x.client.Clock.Now.Load()
 		x.makeID()
 	}
 	var bad *http1.Error
@@ -30,7 +31,7 @@ func (x *exchange) refuse(err error) bool {
 		return x.fail(bad.Status, "The request was refused: "+bad.Reason+".")
 	case errors.Is(err, errNoRoom):
 		return x.page(page{Status: 503, Message: "The server has no room for the request's body right now.", retry: 5})
-	case errors.Is(err, errTimeout):
+	case errors.Is(err, wire.ErrTimeout):
 		return x.fail(http.StatusRequestTimeout, "The request did not arrive in time.")
 	}
 	return false // the client is gone

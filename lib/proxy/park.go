@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"passenger/lib/proxy/wire"
 )
 
 const (
@@ -71,7 +73,7 @@ func (k *park) run(ctx context.Context) {
 	}
 	stop := context.AfterFunc(ctx, func() { k.file.Close() })
 	defer stop()
-	events, part := make([]unix.EpollEvent, 128), make([]byte, small)
+	events, part := make([]unix.EpollEvent, 128), make([]byte, wire.Small)
 	var n int
 	wait := func(fd uintptr) bool {
 		var err error
@@ -92,12 +94,12 @@ func (k *park) run(ctx context.Context) {
 // request, the end of the connection.
 func (k *park) attend(c *client, part []byte) {
 	n := 0
-	if c.head != nil && c.raw != nil && !c.proxy.draining.Load() {
-		_ = c.raw.Control(func(fd uintptr) { n, _ = receive(fd, part[:small-len(c.head)%small], 0) }) // who wakes learns it
+	if c.head != nil && !c.IsStream() && !c.proxy.draining.Load() {
+		n = c.ReadNow(part[:wire.Small-len(c.head)%wire.Small]) // who wakes learns the rest
 	}
 	if n > 0 {
 		c.head = append(c.head, part[:n]...)
-		if len(c.head)%small != 0 && !endsHead(c.head, n) && k.add(c) == nil {
+		if len(c.head)%wire.Small != 0 && !endsHead(c.head, n) && k.add(c) == nil {
 			return
 		}
 	}
@@ -131,7 +133,7 @@ func (k *park) add(c *client) (err error) {
 	cerr := c.watch.Control(func(fd uintptr) {
 		c.space = int(fd)
 		k.put(c)
-		c.readBy.Store(c.waitBy)
+		c.WaitUntil(c.waitBy)
 		c.parked.Store(true)
 		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(fd)}
 		err = unix.EpollCtl(k.fd, operation, int(fd), &event)
@@ -142,8 +144,8 @@ func (k *park) add(c *client) (err error) {
 		}
 		return err
 	}
-	if c.readBy.Load() == expired || c.proxy.draining.Load() {
-		c.wake() // the clock, or the end, came before it was parked
+	if c.ReadExpired() || c.proxy.draining.Load() {
+		c.Wake() // the clock, or the end, came before it was parked
 	}
 	if k.crowd.Add(1) == crowd {
 		time.AfterFunc(crowdSettles, func() {
@@ -195,14 +197,14 @@ func (c *client) run() {
 			return
 		}
 		c.proxy.park.refused(err)
-		c.close()
+		c.Close()
 	}
 	c.proxy.clients.Done()
 }
 
-// wake gives a client that is parked a goroutine again, and says whether it
+// Wake gives a client that is parked a goroutine again, and says whether it
 // did. It may be called from any goroutine and at any time.
-func (c *client) wake() bool {
+func (c *client) Wake() bool {
 	if !c.parked.CompareAndSwap(true, false) {
 		return false
 	}
@@ -214,8 +216,8 @@ func (c *client) wake() bool {
 func (c *client) resume() {
 	go func() {
 		c.proxy.park.forget(c)
-		if settle(&c.readBy) != nil {
-			c.rearm()
+		if c.EndRead() != nil {
+			c.Rearm()
 		}
 		c.run()
 	}()

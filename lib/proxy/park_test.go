@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // parked counts the clients that are.
 func (s *server) parked() (n int) {
-	s.clock.each(func(c *conn) {
-		if c.client != nil && c.client.parked.Load() {
+	s.clock.Each(func(c *wire.Conn) {
+		if clientOf(c) != nil && clientOf(c).parked.Load() {
 			n++
 		}
 	})

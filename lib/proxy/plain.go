@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"passenger/lib/proxy/wire"
 )
 
 // isPlain says that a connection for TLS begins like a request in plain text: b
@@ -24,7 +26,7 @@ func isPlain(b []byte) bool {
 // gives the client time to take it.
 func refusePlain(nc net.Conn, date []byte) {
 	const text = "400 Bad Request\n\nThis port speaks HTTPS, and the request came in plain text. Ask for https:// instead.\n"
-	if err := nc.SetDeadline(time.Now().Add(lastWords)); err != nil {
+	if err := nc.SetDeadline(time.Now().Add(wire.LastWords)); err != nil {
 		return
 	}
 	_, err := fmt.Fprintf(nc, "HTTP/1.1 400 Bad Request\r\nDate: %s\r\nContent-Type: text/plain; charset=utf-8\r\n"+

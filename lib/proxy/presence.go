@@ -1,12 +1,10 @@
 package proxy
 
 import (
-	"net"
-	"syscall"
-
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/wire"
 )
 
 // A presence finds out whether a client is still there while its answer is being
@@ -20,7 +18,7 @@ import (
 // next one's size. Of a client that cannot be asked the kernel's keep-alive
 // tells, after a minute or so.
 type presence struct {
-	conn   *conn
+	conn   *wire.Conn
 	old    bool  // it speaks HTTP/1.0, which has no interim responses
 	leaves bool  // when it ends its sending side it is gone
 	askAt  int64 // not before this is it asked again, in the clock's time
@@ -74,7 +72,7 @@ func (p *presence) lookBetween(now int64) (gone bool) {
 
 // ask asks by question, nil for none, and says that the client is gone.
 func (p *presence) ask(now int64, question []byte) (gone bool) {
-	end, gone := p.conn.gone()
+	end, gone := p.conn.Gone()
 	switch {
 	case gone || end && p.leaves:
 		return true
@@ -82,28 +80,5 @@ func (p *presence) ask(now int64, question []byte) (gone bool) {
 		return false
 	}
 	p.askAt = now + int64(askEvery)
-	return !p.conn.say(question)
-}
-
-// say sends a few bytes without waiting. ok is false if they did not leave as
-// a whole; then the connection is good for nothing.
-func (c *conn) say(text []byte) (ok bool) {
-	if c.raw == nil {
-		return sayTo(c.nc, text)
-	}
-	t := transfer{p: text}
-	err := c.raw.Control(func(fd uintptr) {
-		n, errno := t.send(fd)
-		ok = errno == 0 && n == len(text) || errno == syscall.EAGAIN
-	})
-	return ok && err == nil
-}
-
-// sayTo is say for a stream, which is not written to unless its socket has room.
-func sayTo(nc net.Conn, text []byte) (ok bool) {
-	if s := pollOf(nc); !s.writable {
-		return !s.broken
-	}
-	_, err := nc.Write(text)
-	return err == nil
+	return !p.conn.Say(question)
 }

@@ -72,8 +72,8 @@ func TestHalfClosedClientsAreAnswered(t *testing.T) {
 				below.(*net.TCPConn).CloseWrite()
 				for range 2 {
 					within(t, g.came, "the app is there")
-					begin := s.clock.now.Load()
-					eventually(t, "two looks", func() bool { return s.clock.now.Load() > begin+5*int64(lookEvery)/2 })
+					begin := s.clock.Now.Load()
+					eventually(t, "two looks", func() bool { return s.clock.Now.Load() > begin+5*int64(lookEvery)/2 })
 					g.pass <- true
 				}
 				text, err := io.ReadAll(p.in)

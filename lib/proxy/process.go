@@ -98,7 +98,7 @@ func (p *process) drain() (idle []*upstream) {
 func (p *process) closeIdle(now int64) {
 	old := 0
 	for old < len(p.idle) && now-p.idle[old].idleSince > int64(p.idleTime()) {
-		p.idle[old].close()
+		p.idle[old].Close()
 		old++
 	}
 	p.idle = slices.Delete(p.idle, 0, old)

@@ -25,6 +25,7 @@ import (
 	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/certificate"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 // errStopping says that the proxy goes away.
@@ -103,7 +104,7 @@ type Proxy struct {
 	index    atomic.Pointer[index]
 	draining atomic.Bool // no new clients
 	parting  atomic.Bool // and nobody comes after us
-	clock    *clock
+	clock    *wire.Clock
 	dates    dates
 	report   chan struct{} // has room for one: a report is due
 
@@ -138,7 +139,7 @@ const tick = 200 * time.Millisecond
 func New(c Config) *Proxy {
 	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1)}
 	p.idlePatience = cmp.Or(p.idlePatience, idlePatience)
-	p.clock = newClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
+	p.clock = wire.NewClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server()
 	p.registrar = newRegistrar()
@@ -239,7 +240,7 @@ func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stopClock()
-	wg.Go(func() { p.clock.run(clock) })
+	wg.Go(func() { p.clock.Run(clock) })
 	p.park = newPark()
 	wg.Go(func() { p.park.run(clock) })
 	var accepting sync.WaitGroup
@@ -258,10 +259,10 @@ func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener) {
 
 // drain waits for the clients to leave.
 func (p *Proxy) drain() {
-	by := p.clock.now.Load() + int64(partingTime)
-	p.clock.each(func(c *conn) {
-		if c.client != nil {
-			c.client.part(by)
+	by := p.clock.Now.Load() + int64(partingTime)
+	p.clock.Each(func(c *wire.Conn) {
+		if k := clientOf(c); k != nil {
+			k.part(by)
 		}
 	})
 	p.http2.shutdown()
@@ -286,27 +287,24 @@ func (p *Proxy) drain() {
 	}
 }
 
-// lastWords is how long clients have to take the answer that the server goes
-// away.
-const lastWords = time.Second
-
 // cutOff ends what outlasted the drain.
 func (p *Proxy) cutOff() {
-	p.clock.ending.Store(true)
+	p.clock.Ending.Store(true)
 	for _, a := range p.allApps() {
 		a.stop()
 	}
 	p.dismiss(true)
 	cut := 0
-	p.clock.each(func(c *conn) {
-		if c.client == nil {
-			c.interrupt()
+	p.clock.Each(func(c *wire.Conn) {
+		k := clientOf(c)
+		if k == nil {
+			c.Interrupt()
 			return
 		}
 		cut++
-		c.client.wake()
-		_ = c.nc.SetReadDeadline(past) // closed is as good
-		_ = c.nc.SetWriteDeadline(time.Now().Add(lastWords))
+		k.Wake()
+		c.InterruptRead()
+		c.BoundWrite(wire.LastWords)
 	})
 	p.http2.cutOff()
 	slog.Warn("drain timed out", "connections", cut)

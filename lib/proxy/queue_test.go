@@ -179,12 +179,12 @@ func TestClientsThatGoAwayLeaveTheQueue(t *testing.T) {
 	eventually(t, "five in the queue", func() bool { return s.queued() == 5 })
 	last := s.dial().send("GET /last HTTP/1.1\r\nHost: a\r\n\r\n")
 	eventually(t, "six in the queue", func() bool { return s.queued() == 6 })
-	begin := s.clock.now.Load()
+	begin := s.clock.Now.Load()
 	for _, p := range gone {
 		p.Close()
 	}
 	eventually(t, "one in the queue", func() bool { return s.queued() == 1 })
-	if took := time.Duration(s.clock.now.Load() - begin); took >= askEvery {
+	if took := time.Duration(s.clock.Now.Load() - begin); took >= askEvery {
 		t.Errorf("they left after %v, when they were asked again", took)
 	}
 	g.open()

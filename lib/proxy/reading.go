@@ -3,6 +3,8 @@ package proxy
 import (
 	"errors"
 	"syscall"
+
+	"passenger/lib/proxy/wire"
 )
 
 // What an exchange reads from its client before a process is involved.
@@ -12,7 +14,7 @@ import (
 // until more of it comes.
 func (x *exchange) readHead() error {
 	c := x.client
-	done, err := x.req.Parse(x.in.b[:x.end])
+	done, err := x.req.Parse(x.in.B[:x.end])
 	if !done && err == nil {
 		err = x.readRestOfHead()
 	}
@@ -25,38 +27,38 @@ func (x *exchange) readHead() error {
 func (x *exchange) readRestOfHead() error {
 	c := x.client
 	if c.waitBy == 0 {
-		c.waitBy = c.clock.after(c.proxy.Timeouts.Header)
+		c.waitBy = c.Clock.After(c.proxy.Timeouts.Header)
 	}
 	parks := c.mayPark()
 	switch {
 	case !parks:
-		c.holdReadUntil(c.waitBy)
-	case c.raw == nil:
-		c.holdReadUntil(min(c.waitBy, c.clock.after(newPatience)))
+		c.HoldReadUntil(c.waitBy)
+	case c.IsStream():
+		c.HoldReadUntil(min(c.waitBy, c.Clock.After(newPatience)))
 	default:
-		c.impatient = true
+		c.Impatient = true
 	}
 	var done bool
 	var err error
 	for !done && err == nil {
-		if x.end == len(x.in.b) {
-			x.in = x.in.grown(min(4*len(x.in.b), large), x.end)
+		if x.end == len(x.in.B) {
+			x.in = x.in.Grown(min(4*len(x.in.B), wire.Large), x.end)
 		}
 		var n int
-		if n, err = c.read(x.in.b[x.end:]); err != nil {
+		if n, err = c.Read(x.in.B[x.end:]); err != nil {
 			break
 		}
 		x.end += n
-		done, err = x.req.Parse(x.in.b[:x.end])
+		done, err = x.req.Parse(x.in.B[:x.end])
 	}
-	c.impatient = false
-	if c.releaseRead() != nil && (done || parks) {
-		c.rearm() // it came in the last moment, or may come yet
+	c.Impatient = false
+	if c.ReleaseRead() != nil && (done || parks) {
+		c.Rearm() // it came in the last moment, or may come yet
 	}
-	if parks && (errors.Is(err, syscall.EAGAIN) || errors.Is(err, errTimeout)) {
+	if parks && (errors.Is(err, syscall.EAGAIN) || errors.Is(err, wire.ErrTimeout)) {
 		err = errQuiet
-		if c.clock.now.Load() >= c.waitBy {
-			err = errTimeout
+		if c.Clock.Now.Load() >= c.waitBy {
+			err = wire.ErrTimeout
 		}
 	}
 	return err
@@ -66,13 +68,13 @@ func (x *exchange) readRestOfHead() error {
 // there are any.
 func (x *exchange) next() bool {
 	if x.rest != nil {
-		x.in.free()
+		x.in.Free()
 		x.in, x.start, x.end, x.rest = x.rest, 0, x.restEnd, nil
 	}
 	if x.start == x.end {
 		return false
 	}
-	x.end = copy(x.in.b, x.in.b[x.start:x.end])
+	x.end = copy(x.in.B, x.in.B[x.start:x.end])
 	x.start = 0
 	x.reset()
 	return true
@@ -89,20 +91,20 @@ func (x *exchange) readBody(length int) error {
 	if err := x.sendContinue(); err != nil {
 		return err
 	}
-	if need > len(x.in.b) {
-		x.in = x.in.grown(need, x.end)
-		if err := x.req.Rebase(x.in.b); err != nil {
+	if need > len(x.in.B) {
+		x.in = x.in.Grown(need, x.end)
+		if err := x.req.Rebase(x.in.B); err != nil {
 			return err
 		}
 	}
-	c.holdRead(c.proxy.Timeouts.Body)
+	c.HoldRead(c.proxy.Timeouts.Body)
 	var err error
 	for x.end < need && err == nil {
 		var n int
-		n, err = c.read(x.in.b[x.end:need])
+		n, err = c.Read(x.in.B[x.end:need])
 		x.end += n
 	}
-	if late := c.releaseRead(); late != nil {
+	if late := c.ReleaseRead(); late != nil {
 		return late
 	}
 	return err
@@ -116,6 +118,6 @@ func (x *exchange) sendContinue() error {
 		return nil
 	}
 	x.continued = true
-	_, err := x.client.write(continueLine, nil)
+	_, err := x.client.WriteBoth(continueLine, nil)
 	return err
 }

@@ -184,10 +184,10 @@ func (x *exchange) await(name string, g *group, config map[string]any) (*mount, 
 		case <-look.C:
 		}
 		look.Stop()
-		if x.waiter.look(p.clock.now.Load()) {
+		if x.waiter.look(p.clock.Now.Load()) {
 			return nil, errGone
 		}
-		if p.clock.ending.Load() {
+		if p.clock.Ending.Load() {
 			return nil, errStopping
 		}
 	}

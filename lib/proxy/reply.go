@@ -22,7 +22,7 @@ func (x *exchange) reply(status int, head, body []byte) (again bool) {
 func (x *exchange) sendReply(status, length int, p, p2 []byte) error {
 	x.answered = true
 	x.begin(status, length)
-	n, err := x.client.write(p, p2)
+	n, err := x.client.WriteBoth(p, p2)
 	if err != nil && n == 0 {
 		x.status = 0
 	}

@@ -13,6 +13,7 @@ import (
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 // gone is an exchange whose client has left: whatever is written fails.
@@ -33,13 +34,13 @@ func gone(t *testing.T, p *Proxy, request string) *exchange {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.close)
-	in := takeBuffer(small)
-	x := takeExchange(c, in, copy(in.b, request))
-	if done, err := x.req.Parse(in.b[:x.end]); !done || err != nil {
+	t.Cleanup(c.Close)
+	in := wire.TakeBuffer(wire.Small)
+	x := takeExchange(c, in, copy(in.B, request))
+	if done, err := x.req.Parse(in.B[:x.end]); !done || err != nil {
 		t.Fatal(done, err)
 	}
-	x.began, x.tick = time.Now(), p.clock.now.Load()
+	x.began, x.tick = time.Now(), p.clock.Now.Load()
 	return x
 }
 

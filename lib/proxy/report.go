@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // snapshot is what the pool is told.
@@ -20,7 +21,7 @@ func (p *Proxy) snapshot() protocol.ProxyReport {
 }
 
 // report counts what the app and its processes do.
-func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) protocol.AppReport {
+func (a *app) report(k *wire.Clock, processes map[string]protocol.ProcessReport) protocol.AppReport {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.departed.report(k, processes)
@@ -42,12 +43,12 @@ func (a *app) report(k *clock, processes map[string]protocol.ProcessReport) prot
 }
 
 // report counts what the process does. Its app's mutex is held.
-func (p *process) report(k *clock) protocol.ProcessReport {
+func (p *process) report(k *wire.Clock) protocol.ProcessReport {
 	r := protocol.ProcessReport{
 		InFlight: p.inFlight, Upgraded: len(p.upgraded), Processed: p.counted, Errors: p.errors, Took: time.Duration(p.took).Seconds(), Stuck: p.stuck, WorkAsked: p.asked, ConnectFailed: p.refused,
 	}
 	if p.lastUsed > 0 {
-		r.LastUsed = k.start.Add(time.Duration(p.lastUsed))
+		r.LastUsed = k.Start.Add(time.Duration(p.lastUsed))
 	}
 	return r
 }

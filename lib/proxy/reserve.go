@@ -6,6 +6,7 @@ import (
 
 	"passenger/lib/bug"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 // A reserve holds what a client has not taken yet of an answer, so that its
@@ -24,7 +25,7 @@ type reserve struct {
 	done   chan struct{} // closed at the end
 
 	mu     sync.Mutex
-	memory *buffer // a ring: length bytes from head on
+	memory *wire.Buffer // a ring: length bytes from head on
 	head   int
 	length int
 	lent   int         // bytes of memory that are from the proxy's
@@ -45,10 +46,10 @@ func newReserve(c *client, a *app, up *upstream, most int64) *reserve {
 		client: c, app: a, dir: c.proxy.DataBufferDir, most: most, up: up, lease: newLease(c, a),
 		moved: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	if c.proxy.memory.lend(large) {
-		r.memory, r.lent = takeBuffer(large), large
+	if c.proxy.memory.lend(wire.Large) {
+		r.memory, r.lent = wire.TakeBuffer(wire.Large), wire.Large
 	} else {
-		r.memory = takeBuffer(small)
+		r.memory = wire.TakeBuffer(wire.Small)
 	}
 	return r
 }
@@ -105,7 +106,7 @@ func (r *reserve) remember(p []byte) (n int) {
 	if r.file.Length() > 0 {
 		return 0
 	}
-	ring := r.memory.b
+	ring := r.memory.B
 	room := len(ring) - r.length
 	for n < len(p) && room > 0 {
 		at := (r.head + r.length) % len(ring)
@@ -177,7 +178,7 @@ func (r *reserve) awaitHalf() {
 		r.mu.Lock()
 		low := r.kept() <= r.most/2
 		if r.broken {
-			low = r.file.Length() == 0 && r.length <= len(r.memory.b)/2
+			low = r.file.Length() == 0 && r.length <= len(r.memory.B)/2
 		}
 		over := r.over || r.err != nil
 		r.mu.Unlock()
@@ -193,7 +194,7 @@ func (r *reserve) run() {
 	defer close(r.done)
 	defer bug.Caught(func() { r.took(0, errBug); r.next() })
 	for p := r.next(); p != nil; p = r.next() {
-		n, err := r.client.write(p, nil)
+		n, err := r.client.WriteBoth(p, nil)
 		r.took(n, err)
 	}
 }
@@ -205,27 +206,27 @@ func (r *reserve) next() []byte {
 	defer r.mu.Unlock()
 	if r.length == 0 && r.err == nil && r.file.Length() > 0 {
 		r.head = 0
-		if r.length, r.err = r.file.Read(r.memory.b); r.err != nil {
+		if r.length, r.err = r.file.Read(r.memory.B); r.err != nil {
 			r.interrupt()
 		}
 	}
 	if r.length == 0 || r.err != nil {
 		r.over = true
-		r.memory.free()
+		r.memory.Free()
 		r.client.proxy.memory.giveBack(r.lent)
 		r.file.Close()
 		r.lease.end()
 		r.signal()
 		return nil
 	}
-	return r.memory.b[r.head:min(r.head+r.length, len(r.memory.b))]
+	return r.memory.B[r.head:min(r.head+r.length, len(r.memory.B))]
 }
 
 // took notes that the client took n bytes, and why it takes no more.
 func (r *reserve) took(n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.head = (r.head + n) % len(r.memory.b)
+	r.head = (r.head + n) % len(r.memory.B)
 	r.length -= n
 	r.taken += n
 	if r.err = err; err != nil {
@@ -245,7 +246,7 @@ func (r *reserve) signal() {
 // interrupt ends the exchange's wait for the process.
 func (r *reserve) interrupt() {
 	if r.up != nil {
-		r.up.interrupt()
+		r.up.Interrupt()
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 // A torrent is an app that answers "/" with a body at once, and all else with
@@ -146,9 +147,9 @@ func TestKeepingEndsAtTheHighWaterMark(t *testing.T) {
 		unkept      bool
 	}{
 		{"mark", func(r *protocol.Route, _ *Config) { r.ResponseHighWater = 24 << 20 }, 24 << 20, 24<<20 + inTransit, false},
-		{"mark in memory", func(r *protocol.Route, _ *Config) { r.ResponseHighWater = large }, large, large + inTransit, false},
+		{"mark in memory", func(r *protocol.Route, _ *Config) { r.ResponseHighWater = wire.Large }, wire.Large, wire.Large + inTransit, false},
 		{"streaming", func(r *protocol.Route, _ *Config) { r.BufferResponse = new(false) }, 1, inTransit, false},
-		{"no disk", func(_ *protocol.Route, c *Config) { c.DataBufferDir += "/gone" }, large, large + inTransit, true},
+		{"no disk", func(_ *protocol.Route, c *Config) { c.DataBufferDir += "/gone" }, wire.Large, wire.Large + inTransit, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/wire"
 )
 
 // readResponse reads the head of the final response. The buffer returned
 // begins with it; n bytes of it are filled. The caller frees it.
-func (x *exchange) readResponse() (b *buffer, n int, err error) {
+func (x *exchange) readResponse() (b *wire.Buffer, n int, err error) {
 	x.resp.Reset()
-	if b, n, err = x.readUpstream(medium); err != nil {
+	if b, n, err = x.readUpstream(wire.Medium); err != nil {
 		return nil, 0, err
 	}
 	x.begun = true
@@ -19,38 +20,38 @@ func (x *exchange) readResponse() (b *buffer, n int, err error) {
 		x.mount.app.join(x.process)
 	}
 	for {
-		done, err := x.resp.Parse(b.b[:n])
+		done, err := x.resp.Parse(b.B[:n])
 		if err == nil && done && x.interim() {
 			if err = x.passInterim(); err == nil {
-				n = copy(b.b, b.b[x.resp.Len:n])
+				n = copy(b.B, b.B[x.resp.Len:n])
 				x.resp.Reset()
 				continue
 			}
 		}
 		if err != nil {
-			b.free()
+			b.Free()
 			return nil, 0, err
 		}
 		if done {
 			return b, n, nil
 		}
-		if n == len(b.b) {
-			b = b.grown(large, n)
+		if n == len(b.B) {
+			b = b.Grown(wire.Large, n)
 		}
 		if n == 0 {
-			b.free() // a wait for the process, as at first
-			if b, n, err = x.readUpstream(medium); err != nil {
+			b.Free() // a wait for the process, as at first
+			if b, n, err = x.readUpstream(wire.Medium); err != nil {
 				return nil, 0, err
 			}
 			continue
 		}
 		m := 0
 		err = x.patiently(func() (err error) {
-			m, err = x.up.read(b.b[n:])
+			m, err = x.up.Read(b.B[n:])
 			return err
 		})
 		if err != nil {
-			b.free()
+			b.Free()
 			return nil, 0, err
 		}
 		n += m
@@ -63,9 +64,9 @@ const lookEvery = time.Second
 
 // readUpstream reads from the process, into a buffer that is taken only when
 // there is something to read.
-func (x *exchange) readUpstream(size int) (b *buffer, n int, err error) {
+func (x *exchange) readUpstream(size int) (b *wire.Buffer, n int, err error) {
 	err = x.patiently(func() (err error) {
-		b, n, err = x.up.readLazily(size)
+		b, n, err = x.up.ReadLazily(size)
 		return err
 	})
 	return b, n, err
@@ -77,30 +78,30 @@ func (x *exchange) readUpstream(size int) (b *buffer, n int, err error) {
 func (x *exchange) patiently(read func() error) error {
 	up, clock := x.up, x.client.proxy.clock
 	limit := x.answerTime()
-	up.readWait = min(limit, lookEvery)
-	err := errTimeout
+	up.ReadWait = min(limit, lookEvery)
+	err := wire.ErrTimeout
 	if x.late {
 		x.late = false
 	} else {
 		err = read()
 	}
-	for since := clock.now.Load() - int64(up.readWait); err == errTimeout; {
+	for since := clock.Now.Load() - int64(up.ReadWait); err == wire.ErrTimeout; {
 		if since = max(since, x.upload.moved.Load()); x.upload.waits.Load() {
-			since = clock.now.Load()
+			since = clock.Now.Load()
 		}
 		if x.reserve.failed() {
 			return errGone
 		}
-		if x.upload.failed() || time.Duration(clock.now.Load()-since) >= limit {
-			return errTimeout
+		if x.upload.failed() || time.Duration(clock.Now.Load()-since) >= limit {
+			return wire.ErrTimeout
 		}
 		if err := x.look(); err != nil {
 			return err
 		}
-		if clock.ending.Load() {
+		if clock.Ending.Load() {
 			return errStopping
 		}
-		up.rearm()
+		up.Rearm()
 		err = read()
 	}
 	return err
@@ -127,14 +128,14 @@ func (x *exchange) look() error {
 		return errGone
 	case !x.halfClosed && !x.process.session:
 		x.halfClosed = true
-		x.up.closeWrite()
+		x.up.CloseWrite()
 	}
 	return nil
 }
 
 // gone says that the client is gone, as far as one can tell by now.
 func (x *exchange) gone() bool {
-	p, now := &x.waiter.presence, x.client.proxy.clock.now.Load()
+	p, now := &x.waiter.presence, x.client.proxy.clock.Now.Load()
 	switch {
 	case !x.answered:
 		return p.look(now)
@@ -168,9 +169,9 @@ func (x *exchange) passInterim() error {
 	if x.req.Minor == 0 {
 		return nil
 	}
-	out := takeBuffer(x.resp.Len + 64)
-	defer out.free()
-	_, err := x.client.write(append(x.appendFields(x.appendStatus(out.b[:0])), crlf...), nil)
+	out := wire.TakeBuffer(x.resp.Len + 64)
+	defer out.Free()
+	_, err := x.client.WriteBoth(append(x.appendFields(x.appendStatus(out.B[:0])), crlf...), nil)
 	return err
 }
 

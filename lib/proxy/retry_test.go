@@ -237,8 +237,8 @@ func TestFullBacklogIsWaitedForAfterASlowUpload(t *testing.T) {
 	r.Processes[0].Address = "unix:" + l.Addr().String()
 	s := serve(t, Config{}, r)
 	slow := s.dial().send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\no")
-	begin := s.clock.now.Load()
-	eventually(t, "more than the time in a queue", func() bool { return s.clock.now.Load() > begin+int64(2500*time.Millisecond) })
+	begin := s.clock.Now.Load()
+	eventually(t, "more than the time in a queue", func() bool { return s.clock.Now.Load() > begin+int64(2500*time.Millisecond) })
 	for {
 		c, err := net.DialTimeout("unix", l.Addr().String(), time.Millisecond)
 		if err != nil {

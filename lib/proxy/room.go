@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"log/slog"
 	"slices"
+
+	"passenger/lib/proxy/wire"
 )
 
 // mostEvicted is how many idle clients are closed at once for others, and
@@ -30,10 +32,10 @@ func (p *Proxy) makeRoom() bool {
 	}
 	defer p.descriptors.clearing.Unlock()
 	var idle []idler
-	now := p.clock.now.Load()
-	p.clock.each(func(c *conn) {
-		if k := c.client; k != nil && k.resting.Load() && k.parked.Load() {
-			idle = append(idle, idler{k, c.readBy.Load()})
+	now := p.clock.Now.Load()
+	p.clock.Each(func(c *wire.Conn) {
+		if k := clientOf(c); k != nil && k.resting.Load() && k.parked.Load() {
+			idle = append(idle, idler{k, c.WaitsUntil()})
 		}
 	})
 	slices.SortFunc(idle, func(a, b idler) int { return cmp.Compare(a.until, b.until) })
@@ -53,8 +55,8 @@ func (p *Proxy) makeRoom() bool {
 		}
 		return true
 	}
-	p.clock.each(func(c *conn) {
-		if k := c.client; k != nil && k.mayPark() {
+	p.clock.Each(func(c *wire.Conn) {
+		if k := clientOf(c); k != nil && k.mayPark() {
 			k.part(now)
 		}
 	})
@@ -67,12 +69,12 @@ func (c *client) evict() bool {
 	if !c.parked.CompareAndSwap(true, false) {
 		return false
 	}
-	if c.proxy.draining.Load() || !c.resting.Load() || hasNews(c.watch) {
+	if c.proxy.draining.Load() || !c.resting.Load() || wire.HasNews(c.watch) {
 		c.resume()
 		return false
 	}
 	c.proxy.park.forget(c)
-	c.close()
+	c.Close()
 	c.proxy.clients.Done()
 	return true
 }

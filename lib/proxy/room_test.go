@@ -34,8 +34,8 @@ func TestRoomIsMadeByTheIdle(t *testing.T) {
 			p.get("/")
 		}
 		eventually(t, "it is parked", func() bool { return s.parked() == i+2 }) // begun is parked too
-		at := s.clock.now.Load()
-		eventually(t, "time passes", func() bool { return s.clock.now.Load() > at+int64(brief) })
+		at := s.clock.Now.Load()
+		eventually(t, "time passes", func() bool { return s.clock.Now.Load() > at+int64(brief) })
 		idle = append(idle, p)
 	}
 	for _, p := range idle {

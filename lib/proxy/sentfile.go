@@ -9,11 +9,12 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 // answer passes the response on whose head is in b, or the file that it names
 // in its body's place. Like forward it frees b, whose first n bytes are filled.
-func (x *exchange) answer(b *buffer, n int) (again bool) {
+func (x *exchange) answer(b *wire.Buffer, n int) (again bool) {
 	if x.lookup != nil {
 		x.consider(x.lookup)
 	}
@@ -27,7 +28,7 @@ func (x *exchange) answer(b *buffer, n int) (again bool) {
 
 // answerFile gives the process back and sends the file that its answer names,
 // unless err says that it may not be sent.
-func (x *exchange) answerFile(b *buffer, n int, f files.SentFile, err error) (again bool) {
+func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error) (again bool) {
 	w := &fileWriter{x: x, header: x.fieldsOfFile(), extra: x.appendOurs(nil)}
 	status := x.resp.Status
 	x.phase.Store(responding)
@@ -117,27 +118,27 @@ const maxDiscarded = 256 << 10
 
 // discard gives the process back after the answer whose head is in b, and whose
 // body nobody gets. It frees b; nothing of x.resp but its numbers is left.
-func (x *exchange) discard(b *buffer, n int) {
+func (x *exchange) discard(b *wire.Buffer, n int) {
 	d := download{kind: x.resp.Body(string(x.req.Method) == "HEAD"), left: x.resp.ContentLength}
 	x.respChunks.Reset()
 	from := x.resp.Len
 	for read := 0; d.kind != http1.UntilClose && read < maxDiscarded; from = 0 {
-		_, ended, err := x.measure(&d, b.b[from:n])
+		_, ended, err := x.measure(&d, b.B[from:n])
 		if err != nil {
 			break
 		}
 		if ended {
 			x.endExchange(!d.surplus)
-			b.free()
+			b.Free()
 			return
 		}
 		read += n - from
-		b.free()
-		if b, n, err = x.readUpstream(medium); err != nil {
+		b.Free()
+		if b, n, err = x.readUpstream(wire.Medium); err != nil {
 			x.endSession(false)
 			return
 		}
 	}
-	b.free()
+	b.Free()
 	x.endSession(false)
 }

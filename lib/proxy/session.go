@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/wire"
 )
 
 // maxAttempts bounds how many processes a request is tried on.
@@ -28,7 +29,7 @@ func (x *exchange) attempts() (again bool) {
 // and another attempt may be made.
 func (x *exchange) attempt(n int) (retry, again bool) {
 	if n > 1 && x.diskSpent() {
-		return x.awaitRoom(x.client.clock.now.Load(), errDiskSpent)
+		return x.awaitRoom(x.client.Clock.Now.Load(), errDiskSpent)
 	}
 	if x.process == nil {
 		if err := x.acquire(n > 1); err != nil {
@@ -37,7 +38,7 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 	}
 	if x.diskSpent() {
 		if x.up != nil {
-			x.up.close()
+			x.up.Close()
 			x.up = nil
 		}
 		return x.connectFailed(errDiskSpent, n)
@@ -67,7 +68,7 @@ func (x *exchange) acquire(retried bool) error {
 	p, a := x.client.proxy, x.mount.app
 	x.phase.Store(queued)
 	if !retried {
-		x.waiter.since, x.waiter.began = p.clock.after(0), time.Time{}
+		x.waiter.since, x.waiter.began = p.clock.After(0), time.Time{}
 		x.waiter.wanted, x.waiter.upgrade = nil, x.upgrade
 		x.waiter.attend(x.client, &x.req)
 		if x.mount.sticky.name != nil {
@@ -84,10 +85,10 @@ func (x *exchange) acquire(retried bool) error {
 		x.waited = time.Since(x.waiter.began)
 		a.countWait(before, x.waited)
 	}
-	x.process, x.granted = proc, p.clock.now.Load()
+	x.process, x.granted = proc, p.clock.Now.Load()
 	x.target.Store(proc)
-	for up != nil && !up.quiet() {
-		up.close()
+	for up != nil && !up.Quiet() {
+		up.Close()
 		up = a.another(proc)
 	}
 	x.up = up
@@ -113,7 +114,7 @@ const (
 
 func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 	p, a := x.client.proxy, x.mount.app
-	now := p.clock.now.Load()
+	now := p.clock.Now.Load()
 	full := err == errFull || err == errNoDescriptor || err == errDiskSpent
 	a.cancel(x.process, !full, now+int64(refusedFor))
 	x.process = nil
@@ -162,7 +163,7 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 	broken := x.upload.clientError()
 	switch {
 	case broken != nil, errors.Is(err, errGone), errors.Is(err, errStopping):
-	case errors.Is(err, errTimeout) && !x.begun && x.mount.requestTime > 0:
+	case errors.Is(err, wire.ErrTimeout) && !x.begun && x.mount.requestTime > 0:
 		x.verdict = stuck
 	default:
 		x.verdict = failed
@@ -178,7 +179,7 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 		return false, false
 	case errors.Is(err, errStopping):
 		return false, x.fail(503, "The server went away before the application answered.")
-	case errors.Is(err, errTimeout):
+	case errors.Is(err, wire.ErrTimeout):
 		return false, x.fail(504, "The application did not answer in time.")
 	case errors.As(err, &bad):
 		return false, x.fail(502, "The application sent an invalid response ("+bad.Reason+").")
@@ -205,7 +206,7 @@ func (x *exchange) mayRepeat(err error) bool {
 		return false
 	}
 	x.repeated = true
-	x.suspect = x.client.proxy.clock.now.Load()-x.granted < int64(aloneTime)
+	x.suspect = x.client.proxy.clock.Now.Load()-x.granted < int64(aloneTime)
 	return true
 }
 
@@ -217,7 +218,7 @@ func (x *exchange) retreat() {
 		x.dropSession()
 		return
 	}
-	x.up.close()
+	x.up.Close()
 	x.up = nil
 	x.upload.abandon()
 }
@@ -226,7 +227,7 @@ func (x *exchange) retreat() {
 func (x *exchange) dropSession() {
 	p, up := x.process, x.up
 	x.process, x.up = nil, nil
-	up.close()
+	up.Close()
 	x.upload.abandon()
 	x.mount.app.cancel(p, false, 0)
 }
@@ -236,7 +237,7 @@ func (x *exchange) dropSession() {
 func (x *exchange) endSession(reusable bool) {
 	if x.up != nil && !reusable {
 		x.stopUpload()
-		x.up.close()
+		x.up.Close()
 		x.up = nil
 	}
 	if x.takeover != nil {
@@ -251,6 +252,6 @@ func (x *exchange) endSession(reusable bool) {
 		x.workAsked = false
 		x.mount.app.askWork(p)
 	}
-	now := x.client.proxy.clock.now.Load()
+	now := x.client.proxy.clock.Now.Load()
 	x.mount.app.release(p, up, now, now-x.granted, x.verdict)
 }

@@ -11,6 +11,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 // errNoRoom says that a body could not be kept on disk.
@@ -99,10 +100,10 @@ func (p *Proxy) noRoom(err error) error {
 // sendSpool sends the body kept to up. Who asks for the upload to stop does so
 // by interrupting the writing.
 func (x *exchange) sendSpool(up *upstream) error {
-	b := takeBuffer(large)
-	defer b.free()
+	b := wire.TakeBuffer(wire.Large)
+	defer b.Free()
 	for at := int64(0); at < x.spool.size; {
-		n, err := x.spool.file.ReadAt(b.b, at)
+		n, err := x.spool.file.ReadAt(b.B, at)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
@@ -110,10 +111,10 @@ func (x *exchange) sendSpool(up *upstream) error {
 			return io.ErrUnexpectedEOF // someone cut the file
 		}
 		at += int64(n)
-		if err := x.passOn(up, b.b[:n], at == x.spool.size && !x.spool.begun); err != nil {
+		if err := x.passOn(up, b.B[:n], at == x.spool.size && !x.spool.begun); err != nil {
 			return err
 		}
-		x.upload.moved.Store(x.client.clock.now.Load())
+		x.upload.moved.Store(x.client.Clock.Now.Load())
 		if x.upload.stopped.Load() {
 			return errStopped
 		}

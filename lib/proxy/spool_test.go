@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // keeping is a route that keeps bodies, whatever their length.
@@ -165,7 +166,7 @@ func TestDiskForBodiesOfUnknownLengthIsBounded(t *testing.T) {
 					text := strings.Repeat(string(rune('a'+i%26)), part)
 					want.WriteString(text)
 					p.send(fmt.Sprintf("%x\r\n%s\r\n", part, text))
-					if n := s.disk.used.Load(); n > most+large {
+					if n := s.disk.used.Load(); n > most+wire.Large {
 						t.Fatalf("%d bytes are kept, want %d at most", n, most)
 					}
 				}

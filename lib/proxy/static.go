@@ -7,6 +7,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 // static answers the request from a file, if it can be for one. done says that
@@ -21,9 +22,9 @@ func (x *exchange) static() (done, again bool) {
 	if plain && p.misses.Has(hash, x.began) {
 		return false, false
 	}
-	b := takeBuffer(medium)
-	defer b.free()
-	name, ok := appendFileName(b.b[:0], path)
+	b := wire.TakeBuffer(wire.Medium)
+	defer b.Free()
+	name, ok := appendFileName(b.B[:0], path)
 	if !ok {
 		return false, false
 	}

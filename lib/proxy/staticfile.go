@@ -10,6 +10,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 // maxCopied is the largest file that is copied behind its head and sent in one
@@ -33,8 +34,8 @@ type staticFile struct {
 // It does by itself what nearly all ask for, without a byte of garbage: the
 // whole file, or whether the client's copy is good still. The rest is left to
 // http.ServeContent.
-func (x *exchange) sendStatic(s *staticFile, b *buffer, at int) (again bool) {
-	p := b.b[at:at]
+func (x *exchange) sendStatic(s *staticFile, b *wire.Buffer, at int) (again bool) {
+	p := b.B[at:at]
 	s.tag = s.appendTag(p)
 	p = s.tag[len(s.tag):]
 	s.modified = appendHTTPTime(p, s.file.Modified)
@@ -163,9 +164,9 @@ func (x *exchange) sendContent(s *staticFile, head []byte) (again bool) {
 		return x.streamContent(s, head) == nil && x.finish()
 	}
 	if int(size) > cap(head)-len(head) {
-		b := takeBuffer(len(head) + int(size))
-		defer b.free()
-		head = b.b[:copy(b.b, head)]
+		b := wire.TakeBuffer(len(head) + int(size))
+		defer b.Free()
+		head = b.B[:copy(b.B, head)]
 	}
 	whole := head[:len(head)+int(size)]
 	if err := s.file.ReadAt(whole[len(head):], 0); err != nil {
@@ -188,18 +189,18 @@ func (x *exchange) streamContent(s *staticFile, head []byte) error {
 	if err := x.sendReply(http.StatusOK, len(head), head, nil); err != nil {
 		return err
 	}
-	if x.client.raw != nil {
-		_, err := x.client.sendFile(s.file.FD, s.file.Size)
+	if !x.client.IsStream() {
+		_, err := x.client.SendFile(s.file.FD, s.file.Size)
 		return err
 	}
-	b := takeBuffer(large)
-	defer b.free()
+	b := wire.TakeBuffer(wire.Large)
+	defer b.Free()
 	for at := int64(0); at < s.file.Size; {
-		part := b.b[:min(s.file.Size-at, int64(len(b.b)))]
+		part := b.B[:min(s.file.Size-at, int64(len(b.B)))]
 		if err := s.file.ReadAt(part, at); err != nil {
 			return err
 		}
-		if _, err := x.client.write(part, nil); err != nil {
+		if _, err := x.client.WriteBoth(part, nil); err != nil {
 			return err
 		}
 		at += int64(len(part))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // Each form of a file has a tag of its own, and conditions are about the form
@@ -82,7 +83,7 @@ func TestOlderTwinsAreNotServed(t *testing.T) {
 func TestFilesOfAllSizes(t *testing.T) {
 	t.Parallel()
 	dir, names := t.TempDir(), map[string][]byte{}
-	for _, size := range []int{0, 1, small, medium - 300, medium, maxCopied - 1, maxCopied, maxCopied + 1, large, 3*large + 7} {
+	for _, size := range []int{0, 1, wire.Small, wire.Medium - 300, wire.Medium, maxCopied - 1, maxCopied, maxCopied + 1, wire.Large, 3*wire.Large + 7} {
 		name := strconv.Itoa(size) + ".bin"
 		names[name] = bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
 		if err := os.WriteFile(filepath.Join(dir, name), names[name], 0o644); err != nil {

@@ -226,8 +226,8 @@ func TestUnsafeRequestsOutliveTheirClient(t *testing.T) {
 	p := s.dial().send("POST /order HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
 	within(t, g.came, "the call")
 	p.Close()
-	begin := s.clock.now.Load()
-	eventually(t, "two looks", func() bool { return s.clock.now.Load() > begin+5*int64(lookEvery)/2 })
+	begin := s.clock.Now.Load()
+	eventually(t, "two looks", func() bool { return s.clock.Now.Load() > begin+5*int64(lookEvery)/2 })
 	if n := s.inFlight(f); n != 1 {
 		t.Errorf("got %d in flight, want 1", n)
 	}

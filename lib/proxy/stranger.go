@@ -11,6 +11,7 @@ import (
 	"passenger/lib/account"
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 	"passenger/lib/unixsock"
 )
 
@@ -29,7 +30,7 @@ type stranger struct{ pid, uid int }
 // strangerOf returns who is at the other end of a connection over a unix socket,
 // nil for one that may speak for clients.
 func (p *Proxy) strangerOf(nc net.Conn) *stranger {
-	c, ok := transport(nc).(*net.UnixConn)
+	c, ok := wire.Transport(nc).(*net.UnixConn)
 	if !ok {
 		return &stranger{uid: files.UnknownUser}
 	}

@@ -6,6 +6,7 @@ import (
 	"passenger/lib/bug"
 	"passenger/lib/http1"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
 )
 
 // An app may take its connection over, in Ruby's words hijack it. Its adapter
@@ -83,7 +84,7 @@ func (a *app) endTakeover(x *exchange) {
 	a.mu.Lock()
 	t.over = true
 	if t.up != nil {
-		t.up.interrupt()
+		t.up.Interrupt()
 	}
 	a.mu.Unlock()
 	if t.done != nil {
@@ -104,15 +105,15 @@ func (a *app) awaitFree(t *takeover, p *Proxy, limit time.Duration) {
 	if u == nil {
 		return
 	}
-	u.readWait = limit
+	u.ReadWait = limit
 	reusable := u.answersQuestion()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t.up = nil
 	if !reusable || t.over || t.process.draining {
-		u.close()
+		u.Close()
 	} else {
-		u.idleSince, u.reused = p.clock.now.Load(), true
+		u.idleSince, u.reused = p.clock.Now.Load(), true
 		t.process.idle = append(t.process.idle, u)
 	}
 	if reusable && !t.over {
@@ -124,8 +125,8 @@ func (a *app) awaitFree(t *takeover, p *Proxy, limit time.Duration) {
 // session has ended. A backlog that is full will have room.
 func (a *app) openTakeover(t *takeover, p *Proxy) *upstream {
 	u := a.another(t.process)
-	for u != nil && !u.quiet() {
-		u.close()
+	for u != nil && !u.Quiet() {
+		u.Close()
 		u = a.another(t.process)
 	}
 	for u == nil {
@@ -145,7 +146,7 @@ func (a *app) openTakeover(t *takeover, p *Proxy) *upstream {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if t.over {
-		u.close()
+		u.Close()
 		return nil
 	}
 	t.up = u
@@ -167,20 +168,20 @@ var question = func() []byte {
 
 // answersQuestion asks the process, and says whether it answered in full.
 func (u *upstream) answersQuestion() bool {
-	if _, err := u.write(question, nil); err != nil {
+	if _, err := u.WriteBoth(question, nil); err != nil {
 		return false
 	}
-	b := takeBuffer(small)
-	defer b.free()
+	b := wire.TakeBuffer(wire.Small)
+	defer b.Free()
 	var r http1.Response
 	r.Reset()
-	for n := 0; n < len(b.b); {
-		m, err := u.read(b.b[n:])
+	for n := 0; n < len(b.B); {
+		m, err := u.Read(b.B[n:])
 		if err != nil {
 			return false
 		}
 		n += m
-		if done, err := r.Parse(b.b[:n]); done || err != nil {
+		if done, err := r.Parse(b.B[:n]); done || err != nil {
 			return err == nil && r.Status == 200 && r.Body(false) == http1.NoBody && n == r.Len && r.KeepAlive
 		}
 	}

@@ -292,8 +292,8 @@ func TestWaitsAfterAnInterimResponseAreLong(t *testing.T) {
 			s := serve(t, Config{}, route(f))
 			p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 			within(t, g.came, "the call")
-			begin := s.clock.now.Load()
-			eventually(t, "more than a look's time", func() bool { return s.clock.now.Load() > begin+int64(lookEvery)*3/2 })
+			begin := s.clock.Now.Load()
+			eventually(t, "more than a look's time", func() bool { return s.clock.Now.Load() > begin+int64(lookEvery)*3/2 })
 			g.open()
 			r := p.receive("GET")
 			if r.Status == 103 {

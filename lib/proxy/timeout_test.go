@@ -119,9 +119,9 @@ func TestLongWaitsSurviveLooks(t *testing.T) {
 		s := serve(t, Config{}, route(f))
 		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		within(t, g.came, "the call")
-		begin := s.clock.now.Load()
+		begin := s.clock.Now.Load()
 		for i := range 2 {
-			eventually(t, "more than a look's time", func() bool { return s.clock.now.Load() > begin+int64(i+1)*int64(lookEvery)*3/2 })
+			eventually(t, "more than a look's time", func() bool { return s.clock.Now.Load() > begin+int64(i+1)*int64(lookEvery)*3/2 })
 			g.pass <- true
 		}
 		if r := p.receive("GET"); r.Body != "hellohello" || r.Err != nil {
@@ -144,8 +144,8 @@ func TestLongWaitsWithinAHead(t *testing.T) {
 		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		for _, part := range []string{"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-", "Length: 2\r\n\r\nok"} {
 			parts <- part
-			begin := s.clock.now.Load()
-			eventually(t, "more than a look's time", func() bool { return s.clock.now.Load() > begin+int64(lookEvery)*3/2 })
+			begin := s.clock.Now.Load()
+			eventually(t, "more than a look's time", func() bool { return s.clock.Now.Load() > begin+int64(lookEvery)*3/2 })
 		}
 		close(parts)
 		for _, want := range []int{103, 200} {

@@ -8,22 +8,23 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/wire"
 )
 
 // switchProtocols passes a 101 on and then bytes both ways.
-func (x *exchange) switchProtocols(b *buffer, n int) bool {
+func (x *exchange) switchProtocols(b *wire.Buffer, n int) bool {
 	if !x.upgrade {
-		b.free()
+		b.Free()
 		x.endSession(false)
 		return x.fail(502, "The application switched to another protocol although the client did not ask for it.")
 	}
 	if !x.askedForAll(upgrades(&x.resp.Head)) {
-		b.free()
+		b.Free()
 		x.endSession(false)
 		return x.fail(502, "The application switched to another protocol than the client asked for.")
 	}
-	out := takeBuffer(x.resp.Len + 256)
-	head := x.appendFields(x.appendStatus(out.b[:0]))
+	out := wire.TakeBuffer(x.resp.Len + 256)
+	head := x.appendFields(x.appendStatus(out.B[:0]))
 	head = append(head, "Connection: Upgrade\r\nUpgrade: "...)
 	head = appendList(head, x.upgradedTo())
 	head = append(head, "\r\n\r\n"...)
@@ -32,26 +33,26 @@ func (x *exchange) switchProtocols(b *buffer, n int) bool {
 
 // passRaw passes on a response that the app made itself on a connection that
 // it took over. What the client sends from now on is the app's.
-func (x *exchange) passRaw(b *buffer, n int) bool {
+func (x *exchange) passRaw(b *wire.Buffer, n int) bool {
 	x.closing = true
-	out := takeBuffer(x.resp.Len + 256)
-	return x.tunnel(out, x.appendResponse(out.b[:0], 0), b, n)
+	out := wire.TakeBuffer(x.resp.Len + 256)
+	return x.tunnel(out, x.appendResponse(out.B[:0], 0), b, n)
 }
 
 // tunnel writes head, which lies in out, and what follows the response's head
 // in b, and then passes bytes on both ways for as long as the tunnel lasts. It
 // frees the buffers.
-func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
+func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) bool {
 	x.phase.Store(upgraded)
 	x.answered, x.closing = true, true
 	c := x.client
 	x.begin(x.resp.Status, len(head))
 	var sent frames
 	x.followFrames(&sent)
-	sent.follow(b.b[x.resp.Len:n])
-	_, err := c.write(head, b.b[x.resp.Len:n])
-	out.free()
-	b.free()
+	sent.follow(b.B[x.resp.Len:n])
+	_, err := c.WriteBoth(head, b.B[x.resp.Len:n])
+	out.Free()
+	b.Free()
 	if err != nil {
 		x.endSession(false)
 		return false
@@ -64,7 +65,7 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 	go func() {
 		defer close(done)
 		defer bug.Caught(t.cut)
-		early := x.in.b[x.start:x.end]
+		early := x.in.B[x.start:x.end]
 		x.start = x.end
 		if t.passUp(early) {
 			t.outlast(t.client, over)
@@ -95,7 +96,7 @@ func (x *exchange) tunnel(out *buffer, head []byte, b *buffer, n int) bool {
 // answer still when its client has ended its sending side, and gets the app's
 // read timeout.
 type tunnel struct {
-	client, up *conn
+	client, up *wire.Conn
 	kind       tunnelKind
 	half       time.Duration // the half-close time
 
@@ -119,16 +120,15 @@ const (
 // newTunnel returns a tunnel for the connections of x, whose reads it bounds
 // from now on.
 func newTunnel(x *exchange) *tunnel {
-	t := &tunnel{client: &x.client.conn, up: &x.up.conn, half: x.client.proxy.Timeouts.HalfClose, silence: x.mount.readTimeout}
+	t := &tunnel{client: &x.client.Conn, up: &x.up.Conn, half: x.client.proxy.Timeouts.HalfClose, silence: x.mount.readTimeout}
 	switch {
 	case x.isWebSocket():
 		t.kind = webSocket
 	case x.resp.Status == 101:
 		t.kind = otherProtocol
 	}
-	t.client.hold, t.up.hold = true, true
-	t.client.readBy.Store(0)
-	t.up.readBy.Store(0)
+	t.client.UnboundRead()
+	t.up.UnboundRead()
 	t.moved()
 	return t
 }
@@ -145,15 +145,15 @@ func (t *tunnel) count(more int) {
 	if t.writes > 0 {
 		wait = whileWriting
 	}
-	by := t.client.clock.after(wait)
-	t.client.postpone(by)
-	t.up.postpone(by)
+	by := t.client.Clock.After(wait)
+	t.client.Postpone(by)
+	t.up.Postpone(by)
 }
 
 // outlast bounds what the other direction does once from has ended; over is
 // closed when that one has. It watches over a client that is not read any more:
 // that it is gone for good is seen only by looking.
-func (t *tunnel) outlast(from *conn, over <-chan struct{}) {
+func (t *tunnel) outlast(from *wire.Conn, over <-chan struct{}) {
 	var late <-chan time.Time
 	switch {
 	case t.kind == webSocket:
@@ -176,7 +176,7 @@ func (t *tunnel) outlast(from *conn, over <-chan struct{}) {
 			t.cut()
 			return
 		case <-look.C:
-			if _, broken := t.client.gone(); broken && from == t.client {
+			if _, broken := t.client.Gone(); broken && from == t.client {
 				t.cut()
 				return
 			}
@@ -185,22 +185,22 @@ func (t *tunnel) outlast(from *conn, over <-chan struct{}) {
 }
 
 // write writes p. Silence is counted from its end.
-func (t *tunnel) write(to *conn, p []byte) (int, error) {
+func (t *tunnel) write(to *wire.Conn, p []byte) (int, error) {
 	t.count(1)
 	defer t.count(-1)
-	return to.write(p, nil)
+	return to.WriteBoth(p, nil)
 }
 
 // cut ends both directions.
 func (t *tunnel) cut() {
-	t.client.interrupt()
-	t.up.interrupt()
+	t.client.Interrupt()
+	t.up.Interrupt()
 }
 
 // close lets go of the connections, which nothing reads any more.
 func (t *tunnel) close() {
-	_ = t.client.releaseRead() // whether it expired makes no difference to who closes it
-	_ = t.up.releaseRead()
+	_ = t.client.ReleaseRead() // whether it expired makes no difference to who closes it
+	_ = t.up.ReleaseRead()
 }
 
 // passUp passes on what the client sends, after early, which it sent before, to
@@ -214,7 +214,7 @@ func (t *tunnel) passUp(early []byte) (ended bool) {
 			return nil
 		}
 		_, err := t.write(t.up, p)
-		if err != nil && !errors.Is(err, errTimeout) {
+		if err != nil && !errors.Is(err, wire.ErrTimeout) {
 			lost, err = true, nil
 		}
 		return err
@@ -231,7 +231,7 @@ func (t *tunnel) passUp(early []byte) (ended bool) {
 func (t *tunnel) passDown(f *frames) (ended bool) {
 	ended = t.pass(t.client, t.up, func(p []byte) error {
 		n, err := t.write(t.client, p)
-		f.wrote(p[:n], err != nil && t.client.raw == nil)
+		f.wrote(p[:n], err != nil && t.client.IsStream())
 		return err
 	})
 	if ended {
@@ -247,23 +247,23 @@ func (t *tunnel) passDown(f *frames) (ended bool) {
 // a time, it costs as much CPU as copying, 8 to 10 µs each, and a pipe for each
 // direction; of a gigabyte at once it saves 0.2 of 0.36 seconds. But frames
 // could not be followed, and TLS has none of it.
-func (t *tunnel) pass(to, from *conn, put func([]byte) error) (ended bool) {
-	size := medium
+func (t *tunnel) pass(to, from *wire.Conn, put func([]byte) error) (ended bool) {
+	size := wire.Medium
 	for {
-		b, n, err := from.readLazily(size)
+		b, n, err := from.ReadLazily(size)
 		if err == nil {
-			if size = medium; n == len(b.b) {
-				size = large // there is more to come
+			if size = wire.Medium; n == len(b.B) {
+				size = wire.Large // there is more to come
 			}
-			err = put(b.b[:n])
-			b.free()
+			err = put(b.B[:n])
+			b.Free()
 		}
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF), from == t.up && errors.Is(err, syscall.ECONNRESET):
 			// A process that closes without having read everything resets the
 			// connection behind its last words.
-			to.closeWrite()
+			to.CloseWrite()
 			return true
 		default:
 			t.cut()

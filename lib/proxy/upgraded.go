@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"passenger/lib/proxy/wire"
 )
 
 // ErrHandedOver is the cause with which a proxy's context ends once a successor
@@ -63,8 +65,8 @@ func (a *app) dismiss(p *process) {
 	for x, closable := range p.upgraded {
 		if closable && !x.dismissed.Swap(true) {
 			a.dismissed++
-			x.client.interrupt()
-			x.up.interrupt()
+			x.client.Interrupt()
+			x.up.Interrupt()
 		}
 	}
 }
@@ -97,21 +99,21 @@ func (x *exchange) farewell(sent *frames) {
 	if !x.dismissed.Load() || !sent.between() {
 		return
 	}
-	if err := c.nc.SetDeadline(time.Now().Add(lastWords)); err != nil {
+	if err := c.Net.SetDeadline(time.Now().Add(wire.LastWords)); err != nil {
 		return
 	}
-	if _, err := c.write(goingAway, nil); err != nil {
+	if _, err := c.WriteBoth(goingAway, nil); err != nil {
 		slog.Debug("could not say goodbye to a client", "err", err)
 		return
 	}
-	c.closeWrite()
+	c.CloseWrite()
 	// What it sent last would turn our closing into a reset, which may overtake
 	// the frame. It answers with a close frame and its end.
-	c.readWait = lastWords
-	b := takeBuffer(small)
-	defer b.free()
+	c.ReadWait = wire.LastWords
+	b := wire.TakeBuffer(wire.Small)
+	defer b.Free()
 	for {
-		if _, err := c.read(b.b); err != nil {
+		if _, err := c.Read(b.B); err != nil {
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/wire"
 )
 
 // errStopped says that nobody wants the rest of a body.
@@ -56,7 +57,7 @@ func (u *upload) begin(x *exchange, up *upstream) {
 			if err != nil && (byClient || err == errBug) {
 				// Whoever waits for an answer waits in vain. The connection is
 				// never used again, so this hurts no other.
-				up.interrupt()
+				up.Interrupt()
 			}
 		}()
 		defer bug.Caught(nil)
@@ -67,7 +68,7 @@ func (u *upload) begin(x *exchange, up *upstream) {
 // fail says that the client went away before the upload began.
 func (u *upload) fail(err error, up *upstream) {
 	u.err, u.byClient = err, true
-	up.interrupt()
+	up.Interrupt()
 }
 
 // clientError is why the client could not send its body, nil if it did or
@@ -120,8 +121,8 @@ func (x *exchange) stopUpload() {
 	case <-u.done:
 	default:
 		u.stopped.Store(true)
-		_ = x.client.nc.SetReadDeadline(past) // closed is as good
-		_ = x.up.nc.SetWriteDeadline(past)
+		x.client.InterruptRead()
+		x.up.InterruptWrite()
 		<-u.done
 		x.closing = true
 	}
@@ -180,7 +181,7 @@ func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
 		u := &x.upload
 		u.waits.Store(false)
 		err := x.passOn(up, p, ended)
-		u.moved.Store(x.client.clock.now.Load())
+		u.moved.Store(x.client.Clock.Now.Load())
 		u.waits.Store(!ended && err == nil)
 		return err
 	})
@@ -190,24 +191,24 @@ func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
 // with each part: first what is in the buffer already.
 func (x *exchange) passBody(to func(p []byte, ended bool) error) (err error, byClient bool) {
 	c := x.client
-	c.readWait = c.proxy.Timeouts.Body
+	c.ReadWait = c.proxy.Timeouts.Body
 	left, room := x.req.ContentLength, int64(x.mount.route.MaxBodySize)
 	if x.spool != nil && x.spool.begun {
 		left -= x.spool.size
 	} else {
 		x.chunks.Reset()
 	}
-	p := x.in.b[x.start:x.end]
-	var b *buffer
+	p := x.in.B[x.start:x.end]
+	var b *wire.Buffer
 	for {
 		keep, total, ended, err := x.measureBody(p, &left)
 		if err != nil {
-			b.freeIf()
+			b.FreeIf()
 			return err, true
 		}
 		if room > 0 && x.req.Chunked {
 			if x.taken += int64(keep); x.taken > room {
-				b.freeIf()
+				b.FreeIf()
 				return errBodyTooLong, true
 			}
 		}
@@ -216,7 +217,7 @@ func (x *exchange) passBody(to func(p []byte, ended bool) error) (err error, byC
 			x.upload.read.Store(true)
 		}
 		err = to(p[:keep], ended)
-		b.freeIf()
+		b.FreeIf()
 		if err != nil || ended {
 			return err, false
 		}
@@ -224,13 +225,13 @@ func (x *exchange) passBody(to func(p []byte, ended bool) error) (err error, byC
 			return errStopped, false
 		}
 		n := 0
-		if b, n, err = c.readLazily(large); err != nil {
+		if b, n, err = c.ReadLazily(wire.Large); err != nil {
 			if x.upload.stopped.Load() {
 				return errStopped, false
 			}
 			return err, true
 		}
-		p = b.b[:n]
+		p = b.B[:n]
 	}
 }
 
@@ -260,7 +261,7 @@ func (x *exchange) passOn(up *upstream, p []byte, ended bool) error {
 	if len(p)+len(end) == 0 {
 		return nil
 	}
-	_, err := up.write(p, end)
+	_, err := up.WriteBoth(p, end)
 	return err
 }
 
@@ -272,13 +273,7 @@ func (x *exchange) keepRest(p []byte, total int, inPlace bool) {
 	}
 	x.start = x.end
 	if rest := p[total:]; len(rest) > 0 {
-		x.rest = takeBuffer(len(rest))
-		x.restEnd = copy(x.rest.b, rest)
-	}
-}
-
-func (b *buffer) freeIf() {
-	if b != nil {
-		b.free()
+		x.rest = wire.TakeBuffer(len(rest))
+		x.restEnd = copy(x.rest.B, rest)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"passenger/lib/farend"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 const (
@@ -34,15 +35,9 @@ var (
 
 // An upstream is a connection to a process.
 type upstream struct {
-	conn
+	wire.Caller
 	idleSince int64 // in the clock's time
 	reused    bool  // an earlier session used it
-
-	peekFn func(uintptr) // tryPeek, made once
-	calm   bool          // its result
-
-	askFn func(uintptr) bool // tryAsk, made once
-	asked bool               // it sent
 }
 
 // dial connects to p. It does not wait for the process to accept.
@@ -66,8 +61,8 @@ func (p *Proxy) dial(t *process) (*upstream, error) {
 		return nil, err
 	}
 	u := &upstream{}
-	u.writeWait, u.peekFn, u.askFn = p.Timeouts.Write, u.tryPeek, u.tryAsk
-	if err := u.open(nc, p.clock); err != nil {
+	u.WriteWait = p.Timeouts.Write
+	if err := u.OpenCaller(nc, p.clock); err != nil {
 		return nil, err
 	}
 	return u, nil
@@ -92,65 +87,4 @@ func (p *Proxy) meet(nc net.Conn, t *process) error {
 		nc.Close()
 	}
 	return err
-}
-
-// quiet reports whether u, which was idle, can carry another request: it is
-// open, and the process has sent nothing that nobody asked for, which would
-// be taken for the next answer.
-func (u *upstream) quiet() bool {
-	u.calm = false
-	err := u.raw.Control(u.peekFn)
-	return u.calm && err == nil
-}
-
-func (u *upstream) tryPeek(fd uintptr) {
-	var one [1]byte
-	_, errno := receive(fd, one[:], syscall.MSG_PEEK)
-	u.calm = errno == syscall.EAGAIN
-}
-
-// ask writes all of p and then all of p2, and waits until there is something
-// to read, for u.readWait; late says that it was in vain. It is write and the
-// first, idle half of a read in one: an answer cannot be there yet, so that to
-// look for it would be a system call for nothing.
-func (u *upstream) ask(p, p2 []byte) (sent int, late bool, err error) {
-	t := &u.out
-	t.p, t.p2, t.n, t.errno = p, p2, 0, 0
-	u.asked = false
-	err = u.raw.Read(u.askFn)
-	p, p2, sent = t.p, t.p2, t.n
-	t.p, t.p2 = nil, nil
-	u.sent += int64(sent)
-	late = settle(&u.readBy) != nil
-	switch {
-	case !u.asked:
-		return 0, false, err
-	case t.errno != 0 && t.errno != syscall.EAGAIN:
-		return sent, false, t.errno
-	case len(p)+len(p2) > 0:
-		n, err := u.write(p, p2)
-		return sent + n, false, err
-	}
-	return sent, late, nil // reading tells what else happened
-}
-
-func (u *upstream) tryAsk(fd uintptr) bool {
-	if u.asked {
-		return true
-	}
-	u.asked = true
-	t := &u.out
-	var n int
-	if n, t.errno = t.send(fd); t.errno != 0 {
-		return true
-	}
-	m := min(n, len(t.p))
-	t.p, t.p2, t.n = t.p[m:], t.p2[n-m:], n
-	if len(t.p)+len(t.p2) > 0 {
-		return true
-	}
-	// The runtime has forgotten what it knew of u before it called us, so it
-	// will tell of all that comes from now on.
-	u.readBy.Store(u.clock.after(u.readWait))
-	return false
 }

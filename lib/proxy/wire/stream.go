@@ -1,4 +1,4 @@
-package proxy
+package wire
 
 import (
 	"errors"
@@ -11,29 +11,29 @@ import (
 	"passenger/lib/http2"
 )
 
-// A stream is a conn whose bytes are not those of a descriptor: it is
+// A stream is a Conn whose bytes are not those of a descriptor: it is
 // encrypted, or one of several on a connection. It is read and written
 // through its net.Conn; raw is nil.
 
-// openStream makes c, which is new, the stream nc and puts it in the clock's
+// OpenStream makes c, which is new, the stream nc and puts it in the clock's
 // care.
-func (c *conn) openStream(nc net.Conn, k *clock) {
-	c.nc, c.clock = nc, k
+func (c *Conn) OpenStream(nc net.Conn, k *Clock) {
+	c.Net, c.Clock = nc, k
 	k.add(c)
 }
 
 // readStream is the reading of finishRead for a stream.
-func (c *conn) readStream() error {
+func (c *Conn) readStream() error {
 	t := &c.in
 	p := t.p
 	if c.lazyRead > 0 {
-		c.lazy = takeBuffer(c.lazyRead)
-		p = c.lazy.b
+		c.lazy = TakeBuffer(c.lazyRead)
+		p = c.lazy.B
 	}
 	if c.readBy.Load() == 0 {
-		c.readBy.Store(c.clock.after(c.readWait))
+		c.readBy.Store(c.Clock.After(c.ReadWait))
 	}
-	n, err := c.nc.Read(p)
+	n, err := c.Net.Read(p)
 	t.n, t.errno = n, 0
 	if n > 0 || errors.Is(err, io.EOF) {
 		return nil
@@ -46,18 +46,18 @@ func (c *conn) readStream() error {
 const streamPiece = 64 << 10
 
 // writeStream is the writing of write for a stream.
-func (c *conn) writeStream() error {
+func (c *Conn) writeStream() error {
 	t := &c.out
-	if s, ok := c.nc.(*http2.Stream); ok && len(t.p)+len(t.p2) <= streamPiece {
-		c.writeBy.Store(c.clock.after(c.writeWait))
+	if s, ok := c.Net.(*http2.Stream); ok && len(t.p)+len(t.p2) <= streamPiece {
+		c.writeBy.Store(c.Clock.After(c.WriteWait))
 		n, err := s.WriteBoth(t.p, t.p2)
 		t.n, t.errno = n, 0
 		return err
 	}
 	for _, p := range [...][]byte{t.p, t.p2} {
 		for len(p) > 0 {
-			c.writeBy.Store(c.clock.after(c.writeWait))
-			n, err := c.nc.Write(p[:min(len(p), streamPiece)])
+			c.writeBy.Store(c.Clock.After(c.WriteWait))
+			n, err := c.Net.Write(p[:min(len(p), streamPiece)])
 			t.n += n
 			if err != nil {
 				return err
@@ -71,23 +71,23 @@ func (c *conn) writeStream() error {
 
 // streamMoved says whether the peer of a stream took something since it was asked
 // last, as far as the stream knows.
-func (c *conn) streamMoved() bool {
-	m, ok := c.nc.(interface{ Moved() bool })
+func (c *Conn) streamMoved() bool {
+	m, ok := c.Net.(interface{ Moved() bool })
 	return ok && m.Moved()
 }
 
 // streamGone is gone for a stream. Bytes may be unread when its peer has ended
 // the sending side: the last record of TLS is.
-func (c *conn) streamGone() (end, broken bool) {
-	if h, ok := c.nc.(interface{ Gone() bool }); ok {
+func (c *Conn) streamGone() (end, broken bool) {
+	if h, ok := c.Net.(interface{ Gone() bool }); ok {
 		return false, h.Gone()
 	}
-	s := pollOf(c.nc)
+	s := pollOf(c.Net)
 	return s.ended, s.broken
 }
 
-// transport is the connection below nc's layers.
-func transport(nc net.Conn) net.Conn {
+// Transport is the connection below nc's layers.
+func Transport(nc net.Conn) net.Conn {
 	for {
 		switch layer := nc.(type) {
 		case interface{ NetConn() net.Conn }:
@@ -108,7 +108,7 @@ type polled struct {
 }
 
 func pollOf(nc net.Conn) (s polled) {
-	sc, ok := transport(nc).(syscall.Conn)
+	sc, ok := Transport(nc).(syscall.Conn)
 	if !ok {
 		return s
 	}
@@ -125,8 +125,8 @@ func pollOf(nc net.Conn) (s polled) {
 	return s
 }
 
-// hasNews says that a client sent something, or ended.
-func hasNews(raw syscall.RawConn) (news bool) {
+// HasNews says that a client sent something, or ended.
+func HasNews(raw syscall.RawConn) (news bool) {
 	err := raw.Control(func(fd uintptr) {
 		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}}
 		_, _ = unix.Poll(p, 0) // interrupted is as good as not

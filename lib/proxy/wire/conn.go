@@ -1,4 +1,7 @@
-package proxy
+// Package wire holds connections whose waiting costs nothing: to read or write
+// is one system call when there is something to do, a wait sets no timer, and an
+// idle connection has no buffer. One Clock bounds the waits of all.
+package wire
 
 import (
 	"errors"
@@ -13,40 +16,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var errTimeout = errors.New("timed out")
+// ErrTimeout says that a wait lasted too long.
+var ErrTimeout = errors.New("timed out")
 
 // past is a deadline that ends a wait at once.
 var past = time.Unix(1, 0)
 
-// A conn is a connection to a client or a process. One goroutine at a time may
+// A Conn is a connection to a client or a process. One goroutine at a time may
 // read and one may write. Reading and writing are tried with raw system calls
 // first and wait in the runtime's poller only if they would block.
-type conn struct {
-	nc    net.Conn
-	raw   syscall.RawConn // nil for a stream
-	clock *clock
+type Conn struct {
+	Net   net.Conn
+	Raw   syscall.RawConn // nil for a stream
+	Clock *Clock
 
-	next, prev *conn   // in the clock's list
-	client     *client // whose connection it is, nil for a process's
+	next, prev *Conn // in the clock's list
+	Waker      Waker // whose connection it is; nil if there is nobody to wake
 
 	// When the present wait ends, in the clock's time; 0 while there is none,
 	// expired once it has ended. After that the connection is only good for
-	// closing, or for an answer if it was a read, or for rearm.
+	// closing, or for an answer if it was a read, or for Rearm.
 	readBy, writeBy atomic.Int64
 	expiry          sync.Mutex // makes expired and the runtime's deadline one
 
 	// How long a read or write may wait. hold keeps readBy over reads. A read
-	// that is impatient does not wait but fails with EAGAIN, and so does a write
-	// that is casual.
-	readWait, writeWait     time.Duration
-	hold, impatient, casual bool
+	// that is Impatient does not wait but fails with EAGAIN, and so does a write
+	// that is Casual.
+	ReadWait, WriteWait     time.Duration
+	hold, Impatient, Casual bool
 
 	in, out  transfer
-	sent     int64              // bytes written
+	Sent     int64              // bytes written
 	readFn   func(uintptr) bool // c.tryRead, made once
 	writeFn  func(uintptr) bool
 	lazyRead int // the size of buffer to take when there is something to read
-	lazy     *buffer
+	lazy     *Buffer
 }
 
 // A transfer is one read or write under way.
@@ -59,9 +63,16 @@ type transfer struct {
 
 const expired = -1
 
-// open makes c, which is new, the connection nc and puts it in the clock's
+// A Waker is woken when a wait of its connection ends that it is not waiting in,
+// and says whether it was asleep.
+type Waker interface{ Wake() bool }
+
+// IsStream says that c is no descriptor of its own.
+func (c *Conn) IsStream() bool { return c.Raw == nil }
+
+// Open makes c, which is new, the connection nc and puts it in the clock's
 // care. If it fails nc is closed.
-func (c *conn) open(nc net.Conn, k *clock) error {
+func (c *Conn) Open(nc net.Conn, k *Clock) error {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		nc.Close()
@@ -72,133 +83,133 @@ func (c *conn) open(nc net.Conn, k *clock) error {
 		nc.Close()
 		return err
 	}
-	c.nc, c.raw, c.clock = nc, raw, k
+	c.Net, c.Raw, c.Clock = nc, raw, k
 	c.readFn, c.writeFn = c.tryRead, c.tryWrite
 	k.add(c)
 	return nil
 }
 
-// close closes the connection. It may be called from any goroutine, and more
+// Close closes the connection. It may be called from any goroutine, and more
 // than once.
-func (c *conn) close() {
-	c.clock.remove(c)
-	_ = c.nc.Close() // there is nothing left to lose
+func (c *Conn) Close() {
+	c.Clock.Remove(c)
+	_ = c.Net.Close() // there is nothing left to lose
 }
 
-// reset closes the connection so that the peer sees an error and no end.
-func (c *conn) reset() {
-	if e, ok := c.nc.(interface{ Break() }); ok {
+// Reset closes the connection so that the peer sees an error and no end.
+func (c *Conn) Reset() {
+	if e, ok := c.Net.(interface{ Break() }); ok {
 		e.Break()
 	}
-	below := transport(c.nc)
+	below := Transport(c.Net)
 	if t, ok := below.(*net.TCPConn); ok {
 		_ = t.SetLinger(0) // it may be closed already
 	}
-	if below != c.nc {
+	if below != c.Net {
 		_ = below.Close() // before TLS could say that all is well
 	}
-	c.close()
+	c.Close()
 }
 
-// interrupt ends the waits of other goroutines on c.
-func (c *conn) interrupt() { _ = c.nc.SetDeadline(past) } // closed is as good
+// Interrupt ends the waits of other goroutines on c.
+func (c *Conn) Interrupt() { _ = c.Net.SetDeadline(past) } // closed is as good
 
 // expire ends waits that last too long.
-func (c *conn) expire(now int64) {
-	if v := c.readBy.Load(); v > 0 && v <= now && !(c.client != nil && c.client.wake()) {
+func (c *Conn) expire(now int64) {
+	if v := c.readBy.Load(); v > 0 && v <= now && !(c.Waker != nil && c.Waker.Wake()) {
 		c.expiry.Lock()
 		if c.readBy.CompareAndSwap(v, expired) {
-			_ = c.nc.SetReadDeadline(past) // a closed one waits no more
+			_ = c.Net.SetReadDeadline(past) // a closed one waits no more
 		}
 		c.expiry.Unlock()
 	}
 	if v := c.writeBy.Load(); v > 0 && v <= now {
-		if c.raw == nil && c.streamMoved() {
-			c.writeBy.CompareAndSwap(v, c.clock.after(c.writeWait)) // unless that write is over
+		if c.Raw == nil && c.streamMoved() {
+			c.writeBy.CompareAndSwap(v, c.Clock.After(c.WriteWait)) // unless that write is over
 			return
 		}
 		c.expiry.Lock()
 		if c.writeBy.CompareAndSwap(v, expired) {
-			_ = c.nc.SetWriteDeadline(past)
+			_ = c.Net.SetWriteDeadline(past)
 		}
 		c.expiry.Unlock()
 	}
 }
 
-// holdRead bounds all reads until releaseRead together.
-func (c *conn) holdRead(wait time.Duration) {
-	c.holdReadUntil(c.clock.after(wait))
+// HoldRead bounds all reads until ReleaseRead together.
+func (c *Conn) HoldRead(wait time.Duration) {
+	c.HoldReadUntil(c.Clock.After(wait))
 }
 
-func (c *conn) holdReadUntil(by int64) {
+func (c *Conn) HoldReadUntil(by int64) {
 	c.hold = true
 	c.readBy.Store(by)
 }
 
-func (c *conn) releaseRead() error {
+func (c *Conn) ReleaseRead() error {
 	c.hold = false
 	return settle(&c.readBy)
 }
 
-// postpone has a wait that is held end at by, unless it has ended. It may be
+// Postpone has a wait that is held end at by, unless it has ended. It may be
 // called from any goroutine.
-func (c *conn) postpone(by int64) {
+func (c *Conn) Postpone(by int64) {
 	for v := c.readBy.Load(); v != expired && !c.readBy.CompareAndSwap(v, by); {
 		v = c.readBy.Load()
 	}
 }
 
-// rearm makes c good for reading again after a wait that expired.
-func (c *conn) rearm() {
+// Rearm makes c good for reading again after a wait that expired.
+func (c *Conn) Rearm() {
 	c.expiry.Lock()
 	defer c.expiry.Unlock()
 	c.readBy.Store(0)
-	if !c.clock.ending.Load() {
-		_ = c.nc.SetReadDeadline(time.Time{}) // a closed one fails when it is read
+	if !c.Clock.Ending.Load() {
+		_ = c.Net.SetReadDeadline(time.Time{}) // a closed one fails when it is read
 	}
 }
 
 // settle ends a wait, and says if it had already ended by itself.
 func settle(by *atomic.Int64) error {
 	if v := by.Load(); v != 0 && (v == expired || !by.CompareAndSwap(v, 0)) {
-		// Only expire changes it behind our back, or postpone.
+		// Only expire changes it behind our back, or Postpone.
 		if by.Load() == expired {
-			return errTimeout
+			return ErrTimeout
 		}
 		by.Store(0)
 	}
 	return nil
 }
 
-// read reads once. At the end it returns io.EOF.
-func (c *conn) read(p []byte) (int, error) {
+// Read reads once. At the end it returns io.EOF.
+func (c *Conn) Read(p []byte) (int, error) {
 	c.in.p, c.lazyRead = p, 0
 	return c.finishRead()
 }
 
-// readLazily reads once, into a buffer that it takes only when there is
+// ReadLazily reads once, into a buffer that it takes only when there is
 // something to read. Without an error the caller frees the buffer.
-func (c *conn) readLazily(size int) (*buffer, int, error) {
+func (c *Conn) ReadLazily(size int) (*Buffer, int, error) {
 	c.lazyRead = size
 	n, err := c.finishRead()
 	b := c.lazy
 	c.lazy = nil
 	if err != nil && b != nil {
-		b.free()
+		b.Free()
 		b = nil
 	}
 	return b, n, err
 }
 
 // fill reads once into c.in.
-func (c *conn) fill() error {
-	if c.raw == nil {
+func (c *Conn) fill() error {
+	if c.Raw == nil {
 		return c.readStream()
 	}
-	return c.raw.Read(c.readFn)
+	return c.Raw.Read(c.readFn)
 }
 
-func (c *conn) finishRead() (int, error) {
+func (c *Conn) finishRead() (int, error) {
 	err := c.fill()
 	t := &c.in
 	t.p = nil
@@ -208,13 +219,13 @@ func (c *conn) finishRead() (int, error) {
 		case err != nil:
 			return 0, late
 		default:
-			c.rearm() // it came in the last moment
+			c.Rearm() // it came in the last moment
 		}
 	}
 	switch {
 	case err != nil:
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return 0, errTimeout
+			return 0, ErrTimeout
 		}
 		return 0, err
 	case t.errno != 0:
@@ -225,44 +236,44 @@ func (c *conn) finishRead() (int, error) {
 	return t.n, nil
 }
 
-func (c *conn) tryRead(fd uintptr) bool {
+func (c *Conn) tryRead(fd uintptr) bool {
 	t := &c.in
 	p := t.p
 	if c.lazyRead > 0 {
 		if c.lazy == nil {
-			c.lazy = takeBuffer(c.lazyRead)
+			c.lazy = TakeBuffer(c.lazyRead)
 		}
-		p = c.lazy.b
+		p = c.lazy.B
 	}
 	t.n, t.errno = receive(fd, p, 0)
-	if t.errno != syscall.EAGAIN || c.impatient {
+	if t.errno != syscall.EAGAIN || c.Impatient {
 		return true
 	}
 	if c.lazy != nil {
-		c.lazy.free()
+		c.lazy.Free()
 		c.lazy = nil
 	}
 	if c.readBy.Load() == 0 {
-		c.readBy.Store(c.clock.after(c.readWait))
+		c.readBy.Store(c.Clock.After(c.ReadWait))
 	}
 	return false
 }
 
-// write writes all of p and then all of p2, which may be empty.
-func (c *conn) write(p, p2 []byte) (n int, err error) {
+// WriteBoth writes all of p and then all of p2, which may be empty.
+func (c *Conn) WriteBoth(p, p2 []byte) (n int, err error) {
 	t := &c.out
 	t.p, t.p2, t.n = p, p2, 0
-	if c.raw == nil {
+	if c.Raw == nil {
 		err = c.writeStream()
 	} else {
-		err = c.raw.Write(c.writeFn)
+		err = c.Raw.Write(c.writeFn)
 	}
 	t.p, t.p2 = nil, nil
-	c.sent += int64(t.n)
+	c.Sent += int64(t.n)
 	late := settle(&c.writeBy)
 	switch {
 	case late != nil, errors.Is(err, os.ErrDeadlineExceeded):
-		return t.n, errTimeout
+		return t.n, ErrTimeout
 	case err != nil:
 		return t.n, err
 	case t.errno != 0:
@@ -271,13 +282,13 @@ func (c *conn) write(p, p2 []byte) (n int, err error) {
 	return t.n, nil
 }
 
-func (c *conn) tryWrite(fd uintptr) bool {
+func (c *Conn) tryWrite(fd uintptr) bool {
 	t := &c.out
 	for len(t.p) > 0 || len(t.p2) > 0 {
 		n, errno := t.send(fd)
-		if errno == syscall.EAGAIN && !c.casual {
+		if errno == syscall.EAGAIN && !c.Casual {
 			if c.writeBy.Load() == 0 {
-				c.writeBy.Store(c.clock.after(c.writeWait))
+				c.writeBy.Store(c.Clock.After(c.WriteWait))
 			}
 			return false
 		}
@@ -286,7 +297,7 @@ func (c *conn) tryWrite(fd uintptr) bool {
 		}
 		if c.writeBy.Load() > 0 {
 			// It moves: the wait starts anew.
-			c.writeBy.Store(c.clock.after(c.writeWait))
+			c.writeBy.Store(c.Clock.After(c.WriteWait))
 		}
 		t.n += n
 		m := min(n, len(t.p))
@@ -296,13 +307,13 @@ func (c *conn) tryWrite(fd uintptr) bool {
 	return true
 }
 
-// gone reports whether the peer has closed the connection or its sending
+// Gone reports whether the peer has closed the connection or its sending
 // side, without reading and without waiting.
-func (c *conn) gone() (end, broken bool) {
-	if c.raw == nil {
+func (c *Conn) Gone() (end, broken bool) {
+	if c.Raw == nil {
 		return c.streamGone()
 	}
-	err := c.raw.Control(func(fd uintptr) {
+	err := c.Raw.Control(func(fd uintptr) {
 		var one [1]byte
 		n, errno := receive(fd, one[:], syscall.MSG_PEEK)
 		end = errno == 0 && n == 0
@@ -319,9 +330,16 @@ func broke(fd uintptr) bool {
 	return p[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
 }
 
-// closeWrite ends the sending side.
-func (c *conn) closeWrite() {
-	if h, ok := c.nc.(interface{ CloseWrite() error }); ok {
+// CloseWrite ends the sending side.
+func (c *Conn) CloseWrite() {
+	if h, ok := c.Net.(interface{ CloseWrite() error }); ok {
 		_ = h.CloseWrite() // the peer may be gone; reading tells
 	}
+}
+
+// ReadNow reads what is there without waiting, and returns how much that was. c
+// is no stream.
+func (c *Conn) ReadNow(p []byte) (n int) {
+	_ = c.Raw.Control(func(fd uintptr) { n, _ = receive(fd, p, 0) }) // a later read fails as well
+	return n
 }

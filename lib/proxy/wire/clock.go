@@ -1,4 +1,4 @@
-package proxy
+package wire
 
 import (
 	"context"
@@ -7,41 +7,41 @@ import (
 	"time"
 )
 
-// A clock bounds every wait on a connection. Setting a deadline in the runtime
+// A Clock bounds every wait on a connection. Setting a deadline in the runtime
 // for each read costs more than the read; instead a connection that waits
 // notes when its patience ends, and the clock looks through them all once a
 // tick. Its time is therefore no finer than a tick.
-type clock struct {
-	tick time.Duration
+type Clock struct {
+	Tick time.Duration
 
-	// now is the time since start in nanoseconds, as of the last tick.
-	now   atomic.Int64
-	start time.Time
+	// Now is the time since start in nanoseconds, as of the last tick.
+	Now   atomic.Int64
+	Start time.Time
 
-	// ending says that waits that were interrupted stay so.
-	ending atomic.Bool
+	// Ending says that waits that were interrupted stay so.
+	Ending atomic.Bool
 
 	// also is called at each tick, after the connections.
 	also func(now int64)
 
-	mu    sync.Mutex // guards the list, linked through conn.next
-	first *conn
+	mu    sync.Mutex // guards the list, linked through Conn.next
+	first *Conn
 	count int
 
 	wake chan struct{} // has room for one: the list is no longer empty
 }
 
-func newClock(tick time.Duration, also func(int64)) *clock {
-	return &clock{tick: tick, start: time.Now(), also: also, wake: make(chan struct{}, 1)}
+func NewClock(tick time.Duration, also func(int64)) *Clock {
+	return &Clock{Tick: tick, Start: time.Now(), also: also, wake: make(chan struct{}, 1)}
 }
 
-// after is the time at which a wait of d that begins now has lasted that long
+// After is the time at which a wait of d that begins now has lasted that long
 // for sure.
-func (k *clock) after(d time.Duration) int64 { return k.now.Load() + int64(d+k.tick) }
+func (k *Clock) After(d time.Duration) int64 { return k.Now.Load() + int64(d+k.Tick) }
 
-// run ticks until ctx ends, and rests while there is no connection.
-func (k *clock) run(ctx context.Context) {
-	ticker := time.NewTicker(k.tick)
+// Run ticks until ctx ends, and rests while there is no connection.
+func (k *Clock) Run(ctx context.Context) {
+	ticker := time.NewTicker(k.Tick)
 	defer ticker.Stop()
 	for {
 		select {
@@ -49,36 +49,36 @@ func (k *clock) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		k.now.Store(int64(time.Since(k.start)))
+		k.Now.Store(int64(time.Since(k.Start)))
 		empty := k.sweep()
-		k.also(k.now.Load())
+		k.also(k.Now.Load())
 		if empty {
 			ticker.Stop()
 			select {
 			case <-ctx.Done():
 				return
 			case <-k.wake:
-				ticker.Reset(k.tick)
+				ticker.Reset(k.Tick)
 			}
 		}
 	}
 }
 
-func (k *clock) sweep() (empty bool) {
+func (k *Clock) sweep() (empty bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.now.Load()
+	now := k.Now.Load()
 	for c := k.first; c != nil; c = c.next {
 		c.expire(now)
 	}
 	return k.first == nil
 }
 
-func (k *clock) add(c *conn) {
+func (k *Clock) add(c *Conn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.first == nil {
-		k.now.Store(int64(time.Since(k.start)))
+		k.Now.Store(int64(time.Since(k.Start)))
 		select {
 		case k.wake <- struct{}{}:
 		default:
@@ -90,7 +90,7 @@ func (k *clock) add(c *conn) {
 	k.count++
 }
 
-func (k *clock) remove(c *conn) {
+func (k *Clock) Remove(c *Conn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if c.prev == nil && c.next == nil && k.first != c {
@@ -108,8 +108,8 @@ func (k *clock) remove(c *conn) {
 	k.count--
 }
 
-// each calls f with every connection. f does not add or remove one.
-func (k *clock) each(f func(*conn)) {
+// Each calls f with every connection. f does not add or remove one.
+func (k *Clock) Each(f func(*Conn)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for c := k.first; c != nil; c = c.next {

@@ -1,0 +1,55 @@
+package wire
+
+import "sync"
+
+// Sizes of buffers. A small one holds a request's head; a medium one a
+// response's head and the start of its body; a large one is for streaming,
+// and for heads and bodies that need it.
+const (
+	Small  = 4 << 10
+	Medium = 16 << 10
+	Large  = 128 << 10
+)
+
+// A Buffer is borrowed with TakeBuffer and given back with Free; an idle
+// connection holds none.
+type Buffer struct{ B []byte }
+
+var buffers [3]sync.Pool
+
+func class(size int) int {
+	switch {
+	case size <= Small:
+		return 0
+	case size <= Medium:
+		return 1
+	}
+	return 2
+}
+
+// TakeBuffer returns a buffer of at least size bytes; over large there is none.
+func TakeBuffer(size int) *Buffer {
+	i := class(size)
+	if b, ok := buffers[i].Get().(*Buffer); ok {
+		return b
+	}
+	return &Buffer{B: make([]byte, [...]int{Small, Medium, Large}[i])}
+}
+
+func (b *Buffer) Free() { buffers[class(len(b.B))].Put(b) }
+
+// Grown returns a buffer of at least size bytes that begins with the first n
+// of b, which it frees.
+func (b *Buffer) Grown(size, n int) *Buffer {
+	g := TakeBuffer(size)
+	copy(g.B, b.B[:n])
+	b.Free()
+	return g
+}
+
+// FreeIf frees b unless it is nil.
+func (b *Buffer) FreeIf() {
+	if b != nil {
+		b.Free()
+	}
+}

@@ -1,0 +1,85 @@
+package wire
+
+import (
+	"net"
+	"syscall"
+)
+
+// A Caller is a connection that we opened: we write first, and what comes then
+// is the answer.
+type Caller struct {
+	Conn
+
+	peekFn func(uintptr) // tryPeek, made once
+	calm   bool          // its result
+
+	askFn func(uintptr) bool // tryAsk, made once
+	asked bool               // it sent
+}
+
+// OpenCaller is open for a caller.
+func (u *Caller) OpenCaller(nc net.Conn, k *Clock) error {
+	u.peekFn, u.askFn = u.tryPeek, u.tryAsk
+	return u.Open(nc, k)
+}
+
+// Quiet reports whether u, which was idle, can carry another request: it is
+// open, and the other side has sent nothing that nobody asked for, which would
+// be taken for the next answer.
+func (u *Caller) Quiet() bool {
+	u.calm = false
+	err := u.Raw.Control(u.peekFn)
+	return u.calm && err == nil
+}
+
+func (u *Caller) tryPeek(fd uintptr) {
+	var one [1]byte
+	_, errno := receive(fd, one[:], syscall.MSG_PEEK)
+	u.calm = errno == syscall.EAGAIN
+}
+
+// Ask writes all of p and then all of p2, and waits until there is something
+// to read, for u.readWait; late says that it was in vain. It is write and the
+// first, idle half of a read in one: an answer cannot be there yet, so that to
+// look for it would be a system call for nothing.
+func (u *Caller) Ask(p, p2 []byte) (sent int, late bool, err error) {
+	t := &u.out
+	t.p, t.p2, t.n, t.errno = p, p2, 0, 0
+	u.asked = false
+	err = u.Raw.Read(u.askFn)
+	p, p2, sent = t.p, t.p2, t.n
+	t.p, t.p2 = nil, nil
+	u.Sent += int64(sent)
+	late = settle(&u.readBy) != nil
+	switch {
+	case !u.asked:
+		return 0, false, err
+	case t.errno != 0 && t.errno != syscall.EAGAIN:
+		return sent, false, t.errno
+	case len(p)+len(p2) > 0:
+		n, err := u.WriteBoth(p, p2)
+		return sent + n, false, err
+	}
+	return sent, late, nil // reading tells what else happened
+}
+
+func (u *Caller) tryAsk(fd uintptr) bool {
+	if u.asked {
+		return true
+	}
+	u.asked = true
+	t := &u.out
+	var n int
+	if n, t.errno = t.send(fd); t.errno != 0 {
+		return true
+	}
+	m := min(n, len(t.p))
+	t.p, t.p2, t.n = t.p[m:], t.p2[n-m:], n
+	if len(t.p)+len(t.p2) > 0 {
+		return true
+	}
+	// The runtime has forgotten what it knew of u before it called us, so it
+	// will tell of all that comes from now on.
+	u.readBy.Store(u.Clock.After(u.ReadWait))
+	return false
+}
