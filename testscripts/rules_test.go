@@ -124,6 +124,38 @@ func TestLeavesImportNothingAboveThem(t *testing.T) {
 	}
 }
 
+// rooms are the packages of the proxy that it alone uses, with what of ours each
+// imports, itself or through others.
+var rooms = map[string][]string{
+	"listen":      {"account", "spelling", "unixsock"},
+	"certificate": {"account", "acme", "bug", "control", "protocol", "spelling", "unixsock"},
+	"accesslog":   {"http1"},
+	"files":       {"http1", "protocol", "trail"},
+	"wire":        {"http1", "http2"},
+}
+
+// TestRoomsOfTheProxyKnowNoProxy: each of them can be read, and changed, without
+// the path of a request.
+func TestRoomsOfTheProxyKnowNoProxy(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, p := range packages(t) {
+		name, ok := strings.CutPrefix(p.path, "passenger/lib/proxy/")
+		if !ok {
+			continue
+		}
+		found++
+		for _, dep := range p.deps {
+			if within(dep, "passenger") && !slices.Contains(rooms[name], strings.TrimPrefix(dep, "passenger/lib/")) {
+				t.Errorf("%s imports %s; of ours it may import %q", p.path, dep, rooms[name])
+			}
+		}
+	}
+	if found != len(rooms) {
+		t.Errorf("got %d of the %d packages named here", found, len(rooms))
+	}
+}
+
 // TestProgramsCarryNoTestCode: a test's tools belong in _test.go files.
 func TestProgramsCarryNoTestCode(t *testing.T) {
 	t.Parallel()
