@@ -102,6 +102,7 @@ var leaves = map[string][]string{
 	"passenger/lib/control":   {"passenger/lib/bug", "passenger/lib/protocol", "passenger/lib/unixsock", "passenger/lib/account", "passenger/lib/spelling"},
 	"passenger/lib/adapter":   {"passenger/lib/protocol"},
 	"passenger/lib/acme":      {},
+	"passenger/lib/loglimit":  {},
 }
 
 func TestLeavesImportNothingAboveThem(t *testing.T) {
@@ -129,7 +130,7 @@ func TestLeavesImportNothingAboveThem(t *testing.T) {
 var rooms = map[string][]string{
 	"listen":      {"account", "spelling", "unixsock"},
 	"certificate": {"account", "acme", "bug", "control", "protocol", "spelling", "unixsock"},
-	"accesslog":   {"http1"},
+	"accesslog":   {"http1", "loglimit"},
 	"files":       {"http1", "protocol", "trail"},
 	"wire":        {"http1", "http2"},
 }

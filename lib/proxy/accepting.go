@@ -33,7 +33,7 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener) {
 		if errors.Is(err, syscall.ECONNABORTED) {
 			continue
 		}
-		if d.complained.due() {
+		if d.complained.Due() {
 			slog.Error("could not accept a connection", "listener", l.Addr(), "err", err)
 		}
 		p.makeRoom()

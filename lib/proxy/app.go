@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passenger/lib/httpcache"
+	"passenger/lib/loglimit"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/files"
 	"passenger/lib/spawnerror"
@@ -54,7 +55,7 @@ type app struct {
 	uses      uint64                          // orders the processes by last use
 
 	// No mutex guards these.
-	complained complaint // of a file that is not sent
+	complained loglimit.Limiter // of a file that is not sent
 	faults     faults
 	disk       share        // for bodies of its requests and answers
 	diskLogged atomic.Int64 // when that was spent last, in Unix nanoseconds

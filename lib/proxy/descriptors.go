@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"passenger/lib/loglimit"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -17,10 +19,10 @@ import (
 // proxy that is full still serves whom it took and tells how it is. Clients that are
 // idle go first.
 type descriptors struct {
-	complained complaint  // of one for a client
-	lacking    complaint  // of one for a process
-	evicting   complaint  // of idle clients
-	clearing   sync.Mutex // held by who makes room
+	complained loglimit.Limiter // of one for a client
+	lacking    loglimit.Limiter // of one for a process
+	evicting   loglimit.Limiter // of idle clients
+	clearing   sync.Mutex       // held by who makes room
 
 	// most is how many may be in use for another client to be taken; 0 before it
 	// is known. The limit may be changed from outside, so it is read anew before
@@ -75,7 +77,7 @@ func (d *descriptors) await(ctx context.Context, l net.Listener, makeRoom func()
 				return
 			}
 		}
-		if d.complained.due() {
+		if d.complained.Due() {
 			slog.Warn("new connections wait: three quarters of the descriptors are in use", "listener", l.Addr(), "limit", limit)
 		}
 	}

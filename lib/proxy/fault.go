@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"passenger/lib/loglimit"
 	"passenger/lib/proxy/wire"
 )
 
@@ -17,7 +18,7 @@ var errBug = errors.New("internal error")
 // faults tell of requests that processes of an app let down, at most once a
 // second: one that dies lets down all that it had.
 type faults struct {
-	complaint
+	loglimit.Limiter
 	unlogged atomic.Int64 // since the last that was logged
 }
 
@@ -28,7 +29,7 @@ const maxLoggedPath = 200
 // query is left out: it may hold secrets.
 func (x *exchange) fault(message string, err error) {
 	a, t := x.mount.app, x.target.Load()
-	if !a.faults.due() {
+	if !a.faults.Due() {
 		a.faults.unlogged.Add(1)
 		return
 	}

@@ -60,7 +60,7 @@ func CheckBufferDir(dir string) error {
 // most once a second.
 func (p *Proxy) unkeptAnswer(err error) {
 	p.unkept.Add(1)
-	if p.unkeptLogged.due() {
+	if p.unkeptLogged.Due() {
 		slog.Error("could not keep an answer on disk; its process waits for the client", "dir", p.DataBufferDir, "err", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"passenger/lib/loglimit"
 	"passenger/lib/proxy/wire"
 )
 
@@ -43,7 +44,7 @@ type park struct {
 	clients []*client // that are parked, by descriptor
 
 	crowd      atomic.Int32 // how many were parked since memory was given back
-	complained complaint
+	complained loglimit.Limiter
 }
 
 // newPark returns nil, after a warning, if the system has none to give.
@@ -226,8 +227,7 @@ func (c *client) resume() {
 // refused logs, at most once a second, that the system watches no more
 // descriptors for us.
 func (k *park) refused(err error) {
-	if now := time.Now().UnixNano(); now-k.complained.Load() >= int64(time.Second) {
-		k.complained.Store(now)
+	if k.complained.Due() {
 		slog.Warn("idle connections are closed: the system cannot watch them", "err", err)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"passenger/lib/loglimit"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/certificate"
@@ -117,10 +118,10 @@ type Proxy struct {
 	http2        *http2Server
 	unrouted     tally // of requests for which there was no app
 	registrar    *registrar
-	tls          *tls.Config  // nil without Certificates
-	complained   complaint    // of a disk that takes no body of a request
-	unkeptLogged complaint    // of one that takes none of an answer
-	cached       atomic.Int64 // bytes of answers that are kept
+	tls          *tls.Config      // nil without Certificates
+	complained   loglimit.Limiter // of a disk that takes no body of a request
+	unkeptLogged loglimit.Limiter // of one that takes none of an answer
+	cached       atomic.Int64     // bytes of answers that are kept
 	disbelieved  disbelieved
 	strangers    sync.Once     // we cannot tell who listens on a port
 	unkept       atomic.Uint64 // bodies that could not be kept on disk

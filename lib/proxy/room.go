@@ -50,7 +50,7 @@ func (p *Proxy) makeRoom() bool {
 	}
 	if closed > 0 {
 		p.evicted.Add(uint64(closed))
-		if p.descriptors.evicting.due() {
+		if p.descriptors.evicting.Due() {
 			slog.Warn("idle clients are closed for others: three quarters of the descriptors are in use", "closed_total", p.evicted.Load(), "hint", "raise the limit of open files")
 		}
 		return true

@@ -43,7 +43,7 @@ func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error
 	if !errors.As(err, &refused) {
 		refused = refusalOf(err)
 	}
-	if a := x.mount.app; a.complained.due() {
+	if a := x.mount.app; a.complained.Due() {
 		slog.Warn("file that an answer names was not sent", "app", a.name, "header", f.Header, "value", f.Value, "status", refused.Status, "err", err)
 	}
 	return x.fail(refused.Status, "The file is not available.")

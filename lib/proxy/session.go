@@ -138,7 +138,7 @@ func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
 	switch {
 	case why == errNoDescriptor:
 		p.makeRoom()
-		if p.descriptors.lacking.due() {
+		if p.descriptors.lacking.Due() {
 			slog.Error("could not connect to a process; requests wait, and get status 503 in the end", "err", why, "hint", "raise the limit of open files")
 		}
 		if waits > descriptorTime {

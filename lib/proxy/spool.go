@@ -6,8 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"sync/atomic"
-	"time"
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
@@ -91,7 +89,7 @@ func (x *exchange) fillSpool() error {
 // noRoom logs why a body could not be kept, at most once a second.
 func (p *Proxy) noRoom(err error) error {
 	p.unkept.Add(1)
-	if p.complained.due() {
+	if p.complained.Due() {
 		slog.Error("could not keep a request's body on disk", "dir", p.DataBufferDir, "err", err)
 	}
 	return fmt.Errorf("%w: %w", errNoRoom, err)
@@ -128,15 +126,6 @@ func (x *exchange) freeSpool() {
 		x.spool.lease.end()
 		x.spool = nil
 	}
-}
-
-// A complaint is when something was logged last, in nanoseconds since 1970.
-type complaint struct{ atomic.Int64 }
-
-// due says whether to log now: at most once a second.
-func (c *complaint) due() bool {
-	now, last := time.Now().UnixNano(), c.Load()
-	return now-last >= int64(time.Second) && c.CompareAndSwap(last, now)
 }
 
 var errBodyTooLong = &http1.Error{Status: 413, Reason: "body too long"}

@@ -93,7 +93,7 @@ func (x *exchange) findIn(r *files.Root, s *staticFile, name []byte) (found []by
 			return page, true
 		}
 	}
-	if a := x.mount.app; (err == syscall.EXDEV || err2 == syscall.EXDEV) && a.complained.due() {
+	if a := x.mount.app; (err == syscall.EXDEV || err2 == syscall.EXDEV) && a.complained.Due() {
 		slog.Warn("file was not sent: a symbolic link leads out of the static files", "app", a.name, "dir", r.Path, "file", string(name))
 	}
 	return nil, false

@@ -177,7 +177,7 @@ func (x *exchange) sendContent(s *staticFile, head []byte) (again bool) {
 
 // notRead answers for a file that could be opened but not read to its end.
 func (x *exchange) notRead(err error) (again bool) {
-	if a := x.mount.app; a.complained.due() {
+	if a := x.mount.app; a.complained.Due() {
 		slog.Warn("static file could not be read", "app", a.name, "path", string(x.req.Path), "err", err)
 	}
 	return x.page(page{Status: http.StatusServiceUnavailable, Message: "The file is being changed.", retry: 1})

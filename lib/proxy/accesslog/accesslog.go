@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"passenger/lib/loglimit"
 )
 
 const (
@@ -33,11 +35,11 @@ type File struct {
 	missing atomic.Uint64 // lines that were not written
 	told    uint64        // how many of them were logged
 
-	file   *os.File
-	full   chan struct{} // has room for one: write now
-	reopen chan chan<- error
-	spare  []byte
-	failed time.Time // when a failure was logged last
+	file       *os.File
+	full       chan struct{} // has room for one: write now
+	reopen     chan chan<- error
+	spare      []byte
+	complained loglimit.Limiter
 }
 
 // Open opens the file at path for appending, or standard error if path is
@@ -127,10 +129,13 @@ func (l *File) flush() {
 	if len(lines) > 0 {
 		if n, err := l.file.Write(lines); err != nil {
 			l.missing.Add(uint64(bytes.Count(lines[n:], []byte{'\n'})))
-			l.complain("could not write the access log", "err", err)
+			if l.complained.DueAfter(time.Minute) {
+				slog.Error("could not write the access log", "err", err)
+			}
 		}
 	}
-	if n := l.missing.Load(); n > l.told && l.complain("requests are missing in the access log", "missing", n-l.told) {
+	if n := l.missing.Load(); n > l.told && l.complained.DueAfter(time.Minute) {
+		slog.Error("requests are missing in the access log", "missing", n-l.told)
 		l.told = n
 	}
 }
@@ -147,14 +152,4 @@ func (l *File) openAgain() error {
 	_ = l.file.Close() // what was written is written
 	l.file = f
 	return nil
-}
-
-// complain logs at most once a minute, and says whether it did.
-func (l *File) complain(message string, facts ...any) bool {
-	if time.Since(l.failed) < time.Minute {
-		return false
-	}
-	l.failed = time.Now()
-	slog.Error(message, facts...)
-	return true
 }
