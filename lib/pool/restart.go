@@ -181,6 +181,9 @@ func (p *Pool) replace(now time.Time, a *app, v verdict, d *Decision) {
 	case r.blocking():
 		surplus = c.old
 	case surplus <= 0 && p.inPlace(now, a, c):
+		if v != accepted && c.ready > 0 && r.trial.keepsAll() {
+			return // see heldBack
+		}
 		if a.unkeep() {
 			p.table.stale = true
 			return

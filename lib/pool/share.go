@@ -2,6 +2,7 @@ package pool
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -19,7 +20,10 @@ func (p *Pool) makeRoom(now time.Time, wants []want, d *Decision) {
 	leaving := 0
 	for _, a := range p.apps {
 		leaving += a.census().leaving
-		if a.restart != nil && leaving == 0 && a.unkeep() {
+		if leaving > 0 || a.restart == nil || p.heldBack(a, a.census()) && !wantedByOthers(a, wants) {
+			continue
+		}
+		if a.unkeep() {
 			leaving++
 			p.table.stale = true
 		}
@@ -37,6 +41,11 @@ func (p *Pool) makeRoom(now time.Time, wants []want, d *Decision) {
 			leaving++
 		}
 	}
+}
+
+// wantedByOthers says that another app than a wants processes.
+func wantedByOthers(a *app, wants []want) bool {
+	return slices.ContainsFunc(wants, func(w want) bool { return w.app != a })
 }
 
 // hungry says that requests wait for the app.

@@ -21,9 +21,9 @@ const (
 	freeTrialKills = 1
 )
 
-// A trial is what a new generation has to stand before it is accepted. One
-// process of the old generation is kept until then, without requests: it is
-// what the app goes back to, and holds the release that it runs.
+// A trial is what a new generation has to stand before it is accepted. Processes
+// of the old generation are kept until then: they are what the app goes back to,
+// and hold the release that they run.
 type trial struct {
 	rule   rule
 	length time.Duration
@@ -68,7 +68,7 @@ func (t *trial) watches() bool { return t.rule.rate != nil && *t.rule.rate > 0 }
 // there is room for it.
 func (p *Pool) stand(now time.Time, a *app, c census) {
 	t := &a.restart.trial
-	if !t.until.IsZero() || c.ready < a.restart.want && !p.lastPlace(a, c) {
+	if !t.until.IsZero() || c.ready < a.restart.want && !p.heldBack(a, c) {
 		return
 	}
 	t.until = now.Add(max(t.length-t.settled, 0))
@@ -78,10 +78,15 @@ func (p *Pool) stand(now time.Time, a *app, c census) {
 	}
 }
 
-// lastPlace says that only the place of the last old process is left for the
-// new generation: it has to be proven before it gets that.
-func (p *Pool) lastPlace(a *app, c census) bool {
-	return !a.restart.blocking() && c.ready > 0 && c.starting+c.leaving == 0 && len(a.fallbacks()) == 1 && p.crowded(a)
+// heldBack says that the new generation serves wherever there is room, and has
+// to be proven before old processes make more: one that is taken back then finds
+// them all. None of them could be started again where a deploy has changed the
+// files in place. Where a share of errors is set, which takes a minute, only the
+// last old process is held back.
+func (p *Pool) heldBack(a *app, c census) bool {
+	old := len(a.fallbacks())
+	return !a.restart.blocking() && c.ready > 0 && c.starting+c.leaving == 0 && p.crowded(a) &&
+		(old == 1 || old > 1 && a.restart.trial.keepsAll())
 }
 
 // judge says what becomes of the new generation.
@@ -113,7 +118,7 @@ func (p *Pool) evidence(now time.Time, a *app, d *Decision) evidence {
 	switch {
 	case a.restart.want > 0 && c.ready == 0:
 		e.stage = noneServes
-	case t.until.IsZero() || c.ready < a.restart.want && !p.lastPlace(a, c):
+	case t.until.IsZero() || c.ready < a.restart.want && !p.heldBack(a, c):
 	case now.Before(t.until):
 		d.wake(t.until)
 	default:
@@ -228,8 +233,8 @@ func (p *Pool) ground(now time.Time, a *app, v verdict, d *Decision) *protocol.S
 	}
 	switch {
 	case v == stalled:
-		err.Summary = fmt.Sprintf("generation %d answered no request in %v; before, an answer took %v",
-			a.generation, t.length, seconds(e.before.latency()).Round(100*time.Microsecond))
+		err.Summary = fmt.Sprintf("generation %d answered no request in %v; before, an answer took %s",
+			a.generation, t.length, briefly(seconds(e.before.latency())))
 	case t.watches():
 		err.Summary = fmt.Sprintf("%d of %d responses of generation %d were errors; watch_errors allows %g %%",
 			e.after.errors, e.after.processed, a.generation, 100**t.rule.rate)
@@ -239,6 +244,14 @@ func (p *Pool) ground(now time.Time, a *app, v verdict, d *Decision) *protocol.S
 		err.Advice += " Where such errors are meant, restart with --watch-errors=0."
 	}
 	return err
+}
+
+// briefly is a short time for people: the proxies measure to some milliseconds.
+func briefly(d time.Duration) string {
+	if d < 10*time.Millisecond {
+		return "less than 10ms"
+	}
+	return d.Round(time.Millisecond).String()
 }
 
 // release lets the processes go that were kept.

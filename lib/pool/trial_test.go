@@ -374,15 +374,42 @@ func TestRestartGoesOverTheMaximumByOne(t *testing.T) {
 			w.pass(time.Minute) // it hangs
 			w.want("shop", "1:ready 1:ready 2:starting")
 			w.ready()
+			w.want("shop", "1:draining 1:ready 2:ready") // all could serve again
+			w.pass(trialTime)
 			w.want("shop", "1:stopping 1:ready 2:ready")
 			w.stopped()
 			w.want("shop", "1:ready 2:ready 2:starting")
 			w.ready()
-			w.want("shop", "1:draining 2:ready 2:ready")
-			w.pass(trialTime)
 			w.run()
 			w.want("shop", "2:ready 2:ready")
 			w.wantOutcome("shop 2")
+		})
+	}
+}
+
+// A deploy may have changed the files in place: what is started after a
+// generation was taken back would be that one again.
+func TestNothingIsStartedWhenAGenerationIsTakenBack(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		most  int
+		limit int
+	}{
+		{"the app is full", 3, 20},
+		{"the pool is full", 0, 3},
+		{"there is room", 0, 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := onTrial(3, tt.most)
+			w := serving(t, Limits{Processes: tt.limit, Starting: 1, Surge: 1}, c)
+			w.restart(c, false)
+			w.ready()
+			w.die("p004")
+			w.run()
+			w.want("shop", "1:ready 1:ready 1:ready")
+			w.wantOutcome("shop 2 killed by SIGSEGV 0.0s after it was ready")
 		})
 	}
 }

@@ -69,7 +69,8 @@ type app struct {
 }
 
 // pick returns the free process with the fewest sessions; of several the one
-// with the fewest upgraded connections, and of those the last used one, so that
+// with the fewest upgraded connections, of those one of the newest generation, so
+// that a trial of it shows something, and of those the last used one, so that
 // processes that are not needed fall idle. A paused app has none.
 func (a *app) pick(w *waiter) *process {
 	if a.paused != "" {
@@ -315,7 +316,7 @@ func (a *app) applyProcess(r *protocol.Route, rp protocol.RouteProcess) {
 		}
 	}
 	p := &process{
-		id: rp.ID, sticky: stickyID(rp.ID), pid: rp.PID, uid: files.UnknownUser, address: rp.Address, concurrency: rp.Concurrency,
+		id: rp.ID, sticky: stickyID(rp.ID), pid: rp.PID, uid: files.UnknownUser, address: rp.Address, concurrency: rp.Concurrency, generation: rp.Generation,
 		session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining, leaving: rp.Leaving,
 	}
 	if rp.UID != nil {

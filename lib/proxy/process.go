@@ -16,6 +16,7 @@ type process struct {
 	pid         int
 	uid         int  // whom it runs as, files.UnknownUser if nobody says
 	session     bool // speaks the session protocol
+	generation  int
 	concurrency int
 
 	draining bool
@@ -73,6 +74,8 @@ func (p *process) before(q *process) bool {
 		return p.inFlight < q.inFlight
 	case len(p.upgraded) != len(q.upgraded):
 		return len(p.upgraded) < len(q.upgraded)
+	case p.generation != q.generation:
+		return p.generation > q.generation
 	}
 	return p.used > q.used
 }
