@@ -88,7 +88,8 @@ func run(name, description string, command any, args []string) int {
 	if err != nil {
 		return report(name, fmt.Errorf("internal error: %w", err))
 	}
-	if err := emptyEnv(parser.Model.AllFlags(false)); err != nil {
+	environment := newVariables(parser, name)
+	if err := environment.check(parser, name, args); err != nil {
 		return report(name, &usageError{err})
 	}
 	parsed, err := parser.Parse(args)
@@ -98,6 +99,7 @@ func run(name, description string, command any, args []string) int {
 	if err := emptyFlag(parsed); err != nil {
 		return report(name, &usageError{err})
 	}
+	environment.readLines(parsed)
 	setLog(parsed, name)
 	if command := parsed.Selected(); command != nil && command.Name == "serve" {
 		outliveReaders()
@@ -155,26 +157,11 @@ func flagValue(parsed *kong.Context, name string) any {
 	return nil
 }
 
-// emptyEnv refuses a flag's environment variable that is set but empty: kong
-// would take it for a value, and a daemon would run in the wrong directory.
-func emptyEnv(groups [][]*kong.Flag) error {
-	for _, flags := range groups {
-		for _, f := range flags {
-			for _, env := range f.Envs {
-				if v, ok := os.LookupEnv(env); ok && v == "" {
-					return fmt.Errorf("$%s is set but empty; unset it or give it a value", env)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// emptyFlag refuses such a flag that is given with an empty value: a shell's
-// unset variable.
+// emptyFlag refuses a text that can come from a variable, and that is given but
+// empty: a shell's unset variable.
 func emptyFlag(parsed *kong.Context) error {
 	for _, p := range parsed.Path {
-		if p.Flag != nil && len(p.Flag.Envs) > 0 && p.Flag.Target.IsZero() {
+		if p.Flag != nil && len(p.Flag.Envs) > 0 && p.Flag.Target.Kind() == reflect.String && p.Flag.Target.IsZero() {
 			return fmt.Errorf("--%s is empty; leave it out or give it a value", p.Flag.Name)
 		}
 	}

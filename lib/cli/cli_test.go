@@ -25,6 +25,19 @@ type command struct {
 	Plain  plain    `cmd:"" help:"End well or with an error."`
 	Take   take     `cmd:"" help:"Take an argument."`
 	Signal untilEnd `cmd:"" help:"Wait for the end."`
+	Serve  serve    `cmd:"" help:"Be a daemon."`
+}
+
+type serve struct {
+	MaxSize int      `default:"6" help:"A number."`
+	Listen  []string `help:"A list."`
+	Hook    []string `sep:"none" help:"A list whose values may hold commas."`
+	Dir     string   `help:"A text."`
+}
+
+func (s *serve) Run(c *command) error {
+	fmt.Printf("%d %q %q %q %v\n", s.MaxSize, s.Listen, s.Hook, s.Dir, c.Verbose)
+	return nil
 }
 
 type plain struct {
@@ -306,5 +319,49 @@ func TestTakeStateDirNamesTheHolder(t *testing.T) {
 	c.StateDir = filepath.Join(base, "f")
 	if _, _, err := c.TakeStateDir("pool"); !errors.As(err, &e) || !strings.HasPrefix(err.Error(), "cannot start: state directory ") {
 		t.Errorf("got %v, want a refusal with a hint", err)
+	}
+}
+
+// TestVariables sets flags of a daemon by variables.
+func TestVariables(t *testing.T) {
+	all := []string{"PASSENGER_TEST_MAX_SIZE=9", "PASSENGER_TEST_LISTEN=:1,:2", "PASSENGER_TEST_HOOK=a=b,c\n\n d=e\n",
+		"PASSENGER_TEST_DIR=/d", "PASSENGER_TEST_VERBOSE=true"}
+	for _, c := range []struct {
+		name   string
+		args   []string
+		env    []string
+		status int
+		stdout string
+		stderr string
+	}{
+		{name: "none", args: []string{"serve"}, stdout: `6 [] [] "" false`},
+		{name: "all", args: []string{"serve"}, env: all, stdout: `9 [":1" ":2"] ["a=b,c" "d=e"] "/d" true`},
+		{name: "flags win", args: []string{"serve", "--max-size=1", "--listen=:3", "--hook=f=g", "--dir=/e"}, env: all,
+			stdout: `1 [":3"] ["f=g"] "/e" true`},
+		{name: "not a number", args: []string{"serve"}, env: []string{"PASSENGER_TEST_MAX_SIZE=many"}, status: Usage,
+			stderr: `--max-size: takes a whole number, not "many" (from envar PASSENGER_TEST_MAX_SIZE="many")`},
+		{name: "empty", args: []string{"serve"}, env: []string{"PASSENGER_TEST_LISTEN="}, status: Usage,
+			stderr: "$PASSENGER_TEST_LISTEN is set but empty; unset it or give it a value"},
+		{name: "empty beside a state directory", args: []string{"--state-dir", "serve", "serve"}, env: []string{"PASSENGER_TEST_LISTEN="}, status: Usage,
+			stderr: "$PASSENGER_TEST_LISTEN is set but empty"},
+		{name: "a client has none", args: []string{"take", "it"},
+			env: []string{"PASSENGER_TEST_MAX_SIZE=many", "PASSENGER_TEST_LISTEN=", "PASSENGER_TEST_VERBOSE=perhaps"}},
+		{name: "the help names them", args: []string{"serve", "--help"}, stdout: "($PASSENGER_TEST_MAX_SIZE)"},
+		{name: "the help names lines", args: []string{"serve", "--help"}, stdout: "($PASSENGER_TEST_HOOK, one a line)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cmd := program(t, c.args...)
+			cmd.Env = append(cmd.Env, c.env...)
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			err := cmd.Run()
+			if status := cmd.ProcessState.ExitCode(); status != c.status {
+				t.Errorf("status %d, want %d: %v\n%s", status, c.status, err, stderr.String())
+			}
+			folded := strings.Join(strings.Fields(stdout.String()), " ")
+			if !strings.Contains(folded, c.stdout) || !strings.Contains(stderr.String(), c.stderr) {
+				t.Errorf("stdout %q, stderr %q; want %q and %q", stdout.String(), stderr.String(), c.stdout, c.stderr)
+			}
+		})
 	}
 }
