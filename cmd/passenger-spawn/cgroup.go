@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 
 	"passenger/lib/cgroup"
 	"passenger/lib/cli"
@@ -14,10 +16,18 @@ type cgroupArgs struct {
 	CgroupRoot string `name:"cgroup-root" placeholder:"DIR" help:"Give each process a cgroup (v2) below this one. Default: the spawner's own, if it is delegated."`
 }
 
-// use tells the spawner. A directory that was asked for must do.
+// use tells the spawner. A directory that was asked for must do; one in the
+// cgroup file system may come later, as that of a unit which starts after the
+// spawner's.
 func (a cgroupArgs) use(spawner *spawn.Spawner) error {
 	if a.CgroupRoot != "" {
-		tree, err := cgroup.Open(a.CgroupRoot)
+		open := func() (*cgroup.Tree, error) { return cgroup.Open(a.CgroupRoot) }
+		tree, err := open()
+		if errors.Is(err, fs.ErrNotExist) && cgroup.Within(a.CgroupRoot) {
+			slog.Info("cgroup not there yet; it is opened when a process starts", "cgroup", a.CgroupRoot)
+			spawner.UseCgroupsOnce(open, fmt.Errorf("--cgroup-root: %w", err))
+			return nil
+		}
 		if err != nil {
 			return cli.Hint(fmt.Errorf("--cgroup-root: %w", err), "make a directory in the cgroup file system, or leave it out")
 		}

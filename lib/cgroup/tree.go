@@ -36,6 +36,7 @@ const leaf = "daemons"
 type Tree struct {
 	path        string
 	controllers []string // enabled below path
+	refused     error    // why others are not
 }
 
 // Delegated returns the tree that this program's own cgroup is delegated as,
@@ -76,17 +77,27 @@ func Open(path string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	t := &Tree{path: path}
 	for _, c := range wanted {
 		if slices.Contains(available, c) {
-			// One that is refused is missing from the list read next.
-			_ = write(filepath.Join(path, "cgroup.subtree_control"), "+"+c)
+			t.refused = errors.Join(t.refused, write(filepath.Join(path, "cgroup.subtree_control"), "+"+c))
 		}
 	}
-	enabled, err := fields(filepath.Join(path, "cgroup.subtree_control"))
+	if errors.Is(t.refused, unix.EBUSY) {
+		return nil, fmt.Errorf("cgroup %s: may not be divided while processes are in it itself: %w", path, t.refused)
+	}
+	t.controllers, err = fields(filepath.Join(path, "cgroup.subtree_control"))
 	if err != nil {
 		return nil, err
 	}
-	return &Tree{path: path, controllers: enabled}, nil
+	return t, nil
+}
+
+// Within says whether path, which need not exist, is beneath the cgroup file
+// system of version 2.
+func Within(path string) bool {
+	mount, err := mountPoint()
+	return err == nil && strings.HasPrefix(filepath.Clean(path), mount+"/")
 }
 
 // Path is the tree's directory.
@@ -123,7 +134,7 @@ func (t *Tree) Make(id string, l Limits) (*Group, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return g, &MissingError{Tree: t.path, Controllers: slices.Compact(missing)}
+		return g, &MissingError{Tree: t.path, Controllers: slices.Compact(missing), Err: t.refused}
 	}
 	return g, nil
 }
@@ -143,11 +154,18 @@ func (t *Tree) Sweep() {
 type MissingError struct {
 	Tree        string
 	Controllers []string
+	Err         error // what the kernel said when one was to be enabled; nil if it has none
 }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("cgroup %s has no controller %s", e.Tree, strings.Join(e.Controllers, ", "))
+	text := fmt.Sprintf("cgroup %s has no controller %s", e.Tree, strings.Join(e.Controllers, ", "))
+	if e.Err != nil {
+		text += ": " + strings.ReplaceAll(e.Err.Error(), "\n", "; ")
+	}
+	return text
 }
+
+func (e *MissingError) Unwrap() error { return e.Err }
 
 // vacate moves the processes in the cgroup to one below it.
 func vacate(path string) error {

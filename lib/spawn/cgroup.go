@@ -13,7 +13,8 @@ import (
 type cgroups struct {
 	mu     sync.Mutex // guards the fields below
 	tree   *cgroup.Tree
-	reason error           // why there is no tree
+	reason error // why there is no tree
+	open   func() (*cgroup.Tree, error)
 	warned map[string]bool // what was said already
 }
 
@@ -35,6 +36,15 @@ func (s *Spawner) UseCgroups(tree *cgroup.Tree, reason error) {
 		p.cgroup = tree.Group(p.record.ID)
 		p.mu.Unlock()
 	}
+}
+
+// UseCgroupsOnce is [Spawner.UseCgroups] for a tree that is made after this
+// spawner starts: open is called at each start of a process until there is one.
+// reason says why there is none yet.
+func (s *Spawner) UseCgroupsOnce(open func() (*cgroup.Tree, error), reason error) {
+	s.cgroups.mu.Lock()
+	defer s.cgroups.mu.Unlock()
+	s.cgroups.tree, s.cgroups.reason, s.cgroups.open = nil, reason, open
 }
 
 // place puts the attempt's process, which waits at its gate, into a cgroup of
@@ -62,9 +72,7 @@ func (a *attempt) place(pid int) {
 // make makes a cgroup. It may return one and an error: a limit that the kernel
 // does not offer.
 func (c *cgroups) make(id string, l cgroup.Limits) (*cgroup.Group, error) {
-	c.mu.Lock()
-	tree, reason := c.tree, c.reason
-	c.mu.Unlock()
+	tree, reason := c.current()
 	if tree != nil {
 		return tree.Make(id, l)
 	}
@@ -72,6 +80,17 @@ func (c *cgroups) make(id string, l cgroup.Limits) (*cgroup.Group, error) {
 		return nil, nil
 	}
 	return nil, reason
+}
+
+func (c *cgroups) current() (*cgroup.Tree, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tree == nil && c.open != nil {
+		if c.tree, c.reason = c.open(); c.tree != nil {
+			c.open = nil
+		}
+	}
+	return c.tree, c.reason
 }
 
 // warn logs that an app's processes have less than was set, once for each
