@@ -116,7 +116,7 @@ func TestProtocolKeys(t *testing.T) {
 	t.Parallel()
 	text := page(t, "passenger-protocol.7")
 	for _, reply := range []reflect.Type{
-		reflect.TypeFor[protocol.Info](), reflect.TypeFor[protocol.Health](), reflect.TypeFor[protocol.ProcessList](),
+		reflect.TypeFor[protocol.CallList](), reflect.TypeFor[protocol.Info](), reflect.TypeFor[protocol.Health](), reflect.TypeFor[protocol.ProcessList](),
 		reflect.TypeFor[protocol.PreloaderList](),
 		reflect.TypeFor[protocol.SpawnRequest](), reflect.TypeFor[protocol.AppList](), reflect.TypeFor[protocol.ReloadReply](), reflect.TypeFor[protocol.RestartRequest](),
 		reflect.TypeFor[protocol.RestartReply](), reflect.TypeFor[protocol.Routes](), reflect.TypeFor[protocol.ProxyReport](),

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"passenger/lib/protocol"
 	"passenger/lib/unixsock"
 )
@@ -63,7 +65,7 @@ func raw(t *testing.T, path, request string) string {
 func TestCallCarriesRequestReplyAndError(t *testing.T) {
 	t.Parallel()
 	s := &Server{Program: "passenger-test", Release: "1"}
-	s.Handle("POST /v1/echo", func(r *http.Request) (any, error) {
+	s.Register(Call{Method: "POST", Path: "/v1/echo", Access: protocol.Changes, Handler: func(r *http.Request) (any, error) {
 		var in struct{ Text string }
 		if err := Decode(r, &in); err != nil {
 			return nil, err
@@ -72,7 +74,7 @@ func TestCallCarriesRequestReplyAndError(t *testing.T) {
 			return nil, &protocol.Error{Code: protocol.CodeConflict, Message: "no text", Hint: "give one"}
 		}
 		return map[string]string{"text": in.Text, "field_of_a_newer_version": "x"}, nil
-	})
+	}})
 	c := NewClient(serve(t, s), "test", "1")
 
 	var out struct{ Text string }
@@ -121,14 +123,45 @@ func TestInfoAndHealth(t *testing.T) {
 	}
 }
 
+func TestServerListsItsCalls(t *testing.T) {
+	t.Parallel()
+	var feed Feed[int]
+	s := &Server{Program: "passenger-test", Release: "1"}
+	s.Register(
+		Call{Method: "GET", Path: "/v1/numbers", Access: protocol.Reads, Feed: &feed},
+		Call{Method: "DELETE", Path: "/v1/numbers/{id}", Access: protocol.Changes, Handler: Named("id", func(*http.Request, string) (any, error) { return nil, nil })},
+	)
+	c := NewClient(serve(t, s), "test", "1")
+	var got protocol.CallList
+	if err := c.Call(t.Context(), http.MethodGet, protocol.PathCalls, nil, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := []protocol.Call{
+		{Method: "GET", Path: "/v1", Access: "read"},
+		{Method: "GET", Path: "/v1/info", Access: "read"},
+		{Method: "GET", Path: "/v1/health", Access: "read"},
+		{Method: "GET", Path: "/metrics", Access: "read"},
+		{Method: "GET", Path: "/v1/numbers", Access: "read", Watch: true},
+		{Method: "DELETE", Path: "/v1/numbers/{id}", Access: "change"},
+	}
+	if diff := cmp.Diff(want, got.Calls); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	var pe *protocol.Error
+	err := c.Call(t.Context(), http.MethodDelete, "/v1/numbers/A%2fB", nil, nil)
+	if !errors.As(err, &pe) || pe.Code != protocol.CodeBadRequest {
+		t.Errorf("a name that cannot exist: got %v, want code bad-request", err)
+	}
+}
+
 // X40, Caddy 2026-27589, 2026-45692: among others, what a page in a browser sends.
 func TestServerRefuses(t *testing.T) {
 	t.Parallel()
 	s := &Server{Program: "passenger-test", Release: "1"}
-	s.Handle("PUT /v1/big", func(r *http.Request) (any, error) {
+	s.Register(Call{Method: "PUT", Path: "/v1/big", Access: protocol.Changes, Handler: func(r *http.Request) (any, error) {
 		var v any
 		return nil, Decode(r, &v)
-	})
+	}})
 	path := serve(t, s)
 	tests := []struct{ name, request, want string }{
 		{"a browser", "GET /v1/info HTTP/1.0\r\nOrigin: http://evil.example\r\n\r\n", `"code":"not-allowed"`},
@@ -150,7 +183,7 @@ func TestWatchSeesTheNewestAndNoBacklog(t *testing.T) {
 	var feed Feed[int]
 	feed.Set(1)
 	s := &Server{Program: "passenger-test", Release: "1"}
-	s.HandleFeed("/v1/number", &feed)
+	s.Register(Call{Method: "GET", Path: "/v1/number", Access: protocol.Reads, Feed: &feed})
 	c := NewClient(serve(t, s), "test", "1")
 
 	const last = 1000
@@ -215,7 +248,7 @@ func TestWatchEndsWithTheServer(t *testing.T) {
 	t.Parallel()
 	var feed Feed[int]
 	s := &Server{Program: "passenger-test", Release: "1"}
-	s.HandleFeed("/v1/number", &feed)
+	s.Register(Call{Method: "GET", Path: "/v1/number", Access: protocol.Reads, Feed: &feed})
 	dir := t.TempDir()
 	l, err := unixsock.Listen(filepath.Join(dir, "s"), 0o600)
 	if err != nil {

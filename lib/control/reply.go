@@ -28,6 +28,15 @@ func Decode(r *http.Request, v any) error {
 	return nil
 }
 
+// DecodeOptional is Decode for a body that may be missing, which leaves v as it
+// is.
+func DecodeOptional(r *http.Request, v any) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	return Decode(r, v)
+}
+
 // ProgramHeader is the value of protocol.HeaderProgram for this process.
 func ProgramHeader(program, release string) string {
 	return fmt.Sprintf("%s/%s pid=%d", program, release, os.Getpid())

@@ -12,11 +12,11 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	"passenger/lib/account"
-	"passenger/lib/bug"
 	"passenger/lib/protocol"
 )
 
@@ -26,7 +26,7 @@ const (
 	closeTimeout  = 2 * time.Second  // for calls under way when the server stops
 )
 
-// A Server is the control socket of one daemon. Register the calls, then
+// A Server is the control socket of one daemon. Register its calls, then
 // Serve.
 type Server struct {
 	// Program is the daemon's name, such as "passenger-pool".
@@ -56,50 +56,30 @@ type Server struct {
 
 	started time.Time
 	mux     *http.ServeMux
+	table   []Call          // what mux answers
 	stop    context.Context // ends when Serve is to return: watches end with it
 }
 
-// A Call answers one request. What it returns is sent as JSON with status 200,
-// nil as {}. An error that is not a *protocol.Error is sent as CodeInternal.
-type Call func(*http.Request) (any, error)
-
-// errBug answers a call that a bug of ours ended.
-var errBug = &protocol.Error{Code: protocol.CodeInternal, Message: "internal error", Hint: "the daemon's log has the details"}
-
-// Handle registers a call for a pattern of [http.ServeMux], such as
-// "GET /v1/apps/{name}".
-func (s *Server) Handle(pattern string, call Call) {
-	s.init()
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		defer bug.Caught(func() { replyError(w, errBug) })
-		v, err := call(r)
-		if err != nil {
-			replyError(w, err)
-			return
-		}
-		if r.Method != http.MethodGet {
-			slog.Debug("control call", "method", r.Method, "path", r.URL.Path)
-		}
-		reply(w, http.StatusOK, v)
-	})
+// Handle adds a row for a pattern of [http.ServeMux], such as "POST /v1/logs".
+// It stands for [Server.Register] until the spawner has its table.
+func (s *Server) Handle(pattern string, handler Handler) {
+	method, path, _ := strings.Cut(pattern, " ")
+	access := protocol.Changes
+	if method == http.MethodGet {
+		access = protocol.Reads
+	}
+	s.Register(Call{Method: method, Path: path, Access: access, Handler: handler})
 }
 
-// HandleFeed registers a GET that answers the feed's value, and with ?watch=1
-// each new value as a line. What a request asks for besides, the functions
-// add to the value that answers it; a watch goes without.
+// HandleFeed adds a row that can be watched; see Handle.
 func (s *Server) HandleFeed(path string, feed Source, add ...func(*http.Request, any) any) {
-	s.init()
-	s.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("watch") != "1" {
-			v, _ := feed.Newest()
-			for _, f := range add {
-				v = f(r, v)
-			}
-			reply(w, http.StatusOK, v)
-			return
+	s.Register(Call{Method: http.MethodGet, Path: path, Access: protocol.Reads, Feed: feed, Handler: func(r *http.Request) (any, error) {
+		v, _ := feed.Newest()
+		for _, f := range add {
+			v = f(r, v)
 		}
-		s.watch(w, r, feed)
-	})
+		return v, nil
+	}})
 }
 
 func (s *Server) init() {
@@ -108,9 +88,7 @@ func (s *Server) init() {
 	}
 	s.started = time.Now()
 	s.mux = http.NewServeMux()
-	s.Handle("GET "+protocol.PathInfo, func(r *http.Request) (any, error) { return s.info(r), nil })
-	s.mux.HandleFunc("GET "+protocol.PathHealth, s.health)
-	s.mux.HandleFunc("GET "+protocol.PathMetrics, s.metrics)
+	s.Register(s.common()...)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		replyError(w, &protocol.Error{
 			Code:    protocol.CodeUnknownRequest,
@@ -120,7 +98,17 @@ func (s *Server) init() {
 	})
 }
 
-func (s *Server) info(r *http.Request) protocol.Info {
+// common is the table of what every daemon answers.
+func (s *Server) common() []Call {
+	return []Call{
+		{Method: http.MethodGet, Path: protocol.PathCalls, Access: protocol.Reads, Handler: s.list},
+		{Method: http.MethodGet, Path: protocol.PathInfo, Access: protocol.Reads, Handler: s.info},
+		{Method: http.MethodGet, Path: protocol.PathHealth, Access: protocol.Reads, plain: s.health},
+		{Method: http.MethodGet, Path: protocol.PathMetrics, Access: protocol.Reads, plain: s.metrics},
+	}
+}
+
+func (s *Server) info(r *http.Request) (any, error) {
 	info := protocol.Info{
 		Program: s.Program, Version: s.Release, Protocol: protocol.Version,
 		PID: os.Getpid(), StartedAt: s.started, Uptime: time.Since(s.started).Seconds(), SwitchesUsers: s.SwitchesUsers,
@@ -132,7 +120,7 @@ func (s *Server) info(r *http.Request) protocol.Info {
 		usage := s.Usage()
 		info.Usage = &usage
 	}
-	return info
+	return info, nil
 }
 
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {

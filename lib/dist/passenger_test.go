@@ -87,8 +87,9 @@ func serve(daemon, path string) error {
 		return err
 	}
 	s := &control.Server{Program: "passenger-" + daemon, Release: "test"}
-	s.Handle("GET "+protocol.PathProcesses, func(*http.Request) (any, error) { return nil, nil })
-	s.Handle("GET "+protocol.PathApps, func(*http.Request) (any, error) { return nil, nil })
+	for _, path := range []string{protocol.PathProcesses, protocol.PathApps} {
+		s.Register(control.Call{Method: "GET", Path: path, Access: protocol.Reads, Handler: func(*http.Request) (any, error) { return nil, nil }})
+	}
 	event(daemon + " up")
 	err = s.Serve(ctx, l)
 	event(daemon + " stops")

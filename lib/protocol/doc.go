@@ -51,6 +51,7 @@ const (
 // Paths of the calls. {id} and {name} stand for a process or proxy ID and an
 // app's name.
 const (
+	PathCalls      = "/v1"
 	PathInfo       = "/v1/info"
 	PathHealth     = "/v1/health"
 	PathMetrics    = "/metrics"

@@ -26,6 +26,7 @@ var messages = map[string]any{
 	"app":             App{},
 	"app-config":      AppConfig{},
 	"app-list":        AppList{},
+	"call-list":       CallList{},
 	"error-reply":     ErrorReply{},
 	"event":           Event{},
 	"health":          Health{},
