@@ -45,17 +45,20 @@ func listen(t *testing.T, program string, register func(*control.Server)) *contr
 
 // register serves the fake spawner as passenger-spawn is served.
 func (f *fakeSpawner) register(s *control.Server) {
-	s.HandleFeed(protocol.PathProcesses, &f.watch)
-	s.Handle("POST "+protocol.PathProcesses, func(r *http.Request) (any, error) {
-		var req protocol.SpawnRequest
-		if err := control.Decode(r, &req); err != nil {
-			return nil, err
-		}
-		return f.Spawn(context.WithoutCancel(r.Context()), req)
-	})
-	s.Handle("DELETE "+protocol.PathProcesses+"/{id}", func(r *http.Request) (any, error) {
-		return nil, f.Stop(r.Context(), r.PathValue("id"), protocol.StopRequest{})
-	})
+	process := protocol.PathProcesses + "/{id}"
+	s.Register(
+		control.Call{Method: "GET", Path: protocol.PathProcesses, Access: protocol.Reads, Feed: &f.watch},
+		control.Call{Method: "POST", Path: protocol.PathProcesses, Access: protocol.Changes, Handler: func(r *http.Request) (any, error) {
+			var req protocol.SpawnRequest
+			if err := control.Decode(r, &req); err != nil {
+				return nil, err
+			}
+			return f.Spawn(context.WithoutCancel(r.Context()), req)
+		}},
+		control.Call{Method: "DELETE", Path: process, Access: protocol.Changes, Handler: control.Named("id", func(r *http.Request, id string) (any, error) {
+			return nil, f.Stop(r.Context(), id, protocol.StopRequest{})
+		})},
+	)
 }
 
 // TestSockets runs a pool as passenger-pool does, between a spawner's socket
