@@ -14,25 +14,31 @@ import (
 // Register adds the proxy's calls to its control socket. drain is called to
 // end the proxy.
 func (p *Proxy) Register(s *control.Server, drain func()) {
-	s.Healthy = p.healthy
-	s.Metrics = p.metrics
-	s.Handle("GET "+protocol.PathRequests, func(*http.Request) (any, error) {
-		return protocol.RequestList{Requests: p.requests()}, nil
-	})
-	s.Handle("GET "+protocol.PathApps, func(*http.Request) (any, error) {
-		r := p.snapshot()
-		return protocol.ProxyApps{RoutesVersion: r.RoutesVersion, Connections: p.connections(), Report: r}, nil
-	})
-	s.Handle("POST "+protocol.PathLogs, func(r *http.Request) (any, error) {
-		if p.AccessLog == nil {
+	s.Healthy, s.Metrics = p.healthy, p.metrics
+	s.Register(p.table(drain)...)
+}
+
+// table is what the proxy answers.
+func (p *Proxy) table(drain func()) []control.Call {
+	return []control.Call{
+		{Method: "GET", Path: protocol.PathApps, Access: protocol.Reads, Handler: func(*http.Request) (any, error) {
+			r := p.snapshot()
+			return protocol.ProxyApps{RoutesVersion: r.RoutesVersion, Connections: p.connections(), Report: r}, nil
+		}},
+		{Method: "GET", Path: protocol.PathRequests, Access: protocol.Reads, Handler: func(*http.Request) (any, error) {
+			return protocol.RequestList{Requests: p.requests()}, nil
+		}},
+		{Method: "POST", Path: protocol.PathLogs, Access: protocol.Changes, Handler: func(r *http.Request) (any, error) {
+			if p.AccessLog == nil {
+				return nil, nil
+			}
+			return nil, p.AccessLog.Reopen(r.Context())
+		}},
+		{Method: "POST", Path: protocol.PathDrain, Access: protocol.Changes, Handler: func(*http.Request) (any, error) {
+			drain()
 			return nil, nil
-		}
-		return nil, p.AccessLog.Reopen(r.Context())
-	})
-	s.Handle("POST "+protocol.PathDrain, func(*http.Request) (any, error) {
-		drain()
-		return nil, nil
-	})
+		}},
+	}
 }
 
 func (p *Proxy) healthy() error {

@@ -39,15 +39,17 @@ func (f *fakePool) run(t *testing.T) (stop func()) {
 		t.Fatal(err)
 	}
 	s := &control.Server{Program: "passenger-pool", Release: "test"}
-	s.HandleFeed(protocol.PathRoutes, &f.feed)
-	s.Handle("PUT "+protocol.PathProxies+"/{id}", func(r *http.Request) (any, error) {
-		var rep protocol.ProxyReport
-		if err := control.Decode(r, &rep); err != nil {
-			return nil, err
-		}
-		f.reports <- rep
-		return nil, nil
-	})
+	s.Register(
+		control.Call{Method: "GET", Path: protocol.PathRoutes, Access: protocol.Reads, Feed: &f.feed},
+		control.Call{Method: "PUT", Path: protocol.PathProxies + "/{id}", Access: protocol.Changes, Handler: func(r *http.Request) (any, error) {
+			var rep protocol.ProxyReport
+			if err := control.Decode(r, &rep); err != nil {
+				return nil, err
+			}
+			f.reports <- rep
+			return nil, nil
+		}},
+	)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
