@@ -30,6 +30,9 @@ var (
 // restart may be the last, and its new processes are on trial for three seconds.
 const recoverBound = 5 * time.Second
 
+// chaosBound is the longest that chaos lasts.
+const chaosBound = 30 * time.Second
+
 // mostKilled processes of the app are killed: one that died more often soon
 // after it was ready would be given a rest.
 const mostKilled = 8
@@ -66,7 +69,7 @@ func cmdChaos(ts *testscript.TestScript, neg bool, args []string) {
 	c := &chaos{ts: ts, w: w, app: args[1], serve: args[2:], chance: rand.New(rand.NewPCG(*chaosSeed, 0))}
 	ts.Logf("chaos for %v with -chaos-seed=%d", *chaosTime, *chaosSeed)
 	before := c.census()
-	for end := time.Now().Add(min(*chaosTime, loadBound/2)); time.Now().Before(end); {
+	for end := time.Now().Add(min(*chaosTime, chaosBound)); time.Now().Before(end); {
 		time.Sleep(time.Duration(c.chance.IntN(300)) * time.Millisecond)
 		c.fault()
 	}

@@ -144,7 +144,9 @@ func (c *crowd) kill(ts *testscript.TestScript, w *world, to address, daemons []
 	}
 	for i, name := range daemons {
 		if d := w.daemons[name]; d == nil {
-			awaitEnd(pids[i])
+			if err := awaitEnd(pids[i]); err != nil {
+				return 0, err
+			}
 		} else if err := errors.Join(d.await(), w.start(ts, name, d.cmd.Args)); err != nil {
 			return 0, err
 		}
@@ -177,8 +179,13 @@ func (w *world) processes() []int {
 	return pids
 }
 
-// awaitEnd returns when the process has closed what it had open.
-func awaitEnd(pid int) {
-	for descriptors(pid) > 0 {
+// awaitEnd returns when a process that was killed has closed what it had open. It
+// looks often: what comes a moment later is what its callers test.
+func awaitEnd(pid int) error {
+	for end := time.Now().Add(waitBound); descriptors(pid) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return fmt.Errorf("process %d has not ended after %v", pid, waitBound)
+		}
 	}
+	return nil
 }

@@ -3,11 +3,13 @@ package testscripts
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -31,16 +33,55 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// ports are what scripts were given, as far as they run still.
+var ports struct {
+	mu    sync.Mutex // guards given
+	given map[int]bool
+}
+
+// Ports for scripts are below those that the system gives to connections, and
+// below those that a spawner gives to apps: some time passes until a script's
+// daemon listens, and other scripts make 20,000 connections meanwhile.
+const (
+	lowestPort  = 10000
+	highestPort = 30000
+)
+
 // cmdPort puts the number of a port that is free on the loopback into a
 // variable. For what cannot listen on a unix socket: port VAR
 func cmdPort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: port VAR")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	defer l.Close()
-	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	ports.mu.Lock()
+	defer ports.mu.Unlock()
+	for range 1000 {
+		n := lowestPort + rand.IntN(highestPort-lowestPort)
+		if ports.given[n] || !free(n) {
+			continue
+		}
+		if ports.given == nil {
+			ports.given = map[int]bool{}
+		}
+		ports.given[n] = true
+		ts.Defer(func() {
+			ports.mu.Lock()
+			defer ports.mu.Unlock()
+			delete(ports.given, n)
+		})
+		ts.Setenv(args[0], strconv.Itoa(n))
+		return
+	}
+	ts.Fatalf("of a thousand ports none is free")
+}
+
+// free says that nothing listens on a port, on any address.
+func free(port int) bool {
+	l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
 }
 
 // cmdAwaitStdout runs a program again and again until what it prints matches:

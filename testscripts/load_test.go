@@ -12,8 +12,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// loadBound is the longest that a load may last.
-const loadBound = time.Minute
+// loadBound is the longest that a load may last. It is over the longest script's
+// time under load, since a load that has ended by itself shows nothing.
+const loadBound = scriptBound / 2
 
 // A load is a few clients that make one request after the other.
 type load struct {

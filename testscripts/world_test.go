@@ -21,8 +21,10 @@ import (
 	"passenger/lib/statedir"
 )
 
-// waitBound is the longest that any one wait in a script may take.
-const waitBound = 30 * time.Second
+// waitBound is the longest that any one wait in a script may take. A start of
+// Rails takes two seconds of one core; with thirty others at work on two cores,
+// half a minute.
+const waitBound = 90 * time.Second
 
 // lookEvery is how often a wait looks again at what has no event to wait for.
 const lookEvery = 20 * time.Millisecond
@@ -309,7 +311,7 @@ func cmdKillApp(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
 	}
 	for _, pid := range pids {
-		awaitEnd(pid)
+		ts.Check(awaitEnd(pid))
 	}
 }
 
