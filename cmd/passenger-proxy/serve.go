@@ -110,6 +110,9 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	}
 	slog.Info("proxy started", "listen", strings.Join(c.shown(listeners), " "), "state_dir", at.dir.Path(), "taken_over", at.old != nil)
 	keepAt(manager, s.deposit)
+	if at.old != nil {
+		manager.Tell(systemd.MainPID(os.Getpid()))
+	}
 	manager.Tell(systemd.Ready)
 	handed := c.serve(ctx, s)
 	slog.Info("proxy stopped", "handed_over", handed)
@@ -180,10 +183,14 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	if c.certificates != nil {
 		wg.Go(func() { c.certificates.Run(rest) })
 	}
-	wg.Go(func() { c.obey(rest, p.AccessLog, s.manager) })
+	wg.Go(func() { c.obey(ctx, rest, p.AccessLog, s.manager) })
 	wg.Go(func() { s.deposit.Run(ctx) })
 	wg.Go(func() { s.manager.Watch(rest, p.Pulse) })
-	stopping := context.AfterFunc(ctx, func() { s.manager.Tell(systemd.Stopping) })
+	stopping := context.AfterFunc(ctx, func() {
+		if !errors.Is(context.Cause(ctx), proxy.ErrHandedOver) { // the service goes on
+			s.manager.Tell(systemd.Stopping)
+		}
+	})
 	defer stopping()
 	wg.Go(func() { p.Report(rest, pool, id) })
 	// Not while somebody is served, who would wait for it.
@@ -202,22 +209,26 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	return <-offered
 }
 
-// obey opens the log anew at each SIGUSR1, and reads the certificates anew at
-// each SIGHUP, until ctx ends. What is not there makes the signal mean nothing.
-func (c *serveCommand) obey(ctx context.Context, l *accesslog.File, m *systemd.Manager) {
-	signals := make(chan os.Signal, 2) // one of each
-	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
+// obey opens the log anew at each SIGUSR1, reads the certificates anew at each
+// SIGHUP, and begins an upgrade at SIGUSR2, until rest ends; ctx ends when the
+// proxy accepts no more. What is not there makes the signal mean nothing.
+func (c *serveCommand) obey(ctx, rest context.Context, l *accesslog.File, m *systemd.Manager) {
+	signals := make(chan os.Signal, 3) // one of each
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP)
 	defer signal.Stop(signals)
+	next := &upgrade{manager: m}
 	for {
 		select {
-		case <-ctx.Done():
+		case <-rest.Done():
 			return
 		case s := <-signals:
 			switch {
 			case s == syscall.SIGUSR1 && l != nil:
-				if err := l.Reopen(ctx); err != nil {
+				if err := l.Reopen(rest); err != nil {
 					slog.Error("could not reopen the access log", "err", err)
 				}
+			case s == syscall.SIGUSR2 && ctx.Err() == nil:
+				next.begin(ctx)
 			case s == syscall.SIGHUP:
 				m.Reloading()
 				if c.certificates != nil {

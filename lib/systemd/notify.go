@@ -64,6 +64,23 @@ func (m *Manager) PutBack() {
 	}
 }
 
+// Environment returns the assignments, NAME=VALUE, that Started took out of the
+// environment, for a program that becomes the service beside this one.
+func (m *Manager) Environment() []string {
+	if m == nil {
+		return nil
+	}
+	var list []string
+	for name, value := range m.environment {
+		list = append(list, name+"="+value)
+	}
+	return list
+}
+
+// MainPID is the message that the process with the pid is the service from now
+// on. The manager believes it of a process of the service: NotifyAccess=all.
+func MainPID(pid int) string { return "MAINPID=" + strconv.Itoa(pid) }
+
 // Report tells the manager that the service runs, that it lives until ctx ends,
 // and then that it stops. check is as in Watch.
 func (m *Manager) Report(ctx context.Context, check func()) {
