@@ -5,7 +5,7 @@ import (
 	"os"
 
 	"passenger/lib/cli"
-	"passenger/lib/spawn"
+	"passenger/lib/spawn/gate"
 )
 
 type command struct {
@@ -20,8 +20,8 @@ type command struct {
 }
 
 func main() {
-	if spawn.AtGate(os.Args) {
-		_ = spawn.PassGate(os.Args) // the spawner was told why
+	if gate.Reached(os.Args) {
+		_ = gate.Pass(os.Args) // the spawner was told why
 		os.Exit(cli.Failed)
 	}
 	cli.Main("passenger-spawn", "Starts application processes.", &command{})

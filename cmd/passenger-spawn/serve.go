@@ -21,6 +21,7 @@ import (
 	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/spawn"
+	"passenger/lib/spawn/switching"
 	"passenger/lib/systemd"
 )
 
@@ -125,7 +126,7 @@ func reopenOnSignal(ctx context.Context, spawner *spawn.Spawner) {
 }
 
 // switching returns the rules by which users are switched, nil if they are not.
-func (s *serve) switching() (*spawn.Switching, error) {
+func (s *serve) switching() (*switching.Rules, error) {
 	if !s.UserSwitching {
 		if s.AppsDir != "" {
 			return nil, &cli.Error{Err: errors.New("--apps-dir goes with --user-switching; without it the pool knows the apps"), Status: cli.Usage}
@@ -138,7 +139,7 @@ func (s *serve) switching() (*spawn.Switching, error) {
 	if s.AppsDir == "" {
 		return nil, &cli.Error{Err: errors.New("--user-switching needs --apps-dir"), Status: cli.Usage, Hint: "apps run as other users only by settings that root alone can write"}
 	}
-	sw := &spawn.Switching{AppsDir: s.AppsDir, RunAs: app.RunAs{DefaultUser: s.DefaultUser, DefaultGroup: s.DefaultGroup, Accounts: account.System}}
+	sw := &switching.Rules{AppsDir: s.AppsDir, RunAs: app.RunAs{DefaultUser: s.DefaultUser, DefaultGroup: s.DefaultGroup, Accounts: account.System}}
 	if err := sw.Check(); err != nil {
 		return nil, fmt.Errorf("cannot start: %w", err)
 	}

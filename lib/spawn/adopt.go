@@ -11,6 +11,8 @@ import (
 	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/notify"
+	"passenger/lib/spawn/survey"
 	"passenger/lib/statedir"
 )
 
@@ -82,14 +84,14 @@ func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*pr
 func (s *Spawner) takeOver(p *process) {
 	r := p.snapshot()
 	s.processes = append(s.processes, p)
-	s.generationLocked(r.App, r.Generation).release = adopted(&r)
+	s.generationLocked(r.App, r.Generation).release = survey.ReleaseOf(&r)
 	if proc.IsChild(r.PID) {
 		s.children[r.PID] = true // after execve: same parent
 	}
 	// What it says from now on has no reader, but its sends must not fail.
-	if n, err := renewNotifier(r.NotifySocket); err == nil {
+	if n, err := notify.Renew(r.NotifySocket); err == nil {
 		p.notify = n
-		bug.Go(func() { n.listen(r.PID, func(notice) {}) })
+		bug.Go(func() { n.Listen(r.PID, func(notify.Notice) {}) })
 	}
 	bug.Go(func() { s.wait(p) })
 	switch r.State {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/diagnosis"
+	"passenger/lib/spawn/notify"
 	"passenger/lib/spawn/port"
 )
 
@@ -17,7 +19,7 @@ import (
 // portLost says that the app ended because another program has its port.
 func (a *attempt) portLost(err error) bool {
 	var e *protocol.SpawnError
-	var ended *exitError
+	var ended *diagnosis.ExitError
 	if a.port == 0 || !errors.As(err, &e) || !errors.As(a.cause, &ended) || e.Exit == nil || e.Exit.ByUs {
 		return false
 	}
@@ -28,7 +30,7 @@ func (a *attempt) portLost(err error) bool {
 // again makes another attempt, with a process of the same ID. The list shows one
 // that starts all the while.
 func (a *attempt) again() (*attempt, error) {
-	next := &attempt{Spawner: a.Spawner, req: a.req, gen: a.gen, plan: a.plan, noticed: make(chan notice, cap(a.noticed))}
+	next := &attempt{Spawner: a.Spawner, req: a.req, gen: a.gen, plan: a.plan, noticed: make(chan notify.Notice, cap(a.noticed))}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	dir := a.dir.Process(a.req.ID)

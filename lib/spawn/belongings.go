@@ -12,6 +12,8 @@ import (
 
 	"passenger/lib/output"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/environ"
+	"passenger/lib/spawn/notify"
 	"passenger/lib/statedir"
 	"passenger/lib/unixsock"
 )
@@ -30,12 +32,12 @@ func (a *attempt) prepare(context.Context) error {
 			return err
 		}
 	}
-	uid := anyUser
+	uid := notify.AnyUser
 	if a.Switching != nil {
 		uid = a.plan.user.UID
 	}
 	var err error
-	a.p.notify, err = newNotifier(a.dir.NotifySockets(), uid)
+	a.p.notify, err = notify.New(a.dir.NotifySockets(), uid)
 	if err != nil {
 		return err
 	}
@@ -45,25 +47,10 @@ func (a *attempt) prepare(context.Context) error {
 
 // contract puts the variables of the process contract into the environment.
 func (a *attempt) contract() {
-	contract(a.plan.env, a.p.notify.name, a.port)
+	environ.Contract(a.plan.env, a.p.notify.Name, a.port)
 	if a.endpoint != nil {
 		delete(a.plan.env, "LISTEN_FDS")
-		a.plan.env["PASSENGER_PRELOADER_FD"] = strconv.Itoa(listenFD)
-	}
-}
-
-// contract does so for a process that serves, whatever the app's settings say
-// of those variables. LISTEN_PID is for the process itself to set. port is 0
-// for an app that has none.
-func contract(env map[string]string, notifySocket string, port int) {
-	delete(env, "LISTEN_PID")
-	delete(env, "LISTEN_FDNAMES")
-	env["LISTEN_FDS"] = "1"
-	env["NOTIFY_SOCKET"] = notifySocket
-	env["PASSENGER_NOTIFY_FD"] = strconv.Itoa(notifyFD)
-	if port != 0 {
-		env["PORT"] = strconv.Itoa(port)
-		env["LISTEN_FDNAMES"] = "listener" // as systemd does; Twisted takes no descriptor without a name
+		a.plan.env["PASSENGER_PRELOADER_FD"] = strconv.Itoa(environ.ListenFD)
 	}
 }
 
@@ -79,7 +66,7 @@ func (a *attempt) belongings() (files []*os.File, err error) {
 		return func() (*os.File, error) { return os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0) }
 	}
 	for _, open := range []func() (*os.File, error){
-		func() (*os.File, error) { return os.Open(os.DevNull) }, stream(a.p.dir.Stdout()), stream(a.p.dir.Stderr()), a.listen, a.p.notify.client,
+		func() (*os.File, error) { return os.Open(os.DevNull) }, stream(a.p.dir.Stdout()), stream(a.p.dir.Stderr()), a.listen, a.p.notify.Client,
 	} {
 		f, err := open()
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 
 	"passenger/lib/adapter"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/environ"
+	"passenger/lib/spawn/survey"
 )
 
 // Command is the command line by which a spawner on the state directory would
@@ -32,7 +34,7 @@ func Environment(c protocol.AppConfig, stateDir string, secrets bool) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	added, err := p.order.Env.read(p.root)
+	added, err := p.order.Env.Read(p.root)
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)
 	}
@@ -44,7 +46,7 @@ func Environment(c protocol.AppConfig, stateDir string, secrets bool) ([]string,
 	if p.kind == protocol.TypeGeneric {
 		port = 1 // whichever
 	}
-	contract(p.env, "<its notify socket>", port)
+	environ.Contract(p.env, "<its notify socket>", port)
 	p.env["LISTEN_PID"] = "<its pid>"
 	if port != 0 {
 		p.env["PORT"] = "<a free port>"
@@ -52,7 +54,7 @@ func Environment(c protocol.AppConfig, stateDir string, secrets bool) ([]string,
 	if !secrets {
 		p.env = p.secrets().Environment(p.env)
 	}
-	return list(p.env), nil
+	return environ.List(p.env), nil
 }
 
 // planOf plans a process that is not to be started. Its adapters would lie in
@@ -68,8 +70,9 @@ func planOf(c protocol.AppConfig) (p *plan, elsewhere string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	p, err = (&Spawner{adapters: adapters}).planFor(context.Background(), c, func(_ context.Context, c protocol.AppConfig) (findings, error) {
-		return survey{Config: c}.look()
+	p, err = (&Spawner{adapters: adapters}).planFor(context.Background(), c, func(_ context.Context, c protocol.AppConfig) (f survey.Findings, _ *survey.Expectation, err error) {
+		f, err = survey.Question{Config: c}.Look()
+		return f, nil, err
 	})
 	return p, elsewhere, err
 }

@@ -6,9 +6,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"passenger/lib/app"
-	"passenger/lib/protocol"
 )
 
 // Starts of a generation are planned by what the first found. What has changed
@@ -47,62 +44,5 @@ func TestADirectoryThatChangesBetweenStarts(t *testing.T) {
 	}
 	if got := len(s.Processes().Get().Processes); got != 4 {
 		t.Errorf("the list has %d processes, want 4: none of a start that began anew", got)
-	}
-}
-
-// A hunch holds while whose the files are and what they make of the app stay.
-func TestHunches(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		change func(t *testing.T, root string)
-		want   bool
-	}{
-		"nothing": {func(*testing.T, string) {}, true},
-		"a file of no meaning": {func(t *testing.T, root string) {
-			write(t, filepath.Join(root, "readme"), "", 0o755)
-		}, true},
-		"the app's type": {func(t *testing.T, root string) {
-			write(t, filepath.Join(root, "config.ru"), "run App", 0o644)
-		}, false},
-		"the interpreter": {func(t *testing.T, root string) {
-			if err := os.MkdirAll(filepath.Join(root, ".venv", "bin"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			write(t, filepath.Join(root, ".venv", "bin", "python"), "", 0o755)
-		}, false},
-		"no startup file": {func(t *testing.T, root string) {
-			if err := os.Remove(filepath.Join(root, "passenger_wsgi.py")); err != nil {
-				t.Fatal(err)
-			}
-		}, false},
-		"another owner of the startup file": {func(t *testing.T, root string) {
-			if err := os.Chown(filepath.Join(root, "passenger_wsgi.py"), 4711, -1); err != nil {
-				t.Skip(err)
-			}
-		}, false},
-		"another owner of the directory": {func(t *testing.T, root string) {
-			if err := os.Chown(root, 4711, -1); err != nil {
-				t.Skip(err)
-			}
-		}, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			root := t.TempDir()
-			write(t, filepath.Join(root, "passenger_wsgi.py"), "application = None", 0o644)
-			q := survey{Config: app.WithDefaults(protocol.AppConfig{Name: "shop", AppRoot: root})}
-			f, err := q.look()
-			if err != nil {
-				t.Fatal(err)
-			}
-			h, err := hunchOf(q, f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tt.change(t, root)
-			if got := h.holds(); got != tt.want {
-				t.Errorf("got %v, want %v", got, tt.want)
-			}
-		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/diagnosis"
+	"passenger/lib/spawn/notify"
 	"passenger/lib/visible"
 )
 
@@ -34,11 +36,11 @@ func (a *attempt) explain(cause error) error {
 	} else if a.Switching == nil {
 		e.UID = new(os.Geteuid())
 	}
-	var failed *exitError
+	var failed *diagnosis.ExitError
 	own := errors.As(cause, &failed) // the process ended by itself
 	left := 0
 	var listens []int
-	var timeout *timeoutError
+	var timeout *diagnosis.TimeoutError
 	var hung hang
 	if errors.As(cause, &timeout) {
 		hung = a.whereItHangs(a.p)
@@ -54,11 +56,11 @@ func (a *attempt) explain(cause error) error {
 			e.Exit, left = a.p.snapshot().Exit, a.p.leftBehind()+strays
 		}
 	}
-	d := diagnose(symptoms{
-		cause: cause, kind: kindOf(a.plan), output: e.Output, exit: e.Exit, left: left, port: a.port, listens: listens,
-		phase: a.lastPhase(), unseen: a.unseen, forked: a.p != nil && a.p.snapshot().Preloader != "", waitsIn: e.WaitsIn, stack: len(e.Stack) > 0, report: reportOf(failed), interpreter: interpreterOf(a.plan),
+	d := diagnosis.Of(diagnosis.Symptoms{
+		Cause: cause, Kind: kindOf(a.plan), Output: e.Output, Exit: e.Exit, Left: left, Port: a.port, Listens: listens,
+		Phase: a.lastPhase(), Unseen: a.unseen, Forked: a.p != nil && a.p.snapshot().Preloader != "", WaitsIn: e.WaitsIn, Stack: len(e.Stack) > 0, Report: reportOf(failed), Interpreter: interpreterOf(a.plan),
 	})
-	e.Category, e.Summary, e.Advice = d.category, d.summary, d.advice
+	e.Category, e.Summary, e.Advice = d.Category, d.Summary, d.Advice
 	if a.plan != nil {
 		hide(e, a.plan)
 	}
@@ -102,10 +104,10 @@ func (a *attempt) lastPhase() string {
 func (a *attempt) end(cause error) (strays int) {
 	if a.p.handle != nil {
 		a.p.kill("killed by us: " + cause.Error())
-		return a.killStrays(a.p.notify.name)
+		return a.killStrays(a.p.notify.Name)
 	}
 	if a.p.notify != nil {
-		a.p.notify.close()
+		a.p.notify.Close()
 	}
 	a.forget(a.p)
 	return 0
@@ -152,9 +154,9 @@ func interpreterOf(p *plan) string {
 	return p.args[0]
 }
 
-func reportOf(e *exitError) *report {
+func reportOf(e *diagnosis.ExitError) *notify.Report {
 	if e == nil {
 		return nil
 	}
-	return e.report
+	return e.Report
 }

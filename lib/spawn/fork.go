@@ -2,49 +2,26 @@ package spawn
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/fork"
+	"passenger/lib/spawn/gate"
 )
 
 // forkTimeout is how long a preloader may take for one fork. It takes
 // milliseconds; one that hangs is replaced.
 const forkTimeout = 15 * time.Second
 
-// maxPacket is the longest packet of a preloader that is read, in bytes.
-const maxPacket = 4 << 10
-
-// errPreloaderLost says that the preloader was gone before it had forked, or
-// did not answer. Another one may.
-var errPreloaderLost = errors.New("the preloader was lost")
-
-// A forkRequest asks a preloader for a process. The descriptors of the process
-// come with it: standard output and error, its listening socket, its notify
-// socket, its gate. The same asks a process for a preloader; that has the end
-// of its control socket in the place of the listening socket.
-type forkRequest struct {
-	ID string `json:"id"`
-}
-
 // A forker is a process that forks another.
 type forker interface {
 	// fork sends one request and waits for its reply.
 	fork(ctx context.Context, id string, files []*os.File) error
 	snapshot() protocol.Process
-}
-
-// A forkReply says that the process was forked, or why not.
-type forkReply struct {
-	ID    string `json:"id"`
-	Error string `json:"error"`
 }
 
 // fork has the preloader fork the attempt's process, or a process the
@@ -55,19 +32,22 @@ func (a *attempt) fork(ctx context.Context, from forker) error {
 		return err
 	}
 	defer closeAll(given)
-	g, gateEnd, err := newGate()
+	g, gateEnd, err := gate.New()
 	if err != nil {
 		return err
 	}
-	defer g.close()
+	defer g.Close()
 	defer gateEnd.Close()
-	ctx, cancel := context.WithTimeoutCause(ctx, a.forkTimeout, fmt.Errorf("%w: it did not fork within %v", errPreloaderLost, a.forkTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, a.forkTimeout, fmt.Errorf("%w: it did not fork within %v", fork.ErrLost, a.forkTimeout))
 	defer cancel()
 	if err := from.fork(ctx, a.req.ID, append(given[1:], gateEnd)); err != nil {
 		return err
 	}
 	gateEnd.Close() // the process's copy must be the last, or we never see its end
-	pid, err := g.hello(ctx)
+	pid, err := g.Hello(ctx)
+	if errors.Is(err, gate.ErrSilent) {
+		return fmt.Errorf("%w: %w", fork.ErrLost, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,9 +63,9 @@ func (a *attempt) fork(ctx context.Context, from forker) error {
 	}
 	a.publish()
 	if !a.plan.promotable {
-		return g.pass()
+		return g.Admit()
 	}
-	control, err := g.passAndKeep()
+	control, err := g.AdmitAndKeep()
 	if control != nil {
 		a.p.keepOrigin(&origin{process: a.p, control: control, plan: a.plan})
 	}
@@ -98,11 +78,11 @@ func (l *preloader) fork(ctx context.Context, id string, files []*os.File) error
 	select {
 	case <-l.turn:
 	case <-l.exited:
-		return errPreloaderLost
+		return fork.ErrLost
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	err := askToFork(ctx, l.control, id, files)
+	err := fork.Ask(ctx, l.control, id, files)
 	if ctx.Err() != nil && err != nil {
 		return err // and not give the turn back: an answer that comes later would be taken for the next one's
 	}
@@ -113,57 +93,6 @@ func (l *preloader) fork(ctx context.Context, id string, files []*os.File) error
 	return err
 }
 
-// askToFork sends one request and waits for its reply. The error is
-// errPreloaderLost, a *forkError or ctx's cause.
-func askToFork(ctx context.Context, control *net.UnixConn, id string, files []*os.File) error {
-	stop := context.AfterFunc(ctx, func() { _ = control.SetDeadline(time.Unix(1, 0)) }) // a socket has deadlines
-	reply, err := exchange(control, id, files)
-	switch {
-	case !stop() && err != nil:
-		return context.Cause(ctx)
-	case err != nil:
-		return fmt.Errorf("%w: %w", errPreloaderLost, err)
-	case reply.ID != id:
-		return fmt.Errorf("%w: it answered for %q", errPreloaderLost, reply.ID)
-	case reply.Error != "":
-		return &forkError{reply.Error}
-	}
-	return nil
-}
-
-// exchange sends the packet and reads the other.
-func exchange(control *net.UnixConn, id string, files []*os.File) (forkReply, error) {
-	packet, err := json.Marshal(forkRequest{ID: id})
-	if err != nil {
-		return forkReply{}, err
-	}
-	fds := make([]int, len(files))
-	for i, f := range files {
-		fds[i] = int(f.Fd())
-	}
-	if _, _, err := control.WriteMsgUnix(packet, unix.UnixRights(fds...), nil); err != nil {
-		return forkReply{}, err
-	}
-	buf := make([]byte, maxPacket)
-	n, _, err := control.ReadFromUnix(buf)
-	if err != nil {
-		return forkReply{}, err
-	}
-	if n == 0 {
-		return forkReply{}, net.ErrClosed
-	}
-	var reply forkReply
-	if err := json.Unmarshal(buf[:n], &reply); err != nil {
-		return forkReply{}, fmt.Errorf("its answer is not JSON: %w", err)
-	}
-	return reply, nil
-}
-
-// A forkError says why the system refused a preloader its fork.
-type forkError struct{ message string }
-
-func (e *forkError) Error() string { return e.message }
-
 // takeIn makes a forked process one of our children. pid is the kernel's word;
 // that it fell to us and leads a group shows that it is what we asked for, and
 // not another process that an app speaks for.
@@ -172,13 +101,13 @@ func (s *Spawner) takeIn(pid int) (*proc.Handle, error) {
 	defer s.mu.Unlock()
 	id, err := proc.IdentityOf(pid)
 	if err != nil {
-		return nil, fmt.Errorf("%w: its process ended at once", errPreloaderLost)
+		return nil, fmt.Errorf("%w: its process ended at once", fork.ErrLost)
 	}
 	if !proc.IsChild(pid) || !proc.InGroup(pid, pid) {
-		return nil, fmt.Errorf("%w: process %d did not fall to the spawner or leads no group", errPreloaderLost, pid)
+		return nil, fmt.Errorf("%w: process %d did not fall to the spawner or leads no group", fork.ErrLost, pid)
 	}
 	if s.children[pid] {
-		return nil, fmt.Errorf("%w: process %d is known already", errPreloaderLost, pid)
+		return nil, fmt.Errorf("%w: process %d is known already", fork.ErrLost, pid)
 	}
 	handle, err := proc.Open(id)
 	if err != nil {

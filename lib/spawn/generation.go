@@ -9,6 +9,7 @@ import (
 
 	"passenger/lib/bug"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/survey"
 )
 
 // A generation is what the processes of one app and generation have in common:
@@ -19,10 +20,10 @@ type generation struct {
 
 	attempts int // under way; guarded by the spawner's mu
 
-	mu       sync.Mutex // guards the fields below
-	logical  string     // the app root as the settings have it, empty if an earlier spawner resolved it
-	release  release    // where the app root led, the zero release until the first start
-	found    *findings  // of the last look at it, nil until the first
+	mu       sync.Mutex       // guards the fields below
+	logical  string           // the app root as the settings have it, empty if an earlier spawner resolved it
+	release  survey.Release   // where the app root led, the zero release until the first start
+	found    *survey.Findings // of the last look at it, nil until the first
 	foundBy  protocol.AppConfig
 	boot     *boot  // of the preloader, nil if there is none
 	deaths   int    // of preloaders, since one made a process that got ready

@@ -105,7 +105,7 @@ func (s *Spawner) follow(p *process) {
 
 // leftStray says whether the stranger still has p's output or notify socket.
 func (p *process) leftStray(pid int) bool {
-	return proc.HoldsOutput(pid, string(p.dir)) || p.notify != nil && proc.Carries(pid, "NOTIFY_SOCKET="+p.notify.name)
+	return proc.HoldsOutput(pid, string(p.dir)) || p.notify != nil && proc.Carries(pid, "NOTIFY_SOCKET="+p.notify.Name)
 }
 
 // endKin kills what descends from p outside its group, until nothing more is

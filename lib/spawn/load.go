@@ -2,18 +2,20 @@ package spawn
 
 import (
 	"context"
-	"fmt"
 	"syscall"
 	"time"
 
 	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/diagnosis"
+	"passenger/lib/spawn/listener"
+	"passenger/lib/spawn/notify"
 )
 
 // said takes what the process says before it is ready; what comes later has no
 // reader and is dropped.
-func (a *attempt) said(n notice) {
+func (a *attempt) said(n notify.Notice) {
 	select {
 	case a.noticed <- n:
 	default:
@@ -31,23 +33,23 @@ func (a *attempt) load(ctx context.Context) error {
 	if a.p.snapshot().State == protocol.Stopping {
 		_ = a.p.handle.Signal(syscall.SIGTERM) // gone is fine
 	}
-	var failed *report
+	var failed *notify.Report
 	var patience <-chan time.Time // nil until it failed
 	listening := a.watchListener(ctx)
 	for {
 		select {
 		case n := <-a.noticed:
-			a.warnings = addWarnings(a.warnings, n.warnings...)
-			if n.report != nil {
-				failed = n.report // it exits next, and its output comes first
+			a.warnings = notify.AddWarnings(a.warnings, n.Warnings...)
+			if n.Report != nil {
+				failed = n.Report // it exits next, and its output comes first
 				patience = time.After(exitPatience)
 				continue
 			}
-			if !n.ready {
+			if !n.Ready {
 				continue
 			}
-			if n.concurrency > 0 && a.plan.config.MaxConcurrency == nil {
-				a.p.change(func(r *protocol.Process) { r.Concurrency = n.concurrency })
+			if n.Concurrency > 0 && a.plan.config.MaxConcurrency == nil {
+				a.p.change(func(r *protocol.Process) { r.Concurrency = n.Concurrency })
 			}
 			return a.ready(a.address(ctx))
 		case l := <-listening:
@@ -56,9 +58,9 @@ func (a *attempt) load(ctx context.Context) error {
 			}
 			listening = nil // READY=1 or the timeout decides
 		case <-a.p.exited:
-			return &exitError{report: a.lastReport(failed)}
+			return &diagnosis.ExitError{Report: a.lastReport(failed)}
 		case <-patience:
-			return &exitError{report: failed} // something in it keeps it from its exit
+			return &diagnosis.ExitError{Report: failed} // something in it keeps it from its exit
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -67,13 +69,13 @@ func (a *attempt) load(ctx context.Context) error {
 
 // lastReport is the reason that the process gave before it ended: the one
 // known, or one that was not looked at yet.
-func (a *attempt) lastReport(known *report) *report {
+func (a *attempt) lastReport(known *notify.Report) *notify.Report {
 	for {
 		select {
 		case n := <-a.noticed:
-			a.warnings = addWarnings(a.warnings, n.warnings...)
-			if n.report != nil {
-				known = n.report
+			a.warnings = notify.AddWarnings(a.warnings, n.Warnings...)
+			if n.Report != nil {
+				known = n.Report
 			}
 		default:
 			return known
@@ -87,8 +89,8 @@ func (a *attempt) address(ctx context.Context) string {
 	if a.endpoint != nil {
 		return "" // a preloader serves nobody
 	}
-	if a.port != 0 && accepts(ctx, loopback(a.port)) && proc.ListensOn(a.p.handle.Identity().PID, a.port) {
-		return "tcp:" + loopback(a.port)
+	if a.port != 0 && listener.Accepts(ctx, listener.Loopback(a.port)) && proc.ListensOn(a.p.handle.Identity().PID, a.port) {
+		return "tcp:" + listener.Loopback(a.port)
 	}
 	return "unix:" + a.p.dir.Socket()
 }
@@ -106,7 +108,7 @@ func (a *attempt) watchListener(ctx context.Context) <-chan listening {
 	}
 	found := make(chan listening, 1) // one send
 	bug.Go(func() {
-		address, err := awaitListener(ctx, a.p.handle.Identity().PID, a.port, a.p.dir.Socket(), a.inode, a.listensElsewhere())
+		address, err := listener.Await(ctx, a.p.handle.Identity().PID, a.port, a.p.dir.Socket(), a.inode, a.listensElsewhere())
 		found <- listening{address, err}
 	})
 	return found
@@ -125,17 +127,7 @@ func (a *attempt) ready(address string) error {
 	r := a.p.snapshot()
 	if r.State != protocol.Ready {
 		<-a.p.exited
-		return &exitError{report: a.lastReport(nil)}
+		return &diagnosis.ExitError{Report: a.lastReport(nil)}
 	}
 	return nil
 }
-
-// A timeoutError says that the start timeout ran out.
-type timeoutError struct{ limit time.Duration }
-
-func (e *timeoutError) Error() string { return fmt.Sprintf("not ready within %v", e.limit) }
-
-// An exitError says that the process was gone before it was ready.
-type exitError struct{ report *report }
-
-func (e *exitError) Error() string { return "exited before it was ready" }

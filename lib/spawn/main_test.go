@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,9 @@ import (
 	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/environ"
+	"passenger/lib/spawn/gate"
+	"passenger/lib/spawn/notify"
 	"passenger/lib/statedir"
 )
 
@@ -35,13 +39,11 @@ const hangs = "hangs"
 
 func TestMain(m *testing.M) {
 	switch {
-	case AtGate(os.Args):
-		testOnlyLooking = func(app string) {
-			if app == hangs {
-				select {} // as an open on a dead file server
-			}
+	case gate.Reached(os.Args):
+		if isToHang() {
+			select {} // as an open on a dead file server
 		}
-		fmt.Fprintln(os.Stderr, PassGate(os.Args))
+		fmt.Fprintln(os.Stderr, gate.Pass(os.Args))
 		os.Exit(1)
 	case os.Getenv(initVariable) != "":
 		beInit(os.Getenv(initVariable), os.Args[1])
@@ -56,6 +58,14 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+// isToHang peeks at the order of a process at its gate: whether it is to look
+// at the directory of the app that hangs.
+func isToHang() bool {
+	buf := make([]byte, 4<<10)
+	n, _, err := syscall.Recvfrom(gate.FD, buf, syscall.MSG_PEEK)
+	return err == nil && bytes.Contains(buf[:n], []byte(`"config":{"name":"`+hangs+`"`))
 }
 
 // A world is what an app of these tests says of itself to who connects.
@@ -93,7 +103,7 @@ func look() world {
 
 // notifyByFD writes to the inherited notify socket.
 func notifyByFD(message string) {
-	if _, err := syscall.Write(notifyFD, []byte(message)); err != nil {
+	if _, err := syscall.Write(environ.NotifyFD, []byte(message)); err != nil {
 		fmt.Println("notify:", err)
 	}
 }
@@ -110,7 +120,7 @@ func notifyByName(name, message string) error {
 }
 
 func inherited3() net.Listener {
-	l, err := net.FileListener(os.NewFile(listenFD, "listener"))
+	l, err := net.FileListener(os.NewFile(environ.ListenFD, "listener"))
 	if err != nil {
 		fmt.Println("listen:", err)
 		os.Exit(9)
@@ -179,11 +189,11 @@ func beApp(role string) {
 		notifyByFD("READY=1")
 	case "silent":
 	case "failing":
-		notifyByFD(errorKey + argument)
+		notifyByFD(notify.ErrorKey + argument)
 		fmt.Fprintln(os.Stderr, "  backtrace")
 		os.Exit(1)
 	case "failing-on": // a thread keeps it
-		notifyByFD(errorKey + argument)
+		notifyByFD(notify.ErrorKey + argument)
 	case "exit":
 		fmt.Println("last words")
 		var status int

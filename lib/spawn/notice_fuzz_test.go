@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/diagnosis"
+	"passenger/lib/spawn/notify"
 	"passenger/lib/spawnerror"
 	"passenger/lib/visible"
 )
@@ -31,25 +33,25 @@ func FuzzNotice(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
-		n, ok := parseNotice(message)
+		n, ok := notify.Parse(message)
 		if !ok {
 			return
 		}
-		if n.concurrency < 0 || n.concurrency > mostConcurrency || len(n.warnings) > mostWarnings {
-			t.Errorf("got a concurrency of %d, %d warnings", n.concurrency, len(n.warnings))
+		if n.Concurrency < 0 || n.Concurrency > notify.MostConcurrency || len(n.Warnings) > notify.MostWarnings {
+			t.Errorf("got a concurrency of %d, %d warnings", n.Concurrency, len(n.Warnings))
 		}
-		for _, w := range n.warnings {
+		for _, w := range n.Warnings {
 			isSentence(t, "warning", w)
 		}
-		if n.report == nil {
+		if n.Report == nil {
 			return
 		}
-		d := diagnose(symptoms{report: n.report})
-		if !slices.Contains(reportable, d.category) {
-			t.Errorf("got category %q", d.category)
+		d := diagnosis.Of(diagnosis.Symptoms{Report: n.Report})
+		if !slices.Contains(notify.Reportable, d.Category) {
+			t.Errorf("got category %q", d.Category)
 		}
 		e := &protocol.SpawnError{
-			Category: d.category, Summary: d.summary, Advice: d.advice, App: "shop", At: time.Unix(0, 0).UTC(),
+			Category: d.Category, Summary: d.Summary, Advice: d.Advice, App: "shop", At: time.Unix(0, 0).UTC(),
 			Output: strings.Split(string(message), "\n"), Stack: []string{string(message)}, Phases: []protocol.Phase{},
 		}
 		hide(e, &plan{env: map[string]string{"PASSWORD": "two words"}})

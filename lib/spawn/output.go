@@ -12,6 +12,7 @@ import (
 	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/gate"
 )
 
 // readOutput starts to read what the process writes. It goes to the app's log
@@ -83,7 +84,7 @@ func logUser(r protocol.Process) string {
 // that does not answer.
 func (s *Spawner) opener(r protocol.Process) output.Opener {
 	return func(path string) (*os.File, error) {
-		o := order{LogFile: path}
+		o := gate.Order{LogFile: path}
 		if s.Switching != nil {
 			u, err := account.System.User(r.User)
 			if err != nil {

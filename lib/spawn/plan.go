@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"passenger/lib/account"
@@ -14,22 +13,27 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/secret"
+	"passenger/lib/spawn/diagnosis"
+	"passenger/lib/spawn/environ"
+	"passenger/lib/spawn/gate"
+	"passenger/lib/spawn/survey"
+	"passenger/lib/spawn/switching"
 )
 
 // A plan is all that is decided before a process is started.
 type plan struct {
 	config      protocol.AppConfig
-	kind        string   // the app's type
-	root        string   // the app root with symlinks resolved: the working directory
-	release     release  // which directory that is
-	args        []string // the command line
-	preload     []string // the command line of a preloader, nil if the app cannot or shall not have one
-	promotable  bool     // a forked process keeps its gate, to be made a preloader later on
-	shown       []string // the command line for people
+	kind        string         // the app's type
+	root        string         // the app root with symlinks resolved: the working directory
+	release     survey.Release // which directory that is
+	args        []string       // the command line
+	preload     []string       // the command line of a preloader, nil if the app cannot or shall not have one
+	promotable  bool           // a forked process keeps its gate, to be made a preloader later on
+	shown       []string       // the command line for people
 	env         map[string]string
-	order       order  // for the gate
-	hunch       *hunch // what the plan was made by, nil if by what lies there now
-	added       answer // what the process added to env
+	order       gate.Order          // for the gate
+	expected    *survey.Expectation // what the plan was made by, nil if by a look at what lies there now
+	added       environ.Added       // what the process added to env
 	user        account.User
 	owner       int // of the startup file: a user's number
 	protocol    string
@@ -39,42 +43,42 @@ type plan struct {
 // planFor decides how to run the app. Everything that can be wrong before a
 // process exists is found here, within the start timeout. look finds out what
 // lies in the app's directory.
-func (s *Spawner) planFor(ctx context.Context, c protocol.AppConfig, look func(context.Context, protocol.AppConfig) (findings, error)) (*plan, error) {
+func (s *Spawner) planFor(ctx context.Context, c protocol.AppConfig, look func(context.Context, protocol.AppConfig) (survey.Findings, *survey.Expectation, error)) (*plan, error) {
 	c = app.WithDefaults(c)
 	if err := app.Validate(c); err != nil {
 		return nil, err
 	}
 	limit := seconds(c.StartTimeout)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, &diagnosis.TimeoutError{Limit: limit})
 	defer cancel()
-	f, err := look(ctx, c)
+	f, expected, err := look(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	logical, at, found := c.AppRoot, f.Release, f.Detection
 	c.AppRoot = at.Path // a symlink that changes meanwhile changes nothing for this process
 	c.Type = found.Type
-	p := &plan{config: c, owner: f.Owner.UID, kind: found.Type, root: at.Path, release: at, hunch: f.hunch, protocol: protocol.ProtocolHTTP}
+	p := &plan{config: c, owner: f.Owner.UID, kind: found.Type, root: at.Path, release: at, expected: expected, protocol: protocol.ProtocolHTTP}
 	needs, err := p.invoke(f, s.adapters)
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)
 	}
-	needs = append(append(list(found.Env), found.Unset...), needs...)
+	needs = append(append(environ.List(found.Env), found.Unset...), needs...)
 	if c.MaxConcurrency != nil {
 		p.concurrency = *c.MaxConcurrency
 	}
 	if err := p.confine(s.Switching, f); err != nil {
 		return nil, err
 	}
-	p.env = environment(c, logical, needs, p.user)
+	p.env = environ.New(c, logical, needs, p.user)
 	p.shown = p.show(p.args)
-	p.order.Env = sources(c, p.env, p.user)
+	p.order.Env = environ.SourcesOf(c, p.env, p.user)
 	p.order.IgnoreQuit = adapter.DumpOf(found.Type) == adapter.DumpSignal
 	return p, nil
 }
 
 // invoke finds the command line, and returns what it needs in the environment.
-func (p *plan) invoke(f findings, adapters adapter.Set) (env []string, err error) {
+func (p *plan) invoke(f survey.Findings, adapters adapter.Set) (env []string, err error) {
 	found := f.Detection
 	if found.Type == protocol.TypeGeneric {
 		p.args = []string{"/bin/sh", "-c", "exec " + found.StartCommand}
@@ -102,7 +106,7 @@ func (p *plan) invoke(f findings, adapters adapter.Set) (env []string, err error
 }
 
 // confine decides as whom the process runs and within which limits.
-func (p *plan) confine(sw *Switching, f findings) error {
+func (p *plan) confine(sw *switching.Rules, f survey.Findings) error {
 	c := p.config
 	change := proc.Change{Dir: p.root, Device: f.Release.Device, Inode: f.Release.Inode, Nice: c.Nice}
 	// What protects us is not for apps, and what marks us not either; but only
@@ -127,7 +131,7 @@ func (p *plan) confine(sw *Switching, f findings) error {
 	}
 	p.user = account.Current()
 	if sw != nil {
-		who, err := sw.who(c, f)
+		who, err := sw.Who(c, f)
 		if err != nil {
 			return err
 		}
@@ -151,7 +155,7 @@ func (p *plan) show(args []string) []string { return p.secrets().Lines(secret.Co
 func (p *plan) secrets() secret.Set { return secret.Of(p.env, p.added.FromFiles) }
 
 // add notes what the process added to its environment.
-func (p *plan) add(a answer) {
+func (p *plan) add(a environ.Added) {
 	p.added = a
 	maps.Copy(p.env, a.Env)
 	p.shown = p.show(p.args)
@@ -171,26 +175,4 @@ func (p *plan) preloading() *plan {
 // the smart method knows; Python apps were written for a process of their own.
 func (p *plan) forkable(warnings []string) bool {
 	return len(warnings) == 0 || p.kind == protocol.TypeRack || p.config.SpawnMethod == "smart"
-}
-
-// interpreter is the program that runs apps of the type: the one set, else for
-// Python that of the app's own virtualenv, else empty for the usual one. at is
-// where the app's directory is looked at.
-func interpreter(c protocol.AppConfig, kind, at string) string {
-	switch kind {
-	case protocol.TypeRack:
-		return c.Ruby
-	case protocol.TypeNode:
-		return c.Nodejs
-	}
-	if c.Python != "" {
-		return c.Python
-	}
-	for _, dir := range []string{".venv", "venv", "env"} {
-		python := filepath.Join(dir, "bin", "python")
-		if fi, err := os.Stat(filepath.Join(at, python)); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
-			return filepath.Join(c.AppRoot, python)
-		}
-	}
-	return ""
 }

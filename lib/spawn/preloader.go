@@ -18,6 +18,10 @@ import (
 	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/diagnosis"
+	"passenger/lib/spawn/environ"
+	"passenger/lib/spawn/fork"
+	"passenger/lib/spawn/notify"
 	"passenger/lib/statedir"
 )
 
@@ -31,8 +35,8 @@ type preloader struct {
 	limit   time.Duration // of its idle time, 0 for none
 	idle    *time.Timer   // ends it when it had nothing to fork for long; nil if it stays
 
-	from  string // the ID of the process that was promoted, empty if it loaded the app itself
-	added answer // what it added to its environment, which its forks have too
+	from  string        // the ID of the process that was promoted, empty if it loaded the app itself
+	added environ.Added // what it added to its environment, which its forks have too
 
 	used     sync.Mutex // guards the fields below
 	warnings []string   // what makes a fork of it unsafe, nil until it is ready
@@ -48,12 +52,12 @@ const preloaderGrace = 2 * time.Second
 // it when the app is loaded. died says that the preloader ended without a word
 // on why. The error is a *protocol.SpawnError or a *protocol.Error.
 func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preloader, died bool, err error) {
-	ours, theirs, err := controlPair()
+	ours, theirs, err := fork.Pair()
 	if err != nil {
 		return nil, false, a.explain(err)
 	}
 	defer theirs.Close()
-	b := &attempt{Spawner: a.Spawner, req: a.req, plan: a.plan.preloading(), endpoint: theirs, noticed: make(chan notice, 4)}
+	b := &attempt{Spawner: a.Spawner, req: a.req, plan: a.plan.preloading(), endpoint: theirs, noticed: make(chan notify.Notice, 4)}
 	b.req.ID = strings.ToLower(rand.Text()[:12])
 	if err := a.registerPreloader(b, ours, ""); err != nil {
 		ours.Close()
@@ -62,8 +66,8 @@ func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preload
 	if err := b.run(ctx); err != nil {
 		b.preloader.control.Close()
 		a.forgetPreloader(b.preloader)
-		var exit *exitError
-		return nil, errors.As(b.cause, &exit) && exit.report == nil, err
+		var exit *diagnosis.ExitError
+		return nil, errors.As(b.cause, &exit) && exit.Report == nil, err
 	}
 	return b.preloaderReady(), false, nil
 }
@@ -89,24 +93,6 @@ func (a *attempt) preloaderReady() *preloader {
 		a.publish()
 	})
 	return l
-}
-
-// controlPair makes the two ends of a preloader's control socket. A packet is
-// a message, and its end is seen when the other side is gone.
-func controlPair() (ours *net.UnixConn, theirs *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make control socket: %w", err)
-	}
-	theirs = os.NewFile(uintptr(fds[1]), "control")
-	f := os.NewFile(uintptr(fds[0]), "control")
-	defer f.Close()
-	conn, err := net.FileConn(f)
-	if err != nil {
-		theirs.Close()
-		return nil, nil, fmt.Errorf("make control socket: %w", err)
-	}
-	return conn.(*net.UnixConn), theirs, nil
 }
 
 // startIdling ends the preloader when it had nothing to fork for so long.

@@ -15,6 +15,7 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/secret"
+	"passenger/lib/spawn/notify"
 	"passenger/lib/statedir"
 )
 
@@ -24,7 +25,7 @@ type process struct {
 	dir    statedir.ProcessDir
 	handle *proc.Handle    // nil until there is a process
 	out    *output.Process // nil until it is read
-	notify *notifier
+	notify *notify.Socket
 	exited chan struct{}
 
 	leaveLog func()           // gives the app's log file up, nil if it has none
@@ -101,7 +102,7 @@ func (p *process) wait(orphans func() []int) {
 	}
 	at := time.Now()
 	if p.notify != nil {
-		p.notify.finish()
+		p.notify.Finish()
 	}
 	left := p.killGroup(orphans)
 	left += p.family.endKin(p)

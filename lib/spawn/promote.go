@@ -14,6 +14,8 @@ import (
 
 	"passenger/lib/bug"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/fork"
+	"passenger/lib/spawn/notify"
 )
 
 // An origin is a process that can be promoted: it forks a clone of itself that
@@ -32,7 +34,7 @@ type origin struct {
 func (o *origin) fork(ctx context.Context, id string, files []*os.File) error {
 	o.turn.Lock()
 	defer o.turn.Unlock()
-	return askToFork(ctx, o.control, id, files)
+	return fork.Ask(ctx, o.control, id, files)
 }
 
 // keepOrigin remembers by what the process can be promoted.
@@ -78,14 +80,14 @@ func (s *Spawner) Promote(ctx context.Context, id string) (protocol.Preloader, e
 		return protocol.Preloader{}, errHeld
 	}
 	defer leave()
-	ours, theirs, err := controlPair()
+	ours, theirs, err := fork.Pair()
 	if err != nil {
 		return protocol.Preloader{}, err
 	}
 	defer theirs.Close()
 	config := o.plan.config
 	a := &attempt{
-		Spawner: s, plan: o.plan.preloading(), endpoint: theirs, noticed: make(chan notice, 4),
+		Spawner: s, plan: o.plan.preloading(), endpoint: theirs, noticed: make(chan notify.Notice, 4),
 		req: protocol.SpawnRequest{ID: strings.ToLower(rand.Text()[:12]), App: r.App, Generation: r.Generation, Config: &config},
 	}
 	if err := s.registerPreloader(a, ours, id); err != nil {
@@ -113,7 +115,7 @@ func (a *attempt) promote(ctx context.Context, o *origin) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, errPreloaderLost) {
+	if errors.Is(err, fork.ErrLost) {
 		err = fmt.Errorf("the process was not promoted: %w", err)
 	}
 	return a.explain(err)

@@ -12,6 +12,7 @@ import (
 	"passenger/lib/control"
 	"passenger/lib/output"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/diagnosis"
 )
 
 // Register adds the spawner's calls to a control server. Spawns are bound to
@@ -35,7 +36,7 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 		var se *protocol.SpawnError
 		if errors.As(err, &se) {
 			level := slog.LevelError
-			if se.Summary == stoppedByUs || se.Summary == spawnerStops {
+			if se.Summary == diagnosis.StoppedByUs || se.Summary == diagnosis.SpawnerStops {
 				level = slog.LevelInfo // what was asked for
 			}
 			slog.Log(ctx, level, "process not ready", "app", se.App, "category", se.Category, "err", se.Summary)

@@ -21,7 +21,10 @@ import (
 	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/notify"
 	"passenger/lib/spawn/port"
+	"passenger/lib/spawn/survey"
+	"passenger/lib/spawn/switching"
 	"passenger/lib/statedir"
 )
 
@@ -40,7 +43,7 @@ type Options struct {
 	Log output.Sink
 
 	// Switching runs each app as a user of its own; nil does not.
-	Switching *Switching
+	Switching *switching.Rules
 
 	// Group may connect to the processes' sockets, nil for none but root and
 	// us: the proxy's group.
@@ -115,7 +118,7 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 	}
 	defer leave()
 	r, err := s.spawn(ctx, req, g, false)
-	if errors.Is(err, errChanged) {
+	if errors.Is(err, survey.ErrChanged) {
 		r, err = s.spawn(ctx, req, g, true)
 	}
 	return r, err
@@ -124,10 +127,10 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 // spawn makes one attempt. Afresh it is planned by what lies in the app's
 // directory now, else the error may be errChanged.
 func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *generation, afresh bool) (protocol.Process, error) {
-	a := &attempt{Spawner: s, req: req, gen: g, noticed: make(chan notice, 4)}
+	a := &attempt{Spawner: s, req: req, gen: g, noticed: make(chan notify.Notice, 4)}
 	began := time.Now()
 	var err error
-	a.plan, err = s.planFor(ctx, *req.Config, func(ctx context.Context, c protocol.AppConfig) (findings, error) {
+	a.plan, err = s.planFor(ctx, *req.Config, func(ctx context.Context, c protocol.AppConfig) (survey.Findings, *survey.Expectation, error) {
 		return g.look(ctx, s, c, afresh)
 	})
 	if err != nil {
@@ -202,7 +205,7 @@ func (s *Spawner) checkRequest(req *protocol.SpawnRequest) error {
 	if err := app.CheckName(req.App); err != nil {
 		return &protocol.Error{Code: protocol.CodeBadRequest, Message: err.Error()}
 	}
-	c, err := s.Switching.config(req.App)
+	c, err := s.Switching.Config(req.App)
 	if err != nil {
 		return &protocol.Error{Code: protocol.CodeNotAllowed, Message: err.Error(), Hint: "Passengerfile(5) describes the settings"}
 	}
@@ -248,7 +251,7 @@ func (a *attempt) newRecord() protocol.Process {
 	return protocol.Process{
 		Version: protocol.Version, ID: a.req.ID, App: a.req.App, Generation: a.req.Generation,
 		State: protocol.Starting, DataProtocol: a.plan.protocol, Concurrency: a.plan.concurrency, Type: a.plan.kind,
-		AppRoot: a.plan.root, Root: a.plan.release.rootFor(a.plan.user.UID), Command: a.plan.shown, User: a.plan.user.Name,
+		AppRoot: a.plan.root, Root: a.plan.release.RootFor(a.plan.user.UID), Command: a.plan.shown, User: a.plan.user.Name,
 		GID: &a.plan.user.GID, Environment: a.plan.config.Environment, LogFile: logPath(a.plan.config, a.plan.root),
 		StopGrace: a.plan.config.StopGrace, StartedAt: time.Now(),
 	}

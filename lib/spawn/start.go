@@ -10,6 +10,12 @@ import (
 	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/diagnosis"
+	"passenger/lib/spawn/environ"
+	"passenger/lib/spawn/fork"
+	"passenger/lib/spawn/gate"
+	"passenger/lib/spawn/notify"
+	"passenger/lib/spawn/survey"
 )
 
 // An attempt is one spawn, from the request to a process that is ready or an
@@ -32,7 +38,7 @@ type attempt struct {
 	cause    error    // what failed, before it was explained
 	warnings []string // of the process, until it was ready
 
-	noticed chan notice // what the process says, at most one of each kind
+	noticed chan notify.Notice // what the process says, at most one of each kind
 }
 
 // run makes the attempt. An error is a *protocol.SpawnError or errChanged, and
@@ -45,7 +51,7 @@ func (a *attempt) run(ctx context.Context) (err error) {
 	if err == nil {
 		err = a.start(ctx)
 	}
-	if errors.Is(err, errChanged) {
+	if errors.Is(err, survey.ErrChanged) {
 		a.end(err)
 		return err
 	}
@@ -95,7 +101,7 @@ func (a *attempt) start(ctx context.Context) error {
 			a.phases = a.phases[:len(a.phases)-1]
 			break
 		}
-		if errors.Is(err, errChanged) && a.plan.hunch == nil {
+		if errors.Is(err, survey.ErrChanged) && a.plan.expected == nil {
 			continue // the preloader was another attempt's, which did not know yet
 		}
 		if err != nil {
@@ -106,7 +112,7 @@ func (a *attempt) start(ctx context.Context) error {
 		if err == nil {
 			a.gen.proven()
 		}
-		if !errors.Is(err, errPreloaderLost) {
+		if !errors.Is(err, fork.ErrLost) {
 			return err
 		}
 		a.gen.lost(l, err)
@@ -118,7 +124,7 @@ func (a *attempt) start(ctx context.Context) error {
 // ready, both within the start timeout. A preloader's start has its own.
 func (a *attempt) limited(ctx context.Context, name string, do func(context.Context) error) error {
 	limit := seconds(a.plan.config.StartTimeout)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, &diagnosis.TimeoutError{Limit: limit})
 	defer cancel()
 	if err := a.phase(ctx, name, do); err != nil {
 		return err
@@ -133,14 +139,14 @@ func (a *attempt) exec(ctx context.Context) error {
 		return err
 	}
 	defer closeAll(given)
-	g, gateEnd, err := newGate()
+	g, gateEnd, err := gate.New()
 	if err != nil {
 		return err
 	}
-	defer g.close()
+	defer g.Close()
 	defer gateEnd.Close()
-	handle, err := a.startProcess("/proc/self/exe", gateArgs(a.plan.args), &os.ProcAttr{
-		Env: list(a.plan.env), Files: append(given, gateEnd), Sys: &syscall.SysProcAttr{Setsid: true},
+	handle, err := a.startProcess("/proc/self/exe", gate.Args(a.plan.args), &os.ProcAttr{
+		Env: environ.List(a.plan.env), Files: append(given, gateEnd), Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return err
@@ -153,8 +159,8 @@ func (a *attempt) exec(ctx context.Context) error {
 	}
 	gateEnd.Close() // the process's copy must be the last, or we never see its end
 	a.publish()
-	added, err := g.open(ctx, a.plan.order)
-	a.plan.add(added)
+	said, err := g.Open(ctx, a.plan.order)
+	a.plan.add(said.Added)
 	return err
 }
 
@@ -172,11 +178,11 @@ func (a *attempt) begin(handle *proc.Handle) error {
 	a.place(id.PID)
 	a.p.change(func(r *protocol.Process) {
 		r.PID, r.StartTime, r.BootID, r.StartedAt = id.PID, id.StartTime, id.BootID, time.Now()
-		r.NotifySocket = a.p.notify.name
+		r.NotifySocket = a.p.notify.Name
 	})
 	err := a.readOutput(a.p)
 	bug.Go(func() { a.wait(a.p) })
-	bug.Go(func() { a.p.notify.listen(id.PID, a.said) })
+	bug.Go(func() { a.p.notify.Listen(id.PID, a.said) })
 	return err
 }
 

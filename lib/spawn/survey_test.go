@@ -11,6 +11,7 @@ import (
 
 	"passenger/lib/app"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/survey"
 )
 
 // A start whose directory cannot be looked at ends in time, in the way of
@@ -28,7 +29,7 @@ func testHang(t *testing.T, found bool) {
 	config.Name, config.StartTimeout = hangs, 5
 	if found {
 		c := app.WithDefaults(config)
-		f := findings{Release: release{Path: c.AppRoot}, Detection: app.Detection{Type: protocol.TypeGeneric, StartCommand: c.StartCommand}}
+		f := survey.Findings{Release: survey.Release{Path: c.AppRoot}, Detection: app.Detection{Type: protocol.TypeGeneric, StartCommand: c.StartCommand}}
 		s.generationLocked("app", 1).settle(c, nil, f)
 	}
 	failed := make(chan error, 1)
@@ -85,7 +86,7 @@ func TestFilesThatAreNone(t *testing.T) {
 func TestTheFirstProcessSettlesTheRelease(t *testing.T) {
 	t.Parallel()
 	c := protocol.AppConfig{Name: "shop", AppRoot: "/srv/shop/current"}
-	one, two := findings{Release: release{Path: "/srv/shop/1"}}, findings{Release: release{Path: "/srv/shop/2"}}
+	one, two := survey.Findings{Release: survey.Release{Path: "/srv/shop/1"}}, survey.Findings{Release: survey.Release{Path: "/srv/shop/2"}}
 	g := &generation{}
 	if g.released(c.AppRoot) != nil || !g.settle(c, nil, one) {
 		t.Error("the first is refused")

@@ -1,4 +1,5 @@
-package spawn
+// Package environ makes the environment of an app's processes.
+package environ
 
 import (
 	"maps"
@@ -18,12 +19,12 @@ var inherited = []string{"PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
 // defaultPath is the PATH of an app whose spawner has none.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// environment builds an app's environment from scratch. Later wins: what is
+// New builds an app's environment from scratch. Later wins: what is
 // inherited, the user, the app's environment name, the adapter's needs, the
-// app's own envvars. What the adapter names without a value is unset. Of what [EnvSources] add, the login shell's comes after
-// what is inherited and the files' before the envvars. The process contract's
-// variables come last, from whoever starts the process.
-func environment(c protocol.AppConfig, pwd string, adapter []string, u account.User) map[string]string {
+// app's own envvars. What the adapter names without a value is unset. [Sources] add to
+// it later: the login shell's variables win over what is inherited, those of
+// files over all but the envvars. [Contract] comes last.
+func New(c protocol.AppConfig, pwd string, adapter []string, u account.User) map[string]string {
 	env := map[string]string{"PATH": defaultPath}
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
@@ -58,8 +59,8 @@ func environment(c protocol.AppConfig, pwd string, adapter []string, u account.U
 	return env
 }
 
-// pathOfOthers is our PATH for another user: what lies in our home directory, or
-// depends on the working directory, is not for it.
+// pathOfOthers is our PATH without what is not for another user: directories in
+// our home, and those relative to the working directory.
 func pathOfOthers(path string) string {
 	homes := []string{"/root"}
 	if home := os.Getenv("HOME"); filepath.IsAbs(home) && home != "/" {
@@ -82,12 +83,9 @@ func isInherited(name string) bool {
 	return slices.Contains(inherited, name) || strings.HasPrefix(name, "LC_")
 }
 
-// contractNames are the variables of the process contract.
-var contractNames = []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "PASSENGER_NOTIFY_FD", "PASSENGER_PRELOADER_FD", "PASSENGER_THREADS"}
-
-// sources are what a process adds itself to env.
-func sources(c protocol.AppConfig, env map[string]string, u account.User) EnvSources {
-	e := EnvSources{Files: c.EnvFiles, Fixed: contractNames}
+// SourcesOf are what a process of the app itself adds to env.
+func SourcesOf(c protocol.AppConfig, env map[string]string, u account.User) Sources {
+	e := Sources{Files: c.EnvFiles, Fixed: contractNames}
 	if c.LoadShellEnvVars {
 		e.LoginShell = u.Shell
 		for name := range env {
@@ -103,8 +101,8 @@ func sources(c protocol.AppConfig, env map[string]string, u account.User) EnvSou
 	return e
 }
 
-// list renders an environment in a fixed order.
-func list(env map[string]string) []string {
+// List is the environment as NAME=VALUE, in order of names.
+func List(env map[string]string) []string {
 	kv := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		kv = append(kv, name+"="+env[name])

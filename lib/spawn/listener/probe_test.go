@@ -1,41 +1,6 @@
-package spawn
+package listener
 
-import (
-	"testing"
-
-	"github.com/google/go-cmp/cmp"
-
-	"passenger/lib/protocol"
-)
-
-func TestParseNotice(t *testing.T) {
-	t.Parallel()
-	failed := &report{Category: protocol.CategorySyntax, Summary: "s", Advice: "a"}
-	for _, tt := range []struct {
-		in   string
-		want notice
-		ok   bool
-	}{
-		{"READY=1", notice{ready: true}, true},
-		{"STATUS=x\nREADY=1\nMAINPID=7\n", notice{ready: true}, true},
-		{"READY=0", notice{}, false},
-		{"READY=1x", notice{}, false},
-		{" READY=1", notice{}, false},
-		{"STOPPING=1", notice{}, false},
-		{"", notice{}, false},
-		{`X_PASSENGER_ERROR={"category":"syntax","summary":"s","advice":"a","more":1}`, notice{report: failed}, true},
-		{`X_PASSENGER_ERROR={"category":"syntax"}`, notice{}, false},
-		{`X_PASSENGER_ERROR={`, notice{}, false},
-	} {
-		got, ok := parseNotice([]byte(tt.in))
-		if ok != tt.ok {
-			t.Errorf("%q: got %v, want %v", tt.in, ok, tt.ok)
-		}
-		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(notice{})); diff != "" {
-			t.Errorf("%q: %s", tt.in, diff)
-		}
-	}
-}
+import "testing"
 
 func TestQueueLengthReadsOnlyWhatItKnows(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,4 @@
-package spawn
+package survey
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"passenger/lib/trail"
 )
 
-// A release is an app's directory as its generation found it.
-type release struct {
+// A Release is an app's directory as its generation found it.
+type Release struct {
 	Path string `json:"path"` // without symlinks
 
 	// Device and Inode say which directory that was, 0 if an earlier spawner
@@ -22,39 +22,39 @@ type release struct {
 	// the directory, and so whose it is.
 	Links []int `json:"links,omitempty"`
 
-	Foreign bool `json:"foreign,omitempty"` // an earlier spawner noted that; see protocol.Root
+	Foreign bool `json:"foreign,omitempty"` // by the record of an earlier spawner; see protocol.Root
 }
 
 // unknownOwner is no user.
 const unknownOwner = -1
 
-// findRelease follows the symlinks on the way to an app's directory.
-func findRelease(path string) (release, error) {
+// find follows the symlinks on the way to an app's directory.
+func find(path string) (Release, error) {
 	t, err := trail.Follow(path)
 	if err != nil {
-		return release{}, fmt.Errorf("app root %q: %w", path, err)
+		return Release{}, fmt.Errorf("app root %q: %w", path, err)
 	}
 	defer t.Close()
 	return releaseOf(t), nil
 }
 
 // releaseOf is the release that a trail leads to.
-func releaseOf(t *trail.Trail) release {
-	return release{Path: t.Path, Device: t.Stat.Dev, Inode: t.Stat.Ino, Owner: t.Owner(), Links: t.Links}
+func releaseOf(t *trail.Trail) Release {
+	return Release{Path: t.Path, Device: t.Stat.Dev, Inode: t.Stat.Ino, Owner: t.Owner(), Links: t.Links}
 }
 
-// adopted is the release that the process of a record was started from.
-func adopted(r *protocol.Process) release {
-	l := release{Path: r.AppRoot, Device: r.Device, Inode: r.Inode, Owner: unknownOwner, Foreign: r.Foreign}
+// ReleaseOf is the release that the process of a record was started from.
+func ReleaseOf(r *protocol.Process) Release {
+	l := Release{Path: r.AppRoot, Device: r.Device, Inode: r.Inode, Owner: unknownOwner, Foreign: r.Foreign}
 	if r.Owner != nil {
 		l.Owner = *r.Owner
 	}
 	return l
 }
 
-// rootFor says what proxies are to know of the release, where uid is the user
+// RootFor says what proxies are to know of the release, where uid is the user
 // that the app runs as.
-func (r release) rootFor(uid int) protocol.Root {
+func (r Release) RootFor(uid int) protocol.Root {
 	foreign := r.Foreign || slices.Contains(r.Links, uid) && r.Owner != uid
 	root := protocol.Root{Device: r.Device, Inode: r.Inode, Foreign: foreign, UID: &uid}
 	if r.Owner != unknownOwner {

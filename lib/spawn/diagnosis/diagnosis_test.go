@@ -1,4 +1,4 @@
-package spawn
+package diagnosis
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/notify"
 )
 
 // What real programs wrote before they exited.
@@ -53,12 +54,12 @@ func TestSignsInOutput(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := diagnose(symptoms{
-				cause: &exitError{}, kind: protocol.TypeGeneric, output: strings.Split(tt.output, "\n"),
-				exit: &protocol.Exit{Status: 1, Cause: "exited with status 1"},
+			got := Of(Symptoms{
+				Cause: &ExitError{}, Kind: protocol.TypeGeneric, Output: strings.Split(tt.output, "\n"),
+				Exit: &protocol.Exit{Status: 1, Cause: "exited with status 1"},
 			})
-			if got.category != tt.category || got.summary != tt.summary || got.advice == "" {
-				t.Errorf("got %s: %q, advice %q, want %s: %q", got.category, got.summary, got.advice, tt.category, tt.summary)
+			if got.Category != tt.category || got.Summary != tt.summary || got.Advice == "" {
+				t.Errorf("got %s: %q, advice %q, want %s: %q", got.Category, got.Summary, got.Advice, tt.category, tt.summary)
 			}
 		})
 	}
@@ -66,11 +67,11 @@ func TestSignsInOutput(t *testing.T) {
 
 func TestOrdinaryOutputIsNoSign(t *testing.T) {
 	t.Parallel()
-	got := diagnose(symptoms{
-		cause: &exitError{}, output: []string{"Starting up", "connected to /run/db.sock", "WARNING: nothing to do"},
-		exit: &protocol.Exit{Status: 3, Cause: "exited with status 3"},
+	got := Of(Symptoms{
+		Cause: &ExitError{}, Output: []string{"Starting up", "connected to /run/db.sock", "WARNING: nothing to do"},
+		Exit: &protocol.Exit{Status: 3, Cause: "exited with status 3"},
 	})
-	if got.category != protocol.CategoryExit || got.summary != "exited with status 3 before it was ready" {
+	if got.Category != protocol.CategoryExit || got.Summary != "exited with status 3 before it was ready" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -78,8 +79,8 @@ func TestOrdinaryOutputIsNoSign(t *testing.T) {
 func TestSignalsAreNamed(t *testing.T) {
 	t.Parallel()
 	for signal, want := range map[string]string{"SIGKILL": "out of memory", "SIGSEGV": "native code crashed", "SIGTERM": "it wrote nothing"} {
-		got := diagnose(symptoms{cause: &exitError{}, exit: &protocol.Exit{Status: -1, Signal: signal, Cause: "killed by " + signal}})
-		if got.category != protocol.CategoryKilled || got.summary != "killed by "+signal+" before it was ready" || !strings.Contains(got.advice, want) {
+		got := Of(Symptoms{Cause: &ExitError{}, Exit: &protocol.Exit{Status: -1, Signal: signal, Cause: "killed by " + signal}})
+		if got.Category != protocol.CategoryKilled || got.Summary != "killed by "+signal+" before it was ready" || !strings.Contains(got.Advice, want) {
 			t.Errorf("%s: got %+v, want advice with %q", signal, got, want)
 		}
 	}
@@ -87,27 +88,27 @@ func TestSignalsAreNamed(t *testing.T) {
 
 func TestAdapterKnowsBest(t *testing.T) {
 	t.Parallel()
-	got := diagnose(symptoms{
-		cause:  &exitError{},
-		output: []string{"Could not find gem 'x' in y"},
-		report: &report{Category: protocol.CategoryApp, Summary: "The app raised RuntimeError: no database.", Advice: "Look at the backtrace."},
+	got := Of(Symptoms{
+		Cause:  &ExitError{},
+		Output: []string{"Could not find gem 'x' in y"},
+		Report: &notify.Report{Category: protocol.CategoryApp, Summary: "The app raised RuntimeError: no database.", Advice: "Look at the backtrace."},
 	})
-	want := diagnosis{protocol.CategoryApp, "the app raised RuntimeError: no database", "look at the backtrace"}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(diagnosis{})); diff != "" {
+	want := Diagnosis{protocol.CategoryApp, "the app raised RuntimeError: no database", "look at the backtrace"}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Diagnosis{})); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestTimeoutAdviceFitsTheType(t *testing.T) {
 	t.Parallel()
-	limit := &timeoutError{3 * time.Second}
+	limit := &TimeoutError{3 * time.Second}
 	for kind, want := range map[string]string{
 		protocol.TypeNode: "the app did not call listen() within 3s",
 		protocol.TypeRack: "the app was still loading after 3s",
 		protocol.TypeWSGI: "the app was still loading after 3s",
 	} {
-		got := diagnose(symptoms{cause: limit, kind: kind})
-		if got.category != protocol.CategoryTimeout || got.summary != want || !strings.HasSuffix(got.advice, "it wrote nothing") {
+		got := Of(Symptoms{Cause: limit, Kind: kind})
+		if got.Category != protocol.CategoryTimeout || got.Summary != want || !strings.HasSuffix(got.Advice, "it wrote nothing") {
 			t.Errorf("%s: got %+v, want %q", kind, got, want)
 		}
 	}

@@ -1,86 +1,27 @@
-package spawn
+package listener
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
-	"log/slog"
 	"net"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"passenger/lib/proc"
 )
 
-// pollEvery is how often a process that cannot say that it is ready is looked
-// at.
-const pollEvery = 15 * time.Millisecond
-
-// lookEvery is how often we look whether it listens elsewhere meanwhile.
-const lookEvery = 500 * time.Millisecond
-
-// awaitListener waits until the group's process accepts on the port or on the
-// inherited socket at path, and returns that address. It is for commands that
-// do not say READY=1. Meanwhile it tells elsewhere which ports the group
-// listens on, until that returns true.
-func awaitListener(ctx context.Context, group, port int, path string, inode uint32, elsewhere func(ports []int) bool) (string, error) {
-	probe, err := newAcceptProbe(path, inode)
-	if err != nil {
-		slog.Debug("inherited socket not watched", "err", err) // the port is, and READY=1
-	} else {
-		defer probe.close()
-	}
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	tcp := loopback(port)
-	for {
-		select {
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		case <-tick.C:
-		case <-look.C:
-			if elsewhere(proc.Listening(group)) {
-				look.Stop()
-			}
-		}
-		if accepts(ctx, tcp) && proc.ListensOn(group, port) {
-			return "tcp:" + tcp, nil
-		}
-		if probe != nil && probe.accepted() {
-			return "unix:" + path, nil
-		}
-	}
-}
-
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
-func accepts(ctx context.Context, tcp string) bool {
-	d := net.Dialer{Timeout: time.Second}
-	c, err := d.DialContext(ctx, "tcp", tcp)
-	if err != nil {
-		return false
-	}
-	c.Close()
-	return true
-}
-
-// An acceptProbe is a connection that waits in a listening socket's queue
+// A probe is a connection that waits in a listening socket's queue
 // until the process accepts it. A listening socket accepts connections for a
 // process that never will, so that to connect says nothing; the length of the
 // queue does.
-type acceptProbe struct {
+type probe struct {
 	conn    net.Conn
 	netlink int
 	inode   uint32
 }
 
-// newAcceptProbe probes the listening socket at path. inode is the socket's
+// newProbe probes the listening socket at path. inode is the socket's
 // own, by fstat(2) on its descriptor; that of the path is another.
-func newAcceptProbe(path string, inode uint32) (*acceptProbe, error) {
+func newProbe(path string, inode uint32) (*probe, error) {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err != nil {
 		return nil, fmt.Errorf("probe: %w", err)
@@ -90,17 +31,17 @@ func newAcceptProbe(path string, inode uint32) (*acceptProbe, error) {
 		conn.Close()
 		return nil, fmt.Errorf("probe: %w", err)
 	}
-	return &acceptProbe{conn: conn, netlink: fd, inode: inode}, nil
+	return &probe{conn: conn, netlink: fd, inode: inode}, nil
 }
 
-func (p *acceptProbe) close() {
+func (p *probe) close() {
 	p.conn.Close()
 	unix.Close(p.netlink)
 }
 
 // accepted says whether nothing waits in the listening socket's queue any
 // more. If the kernel cannot tell, it never does.
-func (p *acceptProbe) accepted() bool {
+func (p *probe) accepted() bool {
 	if unix.Sendto(p.netlink, diagRequest(p.inode), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}) != nil {
 		return false
 	}

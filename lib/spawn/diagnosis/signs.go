@@ -1,4 +1,4 @@
-package spawn
+package diagnosis
 
 import (
 	"fmt"
@@ -36,8 +36,8 @@ const (
 	lookAtMode    = "check the owner and mode of that path and of its parents"
 )
 
-// signs are compiled when first asked for: this program is also the helper
-// between a fork and a command, which has no use for them.
+// signs are compiled when they are first needed: this program is also the
+// process at a gate, which never needs them.
 var signs = sync.OnceValue(func() []sign {
 	all := make([]sign, len(known))
 	for i, k := range known {
@@ -94,14 +94,14 @@ var known = []knownSign{
 }
 
 // readOutputFor looks for a sign in what the app wrote.
-func readOutputFor(s symptoms) (diagnosis, bool) {
-	text := strings.Join(s.output, "\n")
+func readOutputFor(s Symptoms) (Diagnosis, bool) {
+	text := strings.Join(s.Output, "\n")
 	for _, sign := range signs() {
 		if m := sign.pattern.FindStringSubmatch(text); m != nil {
-			return diagnosis{sign.category, fmt.Sprintf(sign.summary, matched(m[1:])...), sign.advice}, true
+			return Diagnosis{sign.category, fmt.Sprintf(sign.summary, matched(m[1:])...), sign.advice}, true
 		}
 	}
-	return diagnosis{}, false
+	return Diagnosis{}, false
 }
 
 // matched returns the submatches that are not empty: those of the alternative

@@ -1,4 +1,4 @@
-package spawn
+package survey
 
 import (
 	"errors"
@@ -35,12 +35,12 @@ func TestFindRelease(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := findRelease(path); err != nil || got.Path != want {
+		if got, err := find(path); err != nil || got.Path != want {
 			t.Errorf("%s: got %+v, %v, want %s", path, got, err, want)
 		}
 	}
 	for path, want := range map[string]error{"loop": syscall.ELOOP, "dangling": fs.ErrNotExist} {
-		if _, err := findRelease(filepath.Join(dir, path)); !errors.Is(err, want) || !strings.Contains(err.Error(), "app root") {
+		if _, err := find(filepath.Join(dir, path)); !errors.Is(err, want) || !strings.Contains(err.Error(), "app root") {
 			t.Errorf("%s: got %v, want %v", path, err, want)
 		}
 	}
@@ -50,19 +50,19 @@ func TestFindRelease(t *testing.T) {
 	if err := os.Lchown(filepath.Join(dir, "current"), 5, 5); err != nil {
 		t.Fatal(err)
 	}
-	got, err := findRelease(filepath.Join(dir, "absolute"))
+	got, err := find(filepath.Join(dir, "absolute"))
 	if err != nil || !slices.Equal(got.Links, []int{5}) {
 		t.Errorf("got %+v, %v, want the links of user 5", got, err)
 	}
-	if !got.rootFor(5).Foreign || got.rootFor(6).Foreign {
-		t.Errorf("root's directory, by a link of user 5, is foreign to 5: %v, to 6: %v, want the first alone", got.rootFor(5).Foreign, got.rootFor(6).Foreign)
+	if !got.RootFor(5).Foreign || got.RootFor(6).Foreign {
+		t.Errorf("root's directory, by a link of user 5, is foreign to 5: %v, to 6: %v, want the first alone", got.RootFor(5).Foreign, got.RootFor(6).Foreign)
 	}
-	again := adopted(&protocol.Process{AppRoot: got.Path, Root: got.rootFor(5)}).rootFor(5)
+	again := ReleaseOf(&protocol.Process{AppRoot: got.Path, Root: got.RootFor(5)}).RootFor(5)
 	if again.Device != got.Device || again.Inode != got.Inode || !again.Foreign {
 		t.Errorf("after an adoption: got %+v of %+v", again, got)
 	}
 	got.Owner = 5
-	if got.rootFor(5).Foreign {
+	if got.RootFor(5).Foreign {
 		t.Error("a directory of its own is foreign")
 	}
 }

@@ -1,4 +1,4 @@
-package spawn
+package environ
 
 import (
 	"bytes"
@@ -17,9 +17,9 @@ import (
 )
 
 // EnvSources are what a process adds to the environment that the spawner gives
-// it. It reads them itself, as the app's user: what that user may not read,
-// the app does not get to see through us.
-type EnvSources struct {
+// it. The process reads them itself, as the app's user, so that the app never
+// gets to see through us what that user may not read.
+type Sources struct {
 	// LoginShell is the shell whose exports are taken over, empty for none.
 	LoginShell string `json:"login_shell,omitempty"`
 
@@ -36,6 +36,12 @@ type EnvSources struct {
 	Fixed []string `json:"fixed,omitempty"`
 }
 
+// Added is what a process has added to its environment.
+type Added struct {
+	Env       map[string]string `json:"env,omitempty"`
+	FromFiles []string          `json:"from_files,omitempty"` // the names of Env that env_files set
+}
+
 // shellTimeout is how long a login shell may take to say what it exports.
 const shellTimeout = 20 * time.Second
 
@@ -43,50 +49,54 @@ const shellTimeout = 20 * time.Second
 // left in the pipe.
 const drainTime = 100 * time.Millisecond
 
+// maxExports is how many bytes of a login shell's exports are read.
+const maxExports = 1 << 20
+
 // shells are those that know -l and -c and descriptors by number.
 var shells = []string{"sh", "bash", "dash", "zsh", "ksh", "mksh"}
 
 // unshared are variables that belong to the shell that sets them.
 var unshared = []string{"_", "SHLVL", "PWD", "OLDPWD"}
 
-// An envFileError says that a source of the environment cannot be used.
-type envFileError struct{ err error }
+// A SourceError says why a source of the environment cannot be used.
+type SourceError struct{ err error }
 
-func (e *envFileError) Error() string { return e.err.Error() }
-func (e *envFileError) Unwrap() error { return e.err }
+func (e *SourceError) Error() string { return e.err.Error() }
+func (e *SourceError) Unwrap() error { return e.err }
 
-// read returns what the sources add or change. dir is the process's directory.
-func (e EnvSources) read(dir string) (answer, error) {
-	added := map[string]string{}
+// Read returns what the sources add or change. dir is the process's directory.
+// The error is a *[SourceError].
+func (e Sources) Read(dir string) (Added, error) {
+	env := map[string]string{}
 	if e.LoginShell != "" {
 		exports, err := askShell(e.LoginShell)
 		if err != nil {
-			return answer{}, &envFileError{fmt.Errorf("load_shell_envvars: %w", err)}
+			return Added{}, &SourceError{fmt.Errorf("load_shell_envvars: %w", err)}
 		}
-		maps.Copy(added, exports)
+		maps.Copy(env, exports)
 	}
 	for _, name := range e.Kept {
-		delete(added, name)
+		delete(env, name)
 	}
 	fromFiles := map[string]bool{}
 	for _, path := range e.Files {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
-		env, err := app.ReadEnvFile(path)
+		lines, err := app.ReadEnvFile(path)
 		if err != nil {
-			return answer{}, &envFileError{fmt.Errorf("env_files: %w", err)}
+			return Added{}, &SourceError{fmt.Errorf("env_files: %w", err)}
 		}
-		for _, kv := range env {
+		for _, kv := range lines {
 			name, value, _ := strings.Cut(kv, "=")
-			added[name], fromFiles[name] = value, true
+			env[name], fromFiles[name] = value, true
 		}
 	}
 	for _, name := range e.Fixed {
-		delete(added, name)
+		delete(env, name)
 		delete(fromFiles, name)
 	}
-	return answer{Env: added, FromFiles: slices.Sorted(maps.Keys(fromFiles))}, nil
+	return Added{Env: env, FromFiles: slices.Sorted(maps.Keys(fromFiles))}, nil
 }
 
 // askShell returns what the login shell exports beyond its own.
@@ -101,7 +111,7 @@ func askShell(shell string) (map[string]string, error) {
 	defer r.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), shellTimeout)
 	defer cancel()
-	// Not its standard output, to which profiles may say anything.
+	// Not by its standard output: profiles write anything there.
 	cmd := exec.CommandContext(ctx, shell, "-lc", "exec env -0 >&3")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.ExtraFiles = []*os.File{w}
@@ -112,12 +122,12 @@ func askShell(shell string) (map[string]string, error) {
 	}
 	said := make(chan []byte, 1) // one send
 	go func() {
-		out, _ := io.ReadAll(io.LimitReader(r, maxOrder)) // up to the deadline
+		out, _ := io.ReadAll(io.LimitReader(r, maxExports)) // up to the deadline
 		said <- out
 	}()
 	err = cmd.Wait()
-	// What a profile left running may hold the pipe open. All that the shell
-	// said is in it.
+	// A program that a profile left running may hold the pipe open. All that the
+	// shell said is in the pipe by now.
 	_ = r.SetReadDeadline(time.Now().Add(drainTime)) // a pipe has deadlines
 	out := <-said
 	if ctx.Err() != nil {
@@ -136,8 +146,8 @@ func askShell(shell string) (map[string]string, error) {
 	return exports, nil
 }
 
-// merge returns env with what was added, which wins.
-func (e EnvSources) merge(env []string, added map[string]string) []string {
+// Merge returns env with the variables added, which win.
+func (e Sources) Merge(env []string, added map[string]string) []string {
 	merged := make([]string, 0, len(env)+len(added))
 	for _, kv := range env {
 		name, _, _ := strings.Cut(kv, "=")
@@ -145,5 +155,5 @@ func (e EnvSources) merge(env []string, added map[string]string) []string {
 			merged = append(merged, kv)
 		}
 	}
-	return append(merged, list(added)...)
+	return append(merged, List(added)...)
 }
