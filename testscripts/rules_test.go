@@ -133,6 +133,7 @@ var rooms = map[string][]string{
 	"accesslog":   {"http1", "loglimit"},
 	"files":       {"http1", "protocol", "trail"},
 	"wire":        {"http1", "http2"},
+	"balance":     {"bug", "farend", "http1", "http2", "protocol", "proxy/files", "proxy/wire", "spawnerror", "trail", "visible"},
 }
 
 // TestRoomsOfTheProxyKnowNoProxy: each of them can be read, and changed, without

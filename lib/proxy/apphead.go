@@ -45,7 +45,7 @@ func (x *exchange) send() (sent int, err error) {
 	out := wire.TakeBuffer(x.req.Len + 1<<10)
 	defer out.Free()
 	var head []byte
-	if x.process.session {
+	if x.process.Session {
 		head = x.appendSession(out.B[:0])
 	} else {
 		head = x.appendHTTP(out.B[:0])
@@ -57,7 +57,7 @@ func (x *exchange) send() (sent int, err error) {
 		if sent, err = x.up.WriteBoth(head, nil); err != nil {
 			return sent, err
 		}
-		if x.asked && x.process.session {
+		if x.asked && x.process.Session {
 			x.asked = false // it cannot tell
 		}
 		if !x.asked {
@@ -165,7 +165,7 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 		b = strconv.AppendInt(b, x.req.ContentLength, 10)
 		b = append(b, "\r\n"...)
 	}
-	if s := x.process.sendfile.Load(); s != nil {
+	if s := x.process.Sendfile.Load(); s != nil {
 		b = append(b, s.Lines...)
 	}
 	if x.upgrade {
@@ -261,7 +261,7 @@ func (x *exchange) appendSessionForwarded(b []byte, f *forwarded) []byte {
 	if x.makesTrace() {
 		b = append(x.appendTrace(append(b, "HTTP_TRACEPARENT\x00"...)), 0)
 	}
-	if s := x.process.sendfile.Load(); s != nil {
+	if s := x.process.Sendfile.Load(); s != nil {
 		b = append(b, s.Pairs...)
 	}
 	if x.upgrade {

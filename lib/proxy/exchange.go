@@ -8,6 +8,7 @@ import (
 	"passenger/lib/http1"
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/wire"
 )
 
@@ -32,13 +33,13 @@ type exchange struct {
 	idLen int
 
 	mount   *mount
-	process *process
-	up      *upstream
-	waiter  waiter
+	process *balance.Process
+	up      *balance.Upstream
+	waiter  balance.Waiter
 	waited  time.Duration // in the queue
 	granted int64         // when the session began, in the clock's time
 	phase   atomic.Uint32
-	target  atomic.Pointer[process] // process, for those who ask
+	target  atomic.Pointer[balance.Process] // process, for those who ask
 
 	body       bodyPlan
 	upload     upload
@@ -56,7 +57,7 @@ type exchange struct {
 	sentBefore int64             // bytes that the client got before the answer's body
 
 	garbled   bool // the request was not understood, or not whole
-	verdict   verdict
+	verdict   balance.Verdict
 	asked     bool // the process is to tell the client to send its body
 	workAsked bool // the process wants time without requests
 	repeated  bool // it was sent again although a process may have acted on it
@@ -68,8 +69,8 @@ type exchange struct {
 	upgrade   bool // the client asked for another protocol, and may
 	partial   bool // the app writes the answer's body itself
 
-	takeover  *takeover   // nil unless the app took the connection over
-	dismissed atomic.Bool // it was upgraded, and is to end
+	takeover  *balance.Takeover // nil unless the app took the connection over
+	dismissed atomic.Bool       // it was upgraded, and is to end
 
 	halfClosed   bool // the process was told that the client is gone
 	passesChunks bool // of the answer, as they come
@@ -84,25 +85,16 @@ const (
 	upgraded
 )
 
-// A verdict says how a process did.
-type verdict uint8
-
-const (
-	fine   verdict = iota
-	failed         // it answered with a 5xx status, or not at all
-	stuck          // it let the request time pass without a byte
-)
-
 var phases = [...]string{"queued", "connecting", "waiting", "responding", "upgraded"}
 
 var exchanges = sync.Pool{New: func() any {
-	return &exchange{waiter: waiter{answered: make(chan struct{}, 1)}}
+	return &exchange{waiter: balance.Waiter{Answered: make(chan struct{}, 1)}}
 }}
 
 func takeExchange(c *client, in *wire.Buffer, n int) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.client, x.in, x.start, x.end = c, in, 0, n
-	x.waiter.conn = &c.Conn
+	x.waiter.Probe.Conn = &c.Conn
 	x.reset()
 	return x
 }
@@ -120,7 +112,7 @@ func (x *exchange) reset() {
 	x.taken, x.reserve, x.credit = 0, nil, 0
 	x.body, x.continued, x.garbled, x.begun, x.answered, x.closing = noBody, false, false, false, false, false
 	x.late, x.partial, x.passesChunks, x.asked, x.repeated, x.suspect = false, false, false, false, false, false
-	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, fine, 0
+	x.upgrade, x.halfClosed, x.workAsked, x.verdict, x.interims = false, false, false, balance.Fine, 0
 	x.phase.Store(queued)
 	x.dismissed.Store(false)
 }
@@ -131,8 +123,8 @@ func (x *exchange) free() {
 	if x.rest != nil {
 		x.rest.Free()
 	}
-	x.in, x.rest, x.client, x.waiter.conn, x.mount = nil, nil, nil, nil, nil
-	x.waiter.wanted, x.waiter.process, x.waiter.upstream, x.waiter.err = nil, nil, nil, nil
+	x.in, x.rest, x.client, x.waiter.Probe.Conn, x.mount = nil, nil, nil, nil, nil
+	x.waiter.Wanted, x.waiter.Process, x.waiter.Upstream, x.waiter.Err = nil, nil, nil, nil
 	exchanges.Put(x)
 }
 
@@ -206,7 +198,7 @@ func (x *exchange) describe(now time.Time) protocol.Request {
 		App: x.mount.app.name, Client: string(x.appendAddr(nil)),
 	}
 	if p := x.target.Load(); p != nil && r.Phase != phases[queued] {
-		r.ProcessID, r.PID = p.id, p.pid
+		r.ProcessID, r.PID = p.ID, p.PID
 	}
 	return r
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"passenger/lib/loglimit"
+	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/wire"
 )
 
@@ -34,7 +35,7 @@ func (x *exchange) fault(message string, err error) {
 		return
 	}
 	path := x.req.Path[:min(len(x.req.Path), maxLoggedPath)]
-	slog.Warn(message, "app", a.name, "pid", t.pid, "process", t.id,
+	slog.Warn(message, "app", a.name, "pid", t.PID, "process", t.ID,
 		"request", string(x.id[:x.idLen]), "method", string(x.req.Method), "path", string(path),
 		"took", time.Since(x.began).Round(time.Millisecond), "err", err, "not_logged", a.faults.unlogged.Swap(0))
 }
@@ -43,7 +44,7 @@ func (x *exchange) fault(message string, err error) {
 // others.
 func (x *exchange) unanswered(err error) {
 	switch {
-	case x.verdict == fine:
+	case x.verdict == balance.Fine:
 		return
 	case errors.Is(err, wire.ErrTimeout):
 		err = fmt.Errorf("no byte of an answer in %v", x.answerTime())
@@ -58,10 +59,10 @@ func (x *exchange) unanswered(err error) {
 // brokenOff judges and logs that an answer will have no end because of err,
 // unless the client or we ended it.
 func (x *exchange) brokenOff(err error) {
-	if errors.Is(err, errGone) || errors.Is(err, errStopping) || x.upload.failed() || x.reserve.failed() {
+	if errors.Is(err, balance.ErrGone) || errors.Is(err, errStopping) || x.upload.failed() || x.reserve.failed() {
 		return
 	}
-	x.verdict = failed
+	x.verdict = balance.Failed
 	if errors.Is(err, io.EOF) {
 		err = errors.New("the process closed the connection before the answer's end")
 	}

@@ -24,7 +24,7 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 		return x.switchProtocols(b, n)
 	}
 	d := download{kind: x.resp.Body(string(x.req.Method) == "HEAD"), left: x.resp.ContentLength}
-	if d.kind == http1.UntilClose && (x.process.session || x.takeover != nil) && !x.upload.running {
+	if d.kind == http1.UntilClose && (x.process.Session || x.takeover != nil) && !x.upload.running {
 		return x.passRaw(b, n)
 	}
 	framing := d.kind
@@ -41,7 +41,7 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 	if x.takeover == nil {
 		x.phase.Store(responding)
 	}
-	x.waiter.askAt = 0 // in another way from now on
+	x.waiter.Probe.AnswerBegins()
 	out := wire.TakeBuffer(x.resp.Len + 256)
 	head := x.appendResponse(out.B[:0], framing)
 	x.begin(x.resp.Status, len(head))
@@ -72,7 +72,8 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 		if free {
 			x.endExchange(!d.surplus)
 		}
-		x.answered, x.waiter.zeros = true, 0
+		x.answered = true
+		x.waiter.Probe.ChunkSent()
 		err = x.deliver(head, part, free)
 		b.Free()
 		if err == nil && ended && !free {

@@ -36,7 +36,7 @@ func (x *exchange) record(addr []byte) accesslog.Record {
 		r.App = x.mount.app.name
 	}
 	if t := x.target.Load(); t != nil {
-		r.PID, r.Process = t.pid, t.id
+		r.PID, r.Process = t.PID, t.ID
 	}
 	return r
 }

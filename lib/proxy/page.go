@@ -13,6 +13,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/wire"
 	"passenger/lib/spawnerror"
@@ -51,21 +52,21 @@ func (x *exchange) noApp() bool {
 // noProcess answers a request that got no process.
 func (x *exchange) noProcess(err error) bool {
 	switch {
-	case errors.Is(err, errQueueFull):
+	case errors.Is(err, balance.ErrQueueFull):
 		return x.page(page{Status: x.mount.overflowStatus(), Message: "The application is busy and too many requests wait for it already.", retry: 1})
-	case errors.Is(err, errQueueTime):
+	case errors.Is(err, balance.ErrQueueTime):
 		return x.page(page{Status: 504, Message: "The application was busy for too long.", retry: 1})
-	case errors.Is(err, errNoProcess):
+	case errors.Is(err, balance.ErrNoProcess):
 		p := page{Status: 503, Message: "The application could not be started.", retry: 5, own: x.ownPage(x.mount.route.ErrorPage, "custom_error_page")}
 		if x.mount.route.FriendlyErrors {
-			p.Error, p.Next = x.mount.app.spawnError()
+			p.Error, p.Next = x.mount.app.balance.SpawnError()
 		}
 		return x.page(p)
-	case errors.Is(err, errUpgraded):
+	case errors.Is(err, balance.ErrUpgraded):
 		return x.page(page{Status: 503, Message: "The application has too many upgraded connections.", retry: 5})
-	case errors.Is(err, errPaused):
+	case errors.Is(err, balance.ErrPaused):
 		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10, own: x.ownPage(x.mount.route.MaintenancePage, "maintenance_page")})
-	case errors.Is(err, errRemoved):
+	case errors.Is(err, balance.ErrRemoved):
 		return x.page(page{Status: 503, Message: "The application was removed.", retry: 1})
 	case errors.Is(err, errStopping):
 		return x.page(page{Status: 503, Message: "The server is going away.", retry: 1})

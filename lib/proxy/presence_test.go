@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"passenger/lib/proxy/balance"
 )
 
 // introduced is a client behind a PROXY header, which 127.0.0.2 is trusted to
@@ -77,7 +79,7 @@ func TestHalfClosedClientsAreAnswered(t *testing.T) {
 					g.pass <- true
 				}
 				text, err := io.ReadAll(p.in)
-				rest := strings.ReplaceAll(string(text), string(processing), "")
+				rest := strings.ReplaceAll(string(text), string(balance.Processing), "")
 				head, body, _ := strings.Cut(rest, "\r\n\r\n")
 				if err != nil || !strings.HasPrefix(head, "HTTP/1.1 200") || body != tt.want {
 					t.Errorf("got %q, then %q, %v; want %q", head, body, err, tt.want)

@@ -24,6 +24,7 @@ import (
 	"passenger/lib/loglimit"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/accesslog"
+	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/certificate"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/wire"
@@ -123,7 +124,7 @@ type Proxy struct {
 	unkeptLogged loglimit.Limiter // of one that takes none of an answer
 	cached       atomic.Int64     // bytes of answers that are kept
 	disbelieved  disbelieved
-	strangers    sync.Once     // we cannot tell who listens on a port
+	dialer       balance.Dialer
 	unkept       atomic.Uint64 // bodies that could not be kept on disk
 	disk         share         // for bodies
 	memory       memory        // for answers that clients do not take
@@ -141,6 +142,7 @@ func New(c Config) *Proxy {
 	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1)}
 	p.idlePatience = cmp.Or(p.idlePatience, idlePatience)
 	p.clock = wire.NewClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
+	p.dialer = balance.Dialer{Clock: p.clock, WriteWait: c.Timeouts.Write}
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server()
 	p.registrar = newRegistrar()
@@ -167,45 +169,17 @@ func (p *Proxy) SetRoutes(t *protocol.Routes) {
 	for _, m := range x.mounts {
 		named[m.route.App] = true
 		m.app.apply(m.route)
-		m.app.dirs.Forget(m.route)
 		m.cache = p.turbocache(m.app, m.route)
 	}
 	p.index.Store(x)
 	p.registrar.tableCame()
 	for name, a := range p.apps {
 		if !named[name] {
-			a.remove()
+			a.balance.Remove()
 			p.turbocache(a, &protocol.Route{})
 		}
 	}
 	p.changed()
-}
-
-// app returns the app of a name, a new one if there is none. p.mu is held.
-func (p *Proxy) app(name string) *app {
-	a := p.apps[name]
-	if a == nil {
-		a = &app{name: name, changed: p.changed, room: p.places, queue: queue{waiting: &p.waiting}}
-		a.disk.most = p.Disk.App
-		p.apps[name] = a
-	}
-	return a
-}
-
-// allApps returns the apps in the table, and those that left it but have
-// sessions still.
-func (p *Proxy) allApps() []*app {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	apps := make([]*app, 0, len(p.apps))
-	for name, a := range p.apps {
-		if a.over() {
-			delete(p.apps, name)
-			continue
-		}
-		apps = append(apps, a)
-	}
-	return apps
 }
 
 // changed asks for a report at once.
@@ -218,7 +192,7 @@ func (p *Proxy) changed() {
 
 func (p *Proxy) sweep(now int64) {
 	for _, a := range p.allApps() {
-		a.sweep(now)
+		a.balance.Sweep(now)
 	}
 }
 
@@ -284,7 +258,7 @@ func (p *Proxy) drain() {
 		<-gone
 	}
 	for _, a := range p.allApps() {
-		a.close()
+		a.balance.Close()
 	}
 }
 
@@ -292,7 +266,7 @@ func (p *Proxy) drain() {
 func (p *Proxy) cutOff() {
 	p.clock.Ending.Store(true)
 	for _, a := range p.allApps() {
-		a.stop()
+		a.balance.Stop(errStopping)
 	}
 	p.dismiss(true)
 	cut := 0

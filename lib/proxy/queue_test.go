@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/balance"
 )
 
 // A gate holds calls until they are let through.
@@ -184,7 +185,7 @@ func TestClientsThatGoAwayLeaveTheQueue(t *testing.T) {
 		p.Close()
 	}
 	eventually(t, "one in the queue", func() bool { return s.queued() == 1 })
-	if took := time.Duration(s.clock.Now.Load() - begin); took >= askEvery {
+	if took := time.Duration(s.clock.Now.Load() - begin); took >= balance.AskEvery {
 		t.Errorf("they left after %v, when they were asked again", took)
 	}
 	g.open()

@@ -13,6 +13,7 @@ import (
 
 	"passenger/lib/control"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/balance"
 )
 
 // SecureHeaders say how those of a web server in front are used. They are read
@@ -158,17 +159,17 @@ func (x *exchange) join(name string) (*mount, error) {
 func (x *exchange) await(name string, g *group, config map[string]any) (*mount, error) {
 	p := x.client.proxy
 	if !p.registrar.enter() {
-		return nil, errQueueFull
+		return nil, balance.ErrQueueFull
 	}
 	defer p.registrar.leave()
 	if err := p.add(name, g, config); err != nil {
 		return nil, err
 	}
-	limit := defaultQueueTime
+	limit := balance.DefaultQueueTime
 	if s, ok := config["max_request_queue_time"].(float64); ok && s > 0 {
 		limit = seconds(s)
 	}
-	x.waiter.attend(x.client, &x.req)
+	x.beginProbe()
 	for by := x.began.Add(limit); ; {
 		changed := p.registrar.nextTable()
 		if m := p.index.Load().byName[g.app]; m != nil {
@@ -176,7 +177,7 @@ func (x *exchange) await(name string, g *group, config map[string]any) (*mount, 
 		}
 		left := time.Until(by)
 		if left <= 0 {
-			return nil, errQueueTime
+			return nil, balance.ErrQueueTime
 		}
 		look := time.NewTimer(min(left, lookWhileWaiting))
 		select {
@@ -184,8 +185,8 @@ func (x *exchange) await(name string, g *group, config map[string]any) (*mount, 
 		case <-look.C:
 		}
 		look.Stop()
-		if x.waiter.look(p.clock.Now.Load()) {
-			return nil, errGone
+		if x.waiter.Probe.Look(p.clock.Now.Load()) {
+			return nil, balance.ErrGone
 		}
 		if p.clock.Ending.Load() {
 			return nil, errStopping
@@ -295,9 +296,9 @@ func (x *exchange) notChosen(err error) bool {
 		return x.page(page{Status: 503, Message: "The application is not known yet, and the pool, which would start it, is down.", retry: 1})
 	case errors.Is(err, errBadApp):
 		return x.fail(500, "The web server's settings for this application were refused; the proxy's log says why.")
-	case errors.Is(err, errQueueFull):
+	case errors.Is(err, balance.ErrQueueFull):
 		return x.page(page{Status: 503, Message: "Too many requests wait for applications to become known.", retry: 1})
-	case errors.Is(err, errQueueTime):
+	case errors.Is(err, balance.ErrQueueTime):
 		return x.fail(504, "The application was not known in time.")
 	case errors.Is(err, errStopping):
 		return x.page(page{Status: 503, Message: "The server is going away.", retry: 1})

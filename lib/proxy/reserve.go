@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/wire"
 )
@@ -28,20 +29,20 @@ type reserve struct {
 	memory *wire.Buffer // a ring: length bytes from head on
 	head   int
 	length int
-	lent   int         // bytes of memory that are from the proxy's
-	file   *files.Ring // what follows; nil if there never was such
-	lease  lease       // of the file
-	broken bool        // the file takes no more
-	taken  int         // bytes that the client took since the exchange asked
-	up     *upstream   // whose answer it is; nil once that is whole
-	err    error       // why the client takes no more
-	over   bool        // the client took all, or never will
+	lent   int               // bytes of memory that are from the proxy's
+	file   *files.Ring       // what follows; nil if there never was such
+	lease  lease             // of the file
+	broken bool              // the file takes no more
+	taken  int               // bytes that the client took since the exchange asked
+	up     *balance.Upstream // whose answer it is; nil once that is whole
+	err    error             // why the client takes no more
+	over   bool              // the client took all, or never will
 }
 
 // newReserve returns a reserve for the answer that comes from up, nil if that is
 // whole. It is to be filled and then run. When the proxy's memory is lent to
 // others, all but a little goes to the file.
-func newReserve(c *client, a *app, up *upstream, most int64) *reserve {
+func newReserve(c *client, a *app, up *balance.Upstream, most int64) *reserve {
 	r := &reserve{
 		client: c, app: a, dir: c.proxy.DataBufferDir, most: most, up: up, lease: newLease(c, a),
 		moved: make(chan struct{}, 1), done: make(chan struct{}),

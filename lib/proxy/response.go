@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/wire"
 )
 
@@ -17,7 +18,7 @@ func (x *exchange) readResponse() (b *wire.Buffer, n int, err error) {
 	}
 	x.begun = true
 	if x.suspect {
-		x.mount.app.join(x.process)
+		x.mount.app.balance.Join(x.process)
 	}
 	for {
 		done, err := x.resp.Parse(b.B[:n])
@@ -90,7 +91,7 @@ func (x *exchange) patiently(read func() error) error {
 			since = clock.Now.Load()
 		}
 		if x.reserve.failed() {
-			return errGone
+			return balance.ErrGone
 		}
 		if x.upload.failed() || time.Duration(clock.Now.Load()-since) >= limit {
 			return wire.ErrTimeout
@@ -125,8 +126,8 @@ func (x *exchange) look() error {
 	switch {
 	case !x.gone():
 	case x.safe():
-		return errGone
-	case !x.halfClosed && !x.process.session:
+		return balance.ErrGone
+	case !x.halfClosed && !x.process.Session:
 		x.halfClosed = true
 		x.up.CloseWrite()
 	}
@@ -135,14 +136,14 @@ func (x *exchange) look() error {
 
 // gone says that the client is gone, as far as one can tell by now.
 func (x *exchange) gone() bool {
-	p, now := &x.waiter.presence, x.client.proxy.clock.Now.Load()
+	p, now := &x.waiter.Probe, x.client.proxy.clock.Now.Load()
 	switch {
 	case !x.answered:
-		return p.look(now)
+		return p.Look(now)
 	case x.passesChunks && x.reserve == nil && x.respChunks.Between():
-		return p.lookBetween(now)
+		return p.LookBetween(now)
 	}
-	return p.ask(now, nil)
+	return p.Ask(now, nil)
 }
 
 func (x *exchange) interim() bool { return x.resp.Status < 200 && x.resp.Status != 101 }

@@ -8,6 +8,7 @@ import (
 
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/files"
 )
 
@@ -46,11 +47,10 @@ type mount struct {
 	mostKept               int64            // of an answer that its client does not take, in bytes; 0 for nothing
 }
 
-// What a table that leaves a time out means.
-const (
-	defaultReadTimeout = 10 * time.Minute
-	defaultQueueTime   = time.Minute
-)
+// defaultReadTimeout is what a table means that leaves the time out.
+const defaultReadTimeout = 10 * time.Minute
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 func orElse(s float64, d time.Duration) time.Duration {
 	if s > 0 {
@@ -65,7 +65,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 	for i := range t.Apps {
 		r := &t.Apps[i]
 		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
-			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: orElse(r.QueueTime, defaultQueueTime), requestTime: seconds(r.RequestTime)}
+			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: balance.QueueTime(r), requestTime: seconds(r.RequestTime)}
 		m.sticky = newSticky(m)
 		if r.CacheCookie != "" {
 			m.cacheCookie = []byte(r.CacheCookie)

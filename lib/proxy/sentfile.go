@@ -18,7 +18,7 @@ func (x *exchange) answer(b *wire.Buffer, n int) (again bool) {
 	if x.lookup != nil {
 		x.consider(x.lookup)
 	}
-	if s := x.process.sendfile.Load(); s != nil {
+	if s := x.process.Sendfile.Load(); s != nil {
 		if f, found, err := s.Find(&x.resp); found {
 			return x.answerFile(b, n, f, err)
 		}

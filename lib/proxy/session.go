@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/wire"
 )
 
@@ -65,38 +66,46 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 
 // acquire gets a process and a connection to it, if one is idle and open.
 func (x *exchange) acquire(retried bool) error {
-	p, a := x.client.proxy, x.mount.app
+	p, a := x.client.proxy, x.mount.app.balance
 	x.phase.Store(queued)
 	if !retried {
-		x.waiter.since, x.waiter.began = p.clock.After(0), time.Time{}
-		x.waiter.wanted, x.waiter.upgrade = nil, x.upgrade
-		x.waiter.attend(x.client, &x.req)
+		x.waiter.Since, x.waiter.Began = p.clock.After(0), time.Time{}
+		x.waiter.Wanted, x.waiter.Upgrade = nil, x.upgrade
+		x.beginProbe()
 		if x.mount.sticky.name != nil {
-			x.waiter.wanted = x.mount.sticky.wanted(&x.req)
+			x.waiter.Wanted = x.mount.sticky.wanted(&x.req)
 		}
 	}
-	x.waiter.alone = x.suspect
-	proc, up, err := a.acquire(&x.waiter, retried)
+	x.waiter.Alone = x.suspect
+	proc, up, err := a.Acquire(&x.waiter, retried)
 	if err != nil {
 		return err
 	}
-	if !x.waiter.began.IsZero() {
+	if !x.waiter.Began.IsZero() {
 		before := x.waited
-		x.waited = time.Since(x.waiter.began)
-		a.countWait(before, x.waited)
+		x.waited = time.Since(x.waiter.Began)
+		a.CountWait(before, x.waited)
 	}
 	x.process, x.granted = proc, p.clock.Now.Load()
 	x.target.Store(proc)
 	for up != nil && !up.Quiet() {
 		up.Close()
-		up = a.another(proc)
+		up = a.Another(proc)
 	}
 	x.up = up
 	return nil
 }
 
+// beginProbe prepares to find out whether the client is there. A web server in
+// front that speaks HTTP/1.0 over TCP, as nginx does unless told otherwise, never
+// ends its sending side alone.
+func (x *exchange) beginProbe() {
+	old := x.req.Minor == 0
+	x.waiter.Probe.Begin(old, old && x.client.trusted && x.client.addr != "")
+}
+
 func (x *exchange) connect() (err error) {
-	x.up, err = x.client.proxy.dial(x.process)
+	x.up, err = x.client.proxy.dialer.Dial(x.process)
 	return err
 }
 
@@ -104,19 +113,14 @@ func (x *exchange) connect() (err error) {
 // the pool will have learned of its end by then.
 const refusedFor = time.Second
 
-const (
-	// fullPause is how long to wait for room for a connection to a process.
-	fullPause = 5 * time.Millisecond
-
-	// descriptorTime is how long a request waits for a descriptor.
-	descriptorTime = time.Second
-)
+// descriptorTime is how long a request waits for a descriptor.
+const descriptorTime = time.Second
 
 func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
-	p, a := x.client.proxy, x.mount.app
+	p, a := x.client.proxy, x.mount.app.balance
 	now := p.clock.Now.Load()
-	full := err == errFull || err == errNoDescriptor || err == errDiskSpent
-	a.cancel(x.process, !full, now+int64(refusedFor))
+	full := err == balance.ErrFull || err == balance.ErrNoDescriptor || err == errDiskSpent
+	a.Cancel(x.process, !full, now+int64(refusedFor))
 	x.process = nil
 	if full {
 		return x.awaitRoom(now, err)
@@ -131,12 +135,12 @@ func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 // awaitRoom waits a little, for as long as the request may wait in the queue, or
 // for descriptorTime if it is descriptors that lack. It is now.
 func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
-	if x.waiter.look(now) {
-		return false, x.noProcess(errGone)
+	if x.waiter.Probe.Look(now) {
+		return false, x.noProcess(balance.ErrGone)
 	}
-	p, waits := x.client.proxy, time.Duration(now-x.waiter.since)
+	p, waits := x.client.proxy, time.Duration(now-x.waiter.Since)
 	switch {
-	case why == errNoDescriptor:
+	case why == balance.ErrNoDescriptor:
 		p.makeRoom()
 		if p.descriptors.lacking.Due() {
 			slog.Error("could not connect to a process; requests wait, and get status 503 in the end", "err", why, "hint", "raise the limit of open files")
@@ -149,7 +153,7 @@ func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
 	case waits > x.mount.queueTime:
 		return false, x.fail(504, "The application did not take the request in time.")
 	}
-	time.Sleep(fullPause)
+	time.Sleep(balance.FullPause)
 	return true, false
 }
 
@@ -162,11 +166,11 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 	x.stopUpload()
 	broken := x.upload.clientError()
 	switch {
-	case broken != nil, errors.Is(err, errGone), errors.Is(err, errStopping):
+	case broken != nil, errors.Is(err, balance.ErrGone), errors.Is(err, errStopping):
 	case errors.Is(err, wire.ErrTimeout) && !x.begun && x.mount.requestTime > 0:
-		x.verdict = stuck
+		x.verdict = balance.Stuck
 	default:
-		x.verdict = failed
+		x.verdict = balance.Failed
 	}
 	x.unanswered(err)
 	x.endSession(false)
@@ -175,7 +179,7 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 	}
 	var bad *http1.Error
 	switch {
-	case errors.Is(err, errGone):
+	case errors.Is(err, balance.ErrGone):
 		return false, false
 	case errors.Is(err, errStopping):
 		return false, x.fail(503, "The server went away before the application answered.")
@@ -199,14 +203,14 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 func (x *exchange) mayRepeat(err error) bool {
 	reset := errors.Is(err, syscall.ECONNRESET)
 	switch {
-	case reset && x.process.local() && x.body == noBody:
+	case reset && x.process.Local() && x.body == noBody:
 		return true
 	case !reset && !errors.Is(err, io.EOF), x.repeated,
-		!x.up.reused && !x.mount.app.crowded(x.process):
+		!x.up.Reused && !x.mount.app.balance.Crowded(x.process):
 		return false
 	}
 	x.repeated = true
-	x.suspect = x.client.proxy.clock.Now.Load()-x.granted < int64(aloneTime)
+	x.suspect = x.client.proxy.clock.Now.Load()-x.granted < int64(balance.AloneTime)
 	return true
 }
 
@@ -214,7 +218,7 @@ func (x *exchange) mayRepeat(err error) bool {
 // connections when it ends: one that takes a new connection has only given this
 // one up, so it gets the request again, whoever else it has.
 func (x *exchange) retreat() {
-	if !x.suspect || !x.up.reused || !x.mount.app.lives(x.process) {
+	if !x.suspect || !x.up.Reused || !x.mount.app.balance.Lives(x.process) {
 		x.dropSession()
 		return
 	}
@@ -229,7 +233,7 @@ func (x *exchange) dropSession() {
 	x.process, x.up = nil, nil
 	up.Close()
 	x.upload.abandon()
-	x.mount.app.cancel(p, false, 0)
+	x.mount.app.balance.Cancel(p, false, 0)
 }
 
 // endSession gives the process back, with its connection if that can carry
@@ -241,17 +245,18 @@ func (x *exchange) endSession(reusable bool) {
 		x.up = nil
 	}
 	if x.takeover != nil {
-		x.mount.app.endTakeover(x)
+		x.mount.app.balance.EndTakeover(x.takeover)
+		x.takeover = nil
 	}
 	p, up := x.process, x.up
 	x.process, x.up = nil, nil
-	if x.verdict == fine && x.resp.Status >= 500 {
-		x.verdict = failed
+	if x.verdict == balance.Fine && x.resp.Status >= 500 {
+		x.verdict = balance.Failed
 	}
 	if x.workAsked {
 		x.workAsked = false
-		x.mount.app.askWork(p)
+		x.mount.app.balance.AskWork(p)
 	}
 	now := x.client.proxy.clock.Now.Load()
-	x.mount.app.release(p, up, now, now-x.granted, x.verdict)
+	x.mount.app.balance.Release(p, up, now, now-x.granted, x.verdict)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/wire"
 )
@@ -97,7 +98,7 @@ func (p *Proxy) noRoom(err error) error {
 
 // sendSpool sends the body kept to up. Who asks for the upload to stop does so
 // by interrupting the writing.
-func (x *exchange) sendSpool(up *upstream) error {
+func (x *exchange) sendSpool(up *balance.Upstream) error {
 	b := wire.TakeBuffer(wire.Large)
 	defer b.Free()
 	for at := int64(0); at < x.spool.size; {

@@ -2,9 +2,9 @@ package proxy
 
 import (
 	"fmt"
-	"hash/fnv"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/balance"
 )
 
 // What a route that leaves them out means.
@@ -12,14 +12,6 @@ const (
 	stickyCookie     = "_passenger_route"
 	stickyAttributes = "SameSite=Lax; Secure;"
 )
-
-// stickyID names a process in cookies. Every proxy makes the same of it, and
-// it tells a client nothing.
-func stickyID(processID string) string {
-	h := fnv.New32a()
-	h.Write([]byte(processID))
-	return fmt.Sprintf("%08x", h.Sum32())
-}
 
 // A sticky is how an app's clients find the process again that they had.
 type sticky struct {
@@ -52,30 +44,10 @@ func (s *sticky) wanted(r *http1.Request) []byte {
 }
 
 // appendTo appends the line that sends the client to p again.
-func (s *sticky) appendTo(b []byte, p *process) []byte {
+func (s *sticky) appendTo(b []byte, p *balance.Process) []byte {
 	b = append(b, "Set-Cookie: "...)
 	b = append(b, s.name...)
 	b = append(b, '=')
-	b = append(b, p.sticky...)
+	b = append(b, p.Cookie...)
 	return append(b, s.suffix...)
-}
-
-// pickFor returns a free process for w: the one that it had before, if that
-// serves still. A busy one is waited for; one that is dead or stuck is not.
-func (a *app) pickFor(w *waiter) *process {
-	if w.alone {
-		return a.pickAlone()
-	}
-	if len(w.wanted) > 0 {
-		for _, p := range a.processes {
-			if string(w.wanted) != p.sticky || p.draining || p.refused || p.hung() {
-				continue
-			}
-			if a.paused != "" || !p.free() {
-				return nil
-			}
-			return p
-		}
-	}
-	return a.pick(w)
 }

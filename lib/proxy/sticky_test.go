@@ -1,12 +1,11 @@
 package proxy
 
 import (
-	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/balance"
 )
 
 // named answers with the ID of its process.
@@ -30,11 +29,11 @@ func TestStickyClientsComeBackToTheirProcess(t *testing.T) {
 		s := serve(t, Config{}, stickyRoute(a, b, c))
 		for _, f := range []*fake{a, b, c, b, a} {
 			id := f.route.ID
-			r := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\nCookie: x=1; at=" + stickyID(id) + "\r\n\r\n").receive("GET")
+			r := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\nCookie: x=1; at=" + balance.StickyID(id) + "\r\n\r\n").receive("GET")
 			if r.Body != id {
 				t.Errorf("got process %s, want %s", r.Body, id)
 			}
-			if got, want := r.Header.Get("Set-Cookie"), "at="+stickyID(id)+"; Path=/; HttpOnly"; got != want {
+			if got, want := r.Header.Get("Set-Cookie"), "at="+balance.StickyID(id)+"; Path=/; HttpOnly"; got != want {
 				t.Errorf("got cookie %q, want %q", got, want)
 			}
 		}
@@ -49,7 +48,7 @@ func TestStickyClientsWaitForTheirProcessAndNobodyForThem(t *testing.T) {
 	g := newGate()
 	busy, idle := start(t, protocol.ProtocolSession, 1, g.answer), named(t, protocol.ProtocolSession)
 	s := serve(t, Config{}, stickyRoute(busy, idle))
-	get := "GET /mine HTTP/1.1\r\nHost: a\r\nCookie: at=" + stickyID(busy.route.ID) + "\r\n\r\n"
+	get := "GET /mine HTTP/1.1\r\nHost: a\r\nCookie: at=" + balance.StickyID(busy.route.ID) + "\r\n\r\n"
 	s.dial().send(get)
 	within(t, g.came, "the first call")
 	waits := s.dial().send(get)
@@ -65,114 +64,12 @@ func TestStickyClientsWaitForTheirProcessAndNobodyForThem(t *testing.T) {
 	}
 }
 
-// wantsOnly is a waiter for a process, or any if id is empty.
-func wantsOnly(id string) *waiter {
-	w := &waiter{answered: make(chan struct{}, 1)}
-	if id != "" {
-		w.wanted = []byte(stickyID(id))
-	}
-	return w
-}
-
-// stickyApp is an app with processes of these IDs, which take one request each.
-// No clock mends what was forgotten.
-func stickyApp(queueSize int, ids ...string) *app {
-	a := &app{changed: func() {}}
-	r := protocol.Route{QueueSize: queueSize}
-	for _, id := range ids {
-		r.Processes = append(r.Processes, protocol.RouteProcess{ID: id, Concurrency: 1})
-	}
-	a.apply(&r)
-	return a
-}
-
-func TestRequestsPassThoseThatWaitForABusyProcess(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ name, wanted string }{{"any process", ""}, {"another process", "b"}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			a := stickyApp(1, "a", "b")
-			if p, _, err := a.acquire(wantsOnly("a"), false); err != nil || p.id != "a" {
-				t.Fatalf("got %v, %v", p, err)
-			}
-			var wg sync.WaitGroup
-			wg.Go(func() {
-				if p, _, err := a.acquire(wantsOnly("a"), false); err != nil || p.id != "a" {
-					t.Errorf("got %v, %v", p, err)
-				}
-			})
-			eventually(t, "the second waits", func() bool {
-				a.mu.Lock()
-				defer a.mu.Unlock()
-				return a.queue.length == 1
-			})
-			got := make(chan error, 1)
-			go func() {
-				p, _, err := a.acquire(wantsOnly(c.wanted), false)
-				if err == nil && p.id != "b" {
-					err = fmt.Errorf("got process %s", p.id)
-				}
-				got <- err
-			}()
-			if err := within(t, got, "the free process"); err != nil {
-				t.Error(err)
-			}
-			a.mu.Lock()
-			busy := a.processes[0]
-			a.mu.Unlock()
-			a.release(busy, nil, 1, 0, fine)
-			wg.Wait()
-		})
-	}
-}
-
-// A process that takes no connection is not waited for: a cookie may outlive
-// it for days.
-func TestStickyClientsOfADeadProcessGetAnother(t *testing.T) {
-	t.Parallel()
-	a := stickyApp(1, "a", "b")
-	w := wantsOnly("a")
-	p, _, err := a.acquire(w, false)
-	if err != nil || p.id != "a" {
-		t.Fatalf("got %v, %v", p, err)
-	}
-	a.cancel(p, true, 1<<60)
-	got := make(chan *process, 1)
-	go func() {
-		p, _, _ := a.acquire(w, true)
-		got <- p
-	}()
-	if p := within(t, got, "another process"); p == nil || p.id != "b" {
-		t.Errorf("got %v", p)
-	}
-}
-
-// Nor is one that takes one request at a time and is at one that took too
-// long: it is replaced.
-func TestStickyClientsOfAStuckProcessGetAnother(t *testing.T) {
-	t.Parallel()
-	a := stickyApp(1, "a", "b")
-	p, _, err := a.acquire(wantsOnly("a"), false)
-	if err != nil || p.id != "a" {
-		t.Fatalf("got %v, %v", p, err)
-	}
-	a.release(p, nil, 1, 0, stuck)
-	got := make(chan *process, 1)
-	go func() {
-		p, _, _ := a.acquire(wantsOnly("a"), false)
-		got <- p
-	}()
-	if p := within(t, got, "another process"); p == nil || p.id != "b" {
-		t.Errorf("got %v", p)
-	}
-}
-
 func TestStickyClientsOfAProcessThatLeavesGetAnother(t *testing.T) {
 	t.Parallel()
 	g := newGate()
 	old, fresh := start(t, protocol.ProtocolSession, 1, g.answer), named(t, protocol.ProtocolSession)
 	s := serve(t, Config{}, stickyRoute(old, fresh))
-	get := "GET / HTTP/1.1\r\nHost: a\r\nCookie: at=" + stickyID(old.route.ID) + "\r\n\r\n"
+	get := "GET / HTTP/1.1\r\nHost: a\r\nCookie: at=" + balance.StickyID(old.route.ID) + "\r\n\r\n"
 	s.dial().send(get)
 	within(t, g.came, "the first call")
 	waits := s.dial().send(get)

@@ -59,7 +59,7 @@ func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) 
 	}
 	t := newTunnel(x)
 	if x.resp.Status == 101 {
-		x.mount.app.enter(x)
+		x.mount.app.balance.Enter(x.process, x, x.client.proxy.parting.Load())
 	}
 	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -79,7 +79,7 @@ func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) 
 	<-done
 	t.close()
 	if x.resp.Status == 101 {
-		x.mount.app.exit(x)
+		x.mount.app.balance.Exit(x.process, x, x.takeover != nil)
 		x.farewell(&sent)
 	}
 	x.endSession(false)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/wire"
 )
 
@@ -44,7 +45,7 @@ func (u *upload) reset() {
 }
 
 // begin starts the upload of x's body to up.
-func (u *upload) begin(x *exchange, up *upstream) {
+func (u *upload) begin(x *exchange, up *balance.Upstream) {
 	u.reset()
 	u.running, u.done = true, make(chan struct{})
 	done := u.done
@@ -66,7 +67,7 @@ func (u *upload) begin(x *exchange, up *upstream) {
 }
 
 // fail says that the client went away before the upload began.
-func (u *upload) fail(err error, up *upstream) {
+func (u *upload) fail(err error, up *balance.Upstream) {
 	u.err, u.byClient = err, true
 	up.Interrupt()
 }
@@ -166,7 +167,7 @@ func (u *upload) unfinished() bool {
 }
 
 // sendAll sends what the spool has of the body, and then what it does not have.
-func (x *exchange) sendAll(up *upstream) (err error, byClient bool) {
+func (x *exchange) sendAll(up *balance.Upstream) (err error, byClient bool) {
 	if x.spool != nil {
 		if err := x.sendSpool(up); err != nil || !x.spool.begun {
 			return err, false
@@ -176,7 +177,7 @@ func (x *exchange) sendAll(up *upstream) (err error, byClient bool) {
 }
 
 // sendBody passes the body on as it comes.
-func (x *exchange) sendBody(up *upstream) (err error, byClient bool) {
+func (x *exchange) sendBody(up *balance.Upstream) (err error, byClient bool) {
 	return x.passBody(func(p []byte, ended bool) error {
 		u := &x.upload
 		u.waits.Store(false)
@@ -251,10 +252,10 @@ var crlf = []byte("\r\n")
 
 // passOn writes a part of the body. Of a chunked one's trailer a process that
 // speaks HTTP gets what a proxy knows nothing of; the others know no trailer.
-func (x *exchange) passOn(up *upstream, p []byte, ended bool) error {
+func (x *exchange) passOn(up *balance.Upstream, p []byte, ended bool) error {
 	var end []byte
 	if ended && x.req.Chunked {
-		if end = crlf; !x.process.session && len(x.chunks.Trailer()) > 0 {
+		if end = crlf; !x.process.Session && len(x.chunks.Trailer()) > 0 {
 			end = append(x.chunks.Trailer(), crlf...)
 		}
 	}

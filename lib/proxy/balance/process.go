@@ -1,4 +1,4 @@
-package proxy
+package balance
 
 import (
 	"slices"
@@ -6,22 +6,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"passenger/lib/protocol"
 	"passenger/lib/proxy/files"
 )
 
-// A process is one process of an app as a target of sessions. Its app's mutex
+// A Process is one process of an app as a target of sessions. Its app's mutex
 // guards what changes.
-type process struct {
-	id, address string
-	pid         int
-	uid         int  // whom it runs as, files.UnknownUser if nobody says
-	session     bool // speaks the session protocol
+type Process struct {
+	ID, address string
+	PID         int
+	uid         int  // of its user, files.UnknownUser if the table does not say
+	Session     bool // speaks the session protocol
 	generation  int
 	concurrency int
 
 	draining bool
-	leaving  bool               // it is not only to be idle but to go
-	upgraded map[*exchange]bool // true: may be closed when the process is to go
+	leaving  bool              // it is not only to be idle but to go
+	upgraded map[Upgraded]bool // true: may be closed when the process is to go
 	inFlight int
 	crowded  bool   // it had several sessions when one was let down
 	alone    bool   // its session has it for itself
@@ -33,10 +34,10 @@ type process struct {
 	stuck    uint64 // of them, without a byte in the request time
 	lastUsed int64  // in the clock's time, 0 if never
 	used     uint64
-	sticky   string // its name in cookies
+	Cookie   string // its name in cookies
 
-	sendfile atomic.Pointer[files.Sendfile] // nil if its answers name no files
-	idle     []*upstream
+	Sendfile atomic.Pointer[files.Sendfile] // nil if its answers name no files
+	idle     []*Upstream
 
 	// refused says that the last connection attempt was; until retry, in the
 	// clock's time, no other is made.
@@ -44,31 +45,42 @@ type process struct {
 	retry   int64
 }
 
-func (p *process) free() bool {
+func newProcess(rp *protocol.RouteProcess) *Process {
+	p := &Process{
+		ID: rp.ID, Cookie: StickyID(rp.ID), PID: rp.PID, uid: files.UnknownUser, address: rp.Address, concurrency: rp.Concurrency, generation: rp.Generation,
+		Session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining, leaving: rp.Leaving,
+	}
+	if rp.UID != nil {
+		p.uid = *rp.UID
+	}
+	return p
+}
+
+func (p *Process) free() bool {
 	return p.serves() && !p.alone && (p.concurrency == 0 || p.inFlight < p.concurrency)
 }
 
 // busy says that clients have something of p.
-func (p *process) busy() bool { return p.inFlight > 0 || len(p.upgraded) > 0 }
+func (p *Process) busy() bool { return p.inFlight > 0 || len(p.upgraded) > 0 }
 
-// upgrade counts x among the upgraded connections of p. closable says that it
+// upgrade counts u among the upgraded connections of p. closable says that it
 // may be closed when p is to go.
-func (p *process) upgrade(x *exchange, closable bool) {
+func (p *Process) upgrade(u Upgraded, closable bool) {
 	if p.upgraded == nil {
-		p.upgraded = map[*exchange]bool{}
+		p.upgraded = map[Upgraded]bool{}
 	}
-	p.upgraded[x] = closable
+	p.upgraded[u] = closable
 }
 
-// local says that the process listens on a unix socket.
-func (p *process) local() bool { return strings.HasPrefix(p.address, "unix:") }
+// Local says that the process listens on a unix socket.
+func (p *Process) Local() bool { return strings.HasPrefix(p.address, "unix:") }
 
-// hung says that p takes one request at a time and was stuck: it is at it
-// still, and is replaced.
-func (p *process) hung() bool { return p.stuck > 0 && p.concurrency == 1 }
+// hung says that p takes one request at a time and was stuck in one: it still is,
+// and the pool replaces it.
+func (p *Process) hung() bool { return p.stuck > 0 && p.concurrency == 1 }
 
 // before says that p rather than q, which is free too, gets the next session.
-func (p *process) before(q *process) bool {
+func (p *Process) before(q *Process) bool {
 	switch {
 	case p.inFlight != q.inFlight:
 		return p.inFlight < q.inFlight
@@ -80,7 +92,7 @@ func (p *process) before(q *process) bool {
 	return p.used > q.used
 }
 
-func (p *process) takeIdle() *upstream {
+func (p *Process) takeIdle() *Upstream {
 	if n := len(p.idle) - 1; n >= 0 {
 		u := p.idle[n]
 		p.idle[n] = nil
@@ -90,7 +102,7 @@ func (p *process) takeIdle() *upstream {
 	return nil
 }
 
-func (p *process) drain() (idle []*upstream) {
+func (p *Process) drain() (idle []*Upstream) {
 	p.draining = true
 	idle, p.idle = p.idle, nil
 	return idle
@@ -98,7 +110,7 @@ func (p *process) drain() (idle []*upstream) {
 
 // closeIdle closes the connections that were idle too long: those at the
 // bottom of the stack.
-func (p *process) closeIdle(now int64) {
+func (p *Process) closeIdle(now int64) {
 	old := 0
 	for old < len(p.idle) && now-p.idle[old].idleSince > int64(p.idleTime()) {
 		p.idle[old].Close()
@@ -107,8 +119,8 @@ func (p *process) closeIdle(now int64) {
 	p.idle = slices.Delete(p.idle, 0, old)
 }
 
-func (p *process) idleTime() time.Duration {
-	if p.session {
+func (p *Process) idleTime() time.Duration {
+	if p.Session {
 		return sessionIdle
 	}
 	return httpIdle

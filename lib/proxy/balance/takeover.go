@@ -1,4 +1,4 @@
-package proxy
+package balance
 
 import (
 	"time"
@@ -9,78 +9,56 @@ import (
 	"passenger/lib/proxy/wire"
 )
 
-// An app may take its connection over, in Ruby's words hijack it. Its adapter
-// says so before: it sends the interim response "199 Hijacked". From then on the
-// connection is the app's. What comes is the app's own answer, and no request
-// follows it. The process has its slot back as soon as it is free to answer
-// again, which with one thread may be long after.
-
-// takeoverStatus and takeoverReason are the interim response. One that differs
-// is some other server's, and is passed on.
-const (
-	takeoverStatus = 199
-	takeoverReason = "Hijacked"
-)
-
-// partialField is the field of a head whose body the app writes itself.
-const partialField = "x-passenger-hijack"
-
 // defaultMaxUpgraded is how many connections without a slot a process may have,
 // for routes that do not say it. An app with the usual 1024 descriptors has
 // room for its files and its clients besides.
 const defaultMaxUpgraded = 500
 
-func (x *exchange) takesOver() bool {
-	r := &x.resp
-	return r.Status == takeoverStatus && string(r.Reason) == takeoverReason && r.Count() == 0
-}
-
-// A takeover is a session whose connection the app has taken over. The app's
+// A Takeover is a session whose connection the app has taken over. The app's
 // mutex guards it while its goroutine runs.
-type takeover struct {
-	process *process
-	up      *upstream     // on which the process is asked whether it is free
+type Takeover struct {
+	process *Process
+	of      Upgraded
+	up      *Upstream     // on which the process is asked whether it is free
 	freed   bool          // the slot was given back
 	over    bool          // the session has ended
-	done    chan struct{} // closed when nobody asks any more; nil if nobody does
+	done    chan struct{} // closed when no goroutine asks any more; nil if none does
 }
 
-// takeOver notes that the app takes x's connection over.
-func (x *exchange) takeOver() {
-	if x.takeover != nil {
-		return
-	}
-	x.phase.Store(upgraded)
-	a, p, t := x.mount.app, x.process, &takeover{process: x.process}
-	x.takeover = t
+// TakeOver notes that the app took the connection of a session on p over, which
+// is now of. asked says that the client had asked for another protocol, so that
+// the limit of upgraded connections was looked at before. Where slots are
+// limited, a goroutine asks the process by d, for up to limit, whether it is free
+// again.
+func (a *App) TakeOver(p *Process, of Upgraded, asked bool, d *Dialer, limit time.Duration) *Takeover {
+	t := &Takeover{process: p, of: of}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p.upgrade(x, false)
+	p.upgrade(of, false)
 	switch {
 	case p.concurrency == 0:
 		a.giveBack(t)
-	case p.session && (x.upgrade || len(p.upgraded) <= a.maxUpgraded):
+	case p.Session && (asked || len(p.upgraded) <= a.maxUpgraded):
 		t.done = make(chan struct{})
 		go func() {
 			defer close(t.done)
 			defer bug.Caught(nil)
-			a.awaitFree(t, x.client.proxy, x.mount.readTimeout)
+			a.awaitFree(t, d, limit)
 		}()
 	}
+	return t
 }
 
 // giveBack gives the session's slot back. The mutex is held.
-func (a *app) giveBack(t *takeover) {
+func (a *App) giveBack(t *Takeover) {
 	t.freed = true
 	t.process.inFlight--
 	a.grant()
 }
 
-// endTakeover takes x out of the upgraded connections, and its slot back if it
+// EndTakeover takes t out of the upgraded connections, and its slot back if it
 // had given it: the session ends as any other does.
-func (a *app) endTakeover(x *exchange) {
-	t := x.takeover
-	x.takeover = nil
+func (a *App) EndTakeover(t *Takeover) {
 	a.mu.Lock()
 	t.over = true
 	if t.up != nil {
@@ -92,7 +70,7 @@ func (a *app) endTakeover(x *exchange) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(t.process.upgraded, x)
+	delete(t.process.upgraded, t.of)
 	if t.freed {
 		t.process.inFlight++
 	}
@@ -100,8 +78,8 @@ func (a *app) endTakeover(x *exchange) {
 
 // awaitFree gives t's slot back when the process answers a question that is no
 // request, and its connection to the next request.
-func (a *app) awaitFree(t *takeover, p *Proxy, limit time.Duration) {
-	u := a.openTakeover(t, p)
+func (a *App) awaitFree(t *Takeover, d *Dialer, limit time.Duration) {
+	u := a.openTakeover(t, d)
 	if u == nil {
 		return
 	}
@@ -113,7 +91,7 @@ func (a *app) awaitFree(t *takeover, p *Proxy, limit time.Duration) {
 	if !reusable || t.over || t.process.draining {
 		u.Close()
 	} else {
-		u.idleSince, u.reused = p.clock.Now.Load(), true
+		u.idleSince, u.Reused = d.Clock.Now.Load(), true
 		t.process.idle = append(t.process.idle, u)
 	}
 	if reusable && !t.over {
@@ -123,16 +101,16 @@ func (a *app) awaitFree(t *takeover, p *Proxy, limit time.Duration) {
 
 // openTakeover returns a connection to ask on, nil if there is none or the
 // session has ended. A backlog that is full will have room.
-func (a *app) openTakeover(t *takeover, p *Proxy) *upstream {
-	u := a.another(t.process)
+func (a *App) openTakeover(t *Takeover, d *Dialer) *Upstream {
+	u := a.Another(t.process)
 	for u != nil && !u.Quiet() {
 		u.Close()
-		u = a.another(t.process)
+		u = a.Another(t.process)
 	}
 	for u == nil {
 		var err error
-		if u, err = p.dial(t.process); err == errFull || err == errNoDescriptor {
-			time.Sleep(fullPause)
+		if u, err = d.Dial(t.process); err == ErrFull || err == ErrNoDescriptor {
+			time.Sleep(FullPause)
 		} else if err != nil {
 			return nil
 		}
@@ -153,8 +131,7 @@ func (a *app) openTakeover(t *takeover, p *Proxy) *upstream {
 	return u
 }
 
-// question is a session of which the app learns nothing: the adapter answers it
-// in the place of a request.
+// question is a session that never reaches the app: its adapter answers it.
 var question = func() []byte {
 	b := http1.BeginBlock(nil)
 	for _, pair := range [...][2]string{
@@ -167,7 +144,7 @@ var question = func() []byte {
 }()
 
 // answersQuestion asks the process, and says whether it answered in full.
-func (u *upstream) answersQuestion() bool {
+func (u *Upstream) answersQuestion() bool {
 	if _, err := u.WriteBoth(question, nil); err != nil {
 		return false
 	}

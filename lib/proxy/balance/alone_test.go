@@ -1,6 +1,7 @@
-package proxy
+package balance
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,8 +12,8 @@ import (
 // An aloneWorld is an app whose requests are letters, those that may have ended a
 // process in upper case, and whose processes are digits.
 type aloneWorld struct {
-	app
-	waiters map[string]*waiter
+	*App
+	waiters map[string]*Waiter
 	since   time.Time
 }
 
@@ -22,28 +23,28 @@ func (w *aloneWorld) do(what, which string) {
 	switch what {
 	case "come":
 		for _, c := range which {
-			r := &waiter{began: time.Now(), answered: make(chan struct{}, 1)}
-			r.alone = c < 'a'
+			r := &Waiter{Began: time.Now(), Answered: make(chan struct{}, 1)}
+			r.Alone = c < 'a'
 			w.waiters[string(c)] = r
-			go func() { r.process, _, _ = w.acquire(r, r.alone) }()
+			go func() { r.Process, _, _ = w.Acquire(r, r.Alone) }()
 			synctest.Wait()
 		}
 	case "ready", "ready1":
 		for _, c := range which {
 			w.mu.Lock()
-			w.processes = append(w.processes, &process{id: string(c), sticky: string(c), concurrency: len(what) - len("ready")})
+			w.processes = append(w.processes, &Process{ID: string(c), Cookie: string(c), concurrency: len(what) - len("ready")})
 			w.grant()
 			w.mu.Unlock()
 		}
 	case "byte":
 		for _, c := range which {
-			w.join(w.waiters[string(c)].process)
+			w.Join(w.waiters[string(c)].Process)
 		}
 	case "end":
 		for _, c := range which {
 			r := w.waiters[string(c)]
 			delete(w.waiters, string(c))
-			w.release(r.process, nil, 0, 0, fine)
+			w.Release(r.Process, nil, 0, 0, Fine)
 		}
 	case "die":
 		for _, c := range which {
@@ -64,9 +65,9 @@ func (w *aloneWorld) do(what, which string) {
 // die ends a process with its sessions.
 func (w *aloneWorld) die(id string) {
 	for name, r := range w.waiters {
-		if r.process != nil && r.process.id == id {
+		if r.Process != nil && r.Process.ID == id {
 			delete(w.waiters, name)
-			w.cancel(r.process, true, 0)
+			w.Cancel(r.Process, true, 0)
 		}
 	}
 }
@@ -75,8 +76,8 @@ func (w *aloneWorld) die(id string) {
 func (w *aloneWorld) where() string {
 	on := map[string]string{}
 	for c := 'A'; c <= 'z'; c++ {
-		if r := w.waiters[string(c)]; r != nil && r.process != nil {
-			on[r.process.id] += string(c)
+		if r := w.waiters[string(c)]; r != nil && r.Process != nil {
+			on[r.Process.ID] += string(c)
 		} else if r != nil {
 			on["-"] += string(c)
 		}
@@ -122,8 +123,8 @@ func TestWhoMayHaveEndedAProcessGetsOneAlone(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := &aloneWorld{waiters: map[string]*waiter{}, since: time.Now()}
-				w.changed, w.size = func() {}, 100
+				w := &aloneWorld{App: New("app", func() {}, nil, nil), waiters: map[string]*Waiter{}, since: time.Now()}
+				w.size = 100
 				for step := range strings.SplitSeq(tt.does, ", ") {
 					what, which, _ := strings.Cut(step, " ")
 					w.do(what, which)
@@ -131,7 +132,7 @@ func TestWhoMayHaveEndedAProcessGetsOneAlone(t *testing.T) {
 				if got := w.where(); got != tt.want {
 					t.Errorf("%s: got %q, want %q", tt.does, got, tt.want)
 				}
-				w.stop()
+				w.Stop(errors.New("over"))
 			})
 		})
 	}

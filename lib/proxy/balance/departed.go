@@ -1,4 +1,4 @@
-package proxy
+package balance
 
 import (
 	"slices"
@@ -8,19 +8,19 @@ import (
 	"passenger/lib/proxy/wire"
 )
 
-// toldFor is how long the counts of a process are reported after it left: the
-// pool learns that a process is gone sooner than what it did last.
+// toldFor is how long the app reports the counts of a process that left: the pool
+// learns that a process is gone before it learns what that did last.
 const toldFor = 5 * time.Second
 
 // departed are processes that left the table a moment ago, in that order.
 type departed []departure
 
 type departure struct {
-	process *process
+	process *Process
 	until   time.Time
 }
 
-func (d *departed) add(p *process) {
+func (d *departed) add(p *Process) {
 	if p.counted > 0 {
 		*d = append(*d, departure{p, time.Now().Add(toldFor)})
 	}
@@ -31,6 +31,6 @@ func (d *departed) report(k *wire.Clock, processes map[string]protocol.ProcessRe
 	now := time.Now()
 	*d = slices.DeleteFunc(*d, func(gone departure) bool { return now.After(gone.until) })
 	for _, gone := range *d {
-		processes[gone.process.id] = gone.process.report(k)
+		processes[gone.process.ID] = gone.process.report(k)
 	}
 }

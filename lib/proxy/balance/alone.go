@@ -1,27 +1,28 @@
-package proxy
+package balance
 
 import "time"
 
 // A request that may have brought its process down is tried once more, alone: on
 // a process that has no other session, and gets none until the request has the
-// first byte of its answer. If it was the one, it takes nobody along this time.
+// first byte of its answer. If it brings down this one too, no other request
+// fails with it.
 
-// aloneTime is how long a process bears a request before that is not taken for
-// one that brings processes down. It also bounds how long such a request waits
-// for a process of its own once there is one at all; then it goes with the
-// others, as a process that always has sessions would leave it nothing else.
-const aloneTime = time.Second
+// AloneTime is how long a process must bear a request for the app to trust it
+// again. It also bounds how long such a request waits for a process without
+// sessions while the app has any process; then it shares one with others, since
+// a process that always has sessions would never be free for it.
+const AloneTime = time.Second
 
 // serves says that p takes sessions, now or when those it has are over.
-func (p *process) serves() bool { return !p.draining && !p.refused && !p.hung() }
+func (p *Process) serves() bool { return !p.draining && !p.refused && !p.hung() }
 
 // pickAlone returns a free process without sessions. Those without upgraded
 // connections come first: these can take no harm.
-func (a *app) pickAlone() *process {
+func (a *App) pickAlone() *Process {
 	if a.paused != "" {
 		return nil
 	}
-	var best *process
+	var best *Process
 	for _, p := range a.processes {
 		if p.free() && p.inFlight == 0 && (best == nil || p.before(best)) {
 			best = p
@@ -30,11 +31,11 @@ func (a *app) pickAlone() *process {
 	return best
 }
 
-// hold keeps the process with the fewest sessions from those that come, as long
-// as somebody waits for one without sessions. A process that takes one at a time
-// is without after each; one that is had alone lets the others in before it is kept
-// again.
-func (a *app) hold() {
+// hold keeps new sessions off the process with the fewest of them, as long as a
+// request waits for one without sessions. A process that takes one at a time needs
+// no holding: it has none after each. One that a request just had alone takes
+// others before it is held again.
+func (a *App) hold() {
 	if a.queue.alone == 0 {
 		a.held = nil
 		return
@@ -50,8 +51,8 @@ func (a *app) hold() {
 	}
 }
 
-// join lets other sessions onto p again, which a request has alone.
-func (a *app) join(p *process) {
+// Join lets other sessions onto p again, which a request had alone.
+func (a *App) Join(p *Process) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if p.alone {
@@ -60,9 +61,9 @@ func (a *app) join(p *process) {
 	}
 }
 
-// sweepAlone lets those that have had a process alone for aloneTime be joined,
-// and those that have waited as long for one go with the others.
-func (a *app) sweepAlone(now int64) {
+// sweepAlone opens processes to others that a request has had alone for
+// AloneTime, and lets requests share one that have waited as long.
+func (a *App) sweepAlone(now int64) {
 	served := false
 	for _, p := range a.processes {
 		served = served || p.serves()
@@ -73,12 +74,12 @@ func (a *app) sweepAlone(now int64) {
 	for w := a.queue.first; w != nil && a.queue.alone > 0; {
 		next := w.next
 		switch {
-		case !w.alone:
+		case !w.Alone:
 		case !served:
 			w.aloneBy = 0
 		case overdue(&w.aloneBy, now):
 			a.queue.remove(w)
-			w.alone = false
+			w.Alone = false
 			a.queue.add(w)
 		}
 		w = next
@@ -89,22 +90,22 @@ func (a *app) sweepAlone(now int64) {
 // was 0 then.
 func overdue(by *int64, now int64) bool {
 	if *by == 0 {
-		*by = now + int64(aloneTime)
+		*by = now + int64(AloneTime)
 	}
 	return now >= *by
 }
 
-// crowded says that p, a connection to which ended, had more than one session
+// Crowded says that p, a connection to which ended, had more than one session
 // when the first of them found out.
-func (a *app) crowded(p *process) bool {
+func (a *App) Crowded(p *Process) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p.crowded = p.crowded || p.inFlight > 1
 	return p.crowded
 }
 
-// lives says that p has given no sign of its end but that of a connection.
-func (a *app) lives(p *process) bool {
+// Lives says that p has given no sign of its end but that of a connection.
+func (a *App) Lives(p *Process) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return p.serves()

@@ -1,4 +1,4 @@
-package proxy
+package balance
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,55 +30,65 @@ const (
 // Why there is no room for a connection right now: in the backlog of a
 // process's unix socket, or among our own descriptors.
 var (
-	errFull         = errors.New("no room for a connection")
-	errNoDescriptor = errors.New("too many open files")
+	ErrFull         = errors.New("no room for a connection")
+	ErrNoDescriptor = errors.New("too many open files")
 )
 
-// An upstream is a connection to a process.
-type upstream struct {
+// FullPause is how long to wait for room for a connection to a process.
+const FullPause = 5 * time.Millisecond
+
+// An Upstream is a connection to a process.
+type Upstream struct {
 	wire.Caller
 	idleSince int64 // in the clock's time
-	reused    bool  // an earlier session used it
+	Reused    bool  // an earlier session used it
 }
 
-// dial connects to p. It does not wait for the process to accept.
-func (p *Proxy) dial(t *process) (*upstream, error) {
+// A Dialer connects to processes. Clock bounds the waits of its connections.
+type Dialer struct {
+	Clock     *wire.Clock
+	WriteWait time.Duration // how long a process may take nothing
+	unknown   sync.Once     // the kernel cannot tell who listens on a port
+}
+
+// Dial connects to t. It does not wait for the process to accept.
+func (d *Dialer) Dial(t *Process) (*Upstream, error) {
 	network, address, ok := strings.Cut(t.address, ":")
 	if !ok || network != "unix" && network != "tcp" {
-		return nil, fmt.Errorf("process %q has the unknown address %q", t.id, t.address)
+		return nil, fmt.Errorf("process %q has the unknown address %q", t.ID, t.address)
 	}
-	d := net.Dialer{Timeout: connectTimeout, KeepAlive: -1}
-	nc, err := d.DialContext(context.Background(), network, address)
+	nd := net.Dialer{Timeout: connectTimeout, KeepAlive: -1}
+	nc, err := nd.DialContext(context.Background(), network, address)
 	if err == nil {
-		err = p.meet(nc, t)
+		err = d.meet(nc, t)
 	}
 	if err != nil {
 		switch {
 		case errors.Is(err, syscall.EAGAIN):
-			err = errFull
+			err = ErrFull
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-			err = errNoDescriptor
+			err = ErrNoDescriptor
 		}
 		return nil, err
 	}
-	u := &upstream{}
-	u.WriteWait = p.Timeouts.Write
-	if err := u.OpenCaller(nc, p.clock); err != nil {
+	u := &Upstream{}
+	u.WriteWait = d.WriteWait
+	if err := u.OpenCaller(nc, d.Clock); err != nil {
 		return nil, err
 	}
 	return u, nil
 }
 
-// meet says why a new connection did not reach the process: another user's
-// listens on its port since it is gone, or stopped for a while. What is kept
-// open stays with whom it reached.
-func (p *Proxy) meet(nc net.Conn, t *process) error {
+// meet says why a new connection did not reach the process: a process of another
+// user listens on its port, since it is gone or stopped for a while. A connection
+// that is kept open stays with the process that it reached.
+func (d *Dialer) meet(nc net.Conn, t *Process) error {
 	if t.uid == files.UnknownUser {
 		return nil
 	}
 	err := farend.Check(nc, t.uid)
 	if errors.Is(err, farend.ErrUnknown) {
-		p.strangers.Do(func() {
+		d.unknown.Do(func() {
 			slog.Warn("cannot tell whose process listens on an app's port; another user's may take the place of one that ended",
 				"err", err, "hint", "have the app listen on descriptor 3, see passenger-protocol(7)")
 		})

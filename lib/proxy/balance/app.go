@@ -1,0 +1,445 @@
+// Package balance decides which process takes a request, and which request waits.
+//
+// An [App] hands its processes out, the least busy one first, and keeps the queue
+// of requests for which none is free. It knows what a route table says of the
+// processes, how many sessions each has and what became of earlier ones, and
+// whether the client of a request that waits is still there; it knows nothing of
+// the requests themselves.
+package balance
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"passenger/lib/protocol"
+	"passenger/lib/proxy/files"
+	"passenger/lib/spawnerror"
+)
+
+// Why a request gets no process.
+var (
+	ErrQueueFull = errors.New("the queue is full")
+	ErrQueueTime = errors.New("waited too long in the queue")
+	ErrNoProcess = errors.New("the app could not be started")
+	ErrRemoved   = errors.New("the app was removed")
+	ErrGone      = errors.New("the client went away")
+	ErrPaused    = errors.New("the app is paused")
+	ErrUpgraded  = errors.New("the app has too many upgraded connections")
+)
+
+// An app balances the sessions of one app over its processes and holds the
+// queue of requests for which none is free.
+type App struct {
+	name    string
+	changed func()            // a report is due
+	room    func(own int) int // how many may wait where the table does not say; own of them do
+
+	mu        sync.Mutex // guards all below, and the processes
+	processes []*Process // in the route table, or with a session still
+	departed  departed   // that were, a moment ago
+	held      *Process   // of them, the one that gets no sessions until it has none
+	uses      uint64     // orders the processes by last use
+	queue     queue
+
+	// As in the route table.
+	size          int                  // how many may wait
+	open          bool                 // as many as room says instead
+	wait          time.Duration        // how long each may
+	trial         bool                 // the newest generation is on trial
+	failure       *protocol.SpawnError // nothing runs and the last start failed, else nil
+	nextTry       time.Time
+	tries         bool   // the pool starts a process for requests that come after the failure
+	paused        string // one of protocol's words; empty for an app that serves
+	removed       bool   // not in the table
+	maxUpgraded   int    // connections without a slot that a process may have
+	keepsUpgraded bool   // upgraded connections are left until their process ends
+
+	requests  uint64 // that ended
+	rejected  uint64
+	retried   uint64
+	errors    uint64 // sessions that processes let down, those that are gone included
+	dismissed uint64 // upgraded connections that the proxy closed
+
+	Waits    atomic.Uint64 // requests that waited in the queue and got a process
+	WaitTime atomic.Int64  // how long they waited together, in nanoseconds
+}
+
+// New returns an app without processes. changed is called when the pool has
+// something to learn; room says how many requests may wait for an app whose
+// table does not, of which own wait already; waiting counts the requests in the
+// queues of all apps.
+func New(name string, changed func(), room func(own int) int, waiting *atomic.Int64) *App {
+	return &App{name: name, changed: changed, room: room, queue: queue{waiting: waiting}}
+}
+
+// pick returns the free process with the fewest sessions; of several the one
+// with the fewest upgraded connections; of those one of the newest generation, so
+// that a trial of it shows something; and of those the last used one, so that
+// processes that are not needed fall idle. A paused app has no free process.
+func (a *App) pick(w *Waiter) *Process {
+	if a.paused != "" {
+		return nil
+	}
+	var best *Process
+	for _, p := range a.processes {
+		if p.free() && p != a.held && (best == nil || p.before(best)) && !(w.Upgrade && a.laden(p)) {
+			best = p
+		}
+	}
+	return best
+}
+
+// start counts a session of w on p, and returns an idle connection if there is one.
+func (a *App) start(w *Waiter, p *Process) *Upstream {
+	p.inFlight++
+	p.alone, p.aloneBy = w.Alone, 0
+	a.uses++
+	p.used = a.uses
+	return p.takeIdle()
+}
+
+// Another returns one more idle connection to p, nil if there is none.
+func (a *App) Another(p *Process) *Upstream {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return p.takeIdle()
+}
+
+// Acquire starts a session on a process, and returns an idle connection to it
+// if there is one. It waits in w if no process is free; retried says that the
+// request had a process that turned out to be gone, so that it waits at the
+// queue's head.
+func (a *App) Acquire(w *Waiter, retried bool) (*Process, *Upstream, error) {
+	a.mu.Lock()
+	if a.removed {
+		a.mu.Unlock()
+		return nil, nil, ErrRemoved
+	}
+	if retried {
+		a.retried++
+	}
+	// No waiting request has a use for a free process: grant saw to that.
+	if p := a.pickFor(w); p != nil {
+		u := a.start(w, p)
+		a.mu.Unlock()
+		return p, u, nil
+	}
+	if err := a.refusal(w, retried); err != nil {
+		a.reject()
+		a.mu.Unlock()
+		return nil, nil, err
+	}
+	if w.Began.IsZero() {
+		w.Began = time.Now()
+	}
+	w.retried, w.aloneBy = retried, 0
+	a.queue.add(w)
+	a.hold()
+	formed := a.queue.length == 1
+	a.mu.Unlock()
+	if formed {
+		a.changed()
+	}
+	<-w.Answered
+	return w.Process, w.Upstream, w.Err
+}
+
+// CountWait counts the wait of a request: d in all, of which before was counted
+// already.
+func (a *App) CountWait(before, d time.Duration) {
+	if before == 0 {
+		a.Waits.Add(1)
+	}
+	a.WaitTime.Add(int64(d - before))
+}
+
+func (a *App) reject() {
+	a.requests++
+	a.rejected++
+}
+
+func (a *App) refusal(w *Waiter, retried bool) error {
+	switch {
+	case a.paused == protocol.PausedPage:
+		return ErrPaused
+	case a.hopeless() && !a.tries:
+		return ErrNoProcess
+	case w.Upgrade && a.allLaden():
+		return ErrUpgraded
+	case retried:
+	case !a.open && a.queue.length >= a.size, a.open && a.queue.length >= a.room(a.queue.length) && !a.shed():
+		return ErrQueueFull
+	}
+	return nil
+}
+
+// shed refuses the request that has waited longest, for the sake of a new one, and
+// says whether it did: its client is the least likely to be there still.
+func (a *App) shed() bool {
+	w := a.queue.oldest()
+	if w == nil {
+		return false
+	}
+	a.queue.remove(w)
+	a.reject()
+	w.answer(nil, nil, ErrQueueFull)
+	return true
+}
+
+// Release ends a session on p. now is the clock's time, took how long the session
+// lasted, in nanoseconds. u is its connection if another session may use it, else
+// nil; v says how p did.
+func (a *App) Release(p *Process, u *Upstream, now, took int64, v Verdict) {
+	a.mu.Lock()
+	if v == Stuck || p.counted == 0 || v != Fine && a.trial {
+		defer a.changed()
+	}
+	if v != Fine {
+		p.errors++
+		a.errors++
+	}
+	if v == Stuck {
+		p.stuck++
+	}
+	p.inFlight--
+	p.alone = false
+	p.counted++
+	p.took += took
+	p.lastUsed = max(now, 1)
+	a.requests++
+	p.refused = p.refused && u == nil
+	if p.draining {
+		fell := !p.busy()
+		a.mu.Unlock()
+		if u != nil {
+			u.Close()
+		}
+		if fell {
+			a.changed()
+		}
+		return
+	}
+	if u != nil {
+		u.idleSince, u.Reused = now, true
+		p.idle = append(p.idle, u)
+	}
+	a.grant()
+	a.mu.Unlock()
+}
+
+// AskWork counts a response of p that asked for time without requests.
+func (a *App) AskWork(p *Process) {
+	a.mu.Lock()
+	p.asked++
+	a.mu.Unlock()
+	a.changed()
+}
+
+// Cancel ends a session that never began. refused says that p took no connection;
+// then it gets no other until retry, in the clock's time.
+func (a *App) Cancel(p *Process, refused bool, retry int64) {
+	a.mu.Lock()
+	p.inFlight--
+	p.alone = false
+	p.refused = p.refused || refused
+	p.retry = retry
+	a.grant()
+	a.mu.Unlock()
+	if refused {
+		a.changed()
+	}
+}
+
+// grant gives free processes to those that wait. All code that makes a process
+// free calls it, so that afterwards no request waits for a free process.
+func (a *App) grant() {
+	a.queue.serve(func(w *Waiter) (enough bool) {
+		p := a.pickFor(w)
+		if p == nil {
+			// Then those after w get none, unless they take what w does not.
+			return len(w.Wanted) == 0 && !w.Upgrade || w.Alone
+		}
+		a.queue.remove(w)
+		w.answer(p, a.start(w, p), nil)
+		return false
+	})
+	a.hold()
+}
+
+// Apply takes over a new route. sendfile says which files answers of a process
+// may name, nil for none.
+func (a *App) Apply(r *protocol.Route, sendfile func(*protocol.RouteProcess) *files.Sendfile) {
+	a.mu.Lock()
+	a.size, a.open, a.wait = r.QueueSize, r.QueueOpen, QueueTime(r)
+	again := a.tries && r.TryAtRequest && a.failure != nil && sameStart(a.failure, r.Error)
+	a.failure, a.removed, a.paused, a.trial = r.Error, false, r.Paused, r.Trial
+	a.nextTry, a.tries = r.NextTry, r.TryAtRequest
+	a.maxUpgraded = defaultMaxUpgraded
+	if r.MaxUpgraded != nil {
+		a.maxUpgraded = *r.MaxUpgraded
+	}
+	a.keepsUpgraded = r.AbortWebSockets != nil && !*r.AbortWebSockets
+	var closed []*Upstream
+	for _, p := range a.processes {
+		if !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.ID && !rp.Draining }) {
+			closed = append(closed, p.drain()...)
+		}
+	}
+	for _, rp := range r.Processes {
+		a.applyProcess(&rp, sendfile(&rp))
+	}
+	a.processes = slices.DeleteFunc(a.processes, func(p *Process) bool {
+		over := !p.busy() && !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.ID })
+		if over {
+			a.departed.add(p)
+		}
+		return over
+	})
+	for _, p := range a.processes {
+		if p.leaving && !a.keepsUpgraded {
+			a.dismiss(p)
+		}
+	}
+	a.grant()
+	if a.paused == protocol.PausedPage {
+		a.fail(ErrPaused)
+	}
+	if a.hopeless() && !again {
+		a.fail(ErrNoProcess)
+	}
+	a.mu.Unlock()
+	closeAll(closed)
+}
+
+func (a *App) applyProcess(rp *protocol.RouteProcess, sendfile *files.Sendfile) {
+	for _, p := range a.processes {
+		if p.ID == rp.ID {
+			p.draining, p.leaving = rp.Draining, rp.Leaving
+			p.concurrency = rp.Concurrency
+			p.Sendfile.Store(sendfile)
+			return
+		}
+	}
+	p := newProcess(rp)
+	p.Sendfile.Store(sendfile)
+	a.processes = append(a.processes, p)
+}
+
+// Remove is Apply for an app that is no longer in the table.
+func (a *App) Remove() {
+	a.mu.Lock()
+	a.removed = true
+	var closed []*Upstream
+	for _, p := range a.processes {
+		closed = append(closed, p.drain()...)
+		if !a.keepsUpgraded {
+			a.dismiss(p)
+		}
+	}
+	a.fail(ErrRemoved)
+	a.mu.Unlock()
+	closeAll(closed)
+}
+
+// Over says that the app left the table and its last session ended.
+func (a *App) Over() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.removed && !slices.ContainsFunc(a.processes, (*Process).busy)
+}
+
+// hopeless says that waiting for a process is in vain: the last start failed
+// and no process is left.
+func (a *App) hopeless() bool {
+	return a.failure != nil && !slices.ContainsFunc(a.processes, func(p *Process) bool { return !p.draining })
+}
+
+// sameStart says that both are about one start.
+func sameStart(a, b *protocol.SpawnError) bool {
+	return b != nil && a.ProcessID == b.ProcessID && a.At.Equal(b.At)
+}
+
+// SpawnError returns why the last start failed, nil if it did not, and in words
+// when the next one is due.
+func (a *App) SpawnError() (failure *protocol.SpawnError, next string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failure, spawnerror.Next(a.name, a.nextTry, time.Now(), a.tries)
+}
+
+// fail refuses all waiting requests.
+func (a *App) fail(err error) {
+	for w := a.queue.first; w != nil; w = a.queue.first {
+		a.queue.remove(w)
+		a.reject()
+		w.answer(nil, nil, err)
+	}
+}
+
+// Sweep refuses requests that waited too long, drops those whose client is gone,
+// tries processes again that refused connections, and closes connections that
+// were idle too long. now is the clock's time.
+func (a *App) Sweep(now int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.queue.first != nil {
+		a.changed() // the pool goes by how long it waits
+	}
+	for w := a.queue.first; w != nil; {
+		next := w.next
+		if now >= w.Since+int64(a.wait) {
+			a.queue.remove(w)
+			a.reject()
+			w.answer(nil, nil, ErrQueueTime)
+		} else if w.Probe.Look(now) {
+			a.queue.remove(w)
+			w.answer(nil, nil, ErrGone)
+		}
+		w = next
+	}
+	a.sweepAlone(now)
+	for _, p := range a.processes {
+		if p.refused && now >= p.retry {
+			p.refused = false
+		}
+		p.closeIdle(now)
+	}
+	a.grant()
+}
+
+// Stop refuses all waiting requests because of why.
+func (a *App) Stop(why error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fail(why)
+}
+
+// Close closes the idle connections.
+func (a *App) Close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.processes {
+		closeAll(p.idle)
+		p.idle = nil
+	}
+}
+
+func closeAll(us []*Upstream) {
+	for _, u := range us {
+		u.Close()
+	}
+}
+
+// DefaultQueueTime is what a table means that leaves the time out.
+const DefaultQueueTime = time.Minute
+
+// QueueTime is how long a request may wait for a process of an app.
+func QueueTime(r *protocol.Route) time.Duration {
+	if r.QueueTime > 0 {
+		return time.Duration(r.QueueTime * float64(time.Second))
+	}
+	return DefaultQueueTime
+}
