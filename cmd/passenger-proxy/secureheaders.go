@@ -12,7 +12,7 @@ import (
 	"passenger/lib/account"
 	"passenger/lib/cli"
 	"passenger/lib/control"
-	"passenger/lib/proxy"
+	"passenger/lib/proxy/fronted"
 	"passenger/lib/statedir"
 )
 
@@ -23,7 +23,7 @@ type secureHeaderFlags struct {
 }
 
 // secureHeaders says how secure headers are used, and checks the flags for it.
-func (c *serveCommand) secureHeaders(dir statedir.Dir) (h proxy.SecureHeaders, err error) {
+func (c *serveCommand) secureHeaders(dir statedir.Dir) (h fronted.Config, err error) {
 	f := &c.secureHeaderFlags
 	if !slices.ContainsFunc(c.Listen, takesHeaders) {
 		if *f != (secureHeaderFlags{}) {

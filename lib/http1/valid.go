@@ -1,5 +1,7 @@
 package http1
 
+import "strings"
+
 // What a head may consist of, for those that make one from elsewhere.
 
 // ValidName reports whether b may be a field's name, or a method.
@@ -16,3 +18,13 @@ func ValidTarget(b []byte) bool { return len(b) > 0 && all(b, isTarget) }
 // Number reads a decimal number without sign, as Content-Length is one. It
 // returns -1 if b is none, or over 18 digits.
 func Number(b []byte) int64 { return number(b) }
+
+// Only reports whether b has no other bytes than those of set.
+func Only(b []byte, set string) bool {
+	for _, c := range b {
+		if strings.IndexByte(set, c) < 0 {
+			return false
+		}
+	}
+	return true
+}

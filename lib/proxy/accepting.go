@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/listen"
 )
 
@@ -64,7 +65,7 @@ func (p *Proxy) welcome(nc net.Conn, l net.Listener) {
 		return
 	}
 	if configures {
-		c.headers = &secureHeaders{}
+		c.headers = &fronted.Headers{}
 		c.trusted, c.stranger = true, nil // the file of that socket says who may connect
 	}
 	p.clients.Add(1)

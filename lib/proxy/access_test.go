@@ -11,6 +11,7 @@ import (
 
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/accesslog"
+	"passenger/lib/proxy/fronted"
 )
 
 // logged serves with an access log and returns what is in it once the proxy
@@ -103,12 +104,12 @@ func TestAccessLogHasDomainAndPortApart(t *testing.T) {
 
 func TestAccessLogHasTheUserOfAWebServer(t *testing.T) {
 	t.Parallel()
-	x := &exchange{client: &client{proxy: New(Config{Timeouts: quick}), headers: &secureHeaders{}}}
+	x := &exchange{client: &client{proxy: New(Config{Timeouts: quick}), headers: &fronted.Headers{}}}
 	x.req.Reset()
 	if done, err := x.req.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\n!~REMOTE_USER: ann\r\n\r\n")); !done || err != nil {
 		t.Fatal(done, err)
 	}
-	if err := x.client.headers.read(&x.req, ""); err != nil {
+	if err := x.client.headers.Read(&x.req, ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := x.record(nil).User; string(got) != "ann" {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/wire"
 )
 
@@ -214,7 +215,7 @@ func (x *exchange) appendSession(b []byte) []byte {
 		b = append(b, "127.0.0.1"...)
 	}
 	b = append(x.appendPort(append(b, "\x00REMOTE_PORT\x00"...)), 0)
-	if user := x.told(remoteUser); user != nil {
+	if user := x.client.headers.Value(&x.req, fronted.RemoteUser); user != nil {
 		b = http1.AppendPair(b, "REMOTE_USER", user)
 	}
 	if f.https {

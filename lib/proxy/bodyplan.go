@@ -1,5 +1,9 @@
 package proxy
 
+import (
+	"passenger/lib/proxy/fronted"
+)
+
 // A bodyPlan is how a request's body gets to the process.
 type bodyPlan uint8
 
@@ -42,7 +46,7 @@ func (x *exchange) planBody() error {
 	default:
 		x.body = sentBody
 	}
-	if x.body == sentBody && (x.mount.buffers(x.req.Chunked) || x.flagged(flagBuffer)) {
+	if x.body == sentBody && (x.mount.buffers(x.req.Chunked) || x.client.headers.Flagged(fronted.Buffer)) {
 		if err := x.fillSpool(); err != nil {
 			return err
 		}

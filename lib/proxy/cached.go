@@ -10,6 +10,7 @@ import (
 	"passenger/lib/http1"
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/wire"
 )
 
@@ -95,7 +96,7 @@ func (x *exchange) appendKey(b []byte) (key []byte, host, uri int) {
 			}
 		}
 	}
-	b = append(append(b, x.told(remoteUser)...), '\n')
+	b = append(append(b, x.client.headers.Value(&x.req, fronted.RemoteUser)...), '\n')
 	if name := x.mount.cacheCookie; name != nil {
 		b = append(b, x.req.Cookie(name)...)
 	}

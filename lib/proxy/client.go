@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/wire"
 )
 
@@ -38,7 +39,7 @@ type client struct {
 	claimed  bool      // may not, and said that its client came over TLS
 	http2    bool      // is a stream of HTTP/2
 
-	headers *secureHeaders // those of its present request; nil if it may send none
+	headers *fronted.Headers // those of its present request; nil if it may send none
 
 	disk    *share // of its connection, for bodies: ownDisk unless it is a stream
 	ownDisk share

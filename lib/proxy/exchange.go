@@ -9,6 +9,7 @@ import (
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/wire"
 )
 
@@ -102,7 +103,7 @@ func takeExchange(c *client, in *wire.Buffer, n int) *exchange {
 func (x *exchange) reset() {
 	x.req.Reset()
 	if x.client.headers != nil {
-		*x.client.headers = secureHeaders{}
+		*x.client.headers = fronted.Headers{}
 	}
 	x.idLen, x.waited, x.status, x.sentBefore = 0, 0, 0, 0
 	x.mount, x.process, x.up, x.takeover = nil, nil, nil, nil

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/wire"
 )
 
@@ -30,7 +31,7 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 	framing := d.kind
 	if d.kind == http1.ChunkedEnd {
 		x.respChunks.Reset()
-		if d.decode = x.req.Minor == 0 || x.flagged(flagDechunk); d.decode {
+		if d.decode = x.req.Minor == 0 || x.client.headers.Flagged(fronted.Dechunk); d.decode {
 			framing = http1.UntilClose
 		}
 		x.passesChunks = !d.decode

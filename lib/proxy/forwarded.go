@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/fronted"
 )
 
 const maxID = 64 // bytes of a request ID
@@ -48,11 +49,11 @@ func validTrace(v []byte) bool {
 	}
 	version, trace, parent, flags := v[:2], v[3:35], v[36:52], v[53:length]
 	for _, part := range [][]byte{version, trace, parent, flags} {
-		if !all(part, "0123456789abcdef") {
+		if !http1.Only(part, "0123456789abcdef") {
 			return false
 		}
 	}
-	if string(version) == "ff" || all(trace, "0") || all(parent, "0") {
+	if string(version) == "ff" || http1.Only(trace, "0") || http1.Only(parent, "0") {
 		return false
 	}
 	return len(v) == length || string(version) != "00" && v[length] == '-'
@@ -119,7 +120,7 @@ func (x *exchange) forwarded() (f forwarded) {
 		c.claimed = true
 		c.proxy.disbelieved.overTCP(c.addr)
 	}
-	if x.flagged(flagSecure) {
+	if x.client.headers.Flagged(fronted.Secure) {
 		f.proto, f.https = schemeHTTPS, true
 	}
 	if len(f.namePort) == 0 {
@@ -194,10 +195,10 @@ func each(v []byte, valid func([]byte) bool) bool {
 }
 
 func validScheme(v []byte) bool {
-	return len(v) > 0 && all(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+	return len(v) > 0 && http1.Only(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 }
 
-func validPort(v []byte) bool { return len(v) > 0 && len(v) <= 5 && all(v, "0123456789") }
+func validPort(v []byte) bool { return len(v) > 0 && len(v) <= 5 && http1.Only(v, "0123456789") }
 
 // appendChain appends the value of X-Forwarded-For: whom a trusted client
 // names, and the client itself. It is empty for a unix socket that names none.
@@ -235,4 +236,23 @@ func (x *exchange) appendStart(b []byte) []byte {
 	b = strconv.AppendInt(b, x.began.Unix(), 10)
 	ms := x.began.Nanosecond() / int(time.Millisecond)
 	return append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+}
+
+// appendAddr appends the address of the client, nothing if it has none.
+func (x *exchange) appendAddr(b []byte) []byte {
+	if v := x.client.headers.Value(&x.req, fronted.RemoteAddr); v != nil {
+		return append(b, v...)
+	}
+	return append(b, x.client.addr...)
+}
+
+// appendPort appends its port; 0 for a client that a web server names without.
+func (x *exchange) appendPort(b []byte) []byte {
+	switch v := x.client.headers.Value(&x.req, fronted.RemotePort); {
+	case v != nil:
+		return append(b, v...)
+	case x.client.port == "" || x.client.headers.Value(&x.req, fronted.RemoteAddr) != nil:
+		return append(b, '0')
+	}
+	return append(b, x.client.port...)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"passenger/lib/proxy/accesslog"
+	"passenger/lib/proxy/fronted"
 )
 
 // statusGone is logged for a client that did not wait for its answer; it is
@@ -19,7 +20,7 @@ func (x *exchange) log() {
 	if x.status == 0 {
 		x.status = statusGone
 	}
-	var addr [maxAddr]byte
+	var addr [fronted.MaxAddr]byte
 	r := x.record(addr[:0])
 	l.Add(&r)
 }
@@ -28,7 +29,7 @@ func (x *exchange) log() {
 // client's address.
 func (x *exchange) record(addr []byte) accesslog.Record {
 	r := accesslog.Record{
-		Request: &x.req, HTTP2: x.client.http2, ID: x.id[:x.idLen], Addr: x.appendAddr(addr), User: x.told(remoteUser),
+		Request: &x.req, HTTP2: x.client.http2, ID: x.id[:x.idLen], Addr: x.appendAddr(addr), User: x.client.headers.Value(&x.req, fronted.RemoteUser),
 		Began: x.began, Took: time.Since(x.began), Waited: x.waited, Status: x.status,
 		Bytes: max(x.client.Sent-x.sentBefore, 0),
 	}

@@ -27,6 +27,7 @@ import (
 	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/certificate"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/wire"
 )
 
@@ -84,7 +85,7 @@ type Config struct {
 	ProxyHeader bool
 
 	// SecureHeaders are for the listeners of secure-headers: addresses.
-	SecureHeaders SecureHeaders
+	SecureHeaders fronted.Config
 
 	// ServerTiming tells clients how long their requests waited for a process.
 	ServerTiming bool
@@ -118,7 +119,7 @@ type Proxy struct {
 
 	http2        *http2Server
 	unrouted     tally // of requests for which there was no app
-	registrar    *registrar
+	registrar    *fronted.Registrar
 	tls          *tls.Config      // nil without Certificates
 	complained   loglimit.Limiter // of a disk that takes no body of a request
 	unkeptLogged loglimit.Limiter // of one that takes none of an answer
@@ -145,7 +146,7 @@ func New(c Config) *Proxy {
 	p.dialer = balance.Dialer{Clock: p.clock, WriteWait: c.Timeouts.Write}
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server()
-	p.registrar = newRegistrar()
+	p.registrar = fronted.NewRegistrar(c.SecureHeaders, p.clients.Go)
 	p.disk.most = c.Disk.All
 	p.mostWaiting = cmp.Or(p.mostWaiting, memoryPlaces())
 	p.memory.most = cmp.Or(p.mostMemory, mostMemory)
@@ -172,7 +173,7 @@ func (p *Proxy) SetRoutes(t *protocol.Routes) {
 		m.cache = p.turbocache(m.app, m.route)
 	}
 	p.index.Store(x)
-	p.registrar.tableCame()
+	p.registrar.TableCame()
 	for name, a := range p.apps {
 		if !named[name] {
 			a.balance.Remove()

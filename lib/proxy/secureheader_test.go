@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"passenger/lib/control"
-	"passenger/lib/http1"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/listen"
 
 	"github.com/google/go-cmp/cmp"
@@ -108,7 +108,7 @@ func front(t *testing.T, proto string, answer answer) (*server, *webPool, string
 		routes = append(routes, r)
 		s.set(routes...)
 	})
-	s, path := serveHeaders(t, Config{SecureHeaders: SecureHeaders{Pool: pool.client}}, routes...)
+	s, path := serveHeaders(t, Config{SecureHeaders: fronted.Config{Pool: pool.client}}, routes...)
 	return s, pool, path
 }
 
@@ -138,7 +138,7 @@ func TestSecureHeadersConfigureApps(t *testing.T) {
 				t.Fatalf("got %+v, want %q", r, want)
 			}
 		}
-		name := appNameOf("/srv/Shop (staging)")
+		name := fronted.AppNameOf("/srv/Shop (staging)")
 		want := map[string]any{
 			"name": name, "unlisted": true, "base_uri": "/shop", "app_root": "/srv/Shop", "environment": "staging", "app_type": "wsgi", "min_instances": 2.0,
 			"sticky_sessions": true, "load_shell_envvars": false, "envvars": map[string]any{"A": "b c", "D": ""},
@@ -167,7 +167,7 @@ func TestOtherSettingsForAGroupChangeNothing(t *testing.T) {
 			t.Errorf("got %+v", r)
 		}
 	}
-	if pool.count() != 1 || pool.took[appNameOf("/srv/a")]["min_instances"] != 1.0 {
+	if pool.count() != 1 || pool.took[fronted.AppNameOf("/srv/a")]["min_instances"] != 1.0 {
 		t.Errorf("the pool was told %d times, last %v", pool.count(), pool.took)
 	}
 	// A group of another name is another app, an app root with another
@@ -193,7 +193,7 @@ func TestRequestsOfANewGroupMakeOneCall(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if took := pool.took[appNameOf("/srv/a")]; took["app_root"] != "/srv/a" || took["static_files_dir"] != "/srv/a/public/" {
+	if took := pool.took[fronted.AppNameOf("/srv/a")]; took["app_root"] != "/srv/a" || took["static_files_dir"] != "/srv/a/public/" {
 		t.Errorf("got %v", took)
 	}
 }
@@ -202,16 +202,10 @@ func TestRequestsOfANewGroupMakeOneCall(t *testing.T) {
 func TestRequestsWaitForTheTableWithTheirApp(t *testing.T) {
 	t.Parallel()
 	r := route(start(t, protocol.ProtocolHTTP, 0, say("late")))
-	r.App, r.Unlisted = appNameOf("/srv/a"), true
+	r.App, r.Unlisted = fronted.AppNameOf("/srv/a"), true
 	asked := make(chan bool, 10)
 	pool := newWebPool(t, func(string, map[string]any) { asked <- true })
-	s, path := serveHeaders(t, Config{SecureHeaders: SecureHeaders{Pool: pool.client}})
-	waiting := func() int {
-		s.registrar.mu.Lock()
-		defer s.registrar.mu.Unlock()
-		return s.registrar.waiting
-	}
-
+	s, path := serveHeaders(t, Config{SecureHeaders: fronted.Config{Pool: pool.client}})
 	impatient := dialPeer(t, "unix", path).send(secureRequest("/", "!~PASSENGER_APP_ROOT: /srv/b", "!~PASSENGER_MAX_REQUEST_QUEUE_TIME: 0.05"))
 	if r := impatient.receive("GET"); r.Status != 504 {
 		t.Errorf("got %+v, want to wait no longer than asked", r)
@@ -220,7 +214,7 @@ func TestRequestsWaitForTheTableWithTheirApp(t *testing.T) {
 	within(t, asked, "the first call of the pool")
 	within(t, asked, "the second one")
 	leaves.Close()
-	eventually(t, "who left waits no more", func() bool { return waiting() == 0 })
+	eventually(t, "who left waits no more", func() bool { return s.registrar.Waits() == 0 })
 
 	stays := dialPeer(t, "unix", path).send(secureRequest("/", "!~PASSENGER_APP_ROOT: /srv/a"))
 	within(t, asked, "the call of the pool")
@@ -228,7 +222,7 @@ func TestRequestsWaitForTheTableWithTheirApp(t *testing.T) {
 	if r := stays.receive("GET"); r.Body != "late" {
 		t.Errorf("got %+v", r)
 	}
-	if n := waiting(); n != 0 {
+	if n := s.registrar.Waits(); n != 0 {
 		t.Errorf("%d wait though none does", n)
 	}
 }
@@ -293,14 +287,14 @@ func TestWhatThePoolSaysBecomesAnAnswer(t *testing.T) {
 	if r := ask(path); r.Status != 500 || strings.Contains(r.Body, "secret") {
 		t.Errorf("refused: got %+v", r)
 	}
-	down := Config{SecureHeaders: SecureHeaders{Pool: control.NewClient(filepath.Join(t.TempDir(), "none"), "test", "0")}}
+	down := Config{SecureHeaders: fronted.Config{Pool: control.NewClient(filepath.Join(t.TempDir(), "none"), "test", "0")}}
 	s, path := serveHeaders(t, down)
 	if r := ask(path); r.Status != 503 || r.Header.Get("Retry-After") == "" || !strings.Contains(r.Body, "pool") {
 		t.Errorf("down: got %+v", r)
 	}
 	// What the last table has needs no pool.
 	r := route(start(t, protocol.ProtocolHTTP, 0, say("kept")))
-	r.App, r.Unlisted = appNameOf("/srv/a"), true
+	r.App, r.Unlisted = fronted.AppNameOf("/srv/a"), true
 	s.set(r)
 	if r := ask(path); r.Body != "kept" {
 		t.Errorf("down, but in the table: got %+v", r)
@@ -327,41 +321,6 @@ func TestSecureHeadersMayBeBoundToKnownApps(t *testing.T) {
 	} {
 		if r := p.send(secureRequest("/", test.fields...)).receive("GET"); r.Status != test.want {
 			t.Errorf("%q: got %+v, want %d", test.fields, r, test.want)
-		}
-	}
-}
-
-func TestPasswordsOfSecureHeaders(t *testing.T) {
-	t.Parallel()
-	const name = "!~PASSENGER_APP_GROUP_NAME: a"
-	for _, test := range []struct {
-		what   string
-		fields []string
-		ok     bool
-	}{
-		{"a block", []string{"!~: sesame", name, "!~:", "X: y"}, true},
-		{"a block at the end", []string{"X: y", "!~: sesame", name}, true},
-		{"no secure headers", []string{"X: y"}, true},
-		{"no password", []string{name}, false},
-		{"an empty password", []string{"!~:", name}, false},
-		{"a wrong password", []string{"!~: same", name}, false},
-		{"a secure header behind the block", []string{"!~: sesame", "!~:", name}, false},
-		{"one before it", []string{name, "!~: sesame", "!~:"}, false},
-		{"another field inside", []string{"!~: sesame", "X: y", name}, false},
-		{"two blocks", []string{"!~: sesame", "!~:", "!~: sesame", name}, false},
-	} {
-		var r http1.Request
-		r.Reset()
-		if done, err := r.Parse([]byte(secureRequest("/", test.fields...))); !done || err != nil {
-			t.Fatal(err)
-		}
-		var h secureHeaders
-		if err := h.read(&r, "sesame"); (err == nil) != test.ok {
-			t.Errorf("%s: got %v", test.what, err)
-		}
-		h = secureHeaders{}
-		if err := h.read(&r, ""); err != nil {
-			t.Errorf("%s, where none is needed: got %v", test.what, err)
 		}
 	}
 }
@@ -445,24 +404,6 @@ func TestFlagsOfAWebServer(t *testing.T) {
 	}
 }
 
-func TestNamesOfGroupsBecomeNamesOfApps(t *testing.T) {
-	t.Parallel()
-	seen := map[string]string{}
-	for _, group := range []string{"/srv/shop", "/srv/Shop", "/opt/shop", "shop", "/", "", "/srv/.hidden", "/srv/shop (staging)", "/srv/ü ö", "/" + strings.Repeat("x", 200)} {
-		name := appNameOf(group)
-		if name != appNameOf(group) || len(name) > maxAppName || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" || strings.ContainsAny(name[:1], "._-") {
-			t.Errorf("%q: got %q", group, name)
-		}
-		if other, taken := seen[name]; taken {
-			t.Errorf("%q and %q are both %q", group, other, name)
-		}
-		seen[name] = group
-	}
-	if got := appNameOf("shop"); got != "shop" {
-		t.Errorf("got %q for a group whose name can be an app's", got)
-	}
-}
-
 func TestRequestsOfKnownGroupsAllocateNothing(t *testing.T) {
 	if racing {
 		t.Skip("the race detector allocates")
@@ -471,7 +412,7 @@ func TestRequestsOfKnownGroupsAllocateNothing(t *testing.T) {
 	r.App = "known"
 	p := New(Config{Timeouts: quick})
 	p.SetRoutes(&protocol.Routes{Version: 1, Apps: []protocol.Route{r}})
-	c := &client{proxy: p, headers: &secureHeaders{}}
+	c := &client{proxy: p, headers: &fronted.Headers{}}
 	x := &exchange{client: c}
 	x.reset()
 	b := []byte(secureRequest("/a", "!~PASSENGER_APP_GROUP_NAME: known", "!~REMOTE_ADDR: 192.0.2.1", "!~FLAGS: S"))
@@ -479,7 +420,7 @@ func TestRequestsOfKnownGroupsAllocateNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	choose := func() {
-		*c.headers = secureHeaders{}
+		*c.headers = fronted.Headers{}
 		if m, err := x.choose(); m == nil || err != nil {
 			t.Fatalf("got %v, %v", m, err)
 		}
@@ -490,48 +431,12 @@ func TestRequestsOfKnownGroupsAllocateNothing(t *testing.T) {
 	}
 }
 
-// Whatever comes, what is accepted is one value a name, and with a password
-// nothing counts without it.
-func FuzzSecureHeaders(f *testing.F) {
-	for _, fields := range []string{
-		"!~: sesame\r\n!~PASSENGER_APP_ROOT: /srv\r\n!~:\r\nX: y", "!~PASSENGER_APP_ROOT: /srv\r\n!~passenger_app_root: /etc", "!~FLAGS: DBSC\r\n!~REMOTE_ADDR: ::1",
-		"!~: a\r\n!~: sesame\r\n!~: sesame", "!~REMOTE_ADDR: unix:\r\n!~REMOTE_PORT: 1", "!~PASSENGER-APP-ROOT: x", "!~~: x", "!: x\r\n~: y",
-	} {
-		f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n\r\n"))
-	}
-	f.Fuzz(func(t *testing.T, head []byte) {
-		var r http1.Request
-		r.Reset()
-		if done, err := r.Parse(head); !done || err != nil {
-			return
-		}
-		for _, password := range []string{"", "sesame"} {
-			var h secureHeaders
-			if h.read(&r, password) != nil {
-				continue
-			}
-			said := 0
-			for name, n := range secureNames {
-				if v := h.value(&r, n); v != nil {
-					said++
-					if !strings.EqualFold(string(r.Name(int(h.at[n])-1)), "!~"+name) {
-						t.Fatalf("%s is %q", name, r.Line(int(h.at[n])-1))
-					}
-				}
-			}
-			if password != "" && said > 0 && !strings.Contains(string(head), password) {
-				t.Fatalf("%q counts without the password", head)
-			}
-		}
-	})
-}
-
 func BenchmarkChoose(b *testing.B) {
 	r := route()
 	r.App = "known"
 	p := New(Config{Timeouts: quick})
 	p.SetRoutes(&protocol.Routes{Version: 1, Apps: []protocol.Route{r}})
-	c := &client{proxy: p, headers: &secureHeaders{}}
+	c := &client{proxy: p, headers: &fronted.Headers{}}
 	x := &exchange{client: c}
 	x.reset()
 	head := []byte(secureRequest("/a", "!~PASSENGER_APP_GROUP_NAME: known", "!~REMOTE_ADDR: 192.0.2.1", "!~SCRIPT_NAME: /", "!~FLAGS: S"))
@@ -540,7 +445,7 @@ func BenchmarkChoose(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		*c.headers = secureHeaders{}
+		*c.headers = fronted.Headers{}
 		if _, err := x.choose(); err != nil {
 			b.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package proxy
+package fronted
 
 import (
 	"crypto/sha256"
@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"passenger/lib/http1"
 )
 
 // A group is an app that a web server in front configures. The first request
@@ -24,11 +26,11 @@ type group struct {
 // appendGroup appends the name of the group that the request is for, as
 // Passenger makes it: the app's directory and, if it is set, the environment.
 // It is empty if the web server configures no app.
-func (x *exchange) appendGroup(b []byte) []byte {
-	if v := x.told(appGroupName); v != nil {
+func (h *Headers) appendGroup(b []byte, r *http1.Request) []byte {
+	if v := h.Value(r, appGroupName); v != nil {
 		return append(b, v...)
 	}
-	switch root, public := x.told(appRoot), x.told(documentRoot); {
+	switch root, public := h.Value(r, appRoot), h.Value(r, documentRoot); {
 	case root != nil:
 		b = append(b, root...)
 	case public != nil:
@@ -36,7 +38,7 @@ func (x *exchange) appendGroup(b []byte) []byte {
 	default:
 		return b
 	}
-	if env := x.told(appEnv); env != nil {
+	if env := h.Value(r, appEnv); env != nil {
 		b = append(append(append(b, " ("...), env...), ')')
 	}
 	return b
@@ -58,17 +60,17 @@ func parent(public []byte) []byte {
 var seed = maphash.MakeSeed()
 
 // digest sums up what the web server says of the app.
-func (h *secureHeaders) digest(x *exchange) (sum uint64) {
+func (h *Headers) digest(r *http1.Request) (sum uint64) {
 	for n := appRoot; int(n) < int(firstSetting)+len(settings); n++ {
 		if h.at[n] != 0 {
-			sum += maphash.Bytes(seed, h.value(&x.req, n)) * (2*uint64(n) + 1)
+			sum += maphash.Bytes(seed, h.Value(r, n)) * (2*uint64(n) + 1)
 		}
 	}
 	return sum
 }
 
 // configures says that the web server says more of the app than its name.
-func (h *secureHeaders) configures() bool {
+func (h *Headers) configures() bool {
 	for n := appRoot; int(n) < int(firstSetting)+len(settings); n++ {
 		if h.at[n] != 0 && n != scriptName {
 			return true
@@ -80,23 +82,23 @@ func (h *secureHeaders) configures() bool {
 // config makes settings of what the web server says, for the app of a name.
 // No request finds that app by host and path: the web server's own rules on
 // who may see it would be gone around.
-func (x *exchange) config(name string) (map[string]any, error) {
+func (h *Headers) config(r *http1.Request, name string) (map[string]any, error) {
 	c := map[string]any{"name": name, "unlisted": true, "base_uri": "/"}
-	if v := x.told(documentRoot); v != nil {
+	if v := h.Value(r, documentRoot); v != nil {
 		c["static_files_dir"], c["app_root"] = string(v), string(parent(v))
 	}
-	if v := x.told(appRoot); v != nil {
+	if v := h.Value(r, appRoot); v != nil {
 		c["app_root"] = string(v)
 	}
 	root, ok := c["app_root"].(string)
 	if !ok || !path.IsAbs(root) {
 		return nil, fmt.Errorf("PASSENGER_APP_ROOT or DOCUMENT_ROOT must be an absolute path, not %q", root)
 	}
-	if v := x.told(scriptName); v != nil {
+	if v := h.Value(r, scriptName); v != nil {
 		c["base_uri"] = string(v)
 	}
 	for i, s := range settings {
-		v := x.told(firstSetting + secureName(i))
+		v := h.Value(r, firstSetting+Name(i))
 		if v == nil {
 			continue
 		}
@@ -147,16 +149,16 @@ func parseVariables(v string) (map[string]string, error) {
 	return list, nil
 }
 
-// maxAppName is the longest name of an app, and nameHash what of it tells
-// those apart whose groups' names are alike.
+// maxAppName is the longest name of an app. Its last nameHash bytes tell apps
+// apart whose groups have similar names.
 const (
 	maxAppName = 40
 	nameHash   = 8
 )
 
-// appNameOf makes a name for the app of a group, always the same: the group's
+// AppNameOf makes a name for the app of a group, always the same: the group's
 // if it can be one, else the last element of its path and a hash of all of it.
-func appNameOf(group string) string {
+func AppNameOf(group string) string {
 	base, _, _ := strings.Cut(path.Base(group), " (")
 	name := strings.TrimLeft(strings.Map(appNameRune, base), "._-")
 	if name == group && name != "" && len(name) <= maxAppName {

@@ -1,4 +1,9 @@
-package proxy
+// Package fronted serves apps that a web server in front of the proxy configures.
+//
+// The web server says by fields of each request, its secure headers, which app
+// the request is for and how that is run. [Headers] reads them; a [Registrar]
+// finds the app, and has the pool add one that it does not know yet.
+package fronted
 
 import (
 	"bytes"
@@ -15,16 +20,16 @@ import (
 // listeners that are meant for them and nowhere else: to all others these are
 // odd names, which reach no app.
 
-// A secureName is one of these fields. It is also the place of the field in
+// A Name is one of these fields. It is also the place of the field in
 // tables of them.
-type secureName uint8
+type Name uint8
 
-// Those of a request. What is from appGroupName on describes the app.
+// The fields of a request. Those from appGroupName on describe the app.
 const (
-	flags secureName = iota
-	remoteAddr
-	remotePort
-	remoteUser
+	flags Name = iota
+	RemoteAddr
+	RemotePort
+	RemoteUser
 	appGroupName
 	appRoot
 	documentRoot
@@ -85,14 +90,14 @@ var settings = []setting{
 }
 
 // secureNames are all of them by their names without !~.
-var secureNames = func() map[string]secureName {
-	names := map[string]secureName{
-		"FLAGS": flags, "REMOTE_ADDR": remoteAddr, "REMOTE_PORT": remotePort, "REMOTE_USER": remoteUser,
+var secureNames = func() map[string]Name {
+	names := map[string]Name{
+		"FLAGS": flags, "REMOTE_ADDR": RemoteAddr, "REMOTE_PORT": RemotePort, "REMOTE_USER": RemoteUser,
 		"PASSENGER_APP_GROUP_NAME": appGroupName, "PASSENGER_APP_ROOT": appRoot,
 		"DOCUMENT_ROOT": documentRoot, "SCRIPT_NAME": scriptName,
 	}
 	for i, s := range settings {
-		names[s.header] = firstSetting + secureName(i)
+		names[s.header] = firstSetting + Name(i)
 	}
 	return names
 }()
@@ -102,28 +107,31 @@ const (
 	longestSecure  = 64 // bytes of a name without !~
 )
 
-// secureHeaders are those of one request: a client's, for one after another.
-type secureHeaders struct {
+// Headers are the secure headers of one request. A client has one Headers for all
+// its requests, which is set to zero before each. A nil *Headers is for clients
+// that may send none.
+type Headers struct {
 	at    [maxSecureNames]uint8 // which of the fields it is, counted from 1; 0 for none
 	flags uint8
 }
 
-// maxAddr is the longest address as text.
-const maxAddr = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
+// MaxAddr is the longest address as text.
+const MaxAddr = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
 
-// Flags of Passenger's modules, as bits.
+// Flags of Passenger's modules, as bits of what [Headers.Flagged] takes.
 const (
-	flagDechunk    = 1 << iota // D: the answer is not to be chunked
-	flagBuffer                 // B: the body is to be whole before the app gets it
-	flagSecure                 // S: the client speaks HTTPS
-	flagNoContinue             // C: the client was told to send its body
+	Dechunk    = 1 << iota // D: the answer is not to be chunked
+	Buffer                 // B: the body is to be whole before the app gets it
+	Secure                 // S: the client speaks HTTPS
+	NoContinue             // C: the client was told to send its body
 )
 
-// read finds the secure headers of r; h has none yet. Without a password they may be anywhere.
-// With one they are a block, as Passenger has it: it begins with a field !~
+// Read finds the secure headers of r; h has none yet. Without a password they may
+// be anywhere.
+// With a password they are a block, as Passenger has it: it begins with a field !~
 // that holds the password and ends with another field !~, and there are none
 // outside and no others inside.
-func (h *secureHeaders) read(r *http1.Request, password string) error {
+func (h *Headers) Read(r *http1.Request, password string) error {
 	inside, blocks := false, 0
 	for i := range r.Count() {
 		name, ok := bytes.CutPrefix(r.Name(i), secureMark)
@@ -157,9 +165,9 @@ func badSecure(format string, args ...any) error {
 }
 
 // note keeps where the secure header of a name is.
-func (h *secureHeaders) note(r *http1.Request, i int, name []byte) error {
+func (h *Headers) note(r *http1.Request, i int, name []byte) error {
 	var upper [longestSecure]byte
-	n, ok := secureName(0), false
+	n, ok := Name(0), false
 	if len(name) <= len(upper) {
 		for j, c := range name {
 			if c >= 'a' && c <= 'z' {
@@ -181,73 +189,35 @@ func (h *secureHeaders) note(r *http1.Request, i int, name []byte) error {
 }
 
 // check checks the values that count for this request only.
-func (h *secureHeaders) check(r *http1.Request) error {
-	for _, c := range h.value(r, flags) {
+func (h *Headers) check(r *http1.Request) error {
+	for _, c := range h.Value(r, flags) {
 		i := strings.IndexByte("DBSC", c)
 		if i < 0 {
 			return badSecure("unknown flag %q", c)
 		}
 		h.flags |= 1 << i
 	}
-	if addr := h.value(r, remoteAddr); string(addr) == "unix:" { // nginx's word for a client without address
-		h.at[remoteAddr] = 0
-	} else if !all(addr, "0123456789abcdefABCDEF.:") || len(addr) > maxAddr {
+	if addr := h.Value(r, RemoteAddr); string(addr) == "unix:" { // nginx's word for a client without address
+		h.at[RemoteAddr] = 0
+	} else if !http1.Only(addr, "0123456789abcdefABCDEF.:") || len(addr) > MaxAddr {
 		return badSecure("REMOTE_ADDR is no address")
 	}
-	if port := h.value(r, remotePort); !all(port, "0123456789") || len(port) > 5 {
+	if port := h.Value(r, RemotePort); !http1.Only(port, "0123456789") || len(port) > 5 {
 		return badSecure("REMOTE_PORT is no port")
 	}
-	if h.flags&flagNoContinue != 0 {
+	if h.flags&NoContinue != 0 {
 		r.Continue = false
 	}
 	return nil
 }
 
-func all(b []byte, of string) bool {
-	for _, c := range b {
-		if strings.IndexByte(of, c) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// value is that of a field of r, nil if there is none.
-func (h *secureHeaders) value(r *http1.Request, n secureName) []byte {
-	if h.at[n] == 0 {
+// Value is what a web server in front says of r in a field, nil if nothing.
+func (h *Headers) Value(r *http1.Request, n Name) []byte {
+	if h == nil || h.at[n] == 0 {
 		return nil
 	}
 	return r.Value(int(h.at[n]) - 1)
 }
 
-// told is what a web server in front says, nil if nothing.
-func (x *exchange) told(n secureName) []byte {
-	if h := x.client.headers; h != nil {
-		return h.value(&x.req, n)
-	}
-	return nil
-}
-
-// flagged says that a web server in front set a flag.
-func (x *exchange) flagged(flag uint8) bool {
-	return x.client.headers != nil && x.client.headers.flags&flag != 0
-}
-
-// appendAddr appends the address of the client, nothing if it has none.
-func (x *exchange) appendAddr(b []byte) []byte {
-	if v := x.told(remoteAddr); v != nil {
-		return append(b, v...)
-	}
-	return append(b, x.client.addr...)
-}
-
-// appendPort appends its port; 0 for a client that a web server names without.
-func (x *exchange) appendPort(b []byte) []byte {
-	switch v := x.told(remotePort); {
-	case v != nil:
-		return append(b, v...)
-	case x.client.port == "" || x.told(remoteAddr) != nil:
-		return append(b, '0')
-	}
-	return append(b, x.client.port...)
-}
+// Flagged says that a web server in front set a flag.
+func (h *Headers) Flagged(flag uint8) bool { return h != nil && h.flags&flag != 0 }
