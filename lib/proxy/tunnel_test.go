@@ -192,7 +192,10 @@ func TestLastWordsOfAnAppArriveWhileItsClientTalks(t *testing.T) {
 // time.
 func TestSlowReadersOutlastTheHalfCloseTime(t *testing.T) {
 	t.Parallel()
-	const size = 6 << 20
+	const (
+		size = 6 << 20
+		half = 2 * time.Second // much more than a busy machine lets the app wait
+	)
 	both(t, func(t *testing.T, proto string) {
 		f := start(t, proto, 0, func(c *call) bool {
 			c.reply("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
@@ -200,15 +203,15 @@ func TestSlowReadersOutlastTheHalfCloseTime(t *testing.T) {
 			c.Conn.Write(make([]byte, size))
 			return false
 		})
-		s, secure := serveTLS(t, short(func(t *Timeouts) { t.HalfClose = brief }), route(f))
+		s, secure := serveTLS(t, short(func(t *Timeouts) { t.HalfClose = half }), route(f))
 		for _, p := range []*peer{s.dial(), dialTLS(t, secure)} {
 			p.send(upgradeHead).endSending()
 			if _, err := http.ReadResponse(p.in, nil); err != nil {
 				t.Fatal(err)
 			}
-			got, part := 0, make([]byte, size/10)
+			got, part := 0, make([]byte, size/3)
 			for {
-				time.Sleep(4 * brief)
+				time.Sleep(3 * half / 2)
 				n, err := io.ReadFull(p.in, part)
 				if got += n; err != nil {
 					break
