@@ -77,6 +77,10 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		{"{\"\x1b[31m\": 1}", `not JSON: unexpected "\x1b"`},
 		{`{"min_instances": 99999999999999999999}`, `key "min_instances": 99999999999999999999 is too large a number`},
 		{`{"NAME": "x"}`, `unknown key "NAME"; did you mean "name"?`},
+		{"{\n\"min_instances\": 1,\n\"min_instances\": 2}", `line 3: key "min_instances" stands twice; remove one of the two`},
+		{`{"envvars": {"LANG": "C", "LANG": "de"}}`, `key "envvars.LANG" stands twice`},
+		{`{"nginx_bin": 1, "nginx_bin": 2}`, `key "nginx_bin" stands twice`},
+		{`{"a": 1, "a": 2}`, "3 settings are wrong:\n  line 1: key \"a\" stands twice"},
 	} {
 		_, err := Parse([]byte(tt.json))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {

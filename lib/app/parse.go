@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"passenger/lib/jsonkey"
 	"passenger/lib/protocol"
 )
 
@@ -23,8 +24,8 @@ func Parse(b []byte) (protocol.AppConfig, error) {
 	if err != nil {
 		return c, err
 	}
+	wrong := twice(b)
 	slices.SortStableFunc(entries, func(a, b setting) int { return cmp.Compare(a.key, b.key) })
-	var wrong []error
 	for i, e := range entries {
 		switch {
 		case known[e.key] == nil && unused(e.key) != "":
@@ -99,6 +100,15 @@ func entriesOf(b []byte) ([]setting, error) {
 		return nil, fmt.Errorf("internal error: %w", err)
 	}
 	return entries, nil
+}
+
+// twice tells of the keys that stand twice: which of two values was meant is
+// not for us to say.
+func twice(b []byte) (wrong []error) {
+	for _, t := range jsonkey.Twins(b, mostTold) {
+		wrong = append(wrong, fmt.Errorf("line %d: key %q stands twice; remove one of the two", lineAt(b, int64(t.Offset)), shortened(t.Path)))
+	}
+	return wrong
 }
 
 // into sets the key.

@@ -167,6 +167,7 @@ func TestServerRefuses(t *testing.T) {
 		{"a browser", "GET /v1/info HTTP/1.0\r\nOrigin: http://evil.example\r\n\r\n", `"code":"not-allowed"`},
 		{"a newer protocol", "GET /v1/info HTTP/1.0\r\nPassenger-Protocol: 99\r\n\r\n", `"code":"version-mismatch"`},
 		{"no JSON", "PUT /v1/big HTTP/1.0\r\nContent-Length: 4\r\n\r\n{{{{", `"code":"bad-request"`},
+		{"a key that stands twice", "PUT /v1/big HTTP/1.0\r\nContent-Length: 25\r\n\r\n" + `{"a": [{"b": 1, "b": 2}]}`, `the body has the key \"a.b\" twice`},
 		{"a body over the limit", fmt.Sprintf("PUT /v1/big HTTP/1.0\r\nContent-Length: %d\r\n\r\n[%s", protocol.MaxBody+2, strings.Repeat(" ", protocol.MaxBody+1)), `"code":"too-large"`},
 	}
 	for _, tt := range tests {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,22 +11,42 @@ import (
 	"slices"
 	"strings"
 
+	"passenger/lib/jsonkey"
 	"passenger/lib/protocol"
 )
 
-// Decode reads a request's JSON body into v. Unknown fields are ignored.
+// Decode reads a request's JSON body into v. Unknown keys are ignored; one that
+// an object has twice is an error.
 func Decode(r *http.Request, v any) error {
-	if err := json.NewDecoder(r.Body).Decode(v); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return &protocol.Error{Code: protocol.CodeTooLarge, Message: fmt.Sprintf("the body is over %d bytes", tooLarge.Limit)}
-		}
-		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("the body is not the JSON expected: %v", inWords(err))}
+	b, err := Body(r)
+	if err != nil {
+		return err
 	}
-	// Its end is what lifts its deadline. What comes behind is not ours to
-	// judge.
-	_, _ = io.Copy(io.Discard, r.Body)
+	d := json.NewDecoder(bytes.NewReader(b))
+	if err := d.Decode(v); err != nil {
+		return badRequest("the body is not the JSON expected: %v", inWords(err))
+	}
+	for _, t := range jsonkey.Twins(b[:d.InputOffset()], 1) {
+		return badRequest("the body has the key %q twice", t.Path)
+	}
 	return nil
+}
+
+// Body reads a request's body. Its end is what lifts its deadline.
+func Body(r *http.Request) ([]byte, error) {
+	b, err := io.ReadAll(r.Body)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &protocol.Error{Code: protocol.CodeTooLarge, Message: fmt.Sprintf("the body is over %d bytes", tooLarge.Limit)}
+	case err != nil:
+		return nil, badRequest("the body could not be read: %v", err)
+	}
+	return b, nil
+}
+
+func badRequest(format string, args ...any) error {
+	return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf(format, args...)}
 }
 
 // DecodeOptional is Decode for a body that may be missing, which leaves v as it

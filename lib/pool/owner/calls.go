@@ -2,9 +2,11 @@ package owner
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
+	"passenger/lib/app"
 	"passenger/lib/control"
 	"passenger/lib/protocol"
 	"passenger/lib/secret"
@@ -27,9 +29,13 @@ func (c calls) app(r *http.Request, name string) (any, error) {
 }
 
 func (c calls) put(r *http.Request, name string) (any, error) {
-	var config protocol.AppConfig
-	if err := control.Decode(r, &config); err != nil {
+	body, err := control.Body(r)
+	if err != nil {
 		return nil, err
+	}
+	config, err := app.Parse(body)
+	if err != nil {
+		return nil, &protocol.Error{Code: protocol.CodeInvalidApp, Message: fmt.Sprintf("app %q: %v", name, err)}
 	}
 	return shown(c.o.Put(r.Context(), name, config))
 }

@@ -99,8 +99,11 @@ func TestSockets(t *testing.T) {
 		})
 	}()
 
-	// A body with a field that nobody knows, as a newer program would send it.
-	config := json.RawMessage(`{"app_root": "` + s.app("shop", nil) + `", "min_instances": 2, "grease": {"x": 1},
+	misspelt := json.RawMessage(`{"app_root": "/srv/shop", "min_instancez": 2}`)
+	if err := c.Call(ctx, "PUT", protocol.PathApps+"/shop", misspelt, nil); !has(err, protocol.CodeInvalidApp) || !strings.Contains(err.Error(), `did you mean "min_instances"?`) {
+		t.Errorf("a misspelt key: %v", err)
+	}
+	config := json.RawMessage(`{"app_root": "` + s.app("shop", nil) + `", "min_instances": 2,
 		"envvars": {"API_TOKEN": "told to nobody", "LEVEL": "3"}}`)
 	var a protocol.App
 	call("PUT", protocol.PathApps+"/shop", config, &a)
@@ -127,7 +130,8 @@ func TestSockets(t *testing.T) {
 	if reply.Generation != 2 || reply.Done {
 		t.Errorf("restart without wait: %+v", reply)
 	}
-	call("POST", protocol.PathApps+"/shop/restart", protocol.RestartRequest{Wait: true}, &reply)
+	// A body with a key that only a newer program knows.
+	call("POST", protocol.PathApps+"/shop/restart", json.RawMessage(`{"wait": true, "grease": {"x": 1}}`), &reply)
 	if reply.Generation != 3 || !reply.Done {
 		t.Errorf("restart with wait: %+v", reply)
 	}
