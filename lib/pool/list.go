@@ -3,6 +3,7 @@ package pool
 import (
 	"cmp"
 	"log/slog"
+	"slices"
 	"time"
 
 	"passenger/lib/protocol"
@@ -87,7 +88,7 @@ const listTime = 5 * time.Second
 // unlisted takes the processes off the books that the spawner does not have any
 // more. One that no list had yet may be younger than the last one.
 func (p *Pool) unlisted(now time.Time, d *Decision) {
-	for _, q := range p.processes {
+	for _, q := range slices.Collect(p.ordered()) {
 		due := q.began.Add(listTime)
 		switch {
 		case !q.missed || q.spawning:

@@ -12,6 +12,7 @@ package pool
 
 import (
 	"cmp"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -199,4 +200,18 @@ func (p *Pool) forget(a *app) {
 // order.
 func (p *Pool) sorted() []*app {
 	return slices.SortedFunc(maps.Values(p.apps), func(a, b *app) int { return cmp.Compare(a.config.Name, b.config.Name) })
+}
+
+// ordered goes through all processes, app by app and in order of start, so that
+// what is done to them does not depend on a map's order.
+func (p *Pool) ordered() iter.Seq[*process] {
+	return func(yield func(*process) bool) {
+		for _, a := range p.sorted() {
+			for _, q := range a.processes {
+				if !yield(q) {
+					return
+				}
+			}
+		}
+	}
 }

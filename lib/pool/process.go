@@ -100,7 +100,7 @@ const proxyGrace = protocol.ReportExpiry
 
 // finish stops the processes that are drained.
 func (p *Pool) finish(now time.Time, d *Decision) {
-	for _, q := range p.processes {
+	for q := range p.ordered() {
 		if q.phase == protocol.Draining && !q.kept && q.work == nil && p.drained(now, q, d) {
 			p.enter(now, q, protocol.Stopping)
 		}

@@ -18,7 +18,7 @@ const youth = 2 * time.Second
 // that wait, the worst off first, unless enough are on their way out.
 func (p *Pool) makeRoom(now time.Time, wants []want, d *Decision) {
 	leaving := 0
-	for _, a := range p.apps {
+	for _, a := range p.sorted() {
 		leaving += a.census().leaving
 		if leaving > 0 || a.restart == nil || p.heldBack(a, a.census()) && !wantedByOthers(a, wants) {
 			continue
