@@ -1,6 +1,6 @@
 // Package testscripts drives the real programs, with real applications, as
-// their users do. Each *.txtar is one behaviour; commands.md of testscript's
-// own documentation and the Test commands in this package are its language.
+// their users do. Each *.txtar is one behaviour. README.md describes the
+// language of the scripts: that of testscript, and the commands of this package.
 package testscripts
 
 import (
