@@ -75,7 +75,9 @@ func newClient(p *Proxy, nc net.Conn) (*client, error) {
 	c := &client{proxy: p}
 	c.identify(nc)
 	err := c.Open(nc, p.clock)
-	c.watch = c.Raw
+	if err == nil {
+		c.watch = c.Socket().Raw()
+	}
 	return c, err
 }
 

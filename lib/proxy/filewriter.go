@@ -129,9 +129,9 @@ func (w *fileWriter) Write(p []byte) (n int, err error) {
 func (w *fileWriter) ReadFrom(r io.Reader) (n int64, err error) {
 	w.WriteHeader(http.StatusOK)
 	limited, ok := r.(*io.LimitedReader)
-	if ok && w.err == nil && !w.x.client.IsStream() {
+	if s := w.x.client.Socket(); ok && w.err == nil && s != nil {
 		if f, ok := limited.R.(*os.File); ok {
-			n, w.err = w.x.client.SendFile(int(f.Fd()), limited.N)
+			n, w.err = s.SendFile(int(f.Fd()), limited.N)
 			return n, w.err
 		}
 	}

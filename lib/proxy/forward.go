@@ -102,16 +102,21 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 	}
 }
 
-// writeBoth writes head and part in one call; small parts are copied behind
-// the head, where there is room.
+// writeBoth writes head and part in one call.
 func (x *exchange) writeBoth(head, part []byte) (int, error) {
 	if len(head) == 0 && len(part) == 0 {
 		return 0, nil
 	}
+	return x.client.WriteBoth(joined(head, part))
+}
+
+// joined returns head and part, or a small part behind the head, where there is
+// room.
+func joined(head, part []byte) (p, p2 []byte) {
 	if len(head) > 0 && len(part) <= cap(head)-len(head) {
-		return x.client.WriteBoth(append(head, part...), nil)
+		return append(head, part...), nil
 	}
-	return x.client.WriteBoth(head, part)
+	return head, part
 }
 
 // begin notes that an answer begins, with a head of length bytes.

@@ -15,17 +15,16 @@ import (
 // having to wait for it, or for no longer than it has credit.
 func (x *exchange) offer(head, part []byte, last bool) (n int, err error) {
 	c := x.client
+	s := c.Socket()
 	switch {
 	case x.mount.mostKept == 0:
 		return 0, nil
-	case c.IsStream() && last:
+	case s == nil && last:
 		return 0, nil // insist does as well
-	case c.IsStream():
+	case s == nil:
 		return c.offerStream(head, part, &x.credit)
 	}
-	c.Casual = true
-	n, err = x.writeBoth(head, part)
-	c.Casual = false
+	n, err = s.TryWrite(joined(head, part))
 	x.credit.earn(n)
 	if !errors.Is(err, syscall.EAGAIN) {
 		return n, err

@@ -95,8 +95,8 @@ func (k *park) run(ctx context.Context) {
 // request, the end of the connection.
 func (k *park) attend(c *client, part []byte) {
 	n := 0
-	if c.head != nil && !c.IsStream() && !c.proxy.draining.Load() {
-		n = c.ReadNow(part[:wire.Small-len(c.head)%wire.Small]) // who wakes learns the rest
+	if s := c.Socket(); c.head != nil && s != nil && !c.proxy.draining.Load() {
+		n = s.ReadNow(part[:wire.Small-len(c.head)%wire.Small]) // who wakes learns the rest
 	}
 	if n > 0 {
 		c.head = append(c.head, part[:n]...)

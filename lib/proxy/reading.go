@@ -30,13 +30,14 @@ func (x *exchange) readRestOfHead() error {
 		c.waitBy = c.Clock.After(c.proxy.Timeouts.Header)
 	}
 	parks := c.mayPark()
-	switch {
+	read := c.Read
+	switch s := c.Socket(); {
 	case !parks:
 		c.HoldReadUntil(c.waitBy)
-	case c.IsStream():
+	case s == nil:
 		c.HoldReadUntil(min(c.waitBy, c.Clock.After(newPatience)))
 	default:
-		c.Impatient = true
+		read = s.TryRead
 	}
 	var done bool
 	var err error
@@ -45,13 +46,12 @@ func (x *exchange) readRestOfHead() error {
 			x.in = x.in.Grown(min(4*len(x.in.B), wire.Large), x.end)
 		}
 		var n int
-		if n, err = c.Read(x.in.B[x.end:]); err != nil {
+		if n, err = read(x.in.B[x.end:]); err != nil {
 			break
 		}
 		x.end += n
 		done, err = x.req.Parse(x.in.B[:x.end])
 	}
-	c.Impatient = false
 	if c.ReleaseRead() != nil && (done || parks) {
 		c.Rearm() // it came in the last moment, or may come yet
 	}

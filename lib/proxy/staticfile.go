@@ -189,8 +189,8 @@ func (x *exchange) streamContent(s *staticFile, head []byte) error {
 	if err := x.sendReply(http.StatusOK, len(head), head, nil); err != nil {
 		return err
 	}
-	if !x.client.IsStream() {
-		_, err := x.client.SendFile(s.file.FD, s.file.Size)
+	if to := x.client.Socket(); to != nil {
+		_, err := to.SendFile(s.file.FD, s.file.Size)
 		return err
 	}
 	b := wire.TakeBuffer(wire.Large)

@@ -231,7 +231,7 @@ func (t *tunnel) passUp(early []byte) (ended bool) {
 func (t *tunnel) passDown(f *frames) (ended bool) {
 	ended = t.pass(t.client, t.up, func(p []byte) error {
 		n, err := t.write(t.client, p)
-		f.wrote(p[:n], err != nil && t.client.IsStream())
+		f.wrote(p[:n], err != nil && t.client.Socket() == nil)
 		return err
 	})
 	if ended {

@@ -11,8 +11,8 @@ const (
 	Large  = 128 << 10
 )
 
-// A Buffer is borrowed with TakeBuffer and given back with Free; an idle
-// connection holds none.
+// A Buffer is borrowed with TakeBuffer and given back with Free. A connection
+// that is idle holds none.
 type Buffer struct{ B []byte }
 
 var buffers [3]sync.Pool
@@ -27,7 +27,7 @@ func class(size int) int {
 	return 2
 }
 
-// TakeBuffer returns a buffer of at least size bytes; over large there is none.
+// TakeBuffer returns a buffer of at least size bytes, which is Large at most.
 func TakeBuffer(size int) *Buffer {
 	i := class(size)
 	if b, ok := buffers[i].Get().(*Buffer); ok {
@@ -36,6 +36,7 @@ func TakeBuffer(size int) *Buffer {
 	return &Buffer{B: make([]byte, [...]int{Small, Medium, Large}[i])}
 }
 
+// Free gives b back. Its bytes are no longer the caller's.
 func (b *Buffer) Free() { buffers[class(len(b.B))].Put(b) }
 
 // Grown returns a buffer of at least size bytes that begins with the first n

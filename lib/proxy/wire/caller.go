@@ -6,29 +6,32 @@ import (
 )
 
 // A Caller is a connection that we opened: we write first, and what comes then
-// is the answer.
+// is the answer. It is always a socket, and calls it without a detour.
 type Caller struct {
 	Conn
+	socket *Socket
 
-	peekFn func(uintptr) // tryPeek, made once
+	peekFn func(uintptr) // tryPeek, bound once
 	calm   bool          // its result
 
-	askFn func(uintptr) bool // tryAsk, made once
+	askFn func(uintptr) bool // tryAsk, bound once
 	asked bool               // it sent
 }
 
-// OpenCaller is open for a caller.
+// OpenCaller is Open for a caller.
 func (u *Caller) OpenCaller(nc net.Conn, k *Clock) error {
 	u.peekFn, u.askFn = u.tryPeek, u.tryAsk
-	return u.Open(nc, k)
+	err := u.Open(nc, k)
+	u.socket = u.Socket()
+	return err
 }
 
 // Quiet reports whether u, which was idle, can carry another request: it is
-// open, and the other side has sent nothing that nobody asked for, which would
-// be taken for the next answer.
+// open, and the peer has sent nothing unasked, which would be taken for the next
+// answer.
 func (u *Caller) Quiet() bool {
 	u.calm = false
-	err := u.Raw.Control(u.peekFn)
+	err := u.socket.raw.Control(u.peekFn)
 	return u.calm && err == nil
 }
 
@@ -39,18 +42,18 @@ func (u *Caller) tryPeek(fd uintptr) {
 }
 
 // Ask writes all of p and then all of p2, and waits until there is something
-// to read, for u.readWait; late says that it was in vain. It is write and the
+// to read, for ReadWait; late reports that nothing came. It is a write and the
 // first, idle half of a read in one: an answer cannot be there yet, so that to
 // look for it would be a system call for nothing.
 func (u *Caller) Ask(p, p2 []byte) (sent int, late bool, err error) {
-	t := &u.out
+	t := &u.socket.out
 	t.p, t.p2, t.n, t.errno = p, p2, 0, 0
 	u.asked = false
-	err = u.Raw.Read(u.askFn)
+	err = u.socket.raw.Read(u.askFn)
 	p, p2, sent = t.p, t.p2, t.n
 	t.p, t.p2 = nil, nil
 	u.Sent += int64(sent)
-	late = settle(&u.readBy) != nil
+	late = u.reading.settle() != nil
 	switch {
 	case !u.asked:
 		return 0, false, err
@@ -63,23 +66,23 @@ func (u *Caller) Ask(p, p2 []byte) (sent int, late bool, err error) {
 	return sent, late, nil // reading tells what else happened
 }
 
-func (u *Caller) tryAsk(fd uintptr) bool {
+// tryAsk sends what the process takes. It returns false to wait.
+func (u *Caller) tryAsk(fd uintptr) (done bool) {
 	if u.asked {
 		return true
 	}
 	u.asked = true
-	t := &u.out
-	var n int
-	if n, t.errno = t.send(fd); t.errno != 0 {
+	t := &u.socket.out
+	n, errno := t.send(fd)
+	if t.errno = errno; errno != 0 {
 		return true
 	}
-	m := min(n, len(t.p))
-	t.p, t.p2, t.n = t.p[m:], t.p2[n-m:], n
+	t.advance(n)
 	if len(t.p)+len(t.p2) > 0 {
 		return true
 	}
 	// The runtime has forgotten what it knew of u before it called us, so it
 	// will tell of all that comes from now on.
-	u.readBy.Store(u.Clock.After(u.ReadWait))
+	u.reading.by.Store(u.Clock.After(u.ReadWait))
 	return false
 }

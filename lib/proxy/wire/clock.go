@@ -5,32 +5,37 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"passenger/lib/list"
 )
 
 // A Clock bounds every wait on a connection. Setting a deadline in the runtime
 // for each read costs more than the read; instead a connection that waits
 // notes when its patience ends, and the clock looks through them all once a
 // tick. Its time is therefore no finer than a tick.
+//
+// The zero Clock is not ready for use; see NewClock.
 type Clock struct {
-	Tick time.Duration
+	Tick time.Duration // over zero
 
 	// Now is the time since start in nanoseconds, as of the last tick.
 	Now   atomic.Int64
 	Start time.Time
 
-	// Ending says that waits that were interrupted stay so.
+	// Ending means that waits that were interrupted stay so.
 	Ending atomic.Bool
 
 	// also is called at each tick, after the connections.
 	also func(now int64)
 
-	mu    sync.Mutex // guards the list, linked through Conn.next
-	first *Conn
-	count int
+	mu    sync.Mutex // guards conns
+	conns list.List[*Conn]
 
-	wake chan struct{} // has room for one: the list is no longer empty
+	wake chan struct{} // has room for one: conns is no longer empty
 }
 
+// NewClock returns a clock that ticks once Run is called, and then calls also
+// with the time, after the connections.
 func NewClock(tick time.Duration, also func(int64)) *Clock {
 	return &Clock{Tick: tick, Start: time.Now(), also: also, wake: make(chan struct{}, 1)}
 }
@@ -64,55 +69,44 @@ func (k *Clock) Run(ctx context.Context) {
 	}
 }
 
+// sweep ends the waits that are over, and reports whether there is no connection.
 func (k *Clock) sweep() (empty bool) {
+	now := k.Now.Load()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.Now.Load()
-	for c := k.first; c != nil; c = c.next {
-		c.expire(now)
+	for n := k.conns.First(); n != nil; n = n.Next() {
+		n.Value.expire(now)
 	}
-	return k.first == nil
+	return k.conns.Len() == 0
 }
 
 func (k *Clock) add(c *Conn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.first == nil {
+	if k.conns.Len() == 0 {
 		k.Now.Store(int64(time.Since(k.Start)))
 		select {
 		case k.wake <- struct{}{}:
 		default:
 		}
-	} else {
-		k.first.prev = c
 	}
-	c.next, k.first = k.first, c
-	k.count++
+	c.watched.Value = c
+	k.conns.PushFront(&c.watched)
 }
 
+// Remove takes c out of the clock's care, if it is still there.
 func (k *Clock) Remove(c *Conn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if c.prev == nil && c.next == nil && k.first != c {
-		return
-	}
-	if c.prev != nil {
-		c.prev.next = c.next
-	} else {
-		k.first = c.next
-	}
-	if c.next != nil {
-		c.next.prev = c.prev
-	}
-	c.prev, c.next = nil, nil
-	k.count--
+	k.conns.Remove(&c.watched)
 }
 
-// Each calls f with every connection. f does not add or remove one.
+// Each calls f with every connection, the newest first. f neither opens nor
+// closes one.
 func (k *Clock) Each(f func(*Conn)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for c := k.first; c != nil; c = c.next {
-		f(c)
+	for n := k.conns.First(); n != nil; n = n.Next() {
+		f(n.Value)
 	}
 }

@@ -7,17 +7,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// mostSent is how much of a file one system call sends: the goroutine holds its
+// thread meanwhile.
+const mostSent = 1 << 20
+
 // SendFile sends n bytes of the file in, from where it stands.
-func (c *Conn) SendFile(in int, n int64) (sent int64, err error) {
+func (s *Socket) SendFile(in int, n int64) (sent int64, err error) {
+	c := s.conn
 	var failed error
-	err = c.Raw.Write(func(fd uintptr) bool {
+	err = s.raw.Write(func(fd uintptr) bool {
 		for n > sent {
-			m, err := unix.Sendfile(int(fd), in, nil, int(min(n-sent, 1<<20)))
+			m, err := unix.Sendfile(int(fd), in, nil, int(min(n-sent, mostSent)))
 			switch {
 			case errors.Is(err, unix.EAGAIN):
-				if c.writeBy.Load() == 0 {
-					c.writeBy.Store(c.Clock.After(c.WriteWait))
-				}
+				c.writing.begin(c.Clock.After(c.WriteWait))
 				return false
 			case errors.Is(err, unix.EINTR):
 				continue
@@ -28,14 +31,13 @@ func (c *Conn) SendFile(in int, n int64) (sent int64, err error) {
 				failed = err
 				return true
 			}
-			if sent += int64(m); c.writeBy.Load() > 0 {
-				c.writeBy.Store(c.Clock.After(c.WriteWait))
-			}
+			sent += int64(m)
+			s.wrote()
 		}
 		return true
 	})
 	c.Sent += sent
-	if late := settle(&c.writeBy); late != nil {
+	if late := c.writing.settle(); late != nil {
 		return sent, late
 	}
 	return sent, errors.Join(err, failed)

@@ -11,79 +11,68 @@ import (
 	"passenger/lib/http2"
 )
 
-// A stream is a Conn whose bytes are not those of a descriptor: it is
-// encrypted, or one of several on a connection. It is read and written
-// through its net.Conn; raw is nil.
+// A stream is the transport of a connection whose bytes are not those of a
+// descriptor: it is encrypted, or one of several on a connection. It is read and
+// written through its net.Conn.
+type stream struct{ conn *Conn }
 
-// OpenStream makes c, which is new, the stream nc and puts it in the clock's
-// care.
-func (c *Conn) OpenStream(nc net.Conn, k *Clock) {
-	c.Net, c.Clock = nc, k
-	k.add(c)
-}
-
-// readStream is the reading of finishRead for a stream.
-func (c *Conn) readStream() error {
-	t := &c.in
-	p := t.p
-	if c.lazyRead > 0 {
-		c.lazy = TakeBuffer(c.lazyRead)
-		p = c.lazy.B
+func (s stream) read(p []byte, size int) (b *Buffer, n int, err error) {
+	if p == nil {
+		b = TakeBuffer(size)
+		p = b.B
 	}
-	if c.readBy.Load() == 0 {
-		c.readBy.Store(c.Clock.After(c.ReadWait))
+	s.conn.beginRead()
+	if n, err = s.conn.Net.Read(p); n > 0 || errors.Is(err, io.EOF) {
+		err = nil
 	}
-	n, err := c.Net.Read(p)
-	t.n, t.errno = n, 0
-	if n > 0 || errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
+	return b, n, err
 }
 
 // streamPiece is how much is written at once: a client that takes that much
 // within the write timeout is alive.
 const streamPiece = 64 << 10
 
-// writeStream is the writing of write for a stream.
-func (c *Conn) writeStream() error {
-	t := &c.out
-	if s, ok := c.Net.(*http2.Stream); ok && len(t.p)+len(t.p2) <= streamPiece {
-		c.writeBy.Store(c.Clock.After(c.WriteWait))
-		n, err := s.WriteBoth(t.p, t.p2)
-		t.n, t.errno = n, 0
-		return err
+func (s stream) write(p, p2 []byte) (n int, err error) {
+	if h, ok := s.conn.Net.(*http2.Stream); ok && len(p)+len(p2) <= streamPiece {
+		s.conn.beginWrite()
+		return h.WriteBoth(p, p2)
 	}
-	for _, p := range [...][]byte{t.p, t.p2} {
-		for len(p) > 0 {
-			c.writeBy.Store(c.Clock.After(c.WriteWait))
-			n, err := c.Net.Write(p[:min(len(p), streamPiece)])
-			t.n += n
-			if err != nil {
-				return err
+	for _, part := range [...][]byte{p, p2} {
+		for len(part) > 0 {
+			s.conn.beginWrite()
+			m, err := s.conn.Net.Write(part[:min(len(part), streamPiece)])
+			if n += m; err != nil {
+				return n, err
 			}
-			p = p[n:]
+			part = part[m:]
 		}
 	}
-	t.errno = 0
-	return nil
+	return n, nil
 }
 
-// streamMoved says whether the peer of a stream took something since it was asked
-// last, as far as the stream knows.
-func (c *Conn) streamMoved() bool {
-	m, ok := c.Net.(interface{ Moved() bool })
+// moved knows of HTTP/2 only, whose client may take little at a time.
+func (s stream) moved() bool {
+	m, ok := s.conn.Net.(interface{ Moved() bool })
 	return ok && m.Moved()
 }
 
-// streamGone is gone for a stream. Bytes may be unread when its peer has ended
-// the sending side: the last record of TLS is.
-func (c *Conn) streamGone() (end, broken bool) {
-	if h, ok := c.Net.(interface{ Gone() bool }); ok {
+// gone may find bytes unread when the peer has ended the sending side: the last
+// record of TLS is.
+func (s stream) gone() (end, broken bool) {
+	if h, ok := s.conn.Net.(interface{ Gone() bool }); ok {
 		return false, h.Gone()
 	}
-	s := pollOf(c.Net)
-	return s.ended, s.broken
+	p := pollBelow(s.conn.Net)
+	return p.ended, p.broken
+}
+
+// say writes only if the socket below has room.
+func (s stream) say(text []byte) (ok bool) {
+	if p := pollBelow(s.conn.Net); !p.writable {
+		return !p.broken
+	}
+	_, err := s.conn.Net.Write(text)
+	return err == nil
 }
 
 // Transport is the connection below nc's layers.
@@ -107,7 +96,7 @@ type polled struct {
 	writable bool // it takes a few bytes at once
 }
 
-func pollOf(nc net.Conn) (s polled) {
+func pollBelow(nc net.Conn) (s polled) {
 	sc, ok := Transport(nc).(syscall.Conn)
 	if !ok {
 		return s
@@ -115,22 +104,10 @@ func pollOf(nc net.Conn) (s polled) {
 	raw, err := sc.SyscallConn()
 	if err == nil {
 		err = raw.Control(func(fd uintptr) {
-			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP | unix.POLLOUT}}
-			_, _ = unix.Poll(p, 0) // interrupted is as good as not
-			is := func(events int16) bool { return p[0].Revents&events != 0 }
-			s = polled{ended: is(unix.POLLRDHUP), broken: is(unix.POLLHUP | unix.POLLERR), writable: is(unix.POLLOUT)}
+			got := poll(fd, unix.POLLRDHUP|unix.POLLOUT)
+			s = polled{ended: got&unix.POLLRDHUP != 0, broken: got&(unix.POLLHUP|unix.POLLERR) != 0, writable: got&unix.POLLOUT != 0}
 		})
 	}
 	s.broken = s.broken || err != nil
 	return s
-}
-
-// HasNews says that a client sent something, or ended.
-func HasNews(raw syscall.RawConn) (news bool) {
-	err := raw.Control(func(fd uintptr) {
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}}
-		_, _ = unix.Poll(p, 0) // interrupted is as good as not
-		news = p[0].Revents != 0
-	})
-	return news || err != nil
 }

@@ -3,6 +3,8 @@ package wire
 import (
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // The descriptors are non-blocking, so these calls never hold their thread and
@@ -22,7 +24,7 @@ func receive(fd uintptr, p []byte, flags uintptr) (int, syscall.Errno) {
 }
 
 // send sends from t.p and t.p2 once.
-func (t *transfer) send(fd uintptr) (int, syscall.Errno) {
+func (t *dispatch) send(fd uintptr) (int, syscall.Errno) {
 	for {
 		n, errno := t.sendOnce(fd)
 		if errno != syscall.EINTR {
@@ -31,7 +33,7 @@ func (t *transfer) send(fd uintptr) (int, syscall.Errno) {
 	}
 }
 
-func (t *transfer) sendOnce(fd uintptr) (int, syscall.Errno) {
+func (t *dispatch) sendOnce(fd uintptr) (int, syscall.Errno) {
 	const flags = syscall.MSG_DONTWAIT | syscall.MSG_NOSIGNAL
 	p := t.p
 	switch {
@@ -48,4 +50,38 @@ func (t *transfer) sendOnce(fd uintptr) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd,
 		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
 	return int(n), errno
+}
+
+// poll returns which of events, and of those that always count, are there.
+func poll(fd uintptr, events int16) int16 {
+	p := []unix.PollFd{{Fd: int32(fd), Events: events}}
+	_, _ = unix.Poll(p, 0) // interrupted is as good as none
+	return p[0].Revents
+}
+
+func (s *Socket) gone() (end, broken bool) {
+	err := s.raw.Control(func(fd uintptr) {
+		var one [1]byte
+		n, errno := receive(fd, one[:], syscall.MSG_PEEK)
+		end = errno == 0 && n == 0
+		// A connection whose peer ended its sending side and then reset it goes
+		// on to read as ended.
+		broken = errno != 0 && errno != syscall.EAGAIN || end && poll(fd, 0)&(unix.POLLHUP|unix.POLLERR) != 0
+	})
+	return end, broken || err != nil
+}
+
+func (s *Socket) say(text []byte) (ok bool) {
+	t := dispatch{p: text}
+	err := s.raw.Control(func(fd uintptr) {
+		n, errno := t.send(fd)
+		ok = errno == 0 && n == len(text) || errno == syscall.EAGAIN
+	})
+	return ok && err == nil
+}
+
+// HasNews reports whether the client on raw sent something, or ended.
+func HasNews(raw syscall.RawConn) (news bool) {
+	err := raw.Control(func(fd uintptr) { news = poll(fd, unix.POLLIN|unix.POLLRDHUP) != 0 })
+	return news || err != nil
 }
