@@ -26,8 +26,8 @@
 //
 // # Raw connections
 //
-// An app that writes to the connection itself may keep it, and what it reads
-// next would be somebody else's request. So before the first raw byte an adapter
+// An app that writes to the connection itself may keep it, and would then read
+// another client's request from it. So before the first raw byte an adapter
 // sends the interim response "HTTP/1.1 199 Hijacked", which goes to no client
 // and after which no other request comes. WSGI and ASGI have no way to the
 // connection; a WebSocket says by its 101 what it is. In Node.js a stale
@@ -72,8 +72,8 @@ type Spec struct {
 	// "app.py:app". Empty means the type's conventional name.
 	StartupFile string
 
-	// Interpreter is a name or path. Empty means the type's usual one, looked
-	// up in PATH by whoever executes it.
+	// Interpreter is a name or path. Empty means the type's usual one, which
+	// execve's caller looks up in PATH.
 	Interpreter string
 
 	// Preload asks for a preloader: a process that loads the app, and then

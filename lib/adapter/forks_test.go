@@ -13,7 +13,7 @@ import (
 )
 
 // An app that forks in every way that Ruby has. A child tells on fd 1 which
-// sockets it holds, and what it answers nobody must get.
+// sockets it holds, and no client must get what it answers.
 const forking = `
 require "timeout"
 
@@ -88,7 +88,7 @@ module Forking
       reading.read(1)
       Process.kill(:TERM, pid)
       outcome(pid)
-    when "/interrupted" # before the child runs a line of anybody's
+    when "/interrupted" # before the child runs a line of Ruby
       said = nil
       30.times do
         pid = fork

@@ -18,7 +18,7 @@ import (
 )
 
 // inspectorLine is what Node.js writes to stderr when SIGUSR1 has made it open
-// its inspector. The path is a secret that it tells nobody else.
+// its inspector. The path is a secret that it writes nowhere else.
 var inspectorLine = regexp.MustCompile(`(?m)^Debugger listening on (ws://127\.0\.0\.1:(\d{1,5})/[0-9a-f-]+)\r?$`)
 
 // InspectorURL finds in what a process wrote to stderr, whole lines, where its
@@ -45,8 +45,8 @@ const whatNodeDoes = `(() => {
   } finally { Error.stackTraceLimit = limit; }
 })()`
 
-// closeInspector is evaluated last: with the inspector closed, nobody else finds
-// it. There is no answer to it but the end of the connection.
+// closeInspector is evaluated last, so that no other program finds the inspector.
+// There is no answer to it but the end of the connection.
 const closeInspector = `process._debugEnd()`
 
 // InspectorStack asks a Node.js process what its main thread is doing, also

@@ -57,7 +57,7 @@ func TestFramesOfNodeAloneAreNoStack(t *testing.T) {
 	}
 }
 
-// awaitRefusal waits until nobody listens at a TCP address.
+// awaitRefusal waits until no program listens at a TCP address.
 func awaitRefusal(t *testing.T, address string) {
 	t.Helper()
 	for end := time.Now().Add(bound); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
@@ -106,7 +106,7 @@ func TestInspectorStackIsBounded(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if got, err := InspectorStack(ctx, address); err == nil {
-		t.Errorf("got %q from nobody, want an error", got)
+		t.Errorf("got %q from no inspector, want an error", got)
 	}
 }
 

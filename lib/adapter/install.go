@@ -83,10 +83,9 @@ func contents() ([]file, string, error) {
 	return files, hex.EncodeToString(sum.Sum(nil))[:12], err
 }
 
-// makeDir makes path, whose parent exists, if it is missing; with mode 0755
-// whatever the umask.
-// makeDir makes a directory, or finds one that is ours: what somebody else made
-// in a directory that others share, they could fill with programs of theirs.
+// makeDir makes path, whose parent exists, with mode 0755 whatever the umask. It
+// accepts an existing directory only if that is ours: in a directory that users
+// share, another user could have made it and filled it with programs.
 func makeDir(path string) error {
 	err := os.Mkdir(path, 0o755)
 	if err == nil {

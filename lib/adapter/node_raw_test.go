@@ -141,7 +141,7 @@ require('http').createServer((request, response) => {`+program+`}).listen(3000)`
 }
 
 // A next request on the connection is answered, and the maker of the answer
-// before is told that nobody listens.
+// before learns that no client listens.
 func TestNodeStopsAnswersAtTheirEnd(t *testing.T) {
 	t.Parallel()
 	p := startReady(t, nodeSpec(t, "app.js", `

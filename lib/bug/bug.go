@@ -1,5 +1,5 @@
-// Package bug keeps a bug of ours from ending a daemon, and with it what it
-// does for everybody: what apps and clients say finds such bugs.
+// Package bug keeps a panic in one goroutine from ending a daemon, and with it
+// the service for all apps. Words of apps and clients find such bugs.
 package bug
 
 import (

@@ -34,8 +34,8 @@ type setting struct {
 func (l Limits) settings() []setting {
 	var s []setting
 	if l.MemoryMax > 0 {
-		// Without oom.group the kernel would kill some process of the app's, and
-		// leave it with the others in a state that nobody thought of.
+		// Without oom.group the kernel would kill one process of the app's, and
+		// leave the others in a state that the app was not written for.
 		s = append(s, setting{"memory", "memory.max", strconv.FormatInt(l.MemoryMax, 10), false},
 			setting{"memory", "memory.oom.group", "1", true})
 	}

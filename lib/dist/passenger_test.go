@@ -139,7 +139,7 @@ func programs(t *testing.T) string {
 		t.Fatal(err)
 	}
 	// A child that another test forks meanwhile would hold the file open for
-	// writing, and nobody could execute it.
+	// writing, and no process could execute it.
 	syscall.ForkLock.RLock()
 	err = os.WriteFile(filepath.Join(bin, "passenger"), text, 0o755)
 	syscall.ForkLock.RUnlock()

@@ -8,7 +8,7 @@ import (
 )
 
 // P6, Passenger 2016-10345: nothing that a user runs or is told to run writes
-// to a name in /tmp that somebody else could have taken before.
+// to a name in /tmp that another user could have taken before.
 func TestNothingNamesAFileInTmp(t *testing.T) {
 	t.Parallel()
 	var files []string

@@ -101,7 +101,7 @@ func build(t *testing.T) string {
 	return bin
 }
 
-// freeAddress returns an address that nobody listened on a moment ago.
+// freeAddress returns an address at which no program listened a moment ago.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

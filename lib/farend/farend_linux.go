@@ -1,8 +1,7 @@
 // Package farend tells whose process a TCP connection of this machine reached.
 //
-// A port belongs to nobody: when the process that listened there is gone, any
-// user may listen in its place. Who is about to send something that is not for
-// everybody asks first.
+// A port has no owner: when the process that listened there is gone, any user may
+// listen in its place. A program that is about to send a secret there asks first.
 package farend
 
 import (
@@ -43,8 +42,8 @@ func Check(c net.Conn, uid int) error {
 	}
 	defer q.close()
 	from, to := addrPort(local), addrPort(remote)
-	// A connection that no process has accepted yet is nobody's; it goes to the
-	// one that listens. As long as it waits there, that is the same one.
+	// A connection that no process has accepted yet belongs to none; the kernel
+	// will give it to the listening process. While it waits, that is the same one.
 	for range 2 {
 		s, err := q.find(to, from)
 		if errors.Is(err, unix.ENOENT) {
@@ -71,8 +70,8 @@ func Check(c net.Conn, uid int) error {
 	return nil
 }
 
-// closed returns nil if the connection has no other end any more, so that nobody
-// is there to read anything. A kernel that knows no sockets of TCP does not know
+// closed returns nil if the connection has no other end any more, so that no
+// process can read what is sent. A kernel that knows no sockets of TCP does not know
 // ours either.
 func (q *query) closed(from, to netip.AddrPort) error {
 	if _, err := q.find(from, to); errors.Is(err, unix.ENOENT) {

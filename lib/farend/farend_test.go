@@ -67,7 +67,7 @@ func TestMain(m *testing.M) {
 func TestWhoseTheOtherEndIs(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
-		t.Skip("only root can be somebody else")
+		t.Skip("only root can change to another user")
 	}
 	const user, other = 4711, 4712
 	for _, c := range []struct {

@@ -223,7 +223,7 @@ func TestOnlyWhatTheSuccessorWantsStays(t *testing.T) {
 		t.Fatalf("got %v, %v", list, err)
 	}
 	if connects(s) {
-		t.Error("the socket that nobody wants is open")
+		t.Error("the socket that no server wants is open")
 	}
 	all := w.serve(":82")
 	all.die()

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// patience is how long sockets are kept for a server that died: clients
-	// wait meanwhile, and better hear in the end that nobody serves them.
+	// patience is how long a Store keeps the sockets of a server that died.
+	// Clients wait meanwhile; after it a refusal serves them better.
 	patience = time.Minute
 
 	// maxConns is how many connections are served at once.

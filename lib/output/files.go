@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// closePatience is how long a log file that nobody writes to any more may take
+// closePatience is how long a log file that no process uses any more may take
 // for what it still has to write.
 const closePatience = 5 * time.Second
 

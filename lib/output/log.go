@@ -16,9 +16,9 @@ const (
 	maxPendingOf = 2 << 20
 )
 
-// A Log writes lines to a file or pipe that may be slow, or not read at all:
-// whoever passes them on never waits. It is a Sink, and a writer for our own
-// log.
+// A Log writes lines to a file or pipe that may be slow, or not read at all. The
+// goroutine that gives it lines never waits. It is a Sink, and a writer for our
+// own log.
 type Log struct {
 	format Format
 	limit  limit

@@ -1,6 +1,6 @@
 // Package output reads what application processes write and passes it on:
-// whole lines, those of one stream in their order. Whoever takes them may
-// stall; a process never does, and what is lost then is counted.
+// whole lines, those of one stream in their order. A process never waits for a slow
+// reader of its output: what the reader cannot take in time is dropped and counted.
 package output
 
 import (
@@ -50,7 +50,7 @@ const (
 	// keepBuffer is the largest buffer that is kept for the next line.
 	keepBuffer = 64 << 10
 
-	// pipeSize is how much an app can write while nobody reads.
+	// pipeSize is how much an app can write while no spawner reads.
 	pipeSize = 1 << 20
 )
 

@@ -10,9 +10,8 @@ import (
 
 // KillCarriers kills the processes that were started with the variable
 // NAME=VALUE in their environment, and says how many they were. It finds those
-// that left their process group and their parent; for that the value must be
-// one that nobody else can have. group narrows it to a process group, 0 is
-// any.
+// that left their process group and their parent, so the value must be one that
+// no other process can have. group limits it to a process group; 0 is any.
 func KillCarriers(variable string, group int) int {
 	killed := 0
 	for _, pid := range all() {

@@ -32,7 +32,8 @@ func ExitOf(status unix.WaitStatus, at time.Time) protocol.Exit {
 	return e
 }
 
-// UnknownExit is that of a process whose status nobody could read.
+// UnknownExit is the exit of a process whose status could not be read, such as
+// one that was adopted.
 func UnknownExit(at time.Time) protocol.Exit {
 	return protocol.Exit{At: at, Status: -1, Unknown: true, Cause: "unknown (adopted)"}
 }

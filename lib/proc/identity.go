@@ -45,8 +45,9 @@ func (id Identity) Alive() bool {
 		(id.BootID == "" || id.BootID == BootID())
 }
 
-// Stopped says that the process runs no more until somebody sends it SIGCONT:
-// it got SIGSTOP or one of its like. One that a debugger holds is not meant.
+// Stopped says that SIGSTOP, or a signal like it, has stopped the process, which
+// runs no more until it gets SIGCONT. A process that a debugger holds is not
+// stopped in this sense.
 func (id Identity) Stopped() bool {
 	s, err := readStat(id.PID)
 	return err == nil && s.startTime == id.StartTime && s.state == 'T'

@@ -19,9 +19,9 @@ func BecomeSubreaper() error {
 	return nil
 }
 
-// ReapStrangers reaps, until ctx ends, the children that fell to us and that
-// nobody here waits for. Each is waited for by its number, never any child:
-// that would steal the status of those that are waited for.
+// ReapStrangers reaps, until ctx ends, the children that fell to us and that are
+// not ours, as ours says. It waits for each by its number, never for any child:
+// that would steal the status of a child for which another goroutine waits.
 func ReapStrangers(ctx context.Context, ours func(pid int) bool) {
 	exits := make(chan os.Signal, 1)
 	signal.Notify(exits, unix.SIGCHLD)
@@ -45,6 +45,6 @@ func reapZombie(pid int) {
 	if s, err := readStat(pid); err != nil || s.state != 'Z' {
 		return
 	}
-	// An error means that somebody else reaped it.
+	// An error means that it was reaped already.
 	_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
 }

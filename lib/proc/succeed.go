@@ -47,7 +47,7 @@ func Inherited() map[string]*os.File {
 			continue
 		}
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
-			continue // no such descriptor: the variable is somebody else's
+			continue // no such descriptor: the variable is not from a predecessor
 		}
 		unix.CloseOnExec(fd)
 		files[name] = os.NewFile(uintptr(fd), name)

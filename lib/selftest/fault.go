@@ -64,7 +64,7 @@ func kill(ctx context.Context, daemon *control.Client) (wound, error) {
 	return wound{pid: info.PID, daemon: daemon}, nil
 }
 
-// healed says that somebody has taken the place of what was killed.
+// healed says that another process or daemon has taken the place of the killed one.
 func (w wound) healed(ctx context.Context, a protocol.App) bool {
 	if w.daemon == nil {
 		return !slices.ContainsFunc(a.Processes, func(p protocol.AppProcess) bool { return w.pid > 0 && p.PID == w.pid })

@@ -54,7 +54,7 @@ const shownFailures = 5
 // A Cut is the part of the requests that a killed process may take with it.
 type Cut struct {
 	At   time.Time
-	Most int // requests that it had; -1 if nobody knows
+	Most int // requests that it had; -1 if unknown
 }
 
 // cutTime is how long after its kill a request that the process had may fail.

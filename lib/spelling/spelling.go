@@ -1,4 +1,4 @@
-// Package spelling finds the word that somebody probably meant.
+// Package spelling finds the known word that a misspelt one probably means.
 package spelling
 
 import (

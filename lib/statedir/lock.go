@@ -14,7 +14,7 @@ import (
 // ErrLocked says that another daemon of the kind holds the directory.
 var ErrLocked = errors.New("held by another daemon")
 
-// [Dir.Holder] has the lock for an instant, so whoever finds it taken tries
+// [Dir.Holder] has the lock for an instant, so a daemon that finds it taken tries
 // again a few times.
 const (
 	holderRetries = 3
@@ -81,7 +81,7 @@ func (l *Lock) File() *os.File { return l.f }
 // Adopted makes a Lock of a file that a predecessor locked.
 func Adopted(f *os.File) *Lock { return &Lock{f: f} }
 
-// Holder returns the pid that the lock file of a daemon names, 0 if nobody
+// Holder returns the pid that the lock file of a daemon names, 0 if no process
 // holds the lock.
 func (d Dir) Holder(daemon string) int {
 	path := filepath.Join(d.path, daemon+".lock")

@@ -66,19 +66,19 @@ var subdirectories = []struct {
 // are ready.
 const notify = "notify"
 
-// throughMode is the mode of a directory that everybody may traverse, and only
+// throughMode is the mode of a directory that every user may traverse, and only
 // its owner may list or change.
 const throughMode = 0o711
 
 // sharedMode is the mode of a directory that daemons of a group share: in it
-// each changes only its own files, and everybody may reach what is below by
+// each changes only its own files, and every user may reach what is below by
 // name.
 const sharedMode = 0o1771
 
 // Open makes the directory if it is missing, mode 0700, and checks that it is
-// ours to use: a directory, not a symlink, owned by us and writable by nobody
-// else, or root's and shared with a group of ours, and short enough for the
-// sockets in it. Parents are not made.
+// ours to use: a directory, not a symlink; owned by us and writable by no other
+// user, or root's and shared with a group of ours; its path short enough for the
+// sockets in it. It makes no parents.
 func Open(path string) (Dir, error) {
 	d, err := makeSelf(path)
 	if err != nil {
@@ -90,7 +90,7 @@ func Open(path string) (Dir, error) {
 	}
 	for _, sub := range subdirectories {
 		if shared {
-			break // whoever shares it has made them
+			break // the spawner that shares it has made them
 		}
 		if err := os.Mkdir(filepath.Join(d.path, sub.name), os.FileMode(sub.mode)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return Dir{}, fmt.Errorf("make state directory: %w", err)
@@ -122,9 +122,9 @@ func Share(path string, gid int) (Dir, error) {
 	return d, nil
 }
 
-// LetThrough lets everybody reach what is in the directory by name, so that
-// apps that run as other users get to their adapters and notify sockets. It
-// changes nothing of a directory that is shared, which does so anyhow.
+// LetThrough lets every user reach what is in the directory by name, so that
+// apps that run as other users get to their adapters and notify sockets. A shared
+// directory lets them through anyhow, and stays as it is.
 func (d Dir) LetThrough() error {
 	if shared, err := check(d.path); shared || err != nil {
 		return err

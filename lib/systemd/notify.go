@@ -90,8 +90,8 @@ func (m *Manager) Report(ctx context.Context, check func()) {
 	m.Tell(Stopping)
 }
 
-// Tell sends a message, lines of assignments. That it fails is logged: nobody
-// could do anything about it.
+// Tell sends a message, lines of assignments. It logs a failure and returns none,
+// since no caller could do anything about it.
 func (m *Manager) Tell(message string) {
 	if m == nil {
 		return

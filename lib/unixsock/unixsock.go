@@ -23,8 +23,8 @@ func Listen(path string, mode fs.FileMode) (*net.UnixListener, error) {
 }
 
 // ListenFor listens as Listen does, and gives the socket to the group unless
-// that is negative. It does so by name, so nobody else may change the
-// directory's entries of ours.
+// that is negative. It does so by name, so no other user may be able to change
+// our entries of the directory.
 func ListenFor(path string, mode fs.FileMode, gid int) (*net.UnixListener, error) {
 	if len(path) > MaxPath {
 		return nil, fmt.Errorf("socket path %q is %d bytes; the limit here is %d", path, len(path), MaxPath)

@@ -3,7 +3,7 @@
 //
 // What an app says may come from its clients. Raw, it could move the cursor,
 // set the title, hide what stands around it, turn its direction round or
-// pretend to be a line of somebody else.
+// pretend to be a line of another program.
 package visible
 
 import (

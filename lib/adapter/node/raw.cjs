@@ -4,8 +4,8 @@
 // proxy would take such a connection for one of ours and give it to the next
 // request. So the interim response below comes before the first raw byte.
 //
-// What the application still writes when its answer has ended would be read as
-// the answer to somebody else. It closes the connection instead.
+// What the application still writes when its answer has ended would become the
+// answer to another client's request. So the adapter closes the connection.
 
 const http = require('http');
 const { ChildProcess } = require('child_process');

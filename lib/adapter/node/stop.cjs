@@ -2,13 +2,13 @@
 // SIGTERM: no new connections, the requests in flight are finished, then exit.
 
 // upgradedGrace is how long the far end of an upgraded connection has, once we
-// have closed ours. Requests have no such limit: whoever sent SIGTERM sets it.
+// have closed ours. Requests have no such limit: the sender of SIGTERM sets it.
 const upgradedGrace = 1000;
 
 const sweepEvery = 20;
 
-// closeGracefully makes server.close, whoever calls it, also end what is kept
-// alive and what was upgraded; and lets SIGTERM call it once server listens.
+// closeGracefully makes server.close, also when the app calls it, end what is kept
+// alive and what was upgraded. SIGTERM calls it once server listens.
 exports.closeGracefully = function closeGracefully(server, passenger) {
   const sockets = new Set();
   server.prependListener('connection', (socket) => {

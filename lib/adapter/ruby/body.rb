@@ -22,7 +22,7 @@ module PhusionPassenger
       @over = false # the response was sent; what the app did not read is gone
     end
 
-    # How many bytes it has, nil if nobody knows yet.
+    # How many bytes it has, nil while that is unknown.
     attr_reader :length
 
     # Returns 1 to max bytes, nil at the body's end. Raises ClientGone if it

@@ -272,7 +272,7 @@ module PhusionPassenger
       false
     end
 
-    # What an app does after its response harms nobody but itself.
+    # What an app does after its response harms only the app.
     def quietly(env)
       yield
     rescue StandardError, ScriptError => e

@@ -61,8 +61,8 @@ module PhusionPassenger
       @notify = nil
     end
 
-    # Sends one datagram. That nobody listens is no failure: the spawner may
-    # have been replaced, and the app serves on.
+    # Sends one datagram. If no spawner listens, that is no failure: another may
+    # have taken its place, and the app serves on.
     def notify(message)
       @notify.syswrite(message) if @notify
     rescue SystemCallError

@@ -40,7 +40,7 @@ module PhusionPassenger
         end
       end
 
-      # Whom a descriptor connects to, nil if to nobody.
+      # The address that a descriptor connects to, nil if to none.
       def peer(number)
         socket = Socket.for_fd(number)
         socket.autoclose = false

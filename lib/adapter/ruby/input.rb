@@ -224,7 +224,7 @@ module PhusionPassenger
       @closed
     end
 
-    # Gives up what is kept: after the response nobody has use for it.
+    # Gives up what is kept, which has no use after the response.
     def release
       @file.close if @file
     end

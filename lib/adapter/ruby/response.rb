@@ -112,7 +112,7 @@ module PhusionPassenger
       @last = true
     end
 
-    # An interim response. That nobody reads it is no error.
+    # An interim response. It is no error if the client is gone.
     def early_hints(headers)
       return if @started || Forks.child?
 

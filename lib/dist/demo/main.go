@@ -77,8 +77,8 @@ func listen() (net.Listener, error) {
 	return net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
 }
 
-// notify sends a message as sd_notify(3) does; without NOTIFY_SOCKET nobody
-// wants to hear it.
+// notify sends a message as sd_notify(3) does; without NOTIFY_SOCKET it does
+// nothing.
 func notify(message string) error {
 	name := os.Getenv("NOTIFY_SOCKET")
 	if name == "" {

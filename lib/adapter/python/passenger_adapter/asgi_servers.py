@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 
-# How long a server may take to finish. Whoever sent SIGTERM sets the true
+# How long a server may take to finish. The sender of SIGTERM sets the true
 # limit, and ends the process.
 _GRACE = 24 * 3600
 

@@ -113,7 +113,7 @@ class SizedBody(Body):
         return self._left <= len(self._connection.rest)
 
     def skip(self):
-        """Drop what nobody read."""
+        """Drop what the application did not read."""
         if self._left:
             self._connection.rest = self._connection.rest[self._left:]
             self._left = 0

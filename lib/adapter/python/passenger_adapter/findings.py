@@ -31,7 +31,7 @@ def _connections(own):
 
 
 def _peer(descriptor):
-    """Whom a descriptor connects to, None if to nobody."""
+    """The address that a descriptor connects to, None if to none."""
     try:
         connection = socket.socket(fileno=descriptor)
     except OSError:

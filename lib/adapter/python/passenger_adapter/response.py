@@ -299,7 +299,7 @@ class Response:
     def fail(self, error):
         """Answer for an error that the application raised."""
         if self._connection.broken:
-            return  # nobody is there to be answered, and that is the error
+            return  # the client is gone, and that is the error
         load.print_backtrace(error)
         if self._sent:
             # Without its end, the response cannot pass for a whole one. If it

@@ -81,7 +81,7 @@ def or_fail(spawner, step, *args):
         load.print_backtrace(error)
         spawner.failed(*load.explain(error))
         # Not sys.exit: threads that the application has already started
-        # would keep a process alive that serves nobody.
+        # would keep alive a process that serves no request.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(1)

@@ -87,8 +87,8 @@ class Server:
         try:
             accepted, _ = self._listener.accept()
         except OSError as error:
-            # Whoever it was is gone; or the application has used up all
-            # descriptors, and those who are connected come first.
+            # The client is gone; or the application has used up all
+            # descriptors, and present connections come first.
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 time.sleep(0.05)
             return
