@@ -73,7 +73,7 @@ func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*pr
 		return nil, err
 	}
 	r.Adopted = r.Adopted || !proc.IsChild(r.PID) // it is ours still if we replaced ourselves
-	p := &process{dir: dir, handle: handle, exited: make(chan struct{}), record: r, recorded: s.publish, family: s, orphaned: r.State == protocol.Starting}
+	p := &process{dir: dir, handle: handle, exited: make(chan struct{}), record: r, phase: phaseOf(r.State), published: s.publish, kin: &s.kin}
 	if err := s.readOutput(p); err != nil {
 		slog.Error("output of adopted process is lost", "app", r.App, "pid", r.PID, "err", err)
 	}
@@ -86,7 +86,7 @@ func (s *Spawner) takeOver(p *process) {
 	s.processes = append(s.processes, p)
 	s.generationLocked(r.App, r.Generation).release = survey.ReleaseOf(&r)
 	if proc.IsChild(r.PID) {
-		s.children[r.PID] = true // after execve: same parent
+		s.children.adopt(r.PID) // after execve: same parent
 	}
 	// What it says from now on has no reader, but its sends must not fail.
 	if n, err := notify.Renew(r.NotifySocket); err == nil {
@@ -101,6 +101,6 @@ func (s *Spawner) takeOver(p *process) {
 		bug.Go(func() { p.stop(seconds(r.StopGrace), s.publish) })
 	default:
 		// Whether it said READY=1 while nobody listened cannot be known.
-		bug.Go(func() { p.kill("killed by us: its spawner died while it started") })
+		bug.Go(func() { p.end(fate{orphan, "killed by us: its spawner died while it started"}) })
 	}
 }

@@ -30,14 +30,14 @@ func (a *attempt) portLost(err error) bool {
 // again makes another attempt, with a process of the same ID. The list shows one
 // that starts all the while.
 func (a *attempt) again() (*attempt, error) {
-	next := &attempt{Spawner: a.Spawner, req: a.req, gen: a.gen, plan: a.plan, noticed: make(chan notify.Notice, cap(a.noticed))}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	dir := a.dir.Process(a.req.ID)
-	if err := a.makeDirectory(dir); err != nil {
+	next := &attempt{s: a.s, req: a.req, gen: a.gen, plan: a.plan, noticed: make(chan notify.Notice, cap(a.noticed))}
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	dir := a.s.dir.Process(a.req.ID)
+	if err := a.s.makeDirectory(dir); err != nil {
 		return nil, err
 	}
 	next.p = next.newProcess(dir)
-	a.processes = append(slices.DeleteFunc(a.processes, func(p *process) bool { return p == a.p }), next.p)
+	a.s.processes = append(slices.DeleteFunc(a.s.processes, func(p *process) bool { return p == a.p }), next.p)
 	return next, nil
 }

@@ -21,7 +21,7 @@ import (
 // prepare makes what the process will inherit.
 func (a *attempt) prepare(context.Context) error {
 	if a.plan.kind == protocol.TypeGeneric {
-		port, err := a.ports.Take()
+		port, err := a.s.ports.Take()
 		if err != nil {
 			return err
 		}
@@ -33,11 +33,11 @@ func (a *attempt) prepare(context.Context) error {
 		}
 	}
 	uid := notify.AnyUser
-	if a.Switching != nil {
+	if a.s.Switching != nil {
 		uid = a.plan.user.UID
 	}
 	var err error
-	a.p.notify, err = notify.New(a.dir.NotifySockets(), uid)
+	a.p.notify, err = notify.New(a.s.dir.NotifySockets(), uid)
 	if err != nil {
 		return err
 	}
@@ -84,8 +84,8 @@ func (a *attempt) listen() (*os.File, error) {
 		return duplicate(a.endpoint)
 	}
 	gid := -1
-	if a.Group != nil {
-		gid = a.Group.GID
+	if a.s.Group != nil {
+		gid = a.s.Group.GID
 	}
 	l, err := unixsock.ListenFor(a.p.dir.Socket(), 0o660, gid)
 	if err != nil {

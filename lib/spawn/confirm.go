@@ -18,7 +18,7 @@ func (a *attempt) confirm(ctx context.Context, g *gate.Gate, handle *proc.Handle
 	err := g.Confirm(ctx, a.plan.expected)
 	if err != nil {
 		a.unseen = ctx.Err() != nil
-		bug.Go(func() { a.dismiss(handle) })
+		bug.Go(func() { a.s.children.dismiss(handle) })
 	}
 	return err
 }

@@ -33,7 +33,7 @@ func (a *attempt) explain(cause error) error {
 	if a.plan != nil {
 		e.Command, e.AppRoot, e.User = a.plan.shown, a.plan.root, a.plan.user.Name
 		e.UID = &a.plan.user.UID
-	} else if a.Switching == nil {
+	} else if a.s.Switching == nil {
 		e.UID = new(os.Geteuid())
 	}
 	var failed *diagnosis.ExitError
@@ -43,7 +43,7 @@ func (a *attempt) explain(cause error) error {
 	var timeout *diagnosis.TimeoutError
 	var hung hang
 	if errors.As(cause, &timeout) {
-		hung = a.whereItHangs(a.p)
+		hung = a.p.whereItHangs(a.s.adapters.Dir())
 		e.WaitsIn, e.Stack = hung.waitsIn, hung.stack
 	}
 	if a.p != nil {
@@ -104,32 +104,13 @@ func (a *attempt) lastPhase() string {
 func (a *attempt) end(cause error) (strays int) {
 	if a.p.handle != nil {
 		a.p.kill("killed by us: " + cause.Error())
-		return a.killStrays(a.p.notify.Name)
+		return a.s.children.killStrays(a.p.notify.Name)
 	}
 	if a.p.notify != nil {
 		a.p.notify.Close()
 	}
-	a.forget(a.p)
+	a.s.forget(a.p)
 	return 0
-}
-
-// killStrays kills what was started with the notify socket's name, until a
-// while after nothing is found: one may start another while we look. One that
-// has fallen to us and is in the middle of execve(2) is waited for.
-func (s *Spawner) killStrays(notify string) (killed int) {
-	const limit, pause = time.Second, 5 * time.Millisecond
-	quiet := 0
-	for began := time.Now(); quiet < 3 && time.Since(began) < limit; {
-		n := proc.KillCarriers("NOTIFY_SOCKET="+notify, 0)
-		killed += n
-		if n > 0 || proc.InExec(s.orphans()) {
-			quiet = 0
-		} else {
-			quiet++
-		}
-		time.Sleep(pause)
-	}
-	return killed
 }
 
 // listens returns the ports that a generic app listens on.

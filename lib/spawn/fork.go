@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/spawn/fork"
 	"passenger/lib/spawn/gate"
@@ -38,7 +37,7 @@ func (a *attempt) fork(ctx context.Context, from forker) error {
 	}
 	defer g.Close()
 	defer gateEnd.Close()
-	ctx, cancel := context.WithTimeoutCause(ctx, a.forkTimeout, fmt.Errorf("%w: it did not fork within %v", fork.ErrLost, a.forkTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, a.s.forkTimeout, fmt.Errorf("%w: it did not fork within %v", fork.ErrLost, a.s.forkTimeout))
 	defer cancel()
 	if err := from.fork(ctx, a.req.ID, append(given[1:], gateEnd)); err != nil {
 		return err
@@ -51,7 +50,7 @@ func (a *attempt) fork(ctx context.Context, from forker) error {
 	if err != nil {
 		return err
 	}
-	handle, err := a.takeIn(pid)
+	handle, err := a.s.children.takeIn(pid)
 	if err != nil {
 		return err
 	}
@@ -61,13 +60,13 @@ func (a *attempt) fork(ctx context.Context, from forker) error {
 	if err := a.begin(handle); err != nil {
 		return err
 	}
-	a.publish()
+	a.s.publish()
 	if !a.plan.promotable {
 		return g.Admit()
 	}
 	control, err := g.AdmitAndKeep()
 	if control != nil {
-		a.p.keepOrigin(&origin{process: a.p, control: control, plan: a.plan})
+		a.s.addOrigin(&origin{process: a.p, control: control, plan: a.plan})
 	}
 	return err
 }
@@ -91,30 +90,6 @@ func (l *preloader) fork(ctx context.Context, id string, files []*os.File) error
 	}
 	l.turn <- struct{}{}
 	return err
-}
-
-// takeIn makes a forked process one of our children. pid is the kernel's word;
-// that it fell to us and leads a group shows that it is what we asked for, and
-// not another process that an app speaks for.
-func (s *Spawner) takeIn(pid int) (*proc.Handle, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	id, err := proc.IdentityOf(pid)
-	if err != nil {
-		return nil, fmt.Errorf("%w: its process ended at once", fork.ErrLost)
-	}
-	if !proc.IsChild(pid) || !proc.InGroup(pid, pid) {
-		return nil, fmt.Errorf("%w: process %d did not fall to the spawner or leads no group", fork.ErrLost, pid)
-	}
-	if s.children[pid] {
-		return nil, fmt.Errorf("%w: process %d is known already", fork.ErrLost, pid)
-	}
-	handle, err := proc.Open(id)
-	if err != nil {
-		return nil, err
-	}
-	s.children[pid] = true
-	return handle, nil
 }
 
 func closeAll(files []*os.File) {

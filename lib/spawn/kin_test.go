@@ -19,7 +19,7 @@ func TestDescendantsEndWithTheirProcess(t *testing.T) {
 			s, _ := newSpawner(t, shortDir(t))
 			r := mustSpawn(t, s, "kin00001", "sessions")
 			eventually(t, "its descendants", func() bool { return len(proc.Descendants(r.PID, s.Ours)) == 4 })
-			s.follow(s.find(r.ID)) // as it is done now and then
+			s.kin.follow(s.find(r.ID)) // as it is done now and then
 			var alive []proc.Identity
 			for _, pid := range proc.Descendants(r.PID, s.Ours) {
 				if id, err := proc.IdentityOf(pid); err == nil && !proc.InGroup(pid, r.PID) {

@@ -116,16 +116,11 @@ func (a *attempt) watchListener(ctx context.Context) <-chan listening {
 
 func (a *attempt) ready(address string) error {
 	a.gen.tellOpen(a.p.handle.Identity().PID, a.port, address)
-	secrets := a.plan.secrets()
-	a.p.change(func(r *protocol.Process) {
-		a.p.secrets = &secrets
-		if r.State == protocol.Starting { // else it was stopped or has gone
-			r.State, r.Address, r.ReadyAt = protocol.Ready, address, time.Now()
-			r.SpawnTook = time.Since(a.began).Seconds()
-		}
+	isReady := a.p.becomeReady(a.plan.secrets(), func(r *protocol.Process) {
+		r.Address, r.ReadyAt = address, time.Now()
+		r.SpawnTook = time.Since(a.began).Seconds()
 	})
-	r := a.p.snapshot()
-	if r.State != protocol.Ready {
+	if !isReady { // it was stopped or has ended
 		<-a.p.exited
 		return &diagnosis.ExitError{Report: a.lastReport(nil)}
 	}

@@ -57,15 +57,15 @@ func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preload
 		return nil, false, a.explain(err)
 	}
 	defer theirs.Close()
-	b := &attempt{Spawner: a.Spawner, req: a.req, plan: a.plan.preloading(), endpoint: theirs, noticed: make(chan notify.Notice, 4)}
+	b := &attempt{s: a.s, req: a.req, plan: a.plan.preloading(), endpoint: theirs, noticed: make(chan notify.Notice, 4)}
 	b.req.ID = strings.ToLower(rand.Text()[:12])
-	if err := a.registerPreloader(b, ours, ""); err != nil {
+	if err := a.s.registerPreloader(b, ours, ""); err != nil {
 		ours.Close()
 		return nil, false, a.explain(err)
 	}
 	if err := b.run(ctx); err != nil {
 		b.preloader.control.Close()
-		a.forgetPreloader(b.preloader)
+		a.s.forgetPreloader(b.preloader)
 		var exit *diagnosis.ExitError
 		return nil, errors.As(b.cause, &exit) && exit.Report == nil, err
 	}
@@ -89,8 +89,8 @@ func (a *attempt) preloaderReady() *preloader {
 	bug.Go(func() {
 		<-l.exited
 		l.control.Close()
-		a.forgetPreloader(l)
-		a.publish()
+		a.s.forgetPreloader(l)
+		a.s.publish()
 	})
 	return l
 }
@@ -152,7 +152,7 @@ func (s *Spawner) registerPreloader(b *attempt, control *net.UnixConn, from stri
 	if err := s.makeDirectory(dir); err != nil {
 		return err
 	}
-	b.p = &process{dir: dir, exited: make(chan struct{}), preloads: true, record: b.newRecord(), family: s}
+	b.p = &process{dir: dir, exited: make(chan struct{}), preloads: true, record: b.newRecord(), phase: starting, kin: &s.kin}
 	b.preloader = &preloader{process: b.p, control: control, from: from, turn: make(chan struct{}, 1)}
 	b.preloader.turn <- struct{}{}
 	s.preloaders = append(s.preloaders, b.preloader)

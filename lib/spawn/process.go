@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"passenger/lib/bug"
 	"passenger/lib/cgroup"
 	"passenger/lib/output"
@@ -19,45 +21,33 @@ import (
 	"passenger/lib/statedir"
 )
 
-// A process is one application process under this spawner. One goroutine, in
-// wait, sees it end; what it says is in record then and exited is closed.
+// A process is one application process, or a preloader, under this spawner. One
+// goroutine, in wait, sees it end; then the record says how, and exited is
+// closed.
 type process struct {
-	dir    statedir.ProcessDir
-	handle *proc.Handle    // nil until there is a process
-	out    *output.Process // nil until it is read
-	notify *notify.Socket
-	exited chan struct{}
+	dir       statedir.ProcessDir
+	preloads  bool // it is a preloader, and serves no requests
+	kin       *kin
+	published func() // called when the record is written after all; nil for nothing
+	exited    chan struct{}
 
+	// These are set while it starts, by the goroutine that starts it, and then
+	// stay.
+	handle   *proc.Handle     // nil until there is a process
+	notify   *notify.Socket   // nil if there is none
+	out      *output.Process  // nil until it is read
 	leaveLog func()           // gives the app's log file up, nil if it has none
-	start    func(ready bool) // tells who shows its output how its start went, nil if nobody asks
+	shown    func(ready bool) // tells the sink that shows its output how its start went, nil if it need not know
 
-	preloads bool // it is a preloader, and serves nobody
-	orphaned bool // its spawner died while it started
-
-	family   family
-	recorded func() // called when a record is written after all; nil for nothing
-
-	mu        sync.Mutex // guards the fields below
-	record    protocol.Process
-	cgroup    *cgroup.Group // nil if it has none of its own
-	stopped   bool          // we asked it to go
-	undecided bool          // its start is under way, and may be tried once more when it has ended
-	killed    string        // why we killed it, empty if we did not
-	reason    string        // why it was asked to go, with ": " after it; empty if nobody said
-	left      int           // how many processes of its group outlived it
-	origin    *origin       // by what it can be made a preloader, nil if it cannot
-	secrets   *secret.Set   // of its environment, nil if nobody knows them
-	saving    bool          // the record is to be written again
-}
-
-// A family knows what descends from a process and has left its group. It is the
-// spawner.
-type family interface {
-	// follow notes it, while the process runs.
-	follow(*process)
-
-	// endKin ends it, once the process has ended, and says how many that were.
-	endKin(*process) int
+	mu       sync.Mutex // guards the fields below
+	record   protocol.Process
+	phase    phase
+	fate     fate
+	reason   string        // why we will ask it to go, with ": " after it; empty if the caller gave none
+	cgroup   *cgroup.Group // nil if it has none of its own
+	left     int           // how many processes of its group outlived it
+	secrets  *secret.Set   // of its environment, nil if they are not known
+	retrying bool          // the record is to be written again
 }
 
 // snapshot returns the record as it is now.
@@ -67,12 +57,16 @@ func (p *process) snapshot() protocol.Process {
 	return p.record
 }
 
-// isUndecided says that the process has ended, and that its start may be tried
-// once more.
-func (p *process) isUndecided() bool {
+// listed is the record for the list: of a process whose start may be tried again
+// it says that it starts.
+func (p *process) listed() protocol.Process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.undecided && p.record.State == protocol.Exited
+	r := p.record
+	if p.phase == lost {
+		r.State, r.Exit = protocol.Starting, nil
+	}
+	return r
 }
 
 // leftBehind is how many processes of the group outlived the process.
@@ -82,21 +76,64 @@ func (p *process) leftBehind() int {
 	return p.left
 }
 
+// lastLines are what the process wrote last.
+func (p *process) lastLines() []output.Line {
+	if p.out == nil {
+		return nil
+	}
+	return p.out.Last()
+}
+
 // change changes the record and writes it to the state directory.
 func (p *process) change(f func(*protocol.Process)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.record.State == protocol.Exited {
+	if p.phase.over() {
 		return // its directory is gone
 	}
 	f(&p.record)
 	p.save()
 }
 
+// happened moves the process to its next phase, and says whether that is
+// another one. mu is held.
+func (p *process) happened(e event) bool {
+	next, changed, err := p.phase.after(e)
+	if err != nil {
+		slog.Error("process in an impossible phase", "app", p.record.App, "pid", p.record.PID, "err", err)
+	}
+	if changed {
+		p.phase, p.record.State = next, next.shown()
+	}
+	return changed
+}
+
+// becomeReady says whether the process is ready now: it was not stopped before,
+// and has not ended. ready completes the record.
+func (p *process) becomeReady(secrets secret.Set, ready func(*protocol.Process)) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.secrets = &secrets
+	if !p.happened(becameReady) {
+		return false
+	}
+	ready(&p.record)
+	p.save()
+	return true
+}
+
+// decide says that the attempt to start the process is over: an end of it is one
+// for good. It returns whether it has ended.
+func (p *process) decide() (over bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.happened(decided)
+	return p.phase.over()
+}
+
 // wait sees the process end, ends what is left of its group, and records the
-// exit. Who calls it closes exited when it has returned. orphans are those that
-// fell to this program.
-func (p *process) wait(orphans func() []int) {
+// exit. Who calls it closes exited when it has returned.
+func (p *process) wait() {
 	if err := p.handle.Wait(); err != nil {
 		slog.Error("process cannot be waited for", "pid", p.handle.Identity().PID, "err", err)
 	}
@@ -104,8 +141,8 @@ func (p *process) wait(orphans func() []int) {
 	if p.notify != nil {
 		p.notify.Finish()
 	}
-	left := p.killGroup(orphans)
-	left += p.family.endKin(p)
+	left := p.killGroup()
+	left += p.kin.end(p)
 	exit := proc.UnknownExit(at)
 	if status, err := p.handle.Reap(); err == nil {
 		exit = proc.ExitOf(status, at)
@@ -117,49 +154,57 @@ func (p *process) wait(orphans func() []int) {
 	p.finishOutput()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	exit.Orphaned = p.orphaned
-	switch {
-	case p.killed != "":
-		exit.ByUs = true
-		exit.Cause = p.killed
-	case p.stopped:
-		exit.ByUs = true
-		exit.Cause = "stopped by us: " + p.reason + exit.Cause
-	case outOfMemory != "" && (exit.Signal == "SIGKILL" || exit.Unknown):
-		exit.OutOfMemory = true
-		exit.Cause = outOfMemory
-	}
-	if !exit.ByUs && exit.Signal != "SIGKILL" { // that one says nothing of why
+	p.fate.explain(&exit, outOfMemory)
+	if !exit.ByUs && exit.Signal != "SIGKILL" { // a process that was killed has not said why
 		exit.Output = p.lastWords()
 	}
 	p.left = left
-	if p.origin != nil {
-		p.origin.control.Close()
-	}
 	was := p.record.State
-	p.record.State, p.record.Exit = protocol.Exited, &exit
+	p.happened(ended)
+	p.record.Exit = &exit
 	slog.Info(p.noun()+" exited", "app", p.record.App, "pid", p.record.PID, "state", was, "cause", exit.Cause)
 	if err := os.RemoveAll(string(p.dir)); err != nil {
 		slog.Error("process directory not removed", "err", err)
 	}
 }
 
-// waitOut is wait, and after a bug in it the process counts as gone all the
-// same: others wait for its end.
-func (p *process) waitOut(orphans func() []int) {
+// explain puts our part in an exit into its record. outOfMemory is the kernel's,
+// empty if it had none.
+func (f fate) explain(exit *protocol.Exit, outOfMemory string) {
+	exit.Orphaned = f.by == orphan
+	switch {
+	case f.by == kill || f.by == orphan:
+		exit.ByUs = true
+		exit.Cause = f.why
+	case f.by == stop:
+		exit.ByUs = true
+		exit.Cause = "stopped by us: " + f.why + exit.Cause
+	case outOfMemory != "" && (exit.Signal == "SIGKILL" || exit.Unknown):
+		exit.OutOfMemory = true
+		exit.Cause = outOfMemory
+	}
+}
+
+// waitOut is wait. After a bug in it the process counts as gone all the same:
+// others wait for its end.
+func (p *process) waitOut() {
 	defer bug.Caught(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if exit := proc.UnknownExit(time.Now()); p.record.Exit == nil {
-			p.record.State, p.record.Exit = protocol.Exited, &exit
+			p.happened(ended)
+			p.record.Exit = &exit
 		}
 	})
-	p.wait(orphans)
+	p.wait()
 }
 
-// lastWords is what goes into the record of an exit of the process's own
-// making. What may have secrets in it that nobody knows, that of a process
-// which was adopted, does not. mu is held.
+// exitLines is how many lines the record of an exit has at most, and exitLine
+// how many bytes each: it is in every list for a while.
+const exitLines, exitLine = 40, 200
+
+// lastWords are the last lines of a process that ended by itself, without its
+// secrets. An adopted process has none: its secrets are not known. mu is held.
 func (p *process) lastWords() []string {
 	if p.out == nil || p.secrets == nil {
 		return nil
@@ -172,10 +217,6 @@ func (p *process) lastWords() []string {
 	return lines
 }
 
-// exitLines is how many lines the record of an exit has at most, and exitLine
-// how many bytes each: it is in every list for a while.
-const exitLines, exitLine = 40, 200
-
 // noun is what the log calls it.
 func (p *process) noun() string {
 	if p.preloads {
@@ -185,10 +226,10 @@ func (p *process) noun() string {
 }
 
 // killGroup ends what the process left behind in its group and in its cgroup,
-// and says how many processes that were. The leader has ended. While a leader of ours is not
-// reaped, the group's number is its own. That of an adopted one may belong to
-// a stranger once the group is empty.
-func (p *process) killGroup(orphans func() []int) (left int) {
+// and says how many processes that were. The leader has ended. While a leader of
+// ours is not reaped, the group's number is its own. That of an adopted one may
+// belong to a stranger once the group is empty.
+func (p *process) killGroup() (left int) {
 	id := p.handle.Identity()
 	if now, err := proc.IdentityOf(id.PID); err == nil && now != id {
 		return 0
@@ -196,7 +237,7 @@ func (p *process) killGroup(orphans func() []int) (left int) {
 	// What a child of ours leaves behind is below an orphan. To look for the
 	// group itself is to look at every process of the machine.
 	child := proc.IsChild(id.PID)
-	if !child || len(orphans()) > 0 {
+	if !child || len(p.kin.children.orphans()) > 0 {
 		left = len(proc.Group(id.PID))
 	}
 	if left > 0 || child {
@@ -211,18 +252,11 @@ func (p *process) killGroup(orphans func() []int) (left int) {
 // grace. It calls told once the process's state says so, and returns when the
 // process is gone. A second stop waits with the first.
 func (p *process) stop(grace time.Duration, told func()) {
-	asked := false
-	p.change(func(r *protocol.Process) {
-		if !p.stopped {
-			asked, p.stopped = true, true
-			r.State = protocol.Stopping
-		}
-	})
-	if !asked {
+	if !p.ask() {
 		<-p.exited
 		return
 	}
-	p.family.follow(p) // a preloader may go as soon as it is told
+	p.kin.follow(p) // a preloader may go as soon as it is told
 	told()
 	if err := p.handle.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, proc.ErrGone) {
 		slog.Error("process not stopped", "pid", p.handle.Identity().PID, "err", err)
@@ -230,30 +264,50 @@ func (p *process) stop(grace time.Duration, told func()) {
 	select {
 	case <-p.exited:
 	case <-time.After(grace):
-		p.mu.Lock()
-		reason := p.reason
-		p.mu.Unlock()
-		p.kill(fmt.Sprintf("killed by us: %sdid not stop within %v", reason, grace))
+		p.kill(fmt.Sprintf("killed by us: %sdid not stop within %v", p.stopReason(), grace))
 	}
 }
 
-// because notes why the process is asked to go.
+// ask notes that the process is asked to go. It returns false if it was before,
+// or has ended.
+func (p *process) ask() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.happened(asked) {
+		return false
+	}
+	if p.fate.by == itself {
+		p.fate = fate{stop, p.reason}
+	}
+	p.save()
+	return true
+}
+
+func (p *process) stopReason() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reason
+}
+
+// because notes why the process is about to be asked to go.
 func (p *process) because(reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if reason != "" && !p.stopped {
+	if reason != "" && p.phase != stopping {
 		p.reason = reason + ": "
 	}
 }
 
-// kill ends the process and its group at once, for the reason given, and
-// returns when they are gone.
-func (p *process) kill(why string) {
+// kill is end for the reason given.
+func (p *process) kill(why string) { p.end(fate{kill, why}) }
+
+// end ends the process and its group at once, and returns when they are gone.
+func (p *process) end(f fate) {
 	p.mu.Lock()
-	p.killed = why
+	p.fate = f
 	p.mu.Unlock()
-	p.family.follow(p)
-	if err := p.handle.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
+	p.kin.follow(p)
+	if err := p.handle.Signal(unix.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
 		slog.Error("process not killed", "pid", p.handle.Identity().PID, "err", err)
 	}
 	<-p.exited // wait kills the rest of the group

@@ -37,25 +37,38 @@ func (o *origin) fork(ctx context.Context, id string, files []*os.File) error {
 	return fork.Ask(ctx, o.control, id, files)
 }
 
-// keepOrigin remembers by what the process can be promoted.
-func (p *process) keepOrigin(o *origin) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.record.State == protocol.Exited {
+// addOrigin notes by what the process can be promoted.
+func (s *Spawner) addOrigin(o *origin) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := o.snapshot(); r.State == protocol.Exited {
 		o.control.Close()
 		return
 	}
-	p.origin = o
+	if s.origins == nil {
+		s.origins = map[*process]*origin{}
+	}
+	s.origins[o.process] = o
+}
+
+// dropOrigin gives up what a process that has ended could be promoted by.
+func (s *Spawner) dropOrigin(p *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.origins[p]; o != nil {
+		o.control.Close()
+		delete(s.origins, p)
+	}
 }
 
 // promotable returns by what the process can be promoted, nil if it cannot.
-func (p *process) promotable() *origin {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.record.State != protocol.Ready {
+func (s *Spawner) promotable(p *process) *origin {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.snapshot().State != protocol.Ready {
 		return nil
 	}
-	return p.origin
+	return s.origins[p]
 }
 
 // Promote has a process fork a preloader, which takes the place of its
@@ -67,7 +80,7 @@ func (s *Spawner) Promote(ctx context.Context, id string) (protocol.Preloader, e
 	if p == nil {
 		return protocol.Preloader{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
 	}
-	o := p.promotable()
+	o := s.promotable(p)
 	if o == nil {
 		return protocol.Preloader{}, &protocol.Error{
 			Code: protocol.CodeConflict, Message: fmt.Sprintf("process %q cannot be promoted", id),
@@ -87,7 +100,7 @@ func (s *Spawner) Promote(ctx context.Context, id string) (protocol.Preloader, e
 	defer theirs.Close()
 	config := o.plan.config
 	a := &attempt{
-		Spawner: s, plan: o.plan.preloading(), endpoint: theirs, noticed: make(chan notify.Notice, 4),
+		s: s, plan: o.plan.preloading(), endpoint: theirs, noticed: make(chan notify.Notice, 4),
 		req: protocol.SpawnRequest{ID: strings.ToLower(rand.Text()[:12]), App: r.App, Generation: r.Generation, Config: &config},
 	}
 	if err := s.registerPreloader(a, ours, id); err != nil {

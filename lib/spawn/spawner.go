@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"passenger/lib/account"
@@ -56,6 +55,7 @@ type Spawner struct {
 
 	dir      statedir.Dir
 	adapters adapter.Set
+	children children
 	cgroups  cgroups
 	feed     control.Feed[protocol.ProcessList]
 	logFiles output.Files
@@ -70,9 +70,9 @@ type Spawner struct {
 	processes   []*process   // in order of start
 	preloaders  []*preloader // in order of start
 	generations []*generation
-	children    map[int]bool    // those that wait reaps
-	held        bool            // no new starts
-	asRoot      map[string]bool // apps that the log has said of that they run as root
+	origins     map[*process]*origin // by what processes can be promoted
+	held        bool                 // no new starts
+	asRoot      map[string]bool      // apps that the log has said of that they run as root
 }
 
 // New makes the spawner of a state directory. The caller holds that
@@ -87,7 +87,8 @@ func New(dir statedir.Dir, o Options) (*Spawner, error) {
 	if o.Log == nil {
 		o.Log = output.NewLog(io.Discard, output.Text)
 	}
-	s := &Spawner{Options: o, dir: dir, adapters: adapters, forkTimeout: forkTimeout, children: map[int]bool{}}
+	s := &Spawner{Options: o, dir: dir, adapters: adapters, forkTimeout: forkTimeout}
+	s.kin.children = &s.children
 	if err := s.clearPreloaders(); err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 // spawn makes one attempt. Afresh it is planned by what lies in the app's
 // directory now, else the error may be errChanged.
 func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *generation, afresh bool) (protocol.Process, error) {
-	a := &attempt{Spawner: s, req: req, gen: g, noticed: make(chan notify.Notice, 4)}
+	a := &attempt{s: s, req: req, gen: g, noticed: make(chan notify.Notice, 4)}
 	began := time.Now()
 	var err error
 	a.plan, err = s.planFor(ctx, *req.Config, func(ctx context.Context, c protocol.AppConfig) (survey.Findings, *survey.Expectation, error) {
@@ -232,16 +233,12 @@ func (s *Spawner) register(a *attempt) error {
 }
 
 func (a *attempt) newProcess(dir statedir.ProcessDir) *process {
-	return &process{dir: dir, exited: make(chan struct{}), undecided: true, record: a.newRecord(), recorded: a.publish, family: a.Spawner}
+	return &process{dir: dir, exited: make(chan struct{}), record: a.newRecord(), published: a.s.publish, kin: &a.s.kin}
 }
 
 // decided tells that an attempt is over: an end of its process is one for good.
 func (s *Spawner) decided(a *attempt) {
-	a.p.mu.Lock()
-	a.p.undecided = false
-	ended := a.p.record.State == protocol.Exited
-	a.p.mu.Unlock()
-	if ended {
+	if a.p.decide() {
 		s.publish()
 	}
 }
@@ -257,41 +254,11 @@ func (a *attempt) newRecord() protocol.Process {
 	}
 }
 
-// startProcess starts a child of ours and opens a handle of it. It is our
-// child to reap from the first moment, so that [proc.ReapStrangers] leaves it.
-func (s *Spawner) startProcess(path string, args []string, attr *os.ProcAttr) (*proc.Handle, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	child, err := os.StartProcess(path, args, attr)
-	if err != nil {
-		return nil, err
-	}
-	// The handle waits for it from here on. Release fails only on a process
-	// that was released before.
-	pid := child.Pid
-	_ = child.Release()
-	s.children[pid] = true
-	id, err := proc.IdentityOf(pid)
-	if err == nil {
-		var handle *proc.Handle
-		if handle, err = proc.Open(id); err == nil {
-			return handle, nil
-		}
-	}
-	// Without descriptors left there is no handle, and nobody else would reap
-	// it. The number is its own until we do.
-	_ = syscall.Kill(pid, syscall.SIGKILL)
-	_, _ = syscall.Wait4(pid, nil, 0, nil)
-	delete(s.children, pid)
-	return nil, err
-}
-
 // wait sees the process end and tells.
 func (s *Spawner) wait(p *process) {
-	p.waitOut(s.orphans)
-	s.mu.Lock()
-	delete(s.children, p.handle.Identity().PID)
-	s.mu.Unlock()
+	p.waitOut()
+	s.dropOrigin(p)
+	s.children.forget(p.handle.Identity().PID)
 	s.publish()
 	close(p.exited) // who waits for it finds the end in the list
 	s.retire()
@@ -310,10 +277,7 @@ func (s *Spawner) publish() {
 	exited := map[string]int{} // by app
 	kept := s.processes[:0:0]
 	for _, p := range slices.Backward(s.processes) {
-		r := p.snapshot()
-		if p.isUndecided() {
-			r.State, r.Exit = protocol.Starting, nil
-		}
+		r := p.listed()
 		if r.Exit != nil {
 			n := exited[r.App]
 			exited[r.App]++
@@ -399,15 +363,7 @@ func (s *Spawner) KillAll(why string) {
 }
 
 // Ours says whether a child of this program is one that the spawner waits for.
-func (s *Spawner) Ours(pid int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.children[pid]
-}
-
-// orphans are the children of this program that the spawner did not start: what
-// a process left behind when it ended falls to us.
-func (s *Spawner) orphans() []int { return slices.DeleteFunc(proc.Children(), s.Ours) }
+func (s *Spawner) Ours(pid int) bool { return s.children.ours(pid) }
 
 // forget takes away a process that never was started, and its directory.
 func (s *Spawner) forget(p *process) {

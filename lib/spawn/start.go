@@ -21,7 +21,8 @@ import (
 // An attempt is one spawn, from the request to a process that is ready or an
 // explanation.
 type attempt struct {
-	*Spawner
+	s *Spawner
+
 	req   protocol.SpawnRequest
 	gen   *generation // nil for a preloader's own start
 	plan  *plan
@@ -46,7 +47,7 @@ type attempt struct {
 func (a *attempt) run(ctx context.Context) (err error) {
 	defer bug.Caught(func() { err = a.broken() })
 	a.began = time.Now()
-	defer func() { a.ports.Leave(a.port) }()
+	defer func() { a.s.ports.Leave(a.port) }()
 	err = a.phase(ctx, protocol.PhasePrepare, a.prepare)
 	if err == nil {
 		err = a.start(ctx)
@@ -145,7 +146,7 @@ func (a *attempt) exec(ctx context.Context) error {
 	}
 	defer g.Close()
 	defer gateEnd.Close()
-	handle, err := a.startProcess("/proc/self/exe", gate.Args(a.plan.args), &os.ProcAttr{
+	handle, err := a.s.children.start("/proc/self/exe", gate.Args(a.plan.args), &os.ProcAttr{
 		Env: environ.List(a.plan.env), Files: append(given, gateEnd), Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
@@ -158,7 +159,7 @@ func (a *attempt) exec(ctx context.Context) error {
 		return err
 	}
 	gateEnd.Close() // the process's copy must be the last, or we never see its end
-	a.publish()
+	a.s.publish()
 	said, err := g.Open(ctx, a.plan.order)
 	a.plan.add(said.Added)
 	return err
@@ -180,8 +181,8 @@ func (a *attempt) begin(handle *proc.Handle) error {
 		r.PID, r.StartTime, r.BootID, r.StartedAt = id.PID, id.StartTime, id.BootID, time.Now()
 		r.NotifySocket = a.p.notify.Name
 	})
-	err := a.readOutput(a.p)
-	bug.Go(func() { a.wait(a.p) })
+	err := a.s.readOutput(a.p)
+	bug.Go(func() { a.s.wait(a.p) })
 	bug.Go(func() { a.p.notify.Listen(id.PID, a.said) })
 	return err
 }

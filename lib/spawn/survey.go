@@ -12,7 +12,7 @@ import (
 
 // survey has a process look at the app's directory.
 func (s *Spawner) survey(ctx context.Context, q survey.Question) (survey.Findings, error) {
-	said, _, err := s.errand(ctx, gate.Order{Survey: &q})
+	said, _, err := s.children.errand(ctx, gate.Order{Survey: &q})
 	switch {
 	case err != nil:
 		return survey.Findings{}, err

@@ -38,9 +38,9 @@ func testHang(t *testing.T, found bool) {
 		failed <- err
 	}()
 	eventually(t, "a look", func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.children) == 1
+		s.children.mu.Lock()
+		defer s.children.mu.Unlock()
+		return len(s.children.known) == 1
 	})
 	mustSpawn(t, s, "good0001", "ready") // while the other hangs
 	var se *protocol.SpawnError
@@ -48,9 +48,9 @@ func testHang(t *testing.T, found bool) {
 		t.Errorf("got %v, want a timeout", err)
 	}
 	eventually(t, "one process, and no one that looks", func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.children) == 1
+		s.children.mu.Lock()
+		defer s.children.mu.Unlock()
+		return len(s.children.known) == 1
 	})
 }
 

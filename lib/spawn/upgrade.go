@@ -2,14 +2,7 @@ package spawn
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"passenger/lib/protocol"
 )
@@ -72,36 +65,6 @@ func (s *Spawner) Flush() {
 }
 
 // Version runs the program at path with --version and returns what it prints.
-// It is a child that nobody else reaps.
 func (s *Spawner) Version(ctx context.Context, path string) (string, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	child, err := s.startProcess(path, []string{path, "--version"}, &os.ProcAttr{Env: os.Environ(), Files: []*os.File{nil, w, w}})
-	w.Close()
-	if err != nil {
-		return "", err
-	}
-	defer child.Close()
-	stop := context.AfterFunc(ctx, func() {
-		_ = child.Signal(unix.SIGKILL) // gone is fine
-		_ = r.SetReadDeadline(time.Unix(1, 0))
-	})
-	defer stop()
-	out, readErr := io.ReadAll(io.LimitReader(r, 4096))
-	status, err := child.Reap()
-	s.mu.Lock()
-	delete(s.children, child.Identity().PID)
-	s.mu.Unlock()
-	switch {
-	case ctx.Err() != nil:
-		return "", fmt.Errorf("%q --version: %w", path, context.Cause(ctx))
-	case errors.Join(readErr, err) != nil:
-		return "", fmt.Errorf("%q --version: %w", path, errors.Join(readErr, err))
-	case status.Exited() && status.ExitStatus() != 0:
-		return "", fmt.Errorf("%q --version: exit status %d: %s", path, status.ExitStatus(), strings.TrimSpace(string(out)))
-	}
-	return strings.TrimSpace(string(out)), nil
+	return s.children.version(ctx, path)
 }

@@ -2,7 +2,6 @@ package spawn
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"passenger/lib/adapter"
 	"passenger/lib/output"
 	"passenger/lib/proc"
-	"passenger/lib/protocol"
 )
 
 const (
@@ -33,8 +31,9 @@ type hang struct {
 	stack   []string  // in its own language, nil if it did not say
 }
 
-// whereItHangs asks the process and the kernel.
-func (s *Spawner) whereItHangs(p *process) hang {
+// whereItHangs asks the process and the kernel. Frames of our adapters, which lie
+// in that directory, are left out.
+func (p *process) whereItHangs(adapters string) hang {
 	if p == nil || p.handle == nil || p.out == nil {
 		return hang{}
 	}
@@ -48,46 +47,9 @@ func (s *Spawner) whereItHangs(p *process) hang {
 		h.stack = p.dumpByInspector(ctx)
 	}
 	h.stack = slices.DeleteFunc(h.stack, func(frame string) bool {
-		return strings.Contains(frame, s.adapters.Dir()) || strings.Contains(frame, "<frozen importlib")
+		return strings.Contains(frame, adapters) || strings.Contains(frame, "<frozen importlib")
 	})
 	return h
-}
-
-// Backtrace asks a process that runs on what it does.
-func (s *Spawner) Backtrace(id string) (protocol.Backtrace, error) {
-	p := s.find(id)
-	if p == nil || p.handle == nil {
-		return protocol.Backtrace{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
-	}
-	r := p.snapshot()
-	switch {
-	case r.State == protocol.Exited:
-		return protocol.Backtrace{}, fmt.Errorf("process %q has exited: %w", id, ErrUnknown)
-	case adapter.DumpOf(r.Type) == 0:
-		return protocol.Backtrace{}, &protocol.Error{
-			Code: protocol.CodeConflict, Message: fmt.Sprintf("process %q is of a generic app: SIGQUIT, which others print their stacks on, may end it", id),
-			Hint: "use the debugger of its language, such as gdb -p PID",
-		}
-	case r.State == protocol.Starting:
-		return protocol.Backtrace{}, &protocol.Error{
-			Code: protocol.CodeConflict, Message: fmt.Sprintf("process %q is starting: before its interpreter is set up, SIGQUIT would end it", id),
-			Hint: "wait for it; one that is not ready within start_timeout says where it hangs",
-		}
-	}
-	h := s.whereItHangs(p)
-	return protocol.Backtrace{PID: r.PID, WaitsIn: h.waitsIn, Stack: append([]string{}, h.stack...)}, nil
-}
-
-// dump has a stuck process say where it is, in its log. Stacks that it does
-// not write itself are put there.
-func (s *Spawner) dump(p *process) {
-	h := s.whereItHangs(p)
-	r := p.snapshot()
-	slog.Warn("process is stuck", "app", r.App, "pid", r.PID, "waits_in", h.waitsIn, "frames", len(h.stack))
-	if adapter.DumpOf(r.Type) == adapter.DumpInspector && len(h.stack) > 0 {
-		from := &output.Source{App: r.App, Environment: r.Environment, ID: r.ID, Generation: r.Generation, PID: r.PID}
-		s.Log.Lines(from, output.Stderr, []byte(strings.Join(h.stack, "\n")+"\n"))
-	}
 }
 
 // dumpBySignal has the process write its stacks.

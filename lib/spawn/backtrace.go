@@ -1,0 +1,48 @@
+package spawn
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"passenger/lib/adapter"
+	"passenger/lib/output"
+	"passenger/lib/protocol"
+)
+
+// Backtrace asks a process that runs on what it does.
+func (s *Spawner) Backtrace(id string) (protocol.Backtrace, error) {
+	p := s.find(id)
+	if p == nil || p.handle == nil {
+		return protocol.Backtrace{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
+	}
+	r := p.snapshot()
+	switch {
+	case r.State == protocol.Exited:
+		return protocol.Backtrace{}, fmt.Errorf("process %q has exited: %w", id, ErrUnknown)
+	case adapter.DumpOf(r.Type) == 0:
+		return protocol.Backtrace{}, &protocol.Error{
+			Code: protocol.CodeConflict, Message: fmt.Sprintf("process %q is of a generic app: SIGQUIT, which others print their stacks on, may end it", id),
+			Hint: "use the debugger of its language, such as gdb -p PID",
+		}
+	case r.State == protocol.Starting:
+		return protocol.Backtrace{}, &protocol.Error{
+			Code: protocol.CodeConflict, Message: fmt.Sprintf("process %q is starting: before its interpreter is set up, SIGQUIT would end it", id),
+			Hint: "wait for it; one that is not ready within start_timeout says where it hangs",
+		}
+	}
+	h := p.whereItHangs(s.adapters.Dir())
+	return protocol.Backtrace{PID: r.PID, WaitsIn: h.waitsIn, Stack: append([]string{}, h.stack...)}, nil
+}
+
+// dump has a stuck process say where it is, in its log. Stacks that it does
+// not write itself are put there.
+func (s *Spawner) dump(p *process) {
+	h := p.whereItHangs(s.adapters.Dir())
+	r := p.snapshot()
+	slog.Warn("process is stuck", "app", r.App, "pid", r.PID, "waits_in", h.waitsIn, "frames", len(h.stack))
+	if adapter.DumpOf(r.Type) == adapter.DumpInspector && len(h.stack) > 0 {
+		from := &output.Source{App: r.App, Environment: r.Environment, ID: r.ID, Generation: r.Generation, PID: r.PID}
+		s.Log.Lines(from, output.Stderr, []byte(strings.Join(h.stack, "\n")+"\n"))
+	}
+}
