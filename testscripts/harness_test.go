@@ -165,11 +165,10 @@ func setup(env *testscript.Env) error {
 	env.Setenv("PASSENGER_STATE_DIR", w.state)
 	env.Setenv("APPS", apps)
 	env.Setenv("STATE", w.state)
-	env.Setenv("TMPDIR", state) // programs make state directories in it
+	env.Setenv("TMPDIR", state) // programs make state directories in it; that of testscript is too long for sockets
 	env.Setenv("WEB", w.web())
 	env.Setenv("REPO", filepath.Dir(filepath.Dir(apps)))
 	env.Setenv("BIN", bin)
-	env.Setenv("TMPDIR", state) // that of testscript is too long for sockets
 	w.env = env
 	env.Defer(func() {
 		w.stopAll()

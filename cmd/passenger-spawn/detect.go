@@ -12,7 +12,7 @@ import (
 
 	"passenger/lib/app"
 	"passenger/lib/cli"
-	"passenger/lib/spawn"
+	"passenger/lib/spawn/plan"
 	"passenger/lib/spelling"
 	"passenger/lib/visible"
 )
@@ -76,7 +76,7 @@ func (d *detect) detect(c *command) (*detection, error) {
 	if err != nil {
 		return nil, cli.Hint(fmt.Errorf("cannot detect: %w", err), "add one of these files, or set startup_file or app_start_command in %s", filepath.Join(config.AppRoot, app.File))
 	}
-	command, err := spawn.Command(config, c.StatePath())
+	command, err := plan.Command(config, c.StatePath())
 	if err != nil {
 		return nil, fmt.Errorf("cannot detect: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/spawn"
+	"passenger/lib/spawn/plan"
 	"passenger/lib/spawnerror"
 	"passenger/lib/statedir"
 )
@@ -129,7 +130,7 @@ func (r *run) printEnv(config protocol.AppConfig, stateDir string) error {
 	if !r.PrintEnv {
 		return &cli.Error{Err: errors.New("--show-secrets goes with --print-env"), Status: cli.Usage}
 	}
-	env, err := spawn.Environment(config, stateDir, r.ShowSecrets)
+	env, err := plan.Environment(config, stateDir, r.ShowSecrets)
 	if err != nil {
 		return cli.Hint(fmt.Errorf("cannot tell the environment: %w", err), "see Passengerfile(5) for env_files and load_shell_envvars")
 	}

@@ -12,6 +12,7 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/spawn/notify"
+	"passenger/lib/spawn/process"
 	"passenger/lib/spawn/survey"
 	"passenger/lib/statedir"
 )
@@ -24,7 +25,7 @@ func (s *Spawner) adoptAll() error {
 		return fmt.Errorf("adopt processes: %w", err)
 	}
 	census := sync.OnceValue(proc.TakeCensus)
-	var adopted []*process
+	var adopted []*process.Process
 	for _, e := range entries {
 		dir := s.dir.Process(e.Name())
 		p, err := s.adopt(dir, census)
@@ -44,7 +45,7 @@ func (s *Spawner) adoptAll() error {
 			slog.Error("process not adopted", "dir", string(dir), "err", err)
 		}
 	}
-	slices.SortFunc(adopted, func(p, q *process) int { return p.record.StartedAt.Compare(q.record.StartedAt) })
+	slices.SortFunc(adopted, func(p, q *process.Process) int { return p.Snapshot().StartedAt.Compare(q.Snapshot().StartedAt) })
 	for _, p := range adopted {
 		s.takeOver(p)
 	}
@@ -53,7 +54,7 @@ func (s *Spawner) adoptAll() error {
 
 // adopt reads the record of a process that an earlier spawner started, and
 // returns proc.ErrGone unless that very process still runs.
-func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*process, error) {
+func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*process.Process, error) {
 	r, err := readRecord(dir)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*pr
 		return nil, err
 	}
 	r.Adopted = r.Adopted || !proc.IsChild(r.PID) // it is ours still if we replaced ourselves
-	p := &process{dir: dir, handle: handle, exited: make(chan struct{}), record: r, phase: phaseOf(r.State), published: s.publish, kin: &s.kin}
+	p := process.Adopt(dir, handle, r, &s.kin, s.publish)
 	if err := s.readOutput(p); err != nil {
 		slog.Error("output of adopted process is lost", "app", r.App, "pid", r.PID, "err", err)
 	}
@@ -81,16 +82,16 @@ func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*pr
 }
 
 // takeOver goes on where the earlier spawner left off.
-func (s *Spawner) takeOver(p *process) {
-	r := p.snapshot()
+func (s *Spawner) takeOver(p *process.Process) {
+	r := p.Snapshot()
 	s.processes = append(s.processes, p)
 	s.generationLocked(r.App, r.Generation).release = survey.ReleaseOf(&r)
 	if proc.IsChild(r.PID) {
-		s.children.adopt(r.PID) // after execve: same parent
+		s.children.Adopt(r.PID) // after execve: same parent
 	}
 	// What it says from now on has no reader, but its sends must not fail.
 	if n, err := notify.Renew(r.NotifySocket); err == nil {
-		p.notify = n
+		p.Notify = n
 		bug.Go(func() { n.Listen(r.PID, func(notify.Notice) {}) })
 	}
 	bug.Go(func() { s.wait(p) })
@@ -98,9 +99,9 @@ func (s *Spawner) takeOver(p *process) {
 	case protocol.Ready:
 		slog.Info("process adopted", "app", r.App, "pid", r.PID, "generation", r.Generation)
 	case protocol.Stopping:
-		bug.Go(func() { p.stop(seconds(r.StopGrace), s.publish) })
+		bug.Go(func() { p.Stop(seconds(r.StopGrace), s.publish) })
 	default:
 		// Whether it said READY=1 while nobody listened cannot be known.
-		bug.Go(func() { p.end(fate{orphan, "killed by us: its spawner died while it started"}) })
+		bug.Go(func() { p.KillOrphan() })
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"passenger/lib/spawn/diagnosis"
 	"passenger/lib/spawn/notify"
 	"passenger/lib/spawn/port"
+	"passenger/lib/spawn/process"
 )
 
 // An app binds the port that it is given long after we chose it. If another
@@ -38,6 +39,6 @@ func (a *attempt) again() (*attempt, error) {
 		return nil, err
 	}
 	next.p = next.newProcess(dir)
-	a.s.processes = append(slices.DeleteFunc(a.s.processes, func(p *process) bool { return p == a.p }), next.p)
+	a.s.processes = append(slices.DeleteFunc(a.s.processes, func(p *process.Process) bool { return p == a.p }), next.p)
 	return next, nil
 }

@@ -8,15 +8,16 @@ import (
 	"passenger/lib/adapter"
 	"passenger/lib/output"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/process"
 )
 
 // Backtrace asks a process that runs on what it does.
 func (s *Spawner) Backtrace(id string) (protocol.Backtrace, error) {
 	p := s.find(id)
-	if p == nil || p.handle == nil {
+	if p == nil || !p.Began() {
 		return protocol.Backtrace{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
 	}
-	r := p.snapshot()
+	r := p.Snapshot()
 	switch {
 	case r.State == protocol.Exited:
 		return protocol.Backtrace{}, fmt.Errorf("process %q has exited: %w", id, ErrUnknown)
@@ -31,18 +32,18 @@ func (s *Spawner) Backtrace(id string) (protocol.Backtrace, error) {
 			Hint: "wait for it; one that is not ready within start_timeout says where it hangs",
 		}
 	}
-	h := p.whereItHangs(s.adapters.Dir())
-	return protocol.Backtrace{PID: r.PID, WaitsIn: h.waitsIn, Stack: append([]string{}, h.stack...)}, nil
+	h := p.WhereItHangs(s.adapters.Dir())
+	return protocol.Backtrace{PID: r.PID, WaitsIn: h.WaitsIn, Stack: append([]string{}, h.Stack...)}, nil
 }
 
 // dump has a stuck process say where it is, in its log. Stacks that it does
 // not write itself are put there.
-func (s *Spawner) dump(p *process) {
-	h := p.whereItHangs(s.adapters.Dir())
-	r := p.snapshot()
-	slog.Warn("process is stuck", "app", r.App, "pid", r.PID, "waits_in", h.waitsIn, "frames", len(h.stack))
-	if adapter.DumpOf(r.Type) == adapter.DumpInspector && len(h.stack) > 0 {
-		from := &output.Source{App: r.App, Environment: r.Environment, ID: r.ID, Generation: r.Generation, PID: r.PID}
-		s.Log.Lines(from, output.Stderr, []byte(strings.Join(h.stack, "\n")+"\n"))
+func (s *Spawner) dump(p *process.Process) {
+	h := p.WhereItHangs(s.adapters.Dir())
+	r := p.Snapshot()
+	slog.Warn("process is stuck", "app", r.App, "pid", r.PID, "waits_in", h.WaitsIn, "frames", len(h.Stack))
+	if adapter.DumpOf(r.Type) == adapter.DumpInspector && len(h.Stack) > 0 {
+		from := process.SourceOf(r)
+		s.Log.Lines(from, output.Stderr, []byte(strings.Join(h.Stack, "\n")+"\n"))
 	}
 }

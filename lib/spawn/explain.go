@@ -9,6 +9,8 @@ import (
 	"passenger/lib/protocol"
 	"passenger/lib/spawn/diagnosis"
 	"passenger/lib/spawn/notify"
+	"passenger/lib/spawn/plan"
+	"passenger/lib/spawn/process"
 	"passenger/lib/visible"
 )
 
@@ -31,8 +33,8 @@ func (a *attempt) explain(cause error) error {
 		Phases: a.phases, Output: []string{}, AppRoot: a.req.Config.AppRoot,
 	}
 	if a.plan != nil {
-		e.Command, e.AppRoot, e.User = a.plan.shown, a.plan.root, a.plan.user.Name
-		e.UID = &a.plan.user.UID
+		e.Command, e.AppRoot, e.User = a.plan.Shown, a.plan.Root, a.plan.User.Name
+		e.UID = &a.plan.User.UID
 	} else if a.s.Switching == nil {
 		e.UID = new(os.Geteuid())
 	}
@@ -41,24 +43,24 @@ func (a *attempt) explain(cause error) error {
 	left := 0
 	var listens []int
 	var timeout *diagnosis.TimeoutError
-	var hung hang
+	var hung process.Hang
 	if errors.As(cause, &timeout) {
-		hung = a.p.whereItHangs(a.s.adapters.Dir())
-		e.WaitsIn, e.Stack = hung.waitsIn, hung.stack
+		hung = a.p.WhereItHangs(a.s.adapters.Dir())
+		e.WaitsIn, e.Stack = hung.WaitsIn, hung.Stack
 	}
 	if a.p != nil {
 		listens = a.listens()
 		strays := a.end(cause)
-		if a.p.out != nil {
-			e.Output = texts(hung.before(a.p.out.Last()))
+		if lines, read := a.p.LastLines(); read {
+			e.Output = process.Texts(hung.Before(lines))
 		}
 		if own {
-			e.Exit, left = a.p.snapshot().Exit, a.p.leftBehind()+strays
+			e.Exit, left = a.p.Snapshot().Exit, a.p.Left()+strays
 		}
 	}
 	d := diagnosis.Of(diagnosis.Symptoms{
 		Cause: cause, Kind: kindOf(a.plan), Output: e.Output, Exit: e.Exit, Left: left, Port: a.port, Listens: listens,
-		Phase: a.lastPhase(), Unseen: a.unseen, Forked: a.p != nil && a.p.snapshot().Preloader != "", WaitsIn: e.WaitsIn, Stack: len(e.Stack) > 0, Report: reportOf(failed), Interpreter: interpreterOf(a.plan),
+		Phase: a.lastPhase(), Forked: a.p != nil && a.p.Snapshot().Preloader != "", WaitsIn: e.WaitsIn, Stack: len(e.Stack) > 0, Report: reportOf(failed), Interpreter: interpreterOf(a.plan),
 	})
 	e.Category, e.Summary, e.Advice = d.Category, d.Summary, d.Advice
 	if a.plan != nil {
@@ -70,9 +72,9 @@ func (a *attempt) explain(cause error) error {
 
 // hide adds the environment to the error and takes the secrets out of it,
 // wherever they stand.
-func hide(e *protocol.SpawnError, p *plan) {
-	secrets := p.secrets()
-	e.Environment = secrets.Environment(p.env)
+func hide(e *protocol.SpawnError, p *plan.Plan) {
+	secrets := p.Secrets()
+	e.Environment = secrets.Environment(p.Env)
 	e.Command, e.Output, e.Stack = secrets.Lines(e.Command), secrets.Lines(e.Output), secrets.Lines(e.Stack)
 	e.Summary, e.Advice, e.WaitsIn = secrets.Text(e.Summary), secrets.Text(e.Advice), secrets.Text(e.WaitsIn)
 	if e.Exit != nil {
@@ -102,12 +104,12 @@ func (a *attempt) lastPhase() string {
 // A process that left the group is found by its notify socket, whose name
 // nobody else has; strays says how many did.
 func (a *attempt) end(cause error) (strays int) {
-	if a.p.handle != nil {
-		a.p.kill("killed by us: " + cause.Error())
-		return a.s.children.killStrays(a.p.notify.Name)
+	if a.p.Began() {
+		a.p.Kill("killed by us: " + cause.Error())
+		return a.s.children.KillStrays(a.p.Notify.Name)
 	}
-	if a.p.notify != nil {
-		a.p.notify.Close()
+	if a.p.Notify != nil {
+		a.p.Notify.Close()
 	}
 	a.s.forget(a.p)
 	return 0
@@ -115,24 +117,24 @@ func (a *attempt) end(cause error) (strays int) {
 
 // listens returns the ports that a generic app listens on.
 func (a *attempt) listens() []int {
-	if a.port == 0 || a.p.handle == nil {
+	if a.port == 0 || !a.p.Began() {
 		return nil
 	}
-	return proc.Listening(a.p.handle.Identity().PID)
+	return proc.Listening(a.p.PID())
 }
 
-func kindOf(p *plan) string {
+func kindOf(p *plan.Plan) string {
 	if p == nil {
 		return ""
 	}
-	return p.kind
+	return p.Kind
 }
 
-func interpreterOf(p *plan) string {
-	if p == nil || p.kind == protocol.TypeGeneric {
+func interpreterOf(p *plan.Plan) string {
+	if p == nil {
 		return ""
 	}
-	return p.args[0]
+	return p.Interpreter()
 }
 
 func reportOf(e *diagnosis.ExitError) *notify.Report {

@@ -20,53 +20,47 @@ const forkTimeout = 15 * time.Second
 type forker interface {
 	// fork sends one request and waits for its reply.
 	fork(ctx context.Context, id string, files []*os.File) error
-	snapshot() protocol.Process
+	Snapshot() protocol.Process
 }
 
 // fork has the preloader fork the attempt's process, or a process the
 // preloader, writes its record and lets it through its gate.
 func (a *attempt) fork(ctx context.Context, from forker) error {
-	given, err := a.belongings()
+	p, err := a.passage()
 	if err != nil {
 		return err
 	}
-	defer closeAll(given)
-	g, gateEnd, err := gate.New()
-	if err != nil {
-		return err
-	}
-	defer g.Close()
-	defer gateEnd.Close()
+	defer p.leave()
 	ctx, cancel := context.WithTimeoutCause(ctx, a.s.forkTimeout, fmt.Errorf("%w: it did not fork within %v", fork.ErrLost, a.s.forkTimeout))
 	defer cancel()
-	if err := from.fork(ctx, a.req.ID, append(given[1:], gateEnd)); err != nil {
+	if err := from.fork(ctx, a.req.ID, p.inherited[1:]); err != nil {
 		return err
 	}
-	gateEnd.Close() // the process's copy must be the last, or we never see its end
-	pid, err := g.Hello(ctx)
+	p.handOver()
+	pid, err := p.gate.Hello(ctx)
 	if errors.Is(err, gate.ErrSilent) {
 		return fmt.Errorf("%w: %w", fork.ErrLost, err)
 	}
 	if err != nil {
 		return err
 	}
-	handle, err := a.s.children.takeIn(pid)
+	handle, err := a.s.children.TakeIn(pid)
 	if err != nil {
 		return err
 	}
 	if a.preloader == nil {
-		a.p.change(func(r *protocol.Process) { r.Preloader = from.snapshot().ID })
+		a.p.Change(func(r *protocol.Process) { r.Preloader = from.Snapshot().ID })
 	}
 	if err := a.begin(handle); err != nil {
 		return err
 	}
 	a.s.publish()
-	if !a.plan.promotable {
-		return g.Admit()
+	if !a.plan.Promotable {
+		return p.gate.Admit()
 	}
-	control, err := g.AdmitAndKeep()
+	control, err := p.gate.AdmitAndKeep()
 	if control != nil {
-		a.s.addOrigin(&origin{process: a.p, control: control, plan: a.plan})
+		a.s.addOrigin(&origin{Process: a.p, control: control, plan: a.plan})
 	}
 	return err
 }
@@ -76,7 +70,7 @@ func (a *attempt) fork(ctx context.Context, from forker) error {
 func (l *preloader) fork(ctx context.Context, id string, files []*os.File) error {
 	select {
 	case <-l.turn:
-	case <-l.exited:
+	case <-l.Exited():
 		return fork.ErrLost
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -90,10 +84,4 @@ func (l *preloader) fork(ctx context.Context, id string, files []*os.File) error
 	}
 	l.turn <- struct{}{}
 	return err
-}
-
-func closeAll(files []*os.File) {
-	for _, f := range files {
-		f.Close()
-	}
 }

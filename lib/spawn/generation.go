@@ -85,9 +85,9 @@ func (g *generation) start(ctx context.Context, a *attempt, b *boot) {
 	defer close(b.done)
 	defer bug.Caught(func() { b.err = a.internalError() })
 	for {
-		l, died, err := a.startPreloader(ctx, g)
+		l, died, err := a.startPreloader(ctx)
 		switch {
-		case err == nil && !a.plan.forkable(l.warnings):
+		case err == nil && !a.plan.Forkable(l.warnings):
 			l.end()
 			b.err = g.goDirect("a fork would not be safe: " + strings.Join(l.warnings, "; "))
 		case err == nil:
@@ -115,7 +115,7 @@ func (g *generation) died() int {
 // another. Several attempts may complain of the same one.
 func (g *generation) lost(l *preloader, why error) {
 	slog.Warn("preloader did not fork", "app", g.app, "generation", g.number, "err", why)
-	l.kill("killed by us: " + why.Error())
+	l.Kill("killed by us: " + why.Error())
 	g.mu.Lock()
 	first := g.boot != nil && g.boot.ended() && g.boot.preloader == l
 	if first {
@@ -196,7 +196,7 @@ func (s *Spawner) retire() {
 	s.mu.Lock()
 	newest, alive := map[string]int{}, map[*generation]bool{}
 	for _, p := range s.processes {
-		r := p.snapshot()
+		r := p.Snapshot()
 		if r.State == protocol.Ready {
 			newest[r.App] = max(newest[r.App], r.Generation)
 		}

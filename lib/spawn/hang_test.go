@@ -40,9 +40,7 @@ func TestStartsThatHangLeaveNoThread(t *testing.T) {
 	}
 	wg.Wait()
 	eventually(t, "the one process of before", func() bool {
-		s.children.mu.Lock()
-		defer s.children.mu.Unlock()
-		return len(s.children.known) == 1
+		return countChildren(s) == 1
 	})
 	if now := threads(t); now > before+slack {
 		t.Errorf("%d threads, %d before", now, before)
@@ -61,9 +59,7 @@ func TestAnUpgradeDoesNotWaitForAStartThatHangs(t *testing.T) {
 	defer giveUp()
 	hanging.Go(func() { _, _ = s.Spawn(ctx, request("hang0001", config)) }) // it is given up
 	eventually(t, "a look", func() bool {
-		s.children.mu.Lock()
-		defer s.children.mu.Unlock()
-		return len(s.children.known) == 1
+		return countChildren(s) == 1
 	})
 	began := time.Now()
 	if got := s.Hold(t.Context(), 100*time.Millisecond); got != 1 || time.Since(began) > 20*time.Second {

@@ -24,7 +24,7 @@ func (a *attempt) listensElsewhere() func(ports []int) bool {
 			return false
 		}
 		slog.Warn("app listens on a port of its own, which is not used: a second process could not listen there",
-			"app", a.req.App, "pid", a.p.handle.Identity().PID, "port", diagnosis.Numbers(ports), "wanted", a.port,
+			"app", a.req.App, "pid", a.p.PID(), "port", diagnosis.Numbers(ports), "wanted", a.port,
 			"hint", "have it take the port from the environment variable PORT, or serve on descriptor 3 (LISTEN_FDS)")
 		return true
 	}

@@ -30,8 +30,8 @@ const exitPatience = 3 * time.Second
 func (a *attempt) load(ctx context.Context) error {
 	// A SIGTERM that came while the process was still at its gate may be lost:
 	// execve(2) ends the thread that had just taken it.
-	if a.p.snapshot().State == protocol.Stopping {
-		_ = a.p.handle.Signal(syscall.SIGTERM) // gone is fine
+	if a.p.Snapshot().State == protocol.Stopping {
+		_ = a.p.Signal(syscall.SIGTERM) // gone is fine
 	}
 	var failed *notify.Report
 	var patience <-chan time.Time // nil until it failed
@@ -48,8 +48,8 @@ func (a *attempt) load(ctx context.Context) error {
 			if !n.Ready {
 				continue
 			}
-			if n.Concurrency > 0 && a.plan.config.MaxConcurrency == nil {
-				a.p.change(func(r *protocol.Process) { r.Concurrency = n.Concurrency })
+			if n.Concurrency > 0 && a.plan.Config.MaxConcurrency == nil {
+				a.p.Change(func(r *protocol.Process) { r.Concurrency = n.Concurrency })
 			}
 			return a.ready(a.address(ctx))
 		case l := <-listening:
@@ -57,7 +57,7 @@ func (a *attempt) load(ctx context.Context) error {
 				return a.ready(l.address)
 			}
 			listening = nil // READY=1 or the timeout decides
-		case <-a.p.exited:
+		case <-a.p.Exited():
 			return &diagnosis.ExitError{Report: a.lastReport(failed)}
 		case <-patience:
 			return &diagnosis.ExitError{Report: failed} // something in it keeps it from its exit
@@ -89,10 +89,10 @@ func (a *attempt) address(ctx context.Context) string {
 	if a.endpoint != nil {
 		return "" // a preloader serves nobody
 	}
-	if a.port != 0 && listener.Accepts(ctx, listener.Loopback(a.port)) && proc.ListensOn(a.p.handle.Identity().PID, a.port) {
+	if a.port != 0 && listener.Accepts(ctx, listener.Loopback(a.port)) && proc.ListensOn(a.p.PID(), a.port) {
 		return "tcp:" + listener.Loopback(a.port)
 	}
-	return "unix:" + a.p.dir.Socket()
+	return "unix:" + a.p.Dir.Socket()
 }
 
 type listening struct {
@@ -103,25 +103,25 @@ type listening struct {
 // watchListener looks for a generic app's listener. For the others, whose
 // adapters say when they are ready, the channel stays silent.
 func (a *attempt) watchListener(ctx context.Context) <-chan listening {
-	if a.plan.kind != protocol.TypeGeneric {
+	if a.plan.Kind != protocol.TypeGeneric {
 		return nil
 	}
 	found := make(chan listening, 1) // one send
 	bug.Go(func() {
-		address, err := listener.Await(ctx, a.p.handle.Identity().PID, a.port, a.p.dir.Socket(), a.inode, a.listensElsewhere())
+		address, err := listener.Await(ctx, a.p.PID(), a.port, a.p.Dir.Socket(), a.inode, a.listensElsewhere())
 		found <- listening{address, err}
 	})
 	return found
 }
 
 func (a *attempt) ready(address string) error {
-	a.gen.tellOpen(a.p.handle.Identity().PID, a.port, address)
-	isReady := a.p.becomeReady(a.plan.secrets(), func(r *protocol.Process) {
+	a.gen.tellOpen(a.p.PID(), a.port, address)
+	isReady := a.p.BecomeReady(a.plan.Secrets(), func(r *protocol.Process) {
 		r.Address, r.ReadyAt = address, time.Now()
 		r.SpawnTook = time.Since(a.began).Seconds()
 	})
 	if !isReady { // it was stopped or has ended
-		<-a.p.exited
+		<-a.p.Exited()
 		return &diagnosis.ExitError{Report: a.lastReport(nil)}
 	}
 	return nil

@@ -384,7 +384,7 @@ func newSpawner(t *testing.T, dir statedir.Dir) (*Spawner, lines) {
 		s.Close()
 		for _, p := range s.Processes().Get().Processes {
 			if p.State != protocol.Exited {
-				s.find(p.ID).kill("end of the test")
+				s.find(p.ID).Kill("end of the test")
 			}
 		}
 	})
@@ -458,4 +458,14 @@ func awaitGone(t *testing.T, pid int) {
 	case <-time.After(10 * time.Second):
 		t.Fatalf("process %d still runs after 10 s", pid)
 	}
+}
+
+// countChildren is how many processes the spawner waits for.
+func countChildren(s *Spawner) (n int) {
+	for _, pid := range proc.Children() {
+		if s.Ours(pid) {
+			n++
+		}
+	}
+	return n
 }

@@ -12,6 +12,7 @@ import (
 	"passenger/lib/protocol"
 	"passenger/lib/spawn/diagnosis"
 	"passenger/lib/spawn/notify"
+	"passenger/lib/spawn/plan"
 	"passenger/lib/spawnerror"
 	"passenger/lib/visible"
 )
@@ -54,7 +55,7 @@ func FuzzNotice(f *testing.F) {
 			Category: d.Category, Summary: d.Summary, Advice: d.Advice, App: "shop", At: time.Unix(0, 0).UTC(),
 			Output: strings.Split(string(message), "\n"), Stack: []string{string(message)}, Phases: []protocol.Phase{},
 		}
-		hide(e, &plan{env: map[string]string{"PASSWORD": "two words"}})
+		hide(e, &plan.Plan{Env: map[string]string{"PASSWORD": "two words"}})
 		show(e)
 		isSentence(t, "summary", e.Summary)
 		isSentence(t, "advice", e.Advice)

@@ -15,7 +15,7 @@ func (s *Spawner) clearNotifySockets() error {
 	}
 	used := map[string]bool{}
 	for _, p := range s.processes {
-		used[p.snapshot().NotifySocket] = true
+		used[p.Snapshot().NotifySocket] = true
 	}
 	for _, e := range entries {
 		path := filepath.Join(s.dir.NotifySockets(), e.Name())

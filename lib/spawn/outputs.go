@@ -13,29 +13,22 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/spawn/gate"
+	"passenger/lib/spawn/process"
 )
 
 // readOutput starts to read what the process writes. It goes to the app's log
 // file, if it has one that can be opened.
-func (s *Spawner) readOutput(p *process) error {
-	r := p.snapshot()
-	from := &output.Source{App: r.App, Environment: r.Environment, ID: r.ID, Generation: r.Generation, PID: r.PID}
-	sink := s.Log
-	if r.LogFile != "" {
-		file, done, err := s.logFiles.Use(r.LogFile, logUser(r), s.opener(r))
-		if err != nil {
-			slog.Error("log file not opened; the output goes where ours goes", "app", r.App, "pid", r.PID, "err", err)
-		} else {
-			sink, p.leaveLog = file, done
-		}
+func (s *Spawner) readOutput(p *process.Process) error {
+	r := p.Snapshot()
+	if r.LogFile == "" {
+		return p.Read(s.Log, nil)
 	}
-	if n, ok := sink.(*output.Novel); ok && r.State == protocol.Starting {
-		n.Begin(from)
-		p.shown = func(ready bool) { tellStart(n, from, ready) }
+	file, done, err := s.logFiles.Use(r.LogFile, logUser(r), s.opener(r))
+	if err != nil {
+		slog.Error("log file not opened; the output goes where ours goes", "app", r.App, "pid", r.PID, "err", err)
+		return p.Read(s.Log, nil)
 	}
-	var err error
-	p.out, err = output.Read(p.dir.Stdout(), p.dir.Stderr(), from, sink)
-	return err
+	return p.Read(file, done)
 }
 
 // logPatience is how long a log file may take to be opened.
@@ -71,7 +64,7 @@ func (s *Spawner) opener(r protocol.Process) output.Opener {
 		}
 		ctx, cancel := context.WithTimeoutCause(context.Background(), logPatience, fmt.Errorf("app_log_file %q: not opened within %v", path, logPatience))
 		defer cancel()
-		_, file, err := s.children.errand(ctx, o)
+		_, file, err := s.children.Errand(ctx, o)
 		return file, err
 	}
 }
@@ -90,12 +83,17 @@ func (s *Spawner) ReopenLogs() error { return s.logFiles.Reopen() }
 
 // Output returns the last lines that a process wrote, or [ErrUnknown].
 func (s *Spawner) Output(id string) (protocol.Output, error) {
+	unknown := fmt.Errorf("process %q: %w", id, ErrUnknown)
 	p := s.find(id)
-	if p == nil || p.out == nil {
-		return protocol.Output{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
+	if p == nil {
+		return protocol.Output{}, unknown
+	}
+	lines, read := p.LastLines()
+	if !read {
+		return protocol.Output{}, unknown
 	}
 	out := protocol.Output{Lines: []protocol.OutputLine{}}
-	for _, line := range p.out.Last() {
+	for _, line := range lines {
 		out.Lines = append(out.Lines, protocol.OutputLine{At: line.At, Stream: string(line.Stream), Text: line.Text})
 	}
 	return out, nil

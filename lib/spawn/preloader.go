@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"passenger/lib/spawn/environ"
 	"passenger/lib/spawn/fork"
 	"passenger/lib/spawn/notify"
+	"passenger/lib/spawn/process"
 	"passenger/lib/statedir"
 )
 
@@ -29,7 +29,7 @@ import (
 // loaded the app once, so a fork takes milliseconds, and what both only read is
 // one memory. Its processes fall to us and do not need it.
 type preloader struct {
-	*process
+	*process.Process
 	control *net.UnixConn // SOCK_SEQPACKET: a request and a reply for each fork
 	turn    chan struct{} // holds one token; taken for a fork
 	limit   time.Duration // of its idle time, 0 for none
@@ -51,13 +51,13 @@ const preloaderGrace = 2 * time.Second
 // startPreloader starts a preloader for the attempt's generation and returns
 // it when the app is loaded. died says that the preloader ended without a word
 // on why. The error is a *protocol.SpawnError or a *protocol.Error.
-func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preloader, died bool, err error) {
+func (a *attempt) startPreloader(ctx context.Context) (l *preloader, died bool, err error) {
 	ours, theirs, err := fork.Pair()
 	if err != nil {
 		return nil, false, a.explain(err)
 	}
 	defer theirs.Close()
-	b := &attempt{s: a.s, req: a.req, plan: a.plan.preloading(), endpoint: theirs, noticed: make(chan notify.Notice, 4)}
+	b := &attempt{s: a.s, req: a.req, plan: a.plan.Preloading(), endpoint: theirs, noticed: make(chan notify.Notice, 4)}
 	b.req.ID = strings.ToLower(rand.Text()[:12])
 	if err := a.s.registerPreloader(b, ours, ""); err != nil {
 		ours.Close()
@@ -75,19 +75,19 @@ func (a *attempt) startPreloader(ctx context.Context, g *generation) (l *preload
 // preloaderReady is what there is to do once the preloader can fork.
 func (a *attempt) preloaderReady() *preloader {
 	l := a.preloader
-	l.added = a.plan.added
+	l.added = a.plan.Added
 	l.used.Lock()
 	l.warnings = a.warnings
 	l.used.Unlock()
-	l.showStart()
-	r := l.snapshot()
+	l.ShowStart()
+	r := l.Snapshot()
 	for _, w := range a.warnings {
 		slog.Warn("preloader", "app", r.App, "generation", r.Generation, "warning", w)
 	}
-	l.startIdling(seconds(*a.plan.config.PreloaderIdleTime))
+	l.startIdling(seconds(*a.plan.Config.PreloaderIdleTime))
 	slog.Info("preloader ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", seconds(r.SpawnTook).Round(time.Millisecond))
 	bug.Go(func() {
-		<-l.exited
+		<-l.Exited()
 		l.control.Close()
 		a.s.forgetPreloader(l)
 		a.s.publish()
@@ -108,7 +108,7 @@ func (l *preloader) startIdling(limit time.Duration) {
 		defer bug.Caught(nil)
 		select {
 		case <-l.turn: // kept: there is no fork after this
-			slog.Info("preloader is idle", "app", l.snapshot().App, "idle", limit)
+			slog.Info("preloader is idle", "app", l.Snapshot().App, "idle", limit)
 			l.end()
 		default: // it forks
 		}
@@ -127,42 +127,20 @@ func (l *preloader) forked() {
 }
 
 // gone says whether the preloader has ended or was told to.
-func (l *preloader) gone() bool { return l.snapshot().State != protocol.Ready }
+func (l *preloader) gone() bool { return l.Snapshot().State != protocol.Ready }
 
 // end stops the preloader and returns when it is gone.
-func (l *preloader) end() { l.stop(preloaderGrace, func() { l.control.Close() }) }
+func (l *preloader) end() { l.Stop(preloaderGrace, func() { l.control.Close() }) }
 
 // describe is what GET /v1/preloaders says of it.
 func (l *preloader) describe() protocol.Preloader {
-	r := l.snapshot()
+	r := l.Snapshot()
 	l.used.Lock()
 	defer l.used.Unlock()
 	return protocol.Preloader{
 		ID: r.ID, App: r.App, Generation: r.Generation, State: r.State, PID: r.PID, StartedAt: r.StartedAt, ReadyAt: r.ReadyAt,
 		Forked: l.made, LastFork: l.last, Warnings: l.warnings, ReforkedFrom: l.from,
 	}
-}
-
-// registerPreloader makes the preloader's directory and puts it into the list.
-// from is the ID of the process that it is forked from, empty if there is none.
-func (s *Spawner) registerPreloader(b *attempt, control *net.UnixConn, from string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	dir := s.dir.Preloader(b.req.ID)
-	if err := s.makeDirectory(dir); err != nil {
-		return err
-	}
-	b.p = &process{dir: dir, exited: make(chan struct{}), preloads: true, record: b.newRecord(), phase: starting, kin: &s.kin}
-	b.preloader = &preloader{process: b.p, control: control, from: from, turn: make(chan struct{}, 1)}
-	b.preloader.turn <- struct{}{}
-	s.preloaders = append(s.preloaders, b.preloader)
-	return nil
-}
-
-func (s *Spawner) forgetPreloader(l *preloader) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.preloaders = slices.DeleteFunc(s.preloaders, func(m *preloader) bool { return m == l })
 }
 
 // Preloaders lists those that were started and are not gone, in order of start.
@@ -183,7 +161,7 @@ func (s *Spawner) StopPreloader(id string) (protocol.Preloader, error) {
 	s.mu.Lock()
 	var found *preloader
 	for _, l := range s.preloaders {
-		if r := l.snapshot(); r.ID == id && r.PID != 0 {
+		if r := l.Snapshot(); r.ID == id && r.PID != 0 {
 			found = l
 		}
 	}
@@ -193,23 +171,6 @@ func (s *Spawner) StopPreloader(id string) (protocol.Preloader, error) {
 	}
 	found.end()
 	return found.describe(), nil
-}
-
-// stopPreloaders stops all.
-func (s *Spawner) stopPreloaders() {
-	s.mu.Lock()
-	preloaders := slices.Clone(s.preloaders)
-	s.mu.Unlock()
-	var wg sync.WaitGroup
-	for _, l := range preloaders {
-		if l.snapshot().PID != 0 {
-			wg.Go(func() {
-				defer bug.Caught(nil)
-				l.end()
-			})
-		}
-	}
-	wg.Wait()
 }
 
 // clearPreloaders ends the preloaders of an earlier spawner. They exit by

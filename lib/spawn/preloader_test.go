@@ -203,7 +203,7 @@ func TestDeathOfAPreloaderCostsNoProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := s.preloaders[0]
-	l.kill("killed by the test")
+	l.Kill("killed by the test")
 	second, err := spawnID(t, s, "bbbb", c, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -297,7 +297,7 @@ func TestPreloadersOfADeadSpawnerGo(t *testing.T) {
 	if _, err := spawnID(t, s, "aaaa", preloaded(t, ""), 1); err != nil {
 		t.Fatal(err)
 	}
-	l := s.preloaders[0].snapshot()
+	l := s.preloaders[0].Snapshot()
 	id := proc.Identity{PID: l.PID, StartTime: l.StartTime, BootID: l.BootID}
 	h, err := proc.Open(id) // stopped, it cannot see the end of its control socket
 	if err != nil {

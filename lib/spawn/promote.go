@@ -16,15 +16,17 @@ import (
 	"passenger/lib/protocol"
 	"passenger/lib/spawn/fork"
 	"passenger/lib/spawn/notify"
+	"passenger/lib/spawn/plan"
+	"passenger/lib/spawn/process"
 )
 
 // An origin is a process that can be promoted: it forks a clone of itself that
 // becomes its generation's preloader. What the process's requests have touched
 // by then is shared by all that are forked later.
 type origin struct {
-	*process
+	*process.Process
 	control *net.UnixConn // its gate, which it has kept
-	plan    *plan
+	plan    *plan.Plan
 
 	turn sync.Mutex // held for one request
 }
@@ -41,18 +43,18 @@ func (o *origin) fork(ctx context.Context, id string, files []*os.File) error {
 func (s *Spawner) addOrigin(o *origin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := o.snapshot(); r.State == protocol.Exited {
+	if r := o.Snapshot(); r.State == protocol.Exited {
 		o.control.Close()
 		return
 	}
 	if s.origins == nil {
-		s.origins = map[*process]*origin{}
+		s.origins = map[*process.Process]*origin{}
 	}
-	s.origins[o.process] = o
+	s.origins[o.Process] = o
 }
 
 // dropOrigin gives up what a process that has ended could be promoted by.
-func (s *Spawner) dropOrigin(p *process) {
+func (s *Spawner) dropOrigin(p *process.Process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o := s.origins[p]; o != nil {
@@ -62,10 +64,10 @@ func (s *Spawner) dropOrigin(p *process) {
 }
 
 // promotable returns by what the process can be promoted, nil if it cannot.
-func (s *Spawner) promotable(p *process) *origin {
+func (s *Spawner) promotable(p *process.Process) *origin {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.snapshot().State != protocol.Ready {
+	if p.Snapshot().State != protocol.Ready {
 		return nil
 	}
 	return s.origins[p]
@@ -87,7 +89,7 @@ func (s *Spawner) Promote(ctx context.Context, id string) (protocol.Preloader, e
 			Hint: "it has to be ready, forked from a preloader by this spawner, and its app to have refork_after",
 		}
 	}
-	r := p.snapshot()
+	r := p.Snapshot()
 	g, leave := s.generationOf(r.App, r.Generation)
 	if g == nil {
 		return protocol.Preloader{}, errHeld
@@ -98,9 +100,9 @@ func (s *Spawner) Promote(ctx context.Context, id string) (protocol.Preloader, e
 		return protocol.Preloader{}, err
 	}
 	defer theirs.Close()
-	config := o.plan.config
+	config := o.plan.Config
 	a := &attempt{
-		s: s, plan: o.plan.preloading(), endpoint: theirs, noticed: make(chan notify.Notice, 4),
+		s: s, plan: o.plan.Preloading(), endpoint: theirs, noticed: make(chan notify.Notice, 4),
 		req: protocol.SpawnRequest{ID: strings.ToLower(rand.Text()[:12]), App: r.App, Generation: r.Generation, Config: &config},
 	}
 	if err := s.registerPreloader(a, ours, id); err != nil {
@@ -114,7 +116,7 @@ func (s *Spawner) Promote(ctx context.Context, id string) (protocol.Preloader, e
 	}
 	l := a.preloaderReady()
 	g.replace(l)
-	slog.Info("process promoted", "app", r.App, "pid", r.PID, "generation", r.Generation, "preloader", l.snapshot().PID)
+	slog.Info("process promoted", "app", r.App, "pid", r.PID, "generation", r.Generation, "preloader", l.Snapshot().PID)
 	return l.describe(), nil
 }
 

@@ -33,8 +33,8 @@ func TestARecordIsWrittenAtLast(t *testing.T) {
 	before := mustSpawn(t, s, "full0001", "ready")
 	unblock := blockRecord(t, dir.Process("full0001"))
 	p := s.find("full0001")
-	p.change(func(r *protocol.Process) { r.Concurrency = 7 })
-	if got := p.snapshot(); got.Unrecorded == "" || s.Unrecorded() != 1 {
+	p.Change(func(r *protocol.Process) { r.Concurrency = 7 })
+	if got := p.Snapshot(); got.Unrecorded == "" || s.Unrecorded() != 1 {
 		t.Errorf("got %q, %d without a record, want one that says why", got.Unrecorded, s.Unrecorded())
 	}
 	unblock()
@@ -56,12 +56,12 @@ func TestTheEndStopsWhatHasNoRecord(t *testing.T) {
 	mustSpawn(t, s, "kept0001", "ready")
 	mustSpawn(t, s, "full0001", "ready")
 	blockRecord(t, dir.Process("full0001"))
-	s.find("full0001").change(func(*protocol.Process) {})
+	s.find("full0001").Change(func(*protocol.Process) {})
 	s.Close()
-	if r := s.find("full0001").snapshot(); r.State != protocol.Exited {
+	if r := s.find("full0001").Snapshot(); r.State != protocol.Exited {
 		t.Errorf("the process without a record is %s", r.State)
 	}
-	if r := s.find("kept0001").snapshot(); r.State != protocol.Ready {
+	if r := s.find("kept0001").Snapshot(); r.State != protocol.Ready {
 		t.Errorf("the process with one is %s", r.State)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"passenger/lib/protocol"
 	"passenger/lib/secret"
+	"passenger/lib/spawn/plan"
 )
 
 func TestNoSecretInASpawnError(t *testing.T) {
@@ -65,7 +66,7 @@ func TestHideKnowsEveryField(t *testing.T) {
 			f.SetZero()
 		}
 	}
-	hide(e, &plan{env: map[string]string{"API_TOKEN": value, "OPTIONS": "--token " + value}})
+	hide(e, &plan.Plan{Env: map[string]string{"API_TOKEN": value, "OPTIONS": "--token " + value}})
 	text, err := json.Marshal(e)
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"passenger/lib/spawn/fork"
 	"passenger/lib/spawn/gate"
 	"passenger/lib/spawn/notify"
+	"passenger/lib/spawn/plan"
+	"passenger/lib/spawn/process"
 	"passenger/lib/spawn/survey"
 )
 
@@ -25,8 +27,8 @@ type attempt struct {
 
 	req   protocol.SpawnRequest
 	gen   *generation // nil for a preloader's own start
-	plan  *plan
-	p     *process
+	plan  *plan.Plan
+	p     *process.Process
 	port  int    // for a generic app, else 0
 	inode uint32 // of the listening socket
 
@@ -35,7 +37,6 @@ type attempt struct {
 
 	began    time.Time // of the attempt
 	phases   []protocol.Phase
-	unseen   bool     // the process could not look at the app's directory in time
 	cause    error    // what failed, before it was explained
 	warnings []string // of the process, until it was ready
 
@@ -92,7 +93,7 @@ func (a *attempt) phase(ctx context.Context, name string, do func(context.Contex
 // start brings the process into being and waits until it is ready: as a fork
 // of its generation's preloader where that can be.
 func (a *attempt) start(ctx context.Context) error {
-	for a.plan.preload != nil && a.gen != nil {
+	for a.plan.Preload != nil && a.gen != nil {
 		var l *preloader
 		err := a.phase(ctx, protocol.PhasePreload, func(ctx context.Context) (err error) {
 			l, err = a.gen.preloaderFor(ctx, a)
@@ -102,13 +103,13 @@ func (a *attempt) start(ctx context.Context) error {
 			a.phases = a.phases[:len(a.phases)-1]
 			break
 		}
-		if errors.Is(err, survey.ErrChanged) && a.plan.expected == nil {
+		if errors.Is(err, survey.ErrChanged) && a.plan.Expected == nil {
 			continue // the preloader was another attempt's, which did not know yet
 		}
 		if err != nil {
 			return err
 		}
-		a.plan.add(l.added)
+		a.plan.Add(l.added)
 		err = a.limited(ctx, protocol.PhaseFork, func(ctx context.Context) error { return a.fork(ctx, l) })
 		if err == nil {
 			a.gen.proven()
@@ -124,7 +125,7 @@ func (a *attempt) start(ctx context.Context) error {
 // limited does the step that makes the process, and then waits until it is
 // ready, both within the start timeout. A preloader's start has its own.
 func (a *attempt) limited(ctx context.Context, name string, do func(context.Context) error) error {
-	limit := seconds(a.plan.config.StartTimeout)
+	limit := seconds(a.plan.Config.StartTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, &diagnosis.TimeoutError{Limit: limit})
 	defer cancel()
 	if err := a.phase(ctx, name, do); err != nil {
@@ -135,55 +136,44 @@ func (a *attempt) limited(ctx context.Context, name string, do func(context.Cont
 
 // exec starts the process, writes its record, and lets it become the command.
 func (a *attempt) exec(ctx context.Context) error {
-	given, err := a.belongings()
+	p, err := a.passage()
 	if err != nil {
 		return err
 	}
-	defer closeAll(given)
-	g, gateEnd, err := gate.New()
-	if err != nil {
-		return err
-	}
-	defer g.Close()
-	defer gateEnd.Close()
-	handle, err := a.s.children.start("/proc/self/exe", gate.Args(a.plan.args), &os.ProcAttr{
-		Env: environ.List(a.plan.env), Files: append(given, gateEnd), Sys: &syscall.SysProcAttr{Setsid: true},
+	defer p.leave()
+	handle, err := a.s.children.Start("/proc/self/exe", gate.Args(a.plan.Args), &os.ProcAttr{
+		Env: environ.List(a.plan.Env), Files: p.inherited, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, g, handle); err != nil {
+	if err := a.confirm(ctx, p.gate, handle); err != nil {
 		return err
 	}
 	if err := a.begin(handle); err != nil {
 		return err
 	}
-	gateEnd.Close() // the process's copy must be the last, or we never see its end
+	p.handOver()
 	a.s.publish()
-	said, err := g.Open(ctx, a.plan.order)
-	a.plan.add(said.Added)
+	said, err := p.gate.Open(ctx, a.plan.Order)
+	a.plan.Add(said.Added)
 	return err
 }
 
 // testOnlyForked is called while the process has no record yet.
 var testOnlyForked func(pid int)
 
-// begin puts the process at its gate into its cgroup, writes its record and
-// reads its output.
+// begin writes the record of the process at its gate, puts it into its cgroup
+// and reads its output.
 func (a *attempt) begin(handle *proc.Handle) error {
-	id := handle.Identity()
 	if testOnlyForked != nil {
-		testOnlyForked(id.PID)
+		testOnlyForked(handle.Identity().PID)
 	}
-	a.p.handle = handle
-	a.place(id.PID)
-	a.p.change(func(r *protocol.Process) {
-		r.PID, r.StartTime, r.BootID, r.StartedAt = id.PID, id.StartTime, id.BootID, time.Now()
-		r.NotifySocket = a.p.notify.Name
-	})
+	a.p.Begin(handle)
+	a.s.cgroups.Place(a.p, limitsOf(a.plan.Config))
 	err := a.s.readOutput(a.p)
 	bug.Go(func() { a.s.wait(a.p) })
-	bug.Go(func() { a.p.notify.Listen(id.PID, a.said) })
+	bug.Go(func() { a.p.Notify.Listen(a.p.PID(), a.said) })
 	return err
 }
 

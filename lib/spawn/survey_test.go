@@ -38,9 +38,7 @@ func testHang(t *testing.T, found bool) {
 		failed <- err
 	}()
 	eventually(t, "a look", func() bool {
-		s.children.mu.Lock()
-		defer s.children.mu.Unlock()
-		return len(s.children.known) == 1
+		return countChildren(s) == 1
 	})
 	mustSpawn(t, s, "good0001", "ready") // while the other hangs
 	var se *protocol.SpawnError
@@ -48,9 +46,7 @@ func testHang(t *testing.T, found bool) {
 		t.Errorf("got %v, want a timeout", err)
 	}
 	eventually(t, "one process, and no one that looks", func() bool {
-		s.children.mu.Lock()
-		defer s.children.mu.Unlock()
-		return len(s.children.known) == 1
+		return countChildren(s) == 1
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,45 +12,26 @@ import (
 	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/process"
 	"passenger/lib/statedir"
 )
 
 // unrecorded are the processes whose records could not be written, after one
 // more try.
-func (s *Spawner) unrecorded() []*process {
+func (s *Spawner) unrecorded() []*process.Process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []*process
+	var list []*process.Process
 	for _, p := range s.processes {
-		p.mu.Lock()
-		if p.handle != nil && !p.phase.over() && p.record.Unrecorded != "" {
-			p.save()
-			if p.record.Unrecorded != "" {
-				list = append(list, p)
-			}
+		if p.Unrecorded() {
+			list = append(list, p)
 		}
-		p.mu.Unlock()
 	}
 	return list
 }
 
 // Unrecorded is how many processes a successor would not know.
 func (s *Spawner) Unrecorded() int { return len(s.unrecorded()) }
-
-// stopUnrecorded stops the processes that nobody would know later on.
-func (s *Spawner) stopUnrecorded() {
-	var wg sync.WaitGroup
-	for _, p := range s.unrecorded() {
-		r := p.snapshot()
-		slog.Warn("stopping a process that has no record", "app", r.App, "pid", r.PID, "err", r.Unrecorded)
-		p.because("its record could not be written")
-		wg.Go(func() {
-			defer bug.Caught(nil)
-			p.stop(seconds(r.StopGrace), s.publish)
-		})
-	}
-	wg.Wait()
-}
 
 // strangerGrace is how long a process without a record may take to stop.
 const strangerGrace = 10 * time.Second

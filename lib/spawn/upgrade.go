@@ -58,13 +58,11 @@ func (s *Spawner) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.processes {
-		if r := p.snapshot(); p.out != nil && r.State != protocol.Exited {
-			p.out.Finish()
-		}
+		p.Flush()
 	}
 }
 
 // Version runs the program at path with --version and returns what it prints.
 func (s *Spawner) Version(ctx context.Context, path string) (string, error) {
-	return s.children.version(ctx, path)
+	return s.children.Version(ctx, path)
 }

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +12,10 @@ import (
 type TimeoutError struct{ Limit time.Duration }
 
 func (e *TimeoutError) Error() string { return fmt.Sprintf("not ready within %v", e.Limit) }
+
+// ErrUnseen says that the process itself could not look at the app's directory in
+// time.
+var ErrUnseen = errors.New("the app's directory was not looked at")
 
 // An ExitError says that the process was gone before it was ready. Report is what
 // its adapter said of the cause, nil if nothing.

@@ -31,7 +31,6 @@ type Symptoms struct {
 	Output      []string // the last lines
 	Exit        *protocol.Exit
 	Phase       string         // in which it failed
-	Unseen      bool           // the app's directory could not be looked at in time
 	Forked      bool           // from a preloader
 	Stack       bool           // it said where it hangs
 	WaitsIn     string         // what a process that hangs waits for
@@ -118,7 +117,7 @@ func (s Symptoms) notExecuted(e *gate.Error) Diagnosis {
 func (s Symptoms) timedOut(e *TimeoutError) Diagnosis {
 	d := Diagnosis{Category: protocol.CategoryTimeout}
 	switch {
-	case s.Phase == protocol.PhasePrepare || s.Unseen:
+	case s.Phase == protocol.PhasePrepare || errors.Is(s.Cause, ErrUnseen):
 		d.Summary = fmt.Sprintf("the app's directory could not be looked at within %v", e.Limit)
 		d.Advice = "it may be on a file system that does not answer"
 		return d

@@ -1,4 +1,8 @@
-package spawn
+// Package process knows how one process of an app lives and ends.
+//
+// Its record in the state directory, its output, its cgroup and its descendants
+// are kept here; how it is started is the business of package spawn.
+package process
 
 import (
 	"errors"
@@ -21,20 +25,19 @@ import (
 	"passenger/lib/statedir"
 )
 
-// A process is one application process, or a preloader, under this spawner. One
-// goroutine, in wait, sees it end; then the record says how, and exited is
-// closed.
-type process struct {
-	dir       statedir.ProcessDir
+// A Process is one application process, or a preloader. One goroutine, in
+// [Process.Wait], sees it end.
+type Process struct {
+	Dir       statedir.ProcessDir
 	preloads  bool // it is a preloader, and serves no requests
-	kin       *kin
-	published func() // called when the record is written after all; nil for nothing
+	kin       *Kin
+	published func() // called when a record that could not be written has been; nil for nothing
 	exited    chan struct{}
 
 	// These are set while it starts, by the goroutine that starts it, and then
 	// stay.
 	handle   *proc.Handle     // nil until there is a process
-	notify   *notify.Socket   // nil if there is none
+	Notify   *notify.Socket   // nil if there is none
 	out      *output.Process  // nil until it is read
 	leaveLog func()           // gives the app's log file up, nil if it has none
 	shown    func(ready bool) // tells the sink that shows its output how its start went, nil if it need not know
@@ -50,16 +53,57 @@ type process struct {
 	retrying bool          // the record is to be written again
 }
 
-// snapshot returns the record as it is now.
-func (p *process) snapshot() protocol.Process {
+// New is a process that is to be started in its directory. Its start may be tried
+// again. published is called when a record that could not be written has been;
+// nil for nothing.
+func New(dir statedir.ProcessDir, r protocol.Process, kin *Kin, published func()) *Process {
+	return &Process{Dir: dir, record: r, kin: kin, published: published, exited: make(chan struct{})}
+}
+
+// NewPreloader is a preloader that is to be started.
+func NewPreloader(dir statedir.ProcessDir, r protocol.Process, kin *Kin) *Process {
+	p := New(dir, r, kin, nil)
+	p.preloads, p.phase = true, starting
+	return p
+}
+
+// Adopt is a process that an earlier spawner started.
+func Adopt(dir statedir.ProcessDir, handle *proc.Handle, r protocol.Process, kin *Kin, published func()) *Process {
+	p := New(dir, r, kin, published)
+	p.handle, p.phase = handle, phaseOf(r.State)
+	return p
+}
+
+// Begin gives the process its handle, and writes its record for the first time.
+// Notify is set before.
+func (p *Process) Begin(handle *proc.Handle) {
+	p.handle = handle
+	p.Change(func(r *protocol.Process) {
+		id := handle.Identity()
+		r.PID, r.StartTime, r.BootID, r.StartedAt = id.PID, id.StartTime, id.BootID, time.Now()
+		r.NotifySocket = p.Notify.Name
+	})
+}
+
+// Began says whether Begin was called.
+func (p *Process) Began() bool { return p.handle != nil }
+
+// PID is the number of a process that has begun.
+func (p *Process) PID() int { return p.handle.Identity().PID }
+
+// Signal sends a signal to the process alone.
+func (p *Process) Signal(s syscall.Signal) error { return p.handle.Signal(s) }
+
+// Snapshot returns the record as it is now.
+func (p *Process) Snapshot() protocol.Process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.record
 }
 
-// listed is the record for the list: of a process whose start may be tried again
-// it says that it starts.
-func (p *process) listed() protocol.Process {
+// Listed is the record for the list. It shows a process as starting that has
+// ended and whose start may be tried again.
+func (p *Process) Listed() protocol.Process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.record
@@ -69,23 +113,25 @@ func (p *process) listed() protocol.Process {
 	return r
 }
 
-// leftBehind is how many processes of the group outlived the process.
-func (p *process) leftBehind() int {
+// Left is how many processes of the group the process left behind at its end.
+func (p *Process) Left() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.left
 }
 
-// lastLines are what the process wrote last.
-func (p *process) lastLines() []output.Line {
+// LastLines are what the process wrote last. read is false if its output was
+// never read.
+func (p *Process) LastLines() (lines []output.Line, read bool) {
 	if p.out == nil {
-		return nil
+		return nil, false
 	}
-	return p.out.Last()
+	return p.out.Last(), true
 }
 
-// change changes the record and writes it to the state directory.
-func (p *process) change(f func(*protocol.Process)) {
+// Change has f change the record, and writes it to the state directory. It does
+// nothing once the process has ended.
+func (p *Process) Change(f func(*protocol.Process)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.phase.over() {
@@ -97,7 +143,7 @@ func (p *process) change(f func(*protocol.Process)) {
 
 // happened moves the process to its next phase, and says whether that is
 // another one. mu is held.
-func (p *process) happened(e event) bool {
+func (p *Process) happened(e event) bool {
 	next, changed, err := p.phase.after(e)
 	if err != nil {
 		slog.Error("process in an impossible phase", "app", p.record.App, "pid", p.record.PID, "err", err)
@@ -108,9 +154,10 @@ func (p *process) happened(e event) bool {
 	return changed
 }
 
-// becomeReady says whether the process is ready now: it was not stopped before,
-// and has not ended. ready completes the record.
-func (p *process) becomeReady(secrets secret.Set, ready func(*protocol.Process)) bool {
+// BecomeReady makes the process ready, and has ready complete its record. It
+// returns false if the process was asked to stop, or has ended. secrets are those
+// of the process's environment, which its last words are not to show.
+func (p *Process) BecomeReady(secrets secret.Set, ready func(*protocol.Process)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.secrets = &secrets
@@ -122,24 +169,24 @@ func (p *process) becomeReady(secrets secret.Set, ready func(*protocol.Process))
 	return true
 }
 
-// decide says that the attempt to start the process is over: an end of it is one
-// for good. It returns whether it has ended.
-func (p *process) decide() (over bool) {
+// Decide says that the attempt to start the process is over: from now on its end
+// is one for good. It returns whether it has ended.
+func (p *Process) Decide() (over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.happened(decided)
 	return p.phase.over()
 }
 
-// wait sees the process end, ends what is left of its group, and records the
-// exit. Who calls it closes exited when it has returned.
-func (p *process) wait() {
+// see sees the process end, ends what is left of its group, and records the
+// exit.
+func (p *Process) see() {
 	if err := p.handle.Wait(); err != nil {
 		slog.Error("process cannot be waited for", "pid", p.handle.Identity().PID, "err", err)
 	}
 	at := time.Now()
-	if p.notify != nil {
-		p.notify.Finish()
+	if p.Notify != nil {
+		p.Notify.Finish()
 	}
 	left := p.killGroup()
 	left += p.kin.end(p)
@@ -163,7 +210,7 @@ func (p *process) wait() {
 	p.happened(ended)
 	p.record.Exit = &exit
 	slog.Info(p.noun()+" exited", "app", p.record.App, "pid", p.record.PID, "state", was, "cause", exit.Cause)
-	if err := os.RemoveAll(string(p.dir)); err != nil {
+	if err := os.RemoveAll(string(p.Dir)); err != nil {
 		slog.Error("process directory not removed", "err", err)
 	}
 }
@@ -185,9 +232,12 @@ func (f fate) explain(exit *protocol.Exit, outOfMemory string) {
 	}
 }
 
-// waitOut is wait. After a bug in it the process counts as gone all the same:
-// others wait for its end.
-func (p *process) waitOut() {
+// Wait returns when the process has ended and its exit is in its record. It calls
+// told then, and closes [Process.Exited] afterwards. After a bug the process
+// counts as gone all the same. It is called once.
+func (p *Process) Wait(told func()) {
+	defer close(p.exited)
+	defer told()
 	defer bug.Caught(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -196,8 +246,11 @@ func (p *process) waitOut() {
 			p.record.Exit = &exit
 		}
 	})
-	p.wait()
+	p.see()
 }
+
+// Exited is closed when the process has ended and its list says so.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
 
 // exitLines is how many lines the record of an exit has at most, and exitLine
 // how many bytes each: it is in every list for a while.
@@ -205,11 +258,11 @@ const exitLines, exitLine = 40, 200
 
 // lastWords are the last lines of a process that ended by itself, without its
 // secrets. An adopted process has none: its secrets are not known. mu is held.
-func (p *process) lastWords() []string {
+func (p *Process) lastWords() []string {
 	if p.out == nil || p.secrets == nil {
 		return nil
 	}
-	lines := texts(p.out.Last())
+	lines := Texts(p.out.Last())
 	lines = p.secrets.Lines(lines[max(0, len(lines)-exitLines):])
 	for i, line := range lines {
 		lines[i] = line[:min(len(line), exitLine)]
@@ -218,7 +271,7 @@ func (p *process) lastWords() []string {
 }
 
 // noun is what the log calls it.
-func (p *process) noun() string {
+func (p *Process) noun() string {
 	if p.preloads {
 		return "preloader"
 	}
@@ -229,7 +282,7 @@ func (p *process) noun() string {
 // and says how many processes that were. The leader has ended. While a leader of
 // ours is not reaped, the group's number is its own. That of an adopted one may
 // belong to a stranger once the group is empty.
-func (p *process) killGroup() (left int) {
+func (p *Process) killGroup() (left int) {
 	id := p.handle.Identity()
 	if now, err := proc.IdentityOf(id.PID); err == nil && now != id {
 		return 0
@@ -237,7 +290,7 @@ func (p *process) killGroup() (left int) {
 	// What a child of ours leaves behind is below an orphan. To look for the
 	// group itself is to look at every process of the machine.
 	child := proc.IsChild(id.PID)
-	if !child || len(p.kin.children.orphans()) > 0 {
+	if !child || len(p.kin.Children.Orphans()) > 0 {
 		left = len(proc.Group(id.PID))
 	}
 	if left > 0 || child {
@@ -248,15 +301,15 @@ func (p *process) killGroup() (left int) {
 	return max(left, p.killCgroup())
 }
 
-// stop asks the process to go and kills its group if it has not within the
+// Stop asks the process to go and kills its group if it has not within the
 // grace. It calls told once the process's state says so, and returns when the
 // process is gone. A second stop waits with the first.
-func (p *process) stop(grace time.Duration, told func()) {
+func (p *Process) Stop(grace time.Duration, told func()) {
 	if !p.ask() {
 		<-p.exited
 		return
 	}
-	p.kin.follow(p) // a preloader may go as soon as it is told
+	p.kin.Follow(p) // a preloader may go as soon as it is told
 	told()
 	if err := p.handle.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, proc.ErrGone) {
 		slog.Error("process not stopped", "pid", p.handle.Identity().PID, "err", err)
@@ -264,13 +317,13 @@ func (p *process) stop(grace time.Duration, told func()) {
 	select {
 	case <-p.exited:
 	case <-time.After(grace):
-		p.kill(fmt.Sprintf("killed by us: %sdid not stop within %v", p.stopReason(), grace))
+		p.Kill(fmt.Sprintf("killed by us: %sdid not stop within %v", p.stopReason(), grace))
 	}
 }
 
 // ask notes that the process is asked to go. It returns false if it was before,
 // or has ended.
-func (p *process) ask() bool {
+func (p *Process) ask() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.happened(asked) {
@@ -283,14 +336,14 @@ func (p *process) ask() bool {
 	return true
 }
 
-func (p *process) stopReason() string {
+func (p *Process) stopReason() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.reason
 }
 
-// because notes why the process is about to be asked to go.
-func (p *process) because(reason string) {
+// Because notes why Stop is about to be called; empty for no reason.
+func (p *Process) Because(reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if reason != "" && p.phase != stopping {
@@ -298,15 +351,21 @@ func (p *process) because(reason string) {
 	}
 }
 
-// kill is end for the reason given.
-func (p *process) kill(why string) { p.end(fate{kill, why}) }
+// KillOrphan kills a process that its spawner left while it started.
+func (p *Process) KillOrphan() {
+	p.end(fate{orphan, "killed by us: its spawner died while it started"})
+}
+
+// Kill ends the process and its group at once, for the reason given, and returns
+// when they are gone.
+func (p *Process) Kill(why string) { p.end(fate{kill, why}) }
 
 // end ends the process and its group at once, and returns when they are gone.
-func (p *process) end(f fate) {
+func (p *Process) end(f fate) {
 	p.mu.Lock()
 	p.fate = f
 	p.mu.Unlock()
-	p.kin.follow(p)
+	p.kin.Follow(p)
 	if err := p.handle.Signal(unix.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
 		slog.Error("process not killed", "pid", p.handle.Identity().PID, "err", err)
 	}

@@ -1,4 +1,9 @@
-package spawn
+// Package children holds what this program has started, or had forked, and will
+// reap.
+//
+// As a child subreaper the program also becomes the parent of strangers: of
+// processes that children leave behind. The table tells the two apart.
+package children
 
 import (
 	"context"
@@ -20,17 +25,16 @@ import (
 	"passenger/lib/spawn/gate"
 )
 
-// A children is the table of the processes that this program has started, or
-// had forked, and will reap. The zero value has none.
-type children struct {
+// A Table is of those children, by pid. The zero value has none.
+type Table struct {
 	mu    sync.Mutex // guards known; held while one starts
 	known map[int]bool
 }
 
-// start starts a child and opens a handle of it. The child is known from its
+// Start starts a child and opens a handle of it. The child is known from its
 // first moment, so that [proc.ReapStrangers] leaves it. The caller forgets it
 // once it is reaped.
-func (c *children) start(path string, args []string, attr *os.ProcAttr) (*proc.Handle, error) {
+func (c *Table) Start(path string, args []string, attr *os.ProcAttr) (*proc.Handle, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	child, err := os.StartProcess(path, args, attr)
@@ -56,26 +60,25 @@ func (c *children) start(path string, args []string, attr *os.ProcAttr) (*proc.H
 	return nil, err
 }
 
-// adopt makes a process one of our children that fell to us, or that was one
-// before this program replaced itself.
-func (c *children) adopt(pid int) {
+// Adopt enters a process that was a child before this program replaced itself.
+func (c *Table) Adopt(pid int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.add(pid)
 }
 
-// add does so. mu is held.
-func (c *children) add(pid int) {
+// add enters a child. mu is held.
+func (c *Table) add(pid int) {
 	if c.known == nil {
 		c.known = map[int]bool{}
 	}
 	c.known[pid] = true
 }
 
-// takeIn makes a process that a preloader forked one of our children. pid is
-// the kernel's word. That the process fell to us and leads a group shows that
+// TakeIn enters a process that a preloader forked, and opens a handle of it. The
+// error wraps [fork.ErrLost] or is one of the system. pid is the kernel's word. That the process fell to us and leads a group shows that
 // it is the one we asked for, and not another that an app speaks for.
-func (c *children) takeIn(pid int) (*proc.Handle, error) {
+func (c *Table) TakeIn(pid int) (*proc.Handle, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id, err := proc.IdentityOf(pid)
@@ -96,39 +99,40 @@ func (c *children) takeIn(pid int) (*proc.Handle, error) {
 	return handle, nil
 }
 
-// forget takes a child that was reaped out of the table.
-func (c *children) forget(pid int) {
+// Forget takes a child that was reaped out of the table.
+func (c *Table) Forget(pid int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.known, pid)
 }
 
-// ours says whether the process is in the table.
-func (c *children) ours(pid int) bool {
+// Ours says whether the process is in the table.
+func (c *Table) Ours(pid int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.known[pid]
 }
 
-// orphans are the children of this program that are not in the table: what a
-// process leaves behind when it ends falls to us.
-func (c *children) orphans() []int { return slices.DeleteFunc(proc.Children(), c.ours) }
+// Orphans are the children of this program that are not in the table: what
+// processes left behind when they ended.
+func (c *Table) Orphans() []int { return slices.DeleteFunc(proc.Children(), c.Ours) }
 
-// dismiss kills a child that has no more use, and reaps it.
-func (c *children) dismiss(child *proc.Handle) {
+// Dismiss kills a child that is of no more use, and reaps it. It waits for that,
+// perhaps for ever: the kernel may hold the child.
+func (c *Table) Dismiss(child *proc.Handle) {
 	defer child.Close()
 	_ = child.Signal(unix.SIGKILL) // gone is fine
 	if child.Wait() == nil {
 		_, _ = child.Reap() // its status says nothing
 	}
-	c.forget(child.Identity().PID)
+	c.Forget(child.Identity().PID)
 }
 
-// errand has a process at a gate carry out the order, and returns its answer
+// Errand has a process at a gate carry out the order, and returns its answer
 // with the file that it opened, if it did. The process is killed when ctx ends.
 // One that the kernel does not let go even then, as on a dead file server, is
 // left behind, and no thread of ours waits for it.
-func (c *children) errand(ctx context.Context, o gate.Order) (a gate.Answer, file *os.File, err error) {
+func (c *Table) Errand(ctx context.Context, o gate.Order) (a gate.Answer, file *os.File, err error) {
 	g, gateEnd, err := gate.New()
 	if err != nil {
 		return gate.Answer{}, nil, err
@@ -140,14 +144,14 @@ func (c *children) errand(ctx context.Context, o gate.Order) (a gate.Answer, fil
 		return gate.Answer{}, nil, err
 	}
 	defer null.Close()
-	runner, err := c.start("/proc/self/exe", gate.Args([]string{"errand"}), &os.ProcAttr{
+	runner, err := c.Start("/proc/self/exe", gate.Args([]string{"errand"}), &os.ProcAttr{
 		Env: os.Environ(), Files: []*os.File{null, null, null, null, null, gateEnd}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return gate.Answer{}, nil, err
 	}
 	gateEnd.Close()
-	defer bug.Go(func() { c.dismiss(runner) })
+	defer bug.Go(func() { c.Dismiss(runner) })
 	if a, err = g.Open(ctx, o); err != nil {
 		return gate.Answer{}, nil, err
 	}
@@ -157,16 +161,16 @@ func (c *children) errand(ctx context.Context, o gate.Order) (a gate.Answer, fil
 // strayPause is how often killStrays looks, and strayPatience for how long.
 const strayPause, strayPatience = 5 * time.Millisecond, time.Second
 
-// killStrays kills what was started with the notify socket's name, and returns
+// KillStrays kills what was started with the notify socket's name, and returns
 // how many processes that were. It goes on until it has found nothing for a
 // while: one may start another while it looks. It waits for one that has fallen
 // to us and is in the middle of execve(2).
-func (c *children) killStrays(notify string) (killed int) {
+func (c *Table) KillStrays(notify string) (killed int) {
 	quiet := 0
 	for began := time.Now(); quiet < 3 && time.Since(began) < strayPatience; {
 		n := proc.KillCarriers("NOTIFY_SOCKET="+notify, 0)
 		killed += n
-		if n > 0 || proc.InExec(c.orphans()) {
+		if n > 0 || proc.InExec(c.Orphans()) {
 			quiet = 0
 		} else {
 			quiet++
@@ -176,14 +180,14 @@ func (c *children) killStrays(notify string) (killed int) {
 	return killed
 }
 
-// version runs the program at path with --version and returns what it prints.
-func (c *children) version(ctx context.Context, path string) (string, error) {
+// Version runs the program at path with --version and returns what it prints.
+func (c *Table) Version(ctx context.Context, path string) (string, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return "", err
 	}
 	defer r.Close()
-	child, err := c.start(path, []string{path, "--version"}, &os.ProcAttr{Env: os.Environ(), Files: []*os.File{nil, w, w}})
+	child, err := c.Start(path, []string{path, "--version"}, &os.ProcAttr{Env: os.Environ(), Files: []*os.File{nil, w, w}})
 	w.Close()
 	if err != nil {
 		return "", err
@@ -196,7 +200,7 @@ func (c *children) version(ctx context.Context, path string) (string, error) {
 	defer stop()
 	out, readErr := io.ReadAll(io.LimitReader(r, 4096))
 	status, err := child.Reap()
-	c.forget(child.Identity().PID)
+	c.Forget(child.Identity().PID)
 	switch {
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("%q --version: %w", path, context.Cause(ctx))

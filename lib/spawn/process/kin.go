@@ -1,4 +1,4 @@
-package spawn
+package process
 
 import (
 	"log/slog"
@@ -10,17 +10,18 @@ import (
 	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/children"
 	"passenger/lib/visible"
 )
 
 // kinPatience bounds how long a process's end waits for its kin to go.
 const kinPatience = time.Second
 
-// A kin is what descends from application processes and has left their process
+// A Kin knows what descends from application processes and has left their process
 // groups: what called setsid(2). Where there is no cgroup nothing else tells
-// whose they are, once their parents are gone and they have fallen to us.
-type kin struct {
-	children *children
+// whose these are, once their parents are gone and they have fallen to us.
+type Kin struct {
+	Children *children.Table // of this program
 
 	mu sync.Mutex // guards of
 
@@ -28,28 +29,28 @@ type kin struct {
 	of map[proc.Identity]string
 }
 
-// follow notes which processes descend from p and have left its group. One with
+// Follow notes which processes descend from p and have left its group. One with
 // a cgroup needs no such care.
-func (k *kin) follow(p *process) {
-	if p.hasCgroup() {
+func (k *Kin) Follow(p *Process) {
+	if p.HasCgroup() {
 		return
 	}
-	r := p.snapshot()
+	r := p.Snapshot()
 	from := []int{r.PID}
 	for _, id := range k.descended(r.ID) {
 		from = append(from, id.PID)
 	}
-	for _, pid := range k.children.orphans() {
+	for _, pid := range k.Children.Orphans() {
 		// What a preloader has left may be a fork that is not ours yet.
 		if !p.preloads && p.leftStray(pid) {
 			from = append(from, pid)
 		}
 	}
 	for _, root := range from {
-		if root != r.PID && k.children.ours(root) {
+		if root != r.PID && k.Children.Ours(root) {
 			continue // a fork that is a process of its own by now
 		}
-		for _, pid := range append(proc.Descendants(root, k.children.ours), root) {
+		for _, pid := range append(proc.Descendants(root, k.Children.Ours), root) {
 			if pid != r.PID && !proc.InGroup(pid, r.PID) {
 				k.add(pid, r.ID)
 			}
@@ -58,25 +59,25 @@ func (k *kin) follow(p *process) {
 }
 
 // leftStray says whether the stranger still has p's output or notify socket.
-func (p *process) leftStray(pid int) bool {
-	return proc.HoldsOutput(pid, string(p.dir)) || p.notify != nil && proc.Carries(pid, "NOTIFY_SOCKET="+p.notify.Name)
+func (p *Process) leftStray(pid int) bool {
+	return proc.HoldsOutput(pid, string(p.Dir)) || p.Notify != nil && proc.Carries(pid, "NOTIFY_SOCKET="+p.Notify.Name)
 }
 
 // end kills what descends from p outside its group, until nothing more is
 // found, and says how many processes that were. The process itself has ended.
-func (k *kin) end(p *process) (killed int) {
-	if p.hasCgroup() {
+func (k *Kin) end(p *Process) (killed int) {
+	if p.HasCgroup() {
 		return 0
 	}
-	process := p.snapshot().ID
+	process := p.Snapshot().ID
 	for began := time.Now(); time.Since(began) < kinPatience; time.Sleep(5 * time.Millisecond) {
-		k.follow(p)
+		k.Follow(p)
 		alive := k.descended(process)
 		if len(alive) == 0 {
 			break
 		}
 		for _, id := range alive {
-			if k.children.ours(id.PID) { // a fork that is a process of its own by now
+			if k.Children.Ours(id.PID) { // a fork that is a process of its own by now
 				k.remove(id)
 				continue
 			}
@@ -90,17 +91,17 @@ func (k *kin) end(p *process) (killed int) {
 		}
 	}
 	if killed > 0 {
-		r := p.snapshot()
+		r := p.Snapshot()
 		slog.Info("descendants of a process killed with it", "app", r.App, "pid", r.PID, "descendants", killed)
 	}
 	return killed
 }
 
-// strays are the processes that fell to us and run on, with what is known of
+// Strays are the processes that fell to us and run on, with what is known of
 // them. running are the processes that run.
-func (k *kin) strays(running []*process) []protocol.Stray {
+func (k *Kin) Strays(running []*Process) []protocol.Stray {
 	list := []protocol.Stray{}
-	for _, pid := range k.children.orphans() {
+	for _, pid := range k.Children.Orphans() {
 		id, err := proc.IdentityOf(pid)
 		if err != nil || !id.Alive() {
 			continue
@@ -108,7 +109,7 @@ func (k *kin) strays(running []*process) []protocol.Stray {
 		stray := protocol.Stray{PID: pid, User: proc.UserOf(pid), Command: visible.Line(proc.CommandOf(pid))}
 		stray.Process = k.whose(id)
 		for _, p := range running {
-			r := p.snapshot()
+			r := p.Snapshot()
 			switch {
 			case r.ID == stray.Process, stray.Process == "" && p.leftStray(pid):
 				stray.Process, stray.App = r.ID, r.App
@@ -121,7 +122,7 @@ func (k *kin) strays(running []*process) []protocol.Stray {
 	return list
 }
 
-func (k *kin) add(pid int, of string) {
+func (k *Kin) add(pid int, of string) {
 	id, err := proc.IdentityOf(pid)
 	if err != nil {
 		return // it is gone
@@ -136,20 +137,20 @@ func (k *kin) add(pid int, of string) {
 	}
 }
 
-func (k *kin) remove(id proc.Identity) {
+func (k *Kin) remove(id proc.Identity) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.of, id)
 }
 
-func (k *kin) whose(id proc.Identity) string {
+func (k *Kin) whose(id proc.Identity) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.of[id]
 }
 
 // descended are those that descend from the process and run.
-func (k *kin) descended(process string) []proc.Identity {
+func (k *Kin) descended(process string) []proc.Identity {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var list []proc.Identity
@@ -161,7 +162,8 @@ func (k *kin) descended(process string) []proc.Identity {
 	return list
 }
 
-func (k *kin) forgetDead() {
+// ForgetDead forgets those that have ended.
+func (k *Kin) ForgetDead() {
 	defer bug.Caught(nil)
 	k.mu.Lock()
 	defer k.mu.Unlock()

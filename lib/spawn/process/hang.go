@@ -1,4 +1,4 @@
-package spawn
+package process
 
 import (
 	"context"
@@ -24,36 +24,36 @@ const (
 	dumpLook = 10 * time.Millisecond
 )
 
-// A hang is where a process hangs.
-type hang struct {
+// A Hang is where a process hangs.
+type Hang struct {
 	asked   time.Time // what it wrote later is the answer
-	waitsIn string    // in the kernel, empty if that is not known
-	stack   []string  // in its own language, nil if it did not say
+	WaitsIn string    // in the kernel, empty if that is not known
+	Stack   []string  // in its own language, nil if it did not say
 }
 
-// whereItHangs asks the process and the kernel. Frames of our adapters, which lie
+// WhereItHangs asks the process and the kernel. Frames of our adapters, which lie
 // in that directory, are left out.
-func (p *process) whereItHangs(adapters string) hang {
+func (p *Process) WhereItHangs(adapters string) Hang {
 	if p == nil || p.handle == nil || p.out == nil {
-		return hang{}
+		return Hang{}
 	}
-	h := hang{asked: time.Now(), waitsIn: proc.WaitsIn(p.handle.Identity().PID)} // before a signal interrupts it
+	h := Hang{asked: time.Now(), WaitsIn: proc.WaitsIn(p.handle.Identity().PID)} // before a signal interrupts it
 	ctx, cancel := context.WithTimeout(context.Background(), dumpPatience)
 	defer cancel()
-	switch adapter.DumpOf(p.snapshot().Type) {
+	switch adapter.DumpOf(p.Snapshot().Type) {
 	case adapter.DumpSignal:
-		h.stack = p.dumpBySignal(ctx)
+		h.Stack = p.dumpBySignal(ctx)
 	case adapter.DumpInspector:
-		h.stack = p.dumpByInspector(ctx)
+		h.Stack = p.dumpByInspector(ctx)
 	}
-	h.stack = slices.DeleteFunc(h.stack, func(frame string) bool {
+	h.Stack = slices.DeleteFunc(h.Stack, func(frame string) bool {
 		return strings.Contains(frame, adapters) || strings.Contains(frame, "<frozen importlib")
 	})
 	return h
 }
 
 // dumpBySignal has the process write its stacks.
-func (p *process) dumpBySignal(ctx context.Context) []string {
+func (p *Process) dumpBySignal(ctx context.Context) []string {
 	since := time.Now()
 	if p.handle.Signal(unix.SIGQUIT) != nil {
 		return nil // it is gone
@@ -63,11 +63,11 @@ func (p *process) dumpBySignal(ctx context.Context) []string {
 		lines = new
 		return len(new) > 0 && time.Since(new[len(new)-1].At) > dumpQuiet
 	})
-	return texts(lines)
+	return Texts(lines)
 }
 
 // dumpByInspector asks the inspector of Node.js.
-func (p *process) dumpByInspector(ctx context.Context) []string {
+func (p *Process) dumpByInspector(ctx context.Context) []string {
 	since := time.Now()
 	if p.handle.Signal(unix.SIGUSR1) != nil {
 		return nil
@@ -96,7 +96,7 @@ func (p *process) dumpByInspector(ctx context.Context) []string {
 
 // awaitOutput calls done with what the process wrote to stderr since then,
 // until that says so or ctx ends.
-func (p *process) awaitOutput(ctx context.Context, since time.Time, done func([]output.Line) bool) {
+func (p *Process) awaitOutput(ctx context.Context, since time.Time, done func([]output.Line) bool) {
 	tick := time.NewTicker(dumpLook)
 	defer tick.Stop()
 	for {
@@ -114,8 +114,8 @@ func (p *process) awaitOutput(ctx context.Context, since time.Time, done func([]
 	}
 }
 
-// before leaves out what the process wrote because it was asked.
-func (h hang) before(lines []output.Line) []output.Line {
+// Before leaves out what the process wrote in answer to the question.
+func (h Hang) Before(lines []output.Line) []output.Line {
 	if h.asked.IsZero() {
 		return lines
 	}

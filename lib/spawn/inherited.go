@@ -2,9 +2,7 @@ package spawn
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strconv"
 
@@ -13,31 +11,31 @@ import (
 	"passenger/lib/output"
 	"passenger/lib/protocol"
 	"passenger/lib/spawn/environ"
+	"passenger/lib/spawn/gate"
 	"passenger/lib/spawn/notify"
-	"passenger/lib/statedir"
 	"passenger/lib/unixsock"
 )
 
 // prepare makes what the process will inherit.
 func (a *attempt) prepare(context.Context) error {
-	if a.plan.kind == protocol.TypeGeneric {
+	if a.plan.Kind == protocol.TypeGeneric {
 		port, err := a.s.ports.Take()
 		if err != nil {
 			return err
 		}
 		a.port = port
 	}
-	for _, path := range []string{a.p.dir.Stdout(), a.p.dir.Stderr()} {
-		if err := output.MakeFIFO(path, a.plan.user.UID); err != nil {
+	for _, path := range []string{a.p.Dir.Stdout(), a.p.Dir.Stderr()} {
+		if err := output.MakeFIFO(path, a.plan.User.UID); err != nil {
 			return err
 		}
 	}
 	uid := notify.AnyUser
 	if a.s.Switching != nil {
-		uid = a.plan.user.UID
+		uid = a.plan.User.UID
 	}
 	var err error
-	a.p.notify, err = notify.New(a.s.dir.NotifySockets(), uid)
+	a.p.Notify, err = notify.New(a.s.dir.NotifySockets(), uid)
 	if err != nil {
 		return err
 	}
@@ -47,34 +45,63 @@ func (a *attempt) prepare(context.Context) error {
 
 // contract puts the variables of the process contract into the environment.
 func (a *attempt) contract() {
-	environ.Contract(a.plan.env, a.p.notify.Name, a.port)
+	environ.Contract(a.plan.Env, a.p.Notify.Name, a.port)
 	if a.endpoint != nil {
-		delete(a.plan.env, "LISTEN_FDS")
-		a.plan.env["PASSENGER_PRELOADER_FD"] = strconv.Itoa(environ.ListenFD)
+		delete(a.plan.Env, "LISTEN_FDS")
+		a.plan.Env["PASSENGER_PRELOADER_FD"] = strconv.Itoa(environ.ListenFD)
 	}
 }
 
-// belongings are the descriptors that a process starts with: standard input,
-// output and error, its listening socket, and the socket to notify us.
-func (a *attempt) belongings() (files []*os.File, err error) {
+// A passage is what a process of ours starts with: a gate, and the descriptors
+// that it inherits, in the order of their numbers. The last is its side of the
+// gate.
+type passage struct {
+	gate      *gate.Gate
+	inherited []*os.File
+}
+
+// passage makes the gate and the descriptors: standard input, output and error,
+// the listening socket, the socket to notify us, the gate. The caller leaves it.
+func (a *attempt) passage() (p passage, err error) {
 	defer func() {
 		if err != nil {
-			closeAll(files)
+			p.leave()
 		}
 	}()
 	stream := func(path string) func() (*os.File, error) {
 		return func() (*os.File, error) { return os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0) }
 	}
+	end := func() (end *os.File, err error) {
+		p.gate, end, err = gate.New()
+		return end, err
+	}
 	for _, open := range []func() (*os.File, error){
-		func() (*os.File, error) { return os.Open(os.DevNull) }, stream(a.p.dir.Stdout()), stream(a.p.dir.Stderr()), a.listen, a.p.notify.Client,
+		func() (*os.File, error) { return os.Open(os.DevNull) }, stream(a.p.Dir.Stdout()), stream(a.p.Dir.Stderr()), a.listen, a.p.Notify.Client, end,
 	} {
 		f, err := open()
 		if err != nil {
-			return files, err
+			return p, err
 		}
-		files = append(files, f)
+		p.inherited = append(p.inherited, f)
 	}
-	return files, nil
+	return p, nil
+}
+
+// handOver closes our copies of the descriptors once the process has its own:
+// the process's copy of its side must be the only one, or the gate never sees
+// its end.
+func (p passage) handOver() {
+	for _, f := range p.inherited {
+		f.Close()
+	}
+}
+
+// leave gives up the passage. The process goes on if it is through.
+func (p passage) leave() {
+	p.handOver() // may have been before
+	if p.gate != nil {
+		p.gate.Close()
+	}
 }
 
 // listen makes the listening socket that the process inherits. We keep none:
@@ -87,7 +114,7 @@ func (a *attempt) listen() (*os.File, error) {
 	if a.s.Group != nil {
 		gid = a.s.Group.GID
 	}
-	l, err := unixsock.ListenFor(a.p.dir.Socket(), 0o660, gid)
+	l, err := unixsock.ListenFor(a.p.Dir.Socket(), 0o660, gid)
 	if err != nil {
 		return nil, err
 	}
@@ -103,18 +130,6 @@ func (a *attempt) listen() (*os.File, error) {
 	}
 	a.inode = uint32(st.Ino)
 	return f, nil
-}
-
-// makeDirectory makes the process's directory, or says that the ID is taken.
-func (s *Spawner) makeDirectory(dir statedir.ProcessDir) error {
-	err := os.Mkdir(string(dir), 0o700)
-	if errors.Is(err, fs.ErrExist) {
-		return &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("process directory %s exists", dir)}
-	}
-	if err == nil && s.Group != nil { // to whose socket the group connects
-		err = errors.Join(os.Lchown(string(dir), -1, s.Group.GID), os.Chmod(string(dir), 0o710))
-	}
-	return err
 }
 
 func duplicate(f *os.File) (*os.File, error) {

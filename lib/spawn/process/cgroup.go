@@ -1,6 +1,7 @@
-package spawn
+package process
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -8,9 +9,9 @@ import (
 	"passenger/lib/cgroup"
 )
 
-// hasCgroup says whether the process has a cgroup of its own, which holds all
+// HasCgroup says whether the process has a cgroup of its own, which holds all
 // that descends from it.
-func (p *process) hasCgroup() bool {
+func (p *Process) HasCgroup() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cgroup != nil
@@ -18,7 +19,7 @@ func (p *process) hasCgroup() bool {
 
 // killCgroup ends what is in the process's cgroup, and says how many processes
 // that were.
-func (p *process) killCgroup() (left int) {
+func (p *Process) killCgroup() (left int) {
 	p.mu.Lock()
 	group := p.cgroup
 	p.mu.Unlock()
@@ -37,7 +38,7 @@ func (p *process) killCgroup() (left int) {
 
 // leaveCgroup removes the cgroup of a process that has ended, and returns what
 // it knows of the end: why the kernel killed something in it, else nothing.
-func (p *process) leaveCgroup() (outOfMemory string) {
+func (p *Process) leaveCgroup() (outOfMemory string) {
 	p.mu.Lock()
 	group := p.cgroup
 	p.mu.Unlock()
@@ -56,8 +57,8 @@ func (p *process) leaveCgroup() (outOfMemory string) {
 	return outOfMemory
 }
 
-// cgroups is where processes get cgroups of their own.
-type cgroups struct {
+// Cgroups is where processes get cgroups of their own.
+type Cgroups struct {
 	mu     sync.Mutex // guards the fields below
 	tree   *cgroup.Tree
 	reason error // why there is no tree
@@ -67,7 +68,7 @@ type cgroups struct {
 
 // make makes a cgroup. It may return one and an error: a limit that the kernel
 // does not offer.
-func (c *cgroups) make(id string, l cgroup.Limits) (*cgroup.Group, error) {
+func (c *Cgroups) make(id string, l cgroup.Limits) (*cgroup.Group, error) {
 	tree, reason := c.current()
 	if tree != nil {
 		return tree.Make(id, l)
@@ -78,7 +79,7 @@ func (c *cgroups) make(id string, l cgroup.Limits) (*cgroup.Group, error) {
 	return nil, reason
 }
 
-func (c *cgroups) current() (*cgroup.Tree, error) {
+func (c *Cgroups) current() (*cgroup.Tree, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.tree == nil && c.open != nil {
@@ -91,7 +92,7 @@ func (c *cgroups) current() (*cgroup.Tree, error) {
 
 // warn logs that an app's processes have less than was set, once for each
 // reason.
-func (c *cgroups) warn(app string, err error) {
+func (c *Cgroups) warn(app string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.warned == nil {
@@ -102,4 +103,37 @@ func (c *cgroups) warn(app string, err error) {
 	}
 	c.warned[err.Error()] = true
 	slog.Warn("cgroup limits not applied", "app", app, "err", err)
+}
+
+// Use has cgroups made below the tree from now on. Without a tree, reason says
+// why; open, if it is not nil, is tried at each start until there is one.
+func (c *Cgroups) Use(tree *cgroup.Tree, reason error, open func() (*cgroup.Tree, error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tree, c.reason, c.open = tree, reason, open
+}
+
+// Place puts the process, which waits at its gate, into a cgroup of its own. What
+// is not to be had here is logged once; the process runs all the same.
+func (c *Cgroups) Place(p *Process, limits cgroup.Limits) {
+	r := p.Snapshot()
+	group, err := c.make(r.ID, limits)
+	if err != nil {
+		c.warn(r.App, err)
+	}
+	if group == nil {
+		return
+	}
+	if err := group.Place(p.PID()); err != nil {
+		c.warn(r.App, errors.Join(err, group.Remove()))
+		return
+	}
+	p.Join(group)
+}
+
+// Join notes which cgroup is the process's own.
+func (p *Process) Join(group *cgroup.Group) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cgroup = group
 }

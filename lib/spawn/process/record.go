@@ -1,4 +1,4 @@
-package spawn
+package process
 
 import (
 	"log/slog"
@@ -14,10 +14,10 @@ const recordPause = time.Second
 // save writes the record to the state directory. One that cannot be written,
 // for want of room perhaps, is tried again until it is; the process runs all
 // the same, and its record says so. The caller holds mu.
-func (p *process) save() {
+func (p *Process) save() {
 	r := p.record
 	r.Unrecorded = ""
-	err := statedir.WriteJSON(p.dir.Record(), r)
+	err := statedir.WriteJSON(p.Dir.Record(), r)
 	switch {
 	case err == nil && p.record.Unrecorded != "":
 		slog.Info("process record written after all", "app", r.App, "pid", r.PID)
@@ -35,7 +35,7 @@ func (p *process) save() {
 }
 
 // saveAgain writes a record that could not be written.
-func (p *process) saveAgain() {
+func (p *Process) saveAgain() {
 	defer bug.Caught(nil)
 	p.mu.Lock()
 	p.retrying = false
@@ -48,4 +48,16 @@ func (p *process) saveAgain() {
 	if written && p.published != nil {
 		p.published()
 	}
+}
+
+// Unrecorded says whether the record of a process that runs could not be
+// written, after one more try.
+func (p *Process) Unrecorded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.handle == nil || p.phase.over() || p.record.Unrecorded == "" {
+		return false
+	}
+	p.save()
+	return p.record.Unrecorded != ""
 }

@@ -1,0 +1,118 @@
+package spawn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"passenger/lib/control"
+	"passenger/lib/protocol"
+	"passenger/lib/spawn/diagnosis"
+)
+
+// Register adds the spawner's calls to a control server. Spawns are bound to
+// ctx and not to their request: a caller that goes away finds the process in
+// the list later.
+func (s *Spawner) Register(ctx context.Context, server *control.Server) {
+	server.Register(s.calls(ctx)...)
+	server.Metrics = s.metrics
+}
+
+// calls are what a spawner answers; passenger-protocol(7) describes each.
+func (s *Spawner) calls(ctx context.Context) []control.Call {
+	const id = "/{id}"
+	spawn := func(req protocol.SpawnRequest) (any, error) {
+		r, err := s.Spawn(ctx, req)
+		logFailure(err)
+		return r, err
+	}
+	promote := func(req protocol.PromoteRequest) (any, error) { return s.Promote(ctx, req.Process) }
+	return []control.Call{
+		{Method: "POST", Path: protocol.PathLogs, Access: protocol.Changes, Handler: func(*http.Request) (any, error) { return nil, s.ReopenLogs() }},
+		{Method: "GET", Path: protocol.PathProcesses, Access: protocol.Reads, Handler: s.list, Feed: &s.feed},
+		{Method: "POST", Path: protocol.PathProcesses, Access: protocol.Changes, Handler: decoded(spawn)},
+		{Method: "DELETE", Path: protocol.PathProcesses + id, Access: protocol.Changes, Handler: control.Named("id", s.stop)},
+		{Method: "GET", Path: protocol.PathProcesses + id + "/output", Access: protocol.Reads, Handler: ofID(s.Output)},
+		{Method: "POST", Path: protocol.PathProcesses + id + "/backtrace", Access: protocol.Changes, Handler: ofID(s.Backtrace)},
+		{Method: "GET", Path: protocol.PathPreloaders, Access: protocol.Reads, Handler: s.listPreloaders},
+		{Method: "POST", Path: protocol.PathPreloaders, Access: protocol.Changes, Handler: decoded(promote)},
+		{Method: "DELETE", Path: protocol.PathPreloaders + id, Access: protocol.Changes, Handler: ofID(s.StopPreloader)},
+	}
+}
+
+// decoded is the handler that gives f the request's body.
+func decoded[T any](f func(T) (any, error)) control.Handler {
+	return func(r *http.Request) (any, error) {
+		var req T
+		if err := control.Decode(r, &req); err != nil {
+			return nil, err
+		}
+		v, err := f(req)
+		return v, asReply(err)
+	}
+}
+
+// ofID is the handler that gives f the ID in the request's path.
+func ofID[T any](f func(id string) (T, error)) control.Handler {
+	return control.Named("id", func(_ *http.Request, id string) (any, error) {
+		v, err := f(id)
+		return v, asReply(err)
+	})
+}
+
+func (s *Spawner) stop(r *http.Request, id string) (any, error) {
+	var req protocol.StopRequest
+	if r.ContentLength != 0 {
+		if err := control.Decode(r, &req); err != nil {
+			return nil, err
+		}
+	}
+	record, err := s.Stop(id, req)
+	return record, asReply(err)
+}
+
+// withUsage says whether a request for a list wants what each process costs.
+func withUsage(r *http.Request) bool { return r.URL.Query().Get("usage") == "1" }
+
+func (s *Spawner) list(r *http.Request) (any, error) {
+	list := s.feed.Get()
+	if withUsage(r) {
+		list.Processes, list.Strays = s.withCosts(list.Processes), s.Strays()
+	}
+	return list, nil
+}
+
+func (s *Spawner) listPreloaders(r *http.Request) (any, error) {
+	list := protocol.PreloaderList{Preloaders: s.Preloaders()}
+	if withUsage(r) {
+		s.addCosts(list.Preloaders)
+	}
+	return list, nil
+}
+
+// logFailure logs why a process is not ready.
+func logFailure(err error) {
+	var se *protocol.SpawnError
+	if !errors.As(err, &se) {
+		return
+	}
+	level := slog.LevelError
+	if se.Summary == diagnosis.StoppedByUs || se.Summary == diagnosis.SpawnerStops {
+		level = slog.LevelInfo // as was asked for
+	}
+	slog.Log(context.Background(), level, "process not ready", "app", se.App, "category", se.Category, "err", se.Summary)
+}
+
+// asReply puts an error of the spawner into the protocol's words.
+func asReply(err error) error {
+	var se *protocol.SpawnError
+	switch {
+	case errors.As(err, &se):
+		return &protocol.Error{Code: protocol.CodeSpawnFailed, Message: fmt.Sprintf("cannot spawn app %q: %s", se.App, se.Summary), Hint: se.Advice, Details: se}
+	case errors.Is(err, ErrUnknown):
+		return &protocol.Error{Code: protocol.CodeUnknownProcess, Message: err.Error()}
+	}
+	return err
+}

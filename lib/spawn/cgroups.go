@@ -1,0 +1,34 @@
+package spawn
+
+import (
+	"passenger/lib/cgroup"
+	"passenger/lib/protocol"
+)
+
+// UseCgroups has each process that is started from now on, and each that was
+// adopted, live in a cgroup below the tree. Without a tree there are no limits
+// of cgroups: the first app that wants them is told the reason in the log.
+func (s *Spawner) UseCgroups(tree *cgroup.Tree, reason error) {
+	s.cgroups.Use(tree, reason, nil)
+	if tree == nil {
+		return
+	}
+	tree.Sweep() // those whose process ended while there was no spawner
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.processes {
+		p.Join(tree.Group(p.Snapshot().ID))
+	}
+}
+
+// UseCgroupsOnce is [Spawner.UseCgroups] for a tree that is made after this
+// spawner starts: open is called at each start of a process until there is one.
+// reason says why there is none yet.
+func (s *Spawner) UseCgroupsOnce(open func() (*cgroup.Tree, error), reason error) {
+	s.cgroups.Use(nil, reason, open)
+}
+
+// limitsOf are the limits that an app's settings ask of cgroups.
+func limitsOf(c protocol.AppConfig) cgroup.Limits {
+	return cgroup.Limits{MemoryMax: int64(c.MemoryMax) << 20, PIDsMax: c.PIDsMax, CPUWeight: c.CPUWeight}
+}

@@ -1,0 +1,106 @@
+package spawn
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"passenger/lib/control"
+	"passenger/lib/protocol"
+	"passenger/lib/spawn/process"
+)
+
+// keepExited is how long the list shows a process that is gone.
+const keepExited = 2 * time.Minute
+
+// mostExited is how many of them it shows of one app, the newest, of which only
+// the last one started says what it wrote: an app that dies again and again is
+// not to make the list long for everybody.
+const mostExited = 50
+
+// Processes is the list of processes, to be watched.
+func (s *Spawner) Processes() *control.Feed[protocol.ProcessList] { return &s.feed }
+
+// publish tells those who watch what there is now.
+func (s *Spawner) publish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version++
+	list := protocol.ProcessList{Version: s.version, Processes: []protocol.Process{}}
+	exited := map[string]int{} // by app
+	kept := s.processes[:0:0]
+	for _, p := range slices.Backward(s.processes) {
+		r := p.Listed()
+		if r.Exit != nil {
+			n := exited[r.App]
+			exited[r.App]++
+			if time.Since(r.Exit.At) >= keepExited || n >= mostExited {
+				continue
+			}
+			if n > 0 && len(r.Exit.Output) > 0 {
+				exit := *r.Exit
+				exit.Output, r.Exit = nil, &exit
+			}
+		}
+		kept = append(kept, p)
+		if r.PID != 0 {
+			list.Processes = append(list.Processes, r)
+		}
+	}
+	slices.Reverse(kept)
+	slices.Reverse(list.Processes)
+	s.processes = kept
+	s.feed.Set(list)
+}
+
+func (s *Spawner) find(id string) *process.Process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.processes {
+		if p.Snapshot().ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// forget takes away a process that never was started, and its directory.
+func (s *Spawner) forget(p *process.Process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.processes = slices.DeleteFunc(s.processes, func(q *process.Process) bool { return q == p })
+	if err := os.RemoveAll(string(p.Dir)); err != nil {
+		slog.Error("process directory not removed", "err", err)
+	}
+}
+
+// running are the processes that run.
+func (s *Spawner) running() []*process.Process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []*process.Process
+	for _, p := range s.processes {
+		if r := p.Snapshot(); r.PID != 0 && r.State != protocol.Exited {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// loaded are the preloaders that run.
+func (s *Spawner) loaded() []*process.Process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []*process.Process
+	for _, l := range s.preloaders {
+		if r := l.Snapshot(); r.PID != 0 && r.State != protocol.Exited {
+			list = append(list, l.Process)
+		}
+	}
+	return list
+}
+
+// ErrUnknown says that there is no process of that ID.
+var ErrUnknown = errors.New("no such process")
