@@ -27,7 +27,7 @@ func (p *Pool) refresh(now time.Time, a *app, d *Decision) {
 	for _, q := range a.processes {
 		old := q.since.Add(alwaysWait)
 		switch {
-		case q.phase != protocol.Ready || !q.traffic.idle() || a.demand.queued > 0:
+		case q.phase() != protocol.Ready || !q.traffic.idle() || a.demand.queued > 0:
 		case q.traffic.processed > 0 || !now.Before(old):
 			p.drain(now, q, "always_restart.txt")
 		default:

@@ -76,10 +76,10 @@ func (a *app) census() census {
 		switch {
 		case q.starting():
 			c.starting++
-		case q.kept:
-		case q.work != nil && q.record.Generation == a.generation:
-			c.ready++ // it is back in a moment
-		case q.phase != protocol.Ready:
+		case q.state == stateKept:
+		case q.state.outOfBand() && q.record.Generation == a.generation:
+			c.ready++
+		case q.phase() != protocol.Ready:
 			c.leaving++
 		case q.record.Generation == a.generation:
 			c.ready++
@@ -136,14 +136,14 @@ func sameProcess(a, b protocol.AppConfig) bool {
 
 // Remove drains and stops the app's processes and forgets it; it is named in
 // [Decision.Removed] then. It reports whether there is such an app.
-func (p *Pool) Remove(name string) bool {
+func (p *Pool) Remove(now time.Time, name string) bool {
 	a := p.apps[name]
 	if a == nil {
 		return false
 	}
 	if !a.removed {
 		a.removed, a.restart = true, nil
-		p.release(a)
+		p.release(now, a)
 		p.table.stale = true
 	}
 	return true
@@ -222,7 +222,7 @@ func (p *Pool) remove(now time.Time, q *process) {
 	if q.record.Address != "" {
 		p.table.stale = true
 	}
-	if q.served {
+	if q.attached {
 		record := q.record
 		p.emit(now, q.app, protocol.Event{Event: protocol.EventDetached, Process: &record})
 	}

@@ -11,7 +11,7 @@ import (
 func draining(t *testing.T, prepare func(w *world)) *world {
 	w := serving(t, roomy, settings("shop", 1, 0))
 	prepare(w)
-	w.p.Remove("shop")
+	w.p.Remove(w.now, "shop")
 	w.decide()
 	return w
 }
@@ -65,7 +65,7 @@ func TestDrainWithoutAProxyIsOverAtOnce(t *testing.T) {
 	w.tell()
 	w.pass(time.Minute)
 	w.ready()
-	w.p.Remove("shop")
+	w.p.Remove(w.now, "shop")
 	w.decide()
 	w.want("shop", "1:stopping")
 }
@@ -76,7 +76,7 @@ func TestDrainOfAYoungPoolWaitsForProxies(t *testing.T) {
 	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.ready()
-	w.p.Remove("shop")
+	w.p.Remove(w.now, "shop")
 	w.decide()
 	w.want("shop", "1:draining")
 	w.pass(proxyGrace)
@@ -108,7 +108,7 @@ func TestStopOvertakesStart(t *testing.T) {
 	w := newWorld(t, roomy)
 	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
-	w.p.Remove("shop")
+	w.p.Remove(w.now, "shop")
 	w.decide()
 	w.want("shop", "1:stopping")
 	w.p.Stopped(w.now, "p001", true) // the spawner did not know it yet

@@ -17,17 +17,12 @@ type Check struct {
 // Checked tells the outcome of a check: err is nil if the process serves.
 func (p *Pool) Checked(now time.Time, id string, err *protocol.SpawnError) {
 	q := p.processes[id]
-	if q == nil || !q.checking {
-		return
-	}
-	q.checking = false
 	switch {
-	case q.phase != protocol.Starting: // it is to go anyway
+	case q == nil:
 	case err == nil:
 		p.ready(now, q)
-	default:
+	case p.step(now, q, eventRefused):
 		slog.Error("process did not pass its health check", "app", q.app.config.Name, "pid", q.record.PID, "err", err.Summary)
-		p.enter(now, q, protocol.Stopping)
 		p.failed(now, q, err)
 	}
 }
@@ -36,12 +31,11 @@ func (p *Pool) Checked(now time.Time, id string, err *protocol.SpawnError) {
 // is to be checked first.
 func (p *Pool) arrive(now time.Time, q *process) {
 	switch {
-	case q.checking:
-	case q.app.checks():
-		q.checking = true
-		p.checks = append(p.checks, Check{Process: q.record, Config: q.app.running})
-	default:
+	case q.state == stateChecking:
+	case !q.app.checks():
 		p.ready(now, q)
+	case p.step(now, q, eventAccepts):
+		p.checks = append(p.checks, Check{Process: q.record, Config: q.app.running})
 	}
 }
 

@@ -30,19 +30,21 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 		a.paused, a.instances = r.Paused, r.Instances
 		a.uid, a.byApp = r.UID, r.SetByApp
 		for _, rp := range r.Processes {
-			phase := protocol.Ready
-			if rp.Draining {
-				phase = protocol.Draining
+			from, state := cmp.Or(rp.Generation, a.generation), stateReady
+			switch {
+			case rp.Draining && !rp.Leaving && from != a.generation:
+				state = stateKept
+			case rp.Draining:
+				state = stateDraining
 			}
 			q := p.add(now, a, protocol.Process{
 				ID: rp.ID, App: r.App, Generation: a.generation, AppRoot: rp.AppRoot, Root: rp.Root, State: protocol.Ready,
 				PID: rp.PID, Address: rp.Address, DataProtocol: rp.DataProtocol, Concurrency: rp.Concurrency,
-			}, phase)
-			q.listed = true
+			}, state)
+			q.listing = listed
 			if rp.Draining {
 				q.inTable = last.Version
-				q.record.Generation = cmp.Or(rp.Generation, a.generation)
-				q.kept = !rp.Leaving && q.record.Generation != a.generation
+				q.record.Generation = from
 			}
 		}
 		a.grown = false
@@ -52,9 +54,9 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 
 // Listed tells what the spawner has. The first list says what really runs.
 func (p *Pool) Listed(now time.Time, list protocol.ProcessList) {
-	listed := make(map[string]bool, len(list.Processes))
+	has := make(map[string]bool, len(list.Processes))
 	for _, r := range list.Processes {
-		listed[r.ID] = true
+		has[r.ID] = true
 		q := p.processes[r.ID]
 		switch {
 		case q == nil:
@@ -66,11 +68,11 @@ func (p *Pool) Listed(now time.Time, list protocol.ProcessList) {
 		}
 	}
 	for id, q := range p.processes {
-		q.listed, q.missed = q.listed || listed[id], !listed[id]
+		q.listing = q.listing.after(has[id])
 	}
 	p.unlisted(now, nil)
 	for id, at := range p.gone {
-		if !listed[id] && now.Sub(at) > goneFor {
+		if !has[id] && now.Sub(at) > goneFor {
 			delete(p.gone, id)
 		}
 	}
@@ -79,6 +81,27 @@ func (p *Pool) Listed(now time.Time, list protocol.ProcessList) {
 		p.spawner.heard = true
 		p.Hold(p.spawner.held)
 	}
+}
+
+// A listing says what the spawner's lists said of a process.
+type listing int
+
+const (
+	unheard listing = iota // no list came since it is on the books
+	missing                // none had it yet
+	listed                 // the last one had it
+	dropped                // one had it, and the last one has not
+)
+
+// after is the listing once another list has come.
+func (l listing) after(has bool) listing {
+	switch {
+	case has:
+		return listed
+	case l == listed || l == dropped:
+		return dropped
+	}
+	return missing
 }
 
 // listTime is how long a list may take to come: the outcome of a spawn is told
@@ -91,10 +114,10 @@ func (p *Pool) unlisted(now time.Time, d *Decision) {
 	for _, q := range slices.Collect(p.ordered()) {
 		due := q.began.Add(listTime)
 		switch {
-		case !q.missed || q.spawning:
-		case q.listed || !now.Before(due):
+		case q.state.awaits() || q.listing != missing && q.listing != dropped:
+		case q.listing == dropped || !now.Before(due):
 			slog.Warn("process is gone", "app", q.app.config.Name, "pid", q.record.PID)
-			p.remove(now, q)
+			p.step(now, q, eventVanishes)
 		case d != nil:
 			d.wake(due)
 		}
@@ -126,20 +149,21 @@ func (p *Pool) adopt(now time.Time, r protocol.Process) {
 		a.generation = max(a.generation, r.Generation)
 	}
 	a.newest = max(a.newest, r.Generation)
-	phase := r.State
-	if phase != protocol.Starting && phase != protocol.Stopping {
-		phase = protocol.Ready
+	// Where no table had it, its check did not end.
+	unseen := a.checks() && (p.spawner.heard || a.recalled)
+	state := stateReady
+	switch {
+	case r.State == protocol.Stopping:
+		state = stateLeaving
+	case r.State == protocol.Starting || unseen:
+		state = stateLoading
 	}
-	unseen := phase == protocol.Ready && a.checks() && (p.spawner.heard || a.recalled)
-	if unseen {
-		phase = protocol.Starting // no table had it: its check did not end
-	}
-	q := p.add(now, a, r, phase)
-	q.listed = true
-	if unseen {
+	q := p.add(now, a, r, state)
+	q.listing = listed
+	if state == stateLoading && r.State != protocol.Starting {
 		p.arrive(now, q)
 	}
-	slog.Debug("process adopted", "app", r.App, "pid", r.PID, "generation", r.Generation, "state", phase)
+	slog.Debug("process adopted", "app", r.App, "pid", r.PID, "generation", r.Generation, "state", q.state)
 }
 
 // update takes in what the spawner says of a process that lives.
@@ -151,20 +175,25 @@ func (p *Pool) update(now time.Time, q *process, r protocol.Process) {
 	q.app.newest = max(q.app.newest, r.Generation)
 	switch {
 	case r.State == protocol.Stopping:
-		p.enter(now, q, protocol.Stopping)
-	case r.State == protocol.Ready && q.phase == protocol.Starting:
+		p.step(now, q, eventStops)
+	case r.State == protocol.Ready && q.starting():
 		p.arrive(now, q)
 	}
 }
 
 // exited tells that a process ended.
 func (p *Pool) exited(now time.Time, q *process, r protocol.Process) {
-	if q.spawning {
-		q.exit = r.Exit // the spawn's outcome says more
-		return
+	was := q.phase()
+	if q.state == stateSpawning {
+		q.exit = r.Exit
 	}
-	was := q.phase
-	p.remove(now, q)
+	if p.step(now, q, eventExits) && q.state == stateGone {
+		p.mourn(now, q, was, r)
+	}
+}
+
+// mourn does what follows from the exit of a process that was in a phase.
+func (p *Pool) mourn(now time.Time, q *process, was protocol.State, r protocol.Process) {
 	cause := "unknown"
 	if r.Exit != nil {
 		cause = r.Exit.Cause

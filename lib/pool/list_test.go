@@ -62,7 +62,7 @@ func TestVersionsRiseOverRestarts(t *testing.T) {
 	c := settings("shop", 1, 0)
 	w := serving(t, roomy, c)
 	old := *w.routes
-	w.p.Remove("shop") // the table is published but not written
+	w.p.Remove(w.now, "shop") // the table is published but not written
 	w.decide()
 	lost := w.routes.Version
 	w.routes = &old
@@ -180,7 +180,7 @@ func TestLateListDoesNotBringAProcessBack(t *testing.T) {
 	t.Parallel()
 	w := serving(t, roomy, settings("shop", 1, 0))
 	late := w.list["p001"]
-	w.p.Remove("shop")
+	w.p.Remove(w.now, "shop")
 	w.decide()
 	w.useTable()
 	w.stopped()
@@ -205,7 +205,7 @@ func TestAppAddedAgainWhileItIsRemoved(t *testing.T) {
 	c := settings("shop", 1, 0)
 	w := serving(t, roomy, c)
 	w.inFlight("p001", 1)
-	w.p.Remove("shop")
+	w.p.Remove(w.now, "shop")
 	w.decide()
 	w.wantRoute("shop", "none")
 	w.p.Put(w.now, c)

@@ -23,8 +23,8 @@ func TestDecisionsAreInOrderOfStart(t *testing.T) {
 	if len(started) != 16 {
 		t.Fatalf("got %v, want 16 processes", started)
 	}
-	w.p.Remove("blog")
-	w.p.Remove("shop")
+	w.p.Remove(w.now, "blog")
+	w.p.Remove(w.now, "shop")
 	w.decide()
 	w.useTable()
 	if diff := cmp.Diff(started, w.stops); diff != "" {

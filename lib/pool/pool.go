@@ -55,6 +55,8 @@ type Pool struct {
 	checks    []Check // since the last decision
 	events    []protocol.Event
 	outcomes  outcomes
+
+	testOnlyStep func(event, state) // told of each event and the state that it meets
 }
 
 // Chance is where the pool gets what has to differ each time.

@@ -13,35 +13,23 @@ type process struct {
 	app    *app
 	record protocol.Process // as the spawner last told it
 
-	// phase is what we make of it: Starting, Ready, Draining or Stopping.
-	phase protocol.State
+	state state
+	began time.Time // when it came on the books
+	since time.Time // when the phase of its state began
 
-	began    time.Time // when it came on the books
-	since    time.Time // when the phase began
-	served   bool      // it was ready once
-	unfit    bool      // it cannot be promoted
-	outdated bool      // another of its generation was promoted since it was started
-	spawning bool      // its spawn is under way: the outcome comes as an event
-	listed   bool      // a list of the spawner had it
-	missed   bool      // the last one had it not
-	checking bool      // its check is under way, likewise
-	exit     *protocol.Exit
+	listing  listing
+	lineage  lineage
+	attached bool           // it was ready once, and events told
+	exit     *protocol.Exit // in stateEnded
 
 	// inTable is the version of the first table in which it drains, 0 if there
 	// is none yet.
 	inTable uint64
 
-	// kept says that it drains, but is not to be stopped: it is what a restart
-	// that turns out bad goes back to.
-	kept bool
-
 	// refuted says that it is of a generation that was taken back.
 	refuted bool
 
-	// work is its time out of band, nil if it has none now; workDone is how
-	// many wishes for it were met.
-	work     *work
-	workDone uint64
+	workDone uint64 // wishes for time out of band that were met
 
 	// replaces is a worn process that goes once this one is ready.
 	replaces *process
@@ -49,46 +37,70 @@ type process struct {
 	why    string  // it is to go, empty until it is
 	chance float64 // drawn for this process, in [0, 1)
 
-	stopping  bool      // its stop is under way
 	stopAgain time.Time // a stop that came to nothing is tried again then
 
 	traffic traffic
 }
 
-func (p *Pool) enter(now time.Time, q *process, phase protocol.State) {
-	if q.phase == phase {
-		return
+// step has an event happen to a process, and reports whether that changed its
+// state.
+func (p *Pool) step(now time.Time, q *process, e event) bool {
+	from, to := q.state, lives[e][q.state]
+	if p.testOnlyStep != nil {
+		p.testOnlyStep(e, from)
 	}
-	if phase == protocol.Ready {
-		q.app.grown, q.served = true, true
+	switch to {
+	case never:
+		slog.Error("internal error: an event that cannot be", "app", q.app.config.Name, "pid", q.record.PID, "state", from, "event", e)
+		return false
+	case stay:
+		return false
+	case stateGone:
+		q.state = to
+		p.remove(now, q)
+	default:
+		p.enter(now, q, to)
+	}
+	return true
+}
+
+// enter puts a process into a state.
+func (p *Pool) enter(now time.Time, q *process, to state) {
+	if to.phase() != q.state.phase() || q.since.IsZero() {
+		q.since = now
+	}
+	if to == stateReady {
+		q.app.grown, q.attached, q.inTable = true, true, 0
 		q.app.demand = demand{} // it may take what waited; the next report tells
 		q.traffic.used = now
 	}
 	if q.record.Address != "" {
 		p.table.stale = true
 	}
-	q.phase, q.since = phase, now
+	q.state = to
 }
 
 // add puts a process on the books.
-func (p *Pool) add(now time.Time, a *app, r protocol.Process, phase protocol.State) *process {
+func (p *Pool) add(now time.Time, a *app, r protocol.Process, s state) *process {
 	q := &process{app: a, record: r, chance: p.chance.Jitter(), began: now}
 	p.processes[r.ID] = q
 	a.processes = append(a.processes, q)
-	p.enter(now, q, phase)
+	p.enter(now, q, s)
 	return q
 }
 
 // drain takes a process out of service. One that is not ready yet is stopped.
 func (p *Pool) drain(now time.Time, q *process, why string) {
-	q.work, q.why = nil, why
-	switch q.phase {
-	case protocol.Starting:
-		p.enter(now, q, protocol.Stopping)
-	case protocol.Ready:
+	p.withdraw(now, q, eventDrain, why)
+}
+
+// withdraw takes a process out of service by eventDrain or eventKeep.
+func (p *Pool) withdraw(now time.Time, q *process, e event, why string) {
+	q.why = why
+	if q.state == stateReady {
 		slog.Info("process drains", "app", q.app.config.Name, "pid", q.record.PID, "generation", q.record.Generation, "cause", why)
-		p.enter(now, q, protocol.Draining)
 	}
+	p.step(now, q, e)
 }
 
 // stopRetry is the pause between two attempts to stop a process.
@@ -101,17 +113,17 @@ const proxyGrace = protocol.ReportExpiry
 // finish stops the processes that are drained.
 func (p *Pool) finish(now time.Time, d *Decision) {
 	for q := range p.ordered() {
-		if q.phase == protocol.Draining && !q.kept && q.work == nil && p.drained(now, q, d) {
-			p.enter(now, q, protocol.Stopping)
+		if q.state == stateDraining && p.drained(now, q, d) {
+			p.step(now, q, eventUnused)
 		}
-		if q.phase != protocol.Stopping || q.stopping || !p.spawner.up {
+		if q.state != stateLeaving && q.state != stateCancelled || !p.spawner.up {
 			continue
 		}
 		if now.Before(q.stopAgain) {
 			d.wake(q.stopAgain)
 			continue
 		}
-		q.stopping = true
+		p.step(now, q, eventStop)
 		d.Stop = append(d.Stop, Stop{q.record.ID, protocol.StopRequest{Reason: q.why, Dump: q.traffic.stuck > 0}})
 	}
 }
@@ -157,23 +169,20 @@ func (p *Pool) Stopped(now time.Time, id string, gone bool) {
 	if q == nil {
 		return
 	}
-	q.stopping = false
-	switch {
-	case q.spawning:
-		// The stop overtook the start, whose outcome is still to come.
-		q.stopAgain = now
-	case gone:
-		p.remove(now, q)
-	default:
-		q.stopAgain = now.Add(stopRetry)
+	e := eventStayed
+	if gone {
+		e = eventStopped
 	}
+	q.stopAgain = now.Add(stopRetry)
+	if q.state == stateCancelling {
+		q.stopAgain = now // the stop may have overtaken the start
+	}
+	p.step(now, q, e)
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// leaving says that q is out of service in order to be stopped.
-func (q *process) leaving() bool {
-	return q.phase == protocol.Stopping || q.phase == protocol.Draining && !q.kept && q.work == nil
-}
+// phase is the state as others are told of it.
+func (q *process) phase() protocol.State { return q.state.phase() }
 
-func (q *process) starting() bool { return q.phase == protocol.Starting }
+func (q *process) starting() bool { return q.phase() == protocol.Starting }

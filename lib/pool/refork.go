@@ -19,6 +19,16 @@ type refork struct {
 	memory     float64 // of a process before the last one, in bytes, 0 if it is not known
 }
 
+// A lineage says what a process is in the line of those that others are forked
+// from.
+type lineage int
+
+const (
+	fit      lineage = iota // it may be promoted
+	unfit                   // it cannot be
+	replaced                // another of its generation was promoted since it was started
+)
+
 // refork has a process that answered enough requests promoted to be what later
 // ones of its generation are forked from. Those forked before are replaced then,
 // and it goes on as long as that makes them smaller.
@@ -35,9 +45,9 @@ func (p *Pool) refork(a *app, d *Decision) {
 	for _, q := range a.processes {
 		switch {
 		case q.record.Generation != a.generation || q.record.Preloader == "":
-		case q.phase != protocol.Ready, outdated(q):
+		case q.phase() != protocol.Ready, outdated(q):
 			return // processes come and go
-		case ripe == nil && !q.unfit && q.traffic.processed >= uint64(after):
+		case ripe == nil && q.lineage != unfit && q.traffic.processed >= uint64(after):
 			ripe = q
 		}
 	}
@@ -68,26 +78,28 @@ func (p *Pool) Promoted(id string, ok bool) {
 	}
 	r.asked = false
 	if !ok {
-		q.unfit = true
+		q.lineage = max(q.lineage, unfit)
 		return
 	}
 	r.promoted = true
 	for _, before := range q.app.processes {
-		before.outdated = before.outdated || before.record.Generation == r.generation
+		if before.record.Generation == r.generation {
+			before.lineage = replaced
+		}
 	}
 	slog.Info("processes are forked from one that served", "app", q.app.config.Name, "pid", q.record.PID)
 }
 
 // outdated says that the process was forked before another of its generation
 // was promoted. What it was forked from is known once it is ready.
-func outdated(q *process) bool { return q.outdated && q.record.Preloader != "" }
+func outdated(q *process) bool { return q.lineage == replaced && q.record.Preloader != "" }
 
 // meanMemory is the memory of a ready process of the app in bytes, 0 if it is
 // not known.
 func (p *Pool) meanMemory(a *app) float64 {
 	var sum, n float64
 	for _, q := range a.processes {
-		if m := p.host.Processes[q.record.ID]; m > 0 && q.phase == protocol.Ready && q.record.Generation == a.generation {
+		if m := p.host.Processes[q.record.ID]; m > 0 && q.phase() == protocol.Ready && q.record.Generation == a.generation {
 			sum += float64(m)
 			n++
 		}

@@ -83,7 +83,7 @@ func (p *Pool) begin(now time.Time, a *app, how How) {
 		if c.ready == 0 {
 			r.before = former.before
 		}
-		p.release(a)
+		p.release(now, a)
 	}
 	r.want = min(max(r.want, a.least()), p.most(a))
 	a.generation, a.running, a.restart = a.newest, a.config, r
@@ -124,7 +124,7 @@ func (p *Pool) Cleared(c Clear) {
 // ends a restart that is done.
 func (p *Pool) roll(now time.Time, a *app, d *Decision) {
 	for _, q := range a.processes {
-		if q.phase == protocol.Starting && q.record.Generation != a.generation {
+		if q.phase() == protocol.Starting && q.record.Generation != a.generation {
 			p.drain(now, q, "restart")
 		}
 	}
@@ -153,7 +153,7 @@ func (p *Pool) roll(now time.Time, a *app, d *Decision) {
 	if v != accepted || c.ready < r.want {
 		return
 	}
-	p.release(a)
+	p.release(now, a)
 	if c = a.census(); c.old+c.leaving == 0 {
 		a.history = history{}
 		a.history.add(now, p.evidence(now, a, d).after)
@@ -184,8 +184,7 @@ func (p *Pool) replace(now time.Time, a *app, v verdict, d *Decision) {
 		if v != accepted && c.ready > 0 && r.trial.keepsAll() {
 			return // see heldBack
 		}
-		if a.unkeep() {
-			p.table.stale = true
+		if p.unkeep(now, a) {
 			return
 		}
 		surplus, inPlace = 1, true
@@ -193,14 +192,15 @@ func (p *Pool) replace(now time.Time, a *app, v verdict, d *Decision) {
 	for _, q := range a.oldFirst()[:max(0, min(surplus, c.old))] {
 		fallbacks := a.fallbacks()
 		last := len(fallbacks) == 1 && fallbacks[0] == q
+		e := eventDrain
 		switch {
 		case v == accepted || c.ready == 0 || r.blocking():
 		case inPlace && last:
 			return
 		case last || !inPlace && r.trial.keepsAll():
-			q.kept = true
+			e = eventKeep
 		}
-		p.drain(now, q, "restart")
+		p.withdraw(now, q, e, "restart")
 	}
 }
 
@@ -243,7 +243,7 @@ func (p *Pool) settled(now time.Time, a *app, d *Decision) int {
 	n, t := 0, &a.restart.trial
 	busy := !a.restart.undoing && (a.busy() || t.length > 0 && t.before.processed >= fewest && !a.seasoned(now))
 	for _, q := range a.processes {
-		if q.phase != protocol.Ready || q.record.Generation != a.generation {
+		if q.phase() != protocol.Ready || q.record.Generation != a.generation {
 			continue
 		}
 		if settled := q.since.Add(settleTime); busy && now.Before(settled) {
@@ -274,7 +274,7 @@ func (p *Pool) inPlace(now time.Time, a *app, c census) bool {
 func (a *app) oldFirst() []*process {
 	var old []*process
 	for _, q := range a.processes {
-		if q.phase == protocol.Ready && q.record.Generation != a.generation {
+		if q.phase() == protocol.Ready && q.record.Generation != a.generation {
 			old = append(old, q)
 		}
 	}

@@ -67,7 +67,7 @@ func (p *Pool) publish(d *Decision) {
 // stamp notes in which table processes came and went.
 func (p *Pool) stamp() {
 	for _, q := range p.processes {
-		if q.inTable == 0 && (q.phase == protocol.Draining || q.phase == protocol.Stopping) {
+		if q.inTable == 0 && (q.phase() == protocol.Draining || q.phase() == protocol.Stopping) {
 			q.inTable = p.table.version
 		}
 	}
@@ -118,15 +118,15 @@ func (a *app) route() protocol.Route {
 	}
 	serves := false
 	for _, q := range a.processes {
-		if q.phase == protocol.Starting || q.record.Address == "" {
+		if q.phase() == protocol.Starting || q.record.Address == "" {
 			continue
 		}
 		r.Processes = append(r.Processes, protocol.RouteProcess{
 			ID: q.record.ID, PID: q.record.PID, Address: q.record.Address, DataProtocol: q.record.DataProtocol,
 			Concurrency: q.record.Concurrency, AppRoot: q.record.AppRoot, Root: q.record.Root, Generation: q.record.Generation,
-			Draining: q.phase != protocol.Ready, Leaving: q.leaving(),
+			Draining: q.phase() != protocol.Ready, Leaving: q.state.leaves(),
 		})
-		serves = serves || q.phase == protocol.Ready
+		serves = serves || q.phase() == protocol.Ready
 	}
 	if !serves && a.backoff.refusing {
 		r.Error, r.NextTry, r.TryAtRequest = a.backoff.err, a.backoff.until, a.triesAtRequest()

@@ -32,7 +32,7 @@ func (a *app) demanded(c census) int {
 // there is no limit or none was ready yet.
 func (a *app) concurrency() int {
 	for _, q := range slices.Backward(a.processes) {
-		if q.phase != protocol.Starting && q.record.Address != "" {
+		if q.phase() != protocol.Starting && q.record.Address != "" {
 			return q.record.Concurrency
 		}
 	}
@@ -77,7 +77,7 @@ func (p *Pool) shrink(now time.Time, a *app, d *Decision) {
 func (a *app) free() int {
 	n := 0
 	for _, q := range a.processes {
-		if q.phase == protocol.Ready && q.traffic.inFlight == 0 {
+		if q.phase() == protocol.Ready && q.traffic.inFlight == 0 {
 			n++
 		}
 	}
@@ -98,7 +98,7 @@ func (a *app) unfree(c census) int {
 func (a *app) leastUsed() []*process {
 	var ready []*process
 	for _, q := range a.processes {
-		if q.phase == protocol.Ready {
+		if q.phase() == protocol.Ready {
 			ready = append(ready, q)
 		}
 	}

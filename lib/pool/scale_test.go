@@ -262,7 +262,7 @@ func TestBusyAppsAreLevelledOut(t *testing.T) {
 func (w *world) stopping() []string {
 	var ids []string
 	for id, q := range w.p.processes {
-		if q.phase == protocol.Draining {
+		if q.phase() == protocol.Draining {
 			ids = append(ids, id)
 		}
 	}
@@ -296,7 +296,7 @@ func TestDrainingCountsInTheLimit(t *testing.T) {
 	w := serving(t, Limits{Processes: 2, Starting: 20}, settings("old", 2, 0), settings("new", 0, 0))
 	w.inFlight("p001", 1)
 	w.inFlight("p002", 1)
-	w.p.Remove("old")
+	w.p.Remove(w.now, "old")
 	w.decide()
 	w.useTable()
 	w.want("old", "1:draining 1:draining")

@@ -23,9 +23,8 @@ func (p *Pool) makeRoom(now time.Time, wants []want, d *Decision) {
 		if leaving > 0 || a.restart == nil || p.heldBack(a, a.census()) && !wantedByOthers(a, wants) {
 			continue
 		}
-		if a.unkeep() {
+		if p.unkeep(now, a) {
 			leaving++
-			p.table.stale = true
 		}
 	}
 	for i := range wants {

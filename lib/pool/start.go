@@ -106,7 +106,7 @@ func (p *Pool) wanted(a *app) want {
 func (p *Pool) loading(now time.Time, d *Decision) int {
 	n := 0
 	for _, q := range p.processes {
-		if q.phase == protocol.Starting && now.Before(q.since.Add(slowStart)) {
+		if q.phase() == protocol.Starting && now.Before(q.since.Add(slowStart)) {
 			d.wake(q.since.Add(slowStart))
 			n++
 		}
@@ -123,8 +123,8 @@ func (p *Pool) spawn(now time.Time, a *app) protocol.SpawnRequest {
 	r := protocol.SpawnRequest{ID: p.chance.ID(), App: a.config.Name, Generation: a.generation, Config: &config}
 	q := p.add(now, a, protocol.Process{
 		ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: now,
-	}, protocol.Starting)
-	q.spawning, q.replaces = true, p.toReplace(a)
+	}, stateSpawning)
+	q.replaces = p.toReplace(a)
 	slog.Debug("process starts", "app", r.App, "id", r.ID, "generation", r.Generation)
 	return r
 }
@@ -144,34 +144,32 @@ const lostPause = 250 * time.Millisecond
 // Spawned tells the outcome of a spawn.
 func (p *Pool) Spawned(now time.Time, s Spawned) {
 	q := p.processes[s.ID]
-	if q == nil || !q.spawning {
+	if q == nil {
 		return
 	}
-	q.spawning = false
-	switch {
-	case s.Process != nil && q.exit != nil:
+	switch from := q.state; {
+	case s.Process != nil && from == stateEnded:
 		s.Process.State, s.Process.Exit = protocol.Exited, q.exit
 		q.record = *s.Process
-		if q.phase == protocol.Starting {
-			q.phase = protocol.Ready // it was, between two lists
-		}
-		p.exited(now, q, *s.Process)
+		p.step(now, q, eventAnswered)
+		p.mourn(now, q, protocol.Ready, *s.Process) // it was, between two lists
 	case s.Process != nil:
+		p.step(now, q, eventAnswered)
 		p.update(now, q, *s.Process)
-	case q.phase != protocol.Starting:
-		p.remove(now, q) // we wanted it no more
+	case !p.step(now, q, eventFailed):
+	case from != stateSpawning && from != stateEnded: // we wanted it no more
 	case s.Err != nil:
-		p.remove(now, q)
 		p.failed(now, q, s.Err)
 	default:
-		p.remove(now, q)
 		q.app.backoff.pause(now)
 	}
 }
 
 // ready tells that a process serves.
 func (p *Pool) ready(now time.Time, q *process) {
-	p.enter(now, q, protocol.Ready)
+	if !p.step(now, q, eventServes) {
+		return
+	}
 	record := q.record
 	p.emit(now, q.app, protocol.Event{Event: protocol.EventAttached, Process: &record})
 	slog.Debug("process ready", "app", q.app.config.Name, "pid", q.record.PID, "generation", q.record.Generation,
@@ -183,7 +181,7 @@ func (p *Pool) ready(now time.Time, q *process) {
 			r.trial.failure = nil
 		}
 	}
-	if worn := q.replaces; worn != nil && worn.phase == protocol.Ready {
+	if worn := q.replaces; worn != nil && worn.phase() == protocol.Ready {
 		if why := p.wear(worn); why != "" {
 			p.drain(now, worn, why)
 		}

@@ -145,7 +145,7 @@ func (a *app) fallbacks() []*process {
 	var old, refuted []*process
 	for _, q := range a.processes {
 		switch {
-		case q.phase != protocol.Ready && !q.kept || q.record.Generation == a.generation:
+		case q.phase() != protocol.Ready && q.state != stateKept || q.record.Generation == a.generation:
 		case q.refuted:
 			refuted = append(refuted, q)
 		default:
@@ -177,14 +177,10 @@ func (t *trial) keepsAll() bool { return t.length > 0 && !t.watches() }
 
 // unkeep lets one of the processes go that are kept, for room, unless it is the
 // last of the old ones. It reports whether it did.
-func (a *app) unkeep() bool {
+func (p *Pool) unkeep(now time.Time, a *app) bool {
 	old := a.fallbacks()
-	i := slices.IndexFunc(old, func(q *process) bool { return q.kept })
-	if i < 0 || len(old) == 1 {
-		return false
-	}
-	old[i].kept = false
-	return true
+	i := slices.IndexFunc(old, func(q *process) bool { return q.state == stateKept })
+	return i >= 0 && len(old) > 1 && p.step(now, old[i], eventRelease)
 }
 
 // takeBack ends the trial of a generation that did not stand it: the one before
@@ -204,9 +200,8 @@ func (p *Pool) takeBack(now time.Time, a *app, v verdict, d *Decision) {
 	}
 	a.generation, a.running = old.record.Generation, r.before
 	for _, q := range a.processes {
-		if q.kept && q.record.Generation == a.generation {
-			q.kept, q.inTable = false, 0
-			p.enter(now, q, protocol.Ready)
+		if q.state == stateKept && q.record.Generation == a.generation {
+			p.step(now, q, eventRestore)
 		}
 	}
 	a.backoff.forgive()
@@ -255,16 +250,15 @@ func briefly(d time.Duration) string {
 }
 
 // release lets the processes go that were kept.
-func (p *Pool) release(a *app) {
+func (p *Pool) release(now time.Time, a *app) {
 	for _, q := range a.processes {
-		p.table.stale = p.table.stale || q.kept
-		q.kept = false
+		p.step(now, q, eventRelease)
 	}
 }
 
 // seasoned says that a process of the new generation serves for a while.
 func (a *app) seasoned(now time.Time) bool {
 	return slices.ContainsFunc(a.processes, func(q *process) bool {
-		return q.phase == protocol.Ready && q.record.Generation == a.generation && !now.Before(q.since.Add(settleTime))
+		return q.phase() == protocol.Ready && q.record.Generation == a.generation && !now.Before(q.since.Add(settleTime))
 	})
 }

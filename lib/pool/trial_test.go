@@ -112,7 +112,7 @@ func TestRestartDuringAWatchEndsIt(t *testing.T) {
 func TestAppIsRemovedDuringAWatch(t *testing.T) {
 	t.Parallel()
 	w, _ := watched(t)
-	w.p.Remove("shop")
+	w.p.Remove(w.now, "shop")
 	w.decide()
 	w.useTable()
 	w.run()

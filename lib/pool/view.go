@@ -52,7 +52,7 @@ func (p *Pool) view(now time.Time, a *app) protocol.App {
 	}
 	for _, q := range a.processes {
 		ap := protocol.AppProcess{Process: q.record, InFlight: q.traffic.inFlight, Upgraded: q.traffic.upgraded, Processed: q.traffic.processed}
-		ap.State = q.phase
+		ap.State = q.phase()
 		if q.traffic.processed > 0 || !q.traffic.idle() {
 			if ap.LastUsed = q.traffic.last; !q.traffic.idle() {
 				ap.LastUsed = q.traffic.used

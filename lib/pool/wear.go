@@ -34,12 +34,12 @@ func (p *Pool) wear(q *process) string {
 func (p *Pool) renew(now time.Time, a *app) {
 	for _, q := range a.processes {
 		switch {
-		case q.phase != protocol.Ready && q.phase != protocol.Draining:
+		case q.phase() != protocol.Ready && q.phase() != protocol.Draining:
 		case p.bloated(q):
 			slog.Error("process is stopped", "app", a.config.Name, "pid", q.record.PID, "cause", p.wear(q))
 			q.why = p.wear(q)
-			p.enter(now, q, protocol.Stopping)
-		case q.phase == protocol.Ready && q.traffic.stuck > 0 && q.record.Concurrency == 1:
+			p.step(now, q, eventExpel)
+		case q.phase() == protocol.Ready && q.traffic.stuck > 0 && q.record.Concurrency == 1:
 			p.drain(now, q, p.wear(q)) // it takes one request at a time, and has one
 		}
 	}
@@ -67,7 +67,7 @@ func (p *Pool) toReplace(a *app) *process {
 		switch {
 		case q.starting() && q.replaces != nil:
 			return nil
-		case worn == nil && q.phase == protocol.Ready && p.wear(q) != "":
+		case worn == nil && q.phase() == protocol.Ready && p.wear(q) != "":
 			worn = q
 		}
 	}

@@ -60,7 +60,7 @@ func TestAppIsRemovedDuringWork(t *testing.T) {
 	t.Parallel()
 	w := serving(t, roomy, settings("shop", 2, 0))
 	w.ask("p001", 1, 0)
-	w.p.Remove("shop")
+	w.p.Remove(w.now, "shop")
 	w.decide()
 	w.useTable()
 	w.run()

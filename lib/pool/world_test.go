@@ -44,6 +44,7 @@ type world struct {
 	proxied  bool
 	lagging  bool // the proxy takes up no new table
 	report   protocol.ProxyReport
+	stepped  func(event, state) // see [Pool]
 }
 
 var epoch = time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
@@ -67,7 +68,9 @@ func (w *world) newPool(last *protocol.Routes) *Pool {
 		ID:     func() string { w.ids++; return fmt.Sprintf("p%03d", w.ids) },
 		Jitter: func() float64 { return 0 },
 	}
-	return New(w.now, w.limits, chance, last)
+	p := New(w.now, w.limits, chance, last)
+	p.testOnlyStep = w.stepped
+	return p
 }
 
 // crash replaces the pool by one that knows no more than the file.
@@ -326,7 +329,7 @@ func (w *world) state(app string) string {
 	}
 	var words []string
 	for _, q := range a.processes {
-		words = append(words, fmt.Sprintf("%d:%s", q.record.Generation, q.phase))
+		words = append(words, fmt.Sprintf("%d:%s", q.record.Generation, q.phase()))
 	}
 	return strings.Join(words, " ")
 }

@@ -146,9 +146,9 @@ func (o *Owner) remove(ctx context.Context, name string, gone chan<- error) erro
 	}
 	o.refused.set(file, nil)
 	var unknown error
-	err = o.ask(ctx, func(time.Time) {
+	err = o.ask(ctx, func(now time.Time) {
 		switch {
-		case o.pool.Remove(name):
+		case o.pool.Remove(now, name):
 			o.removing[name] = append(o.removing[name], gone)
 		case forgotten:
 			gone <- nil
@@ -176,7 +176,7 @@ func (o *Owner) Reload(ctx context.Context) (protocol.ReloadReply, error) {
 			slog.Error("apps directory refused; what runs goes on", "err", err)
 			reply.Refused = append(reply.Refused, protocol.Refusal{File: o.files.Fixed, At: now, Message: err.Error()})
 		} else {
-			o.drop(list)
+			o.drop(now, list)
 		}
 		for _, e := range list {
 			if err := o.take(now, e); err != nil {
@@ -195,9 +195,9 @@ func (o *Owner) Reload(ctx context.Context) (protocol.ReloadReply, error) {
 }
 
 // drop removes the apps of the administrator whose files are gone.
-func (o *Owner) drop(list []entry) {
+func (o *Owner) drop(now time.Time, list []entry) {
 	for _, name := range o.catalog.dropped(list) {
-		o.pool.Remove(name)
+		o.pool.Remove(now, name)
 		delete(o.catalog, name)
 		delete(o.claims, name)
 	}
