@@ -20,7 +20,7 @@ func (p *Pool) AlwaysRestart(name string, on bool) {
 }
 
 // refresh drains the processes that the next request must not meet.
-func (p *Pool) refresh(now time.Time, a *app, d *Decision) {
+func (a *app) refresh(now time.Time, d *Decision) {
 	if !a.always {
 		return
 	}
@@ -29,7 +29,7 @@ func (p *Pool) refresh(now time.Time, a *app, d *Decision) {
 		switch {
 		case q.phase() != protocol.Ready || !q.traffic.idle() || a.demand.queued > 0:
 		case q.traffic.processed > 0 || !now.Before(old):
-			p.drain(now, q, "always_restart.txt")
+			q.drain(now, "always_restart.txt")
 		default:
 			d.wake(old)
 		}

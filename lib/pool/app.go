@@ -12,6 +12,8 @@ import (
 
 // An app is one app with its processes.
 type app struct {
+	pool *Pool
+
 	config protocol.AppConfig // complete, as package app leaves it
 
 	// running is what processes of the present generation are started with. It
@@ -97,7 +99,7 @@ func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 	a := p.apps[c.Name]
 	switch {
 	case a == nil:
-		a = &app{config: c, running: c, generation: 1, newest: 1}
+		a = &app{pool: p, config: c, running: c, generation: 1, newest: 1}
 		p.apps[c.Name] = a
 		slog.Info("app added", "app", c.Name, "app_root", c.AppRoot)
 	case a.removed || a.held:
@@ -110,7 +112,7 @@ func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 		a.config = c
 		slog.Info("app changed", "app", c.Name)
 		if stale {
-			p.begin(now, a, How{WatchErrors: c.WatchErrors, Cause: "settings"})
+			a.begin(now, How{WatchErrors: c.WatchErrors, Cause: "settings"})
 		} else {
 			a.running = c
 		}
@@ -143,7 +145,7 @@ func (p *Pool) Remove(now time.Time, name string) bool {
 	}
 	if !a.removed {
 		a.removed, a.restart = true, nil
-		p.release(now, a)
+		a.release(now)
 		p.table.stale = true
 	}
 	return true
@@ -165,44 +167,44 @@ func (p *Pool) Hold(held bool) {
 // its way out or, while settings cannot be read, left as it is.
 func (p *Pool) unknown(name string) *app {
 	c := protocol.AppConfig{Name: name, BaseURI: "/", MinInstances: new(int), QueueSize: new(int), FriendlyErrors: new(bool)}
-	a := &app{config: c, running: c, generation: 1, newest: 1, held: true}
+	a := &app{pool: p, config: c, running: c, generation: 1, newest: 1, held: true}
 	p.apps[name] = a
 	p.table.stale = true
 	return a
 }
 
 // most is how many processes the app may have.
-func (p *Pool) most(a *app) int {
+func (a *app) most() int {
 	switch {
 	case a.instances != nil:
-		return min(*a.instances, p.limits.Processes)
+		return min(*a.instances, a.pool.limits.Processes)
 	case a.config.MaxInstances > 0:
-		return min(a.config.MaxInstances, p.limits.Processes)
+		return min(a.config.MaxInstances, a.pool.limits.Processes)
 	}
-	return p.limits.Processes
+	return a.pool.limits.Processes
 }
 
 // surge is how many processes over the maximum there may be for the app now:
 // some during a restart, so that nothing that serves has to make room for what
 // may not start.
-func (p *Pool) surge(a *app) int {
+func (a *app) surge() int {
 	switch {
 	case a.restart == nil || a.restart.blocking():
 		return 0
 	case a.config.RestartSurge != nil:
-		return min(*a.config.RestartSurge, p.limits.Surge)
+		return min(*a.config.RestartSurge, a.pool.limits.Surge)
 	}
-	return min(defaultSurge, p.limits.Surge)
+	return min(defaultSurge, a.pool.limits.Surge)
 }
 
 // defaultSurge is an app's restart_surge.
 const defaultSurge = 1
 
 // poolFull says that the pool has no room for one more process of the app.
-func (p *Pool) poolFull(a *app) bool { return len(p.processes) >= p.limits.Processes+p.surge(a) }
+func (a *app) poolFull() bool { return len(a.pool.processes) >= a.pool.limits.Processes+a.surge() }
 
 // appFull says that the app has as many processes as it may.
-func (p *Pool) appFull(a *app) bool { return len(a.processes) >= p.most(a)+p.surge(a) }
+func (a *app) appFull() bool { return len(a.processes) >= a.most()+a.surge() }
 
 // least is how many processes of the app there are to be.
 func (a *app) least() int {
@@ -216,18 +218,18 @@ func (a *app) least() int {
 }
 
 // remove takes a process that is gone off the books.
-func (p *Pool) remove(now time.Time, q *process) {
-	delete(p.processes, q.record.ID)
+func (q *process) remove(now time.Time) {
+	delete(q.app.pool.processes, q.record.ID)
 	q.app.processes = slices.DeleteFunc(q.app.processes, func(r *process) bool { return r == q })
 	if q.record.Address != "" {
-		p.table.stale = true
+		q.app.pool.table.stale = true
 	}
 	if q.attached {
 		record := q.record
-		p.emit(now, q.app, protocol.Event{Event: protocol.EventDetached, Process: &record})
+		q.app.emit(now, protocol.Event{Event: protocol.EventDetached, Process: &record})
 	}
 	if r := q.app.restart; r != nil && q.record.Generation == q.app.generation {
 		r.trial.gone.add(q.traffic.counts)
 	}
-	p.gone[q.record.ID] = now
+	q.app.pool.gone[q.record.ID] = now
 }

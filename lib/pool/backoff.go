@@ -82,7 +82,7 @@ func (b *backoff) succeed() {
 
 // ease forgets early deaths once processes live again, and lets requests of an
 // app that is started by them wait for another try.
-func (p *Pool) ease(now time.Time, a *app, d *Decision) {
+func (a *app) ease(now time.Time, d *Decision) {
 	b := &a.backoff
 	if b.strikes > 0 && a.census().serving() > 0 {
 		eased := later(b.struckAt, b.until).Add(strikesLast)
@@ -97,7 +97,7 @@ func (p *Pool) ease(now time.Time, a *app, d *Decision) {
 			d.wake(b.until)
 		} else {
 			b.refusing = false
-			p.table.stale = true
+			a.pool.table.stale = true
 		}
 	}
 }
@@ -170,14 +170,14 @@ func (b *backoff) forgive() {
 }
 
 // failed tells that a start failed for a reason of the app's.
-func (p *Pool) failed(now time.Time, q *process, err *protocol.SpawnError) {
+func (q *process) failed(now time.Time, err *protocol.SpawnError) {
 	a := q.app
 	if q.record.Generation != a.generation || a.removed {
 		return // nobody waits for it
 	}
-	a.backoff.fail(now, q.since, err, p.chance.Jitter())
-	p.emit(now, a, protocol.Event{Event: protocol.EventSpawnFailed, Error: err})
-	p.table.stale = true
+	a.backoff.fail(now, q.since, err, q.app.pool.chance.Jitter())
+	a.emit(now, protocol.Event{Event: protocol.EventSpawnFailed, Error: err})
+	q.app.pool.table.stale = true
 	if a.triesAtRequest() {
 		a.demand, a.grown = demand{}, true // those who waited get an answer with the next table
 	}

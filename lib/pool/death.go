@@ -11,7 +11,7 @@ import (
 )
 
 // died tells that a process ended that served and was to go on.
-func (p *Pool) died(now time.Time, q *process, r protocol.Process, cause string) {
+func (q *process) died(now time.Time, r protocol.Process, cause string) {
 	a := q.app
 	if r.Exit != nil && r.Exit.ByUs || q.record.Generation != a.generation {
 		return
@@ -27,14 +27,14 @@ func (p *Pool) died(now time.Time, q *process, r protocol.Process, cause string)
 	if now.Sub(q.since) > earlyDeath || !a.backoff.strike(now, q, r.Exit) {
 		return
 	}
-	if len(p.proxies) > 0 {
-		p.late[r.ID] = late{a, now}
+	if len(q.app.pool.proxies) > 0 {
+		q.app.pool.late[r.ID] = late{a, now}
 	}
 	b := &a.backoff
 	if !b.looping {
 		return
 	}
-	pause := pauseAfter(b.failures, p.chance.Jitter())
+	pause := pauseAfter(b.failures, q.app.pool.chance.Jitter())
 	b.failedAt, b.until, b.refusing = now, now.Add(pause), pause > patientPast
 	b.err = why
 	b.err.Summary += fmt.Sprintf(", %d times in a row", b.strikes)

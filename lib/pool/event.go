@@ -10,13 +10,13 @@ import (
 const fullPause = time.Minute
 
 // emit has an event told with the next decision.
-func (p *Pool) emit(now time.Time, a *app, e protocol.Event) {
+func (a *app) emit(now time.Time, e protocol.Event) {
 	e.At, e.App, e.AppRoot = now, a.config.Name, a.config.AppRoot
-	p.events = append(p.events, e)
+	a.pool.events = append(a.pool.events, e)
 }
 
 // reject makes events of the requests that were sent away.
-func (p *Pool) reject(now time.Time, a *app, d *Decision) {
+func (a *app) reject(now time.Time, d *Decision) {
 	if a.rejected <= a.told {
 		a.told = a.rejected // a proxy that left took its count along
 		return
@@ -25,6 +25,6 @@ func (p *Pool) reject(now time.Time, a *app, d *Decision) {
 		d.wake(due)
 		return
 	}
-	p.emit(now, a, protocol.Event{Event: protocol.EventQueueFull, Rejected: a.rejected - a.told})
+	a.emit(now, protocol.Event{Event: protocol.EventQueueFull, Rejected: a.rejected - a.told})
 	a.told, a.toldAt = a.rejected, now
 }

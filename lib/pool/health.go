@@ -20,22 +20,22 @@ func (p *Pool) Checked(now time.Time, id string, err *protocol.SpawnError) {
 	switch {
 	case q == nil:
 	case err == nil:
-		p.ready(now, q)
-	case p.step(now, q, eventRefused):
+		q.ready(now)
+	case q.step(now, eventRefused):
 		slog.Error("process did not pass its health check", "app", q.app.config.Name, "pid", q.record.PID, "err", err.Summary)
-		p.failed(now, q, err)
+		q.failed(now, err)
 	}
 }
 
 // arrive tells that a process that starts accepts connections: it serves, or
 // is to be checked first.
-func (p *Pool) arrive(now time.Time, q *process) {
+func (q *process) arrive(now time.Time) {
 	switch {
 	case q.state == stateChecking:
 	case !q.app.checks():
-		p.ready(now, q)
-	case p.step(now, q, eventAccepts):
-		p.checks = append(p.checks, Check{Process: q.record, Config: q.app.running})
+		q.ready(now)
+	case q.step(now, eventAccepts):
+		q.app.pool.checks = append(q.app.pool.checks, Check{Process: q.record, Config: q.app.running})
 	}
 }
 

@@ -35,8 +35,9 @@ const (
 
 // strained says that the machine is too busy for a process that would only be
 // good to have.
-func (p *Pool) strained(w *want) bool {
-	return (p.host.CPUPressure > highCPU || p.host.MemoryPressure > highMemory) && w.waited < strainWait
+func (w *want) strained() bool {
+	host := &w.app.pool.host
+	return (host.CPUPressure > highCPU || host.MemoryPressure > highMemory) && w.waited < strainWait
 }
 
 // LimitsMemory says that the memory of processes matters more than usual.
@@ -51,25 +52,25 @@ func (p *Pool) LimitsMemory() bool {
 
 // fits says that the machine has the memory for one more process of the app
 // beside those that start.
-func (p *Pool) fits(a *app) bool {
-	need := p.footprint(a)
-	if p.host.MemoryFree == 0 || need == 0 {
+func (a *app) fits() bool {
+	need := a.footprint()
+	if a.pool.host.MemoryFree == 0 || need == 0 {
 		return true // nobody knows
 	}
-	for _, q := range p.processes {
+	for _, q := range a.pool.processes {
 		if q.starting() {
-			need += p.footprint(q.app)
+			need += q.app.footprint()
 		}
 	}
-	return need <= p.host.MemoryFree
+	return need <= a.pool.host.MemoryFree
 }
 
 // footprint is what a process of the app will take: as much as the largest
 // that it has.
-func (p *Pool) footprint(a *app) int64 {
+func (a *app) footprint() int64 {
 	var most int64
 	for _, q := range a.processes {
-		most = max(most, p.host.Processes[q.record.ID])
+		most = max(most, a.pool.host.Processes[q.record.ID])
 	}
 	return most
 }

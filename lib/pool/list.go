@@ -62,9 +62,9 @@ func (p *Pool) Listed(now time.Time, list protocol.ProcessList) {
 		case q == nil:
 			p.adopt(now, r)
 		case r.State == protocol.Exited:
-			p.exited(now, q, r)
+			q.exited(now, r)
 		default:
-			p.update(now, q, r)
+			q.update(now, r)
 		}
 	}
 	for id, q := range p.processes {
@@ -117,7 +117,7 @@ func (p *Pool) unlisted(now time.Time, d *Decision) {
 		case q.state.awaits() || q.listing != missing && q.listing != dropped:
 		case q.listing == dropped || !now.Before(due):
 			slog.Warn("process is gone", "app", q.app.config.Name, "pid", q.record.PID)
-			p.step(now, q, eventVanishes)
+			q.step(now, eventVanishes)
 		case d != nil:
 			d.wake(due)
 		}
@@ -161,39 +161,39 @@ func (p *Pool) adopt(now time.Time, r protocol.Process) {
 	q := p.add(now, a, r, state)
 	q.listing = listed
 	if state == stateLoading && r.State != protocol.Starting {
-		p.arrive(now, q)
+		q.arrive(now)
 	}
 	slog.Debug("process adopted", "app", r.App, "pid", r.PID, "generation", r.Generation, "state", q.state)
 }
 
 // update takes in what the spawner says of a process that lives.
-func (p *Pool) update(now time.Time, q *process, r protocol.Process) {
+func (q *process) update(now time.Time, r protocol.Process) {
 	if q.record.Address != r.Address || q.record.PID != r.PID || q.record.Concurrency != r.Concurrency {
-		p.table.stale = true
+		q.app.pool.table.stale = true
 	}
 	q.record = r
 	q.app.newest = max(q.app.newest, r.Generation)
 	switch {
 	case r.State == protocol.Stopping:
-		p.step(now, q, eventStops)
+		q.step(now, eventStops)
 	case r.State == protocol.Ready && q.starting():
-		p.arrive(now, q)
+		q.arrive(now)
 	}
 }
 
 // exited tells that a process ended.
-func (p *Pool) exited(now time.Time, q *process, r protocol.Process) {
+func (q *process) exited(now time.Time, r protocol.Process) {
 	was := q.phase()
 	if q.state == stateSpawning {
 		q.exit = r.Exit
 	}
-	if p.step(now, q, eventExits) && q.state == stateGone {
-		p.mourn(now, q, was, r)
+	if q.step(now, eventExits) && q.state == stateGone {
+		q.mourn(now, was, r)
 	}
 }
 
 // mourn does what follows from the exit of a process that was in a phase.
-func (p *Pool) mourn(now time.Time, q *process, was protocol.State, r protocol.Process) {
+func (q *process) mourn(now time.Time, was protocol.State, r protocol.Process) {
 	cause := "unknown"
 	if r.Exit != nil {
 		cause = r.Exit.Cause
@@ -205,7 +205,7 @@ func (p *Pool) mourn(now time.Time, q *process, was protocol.State, r protocol.P
 			a.backoff.pause(now)
 			return
 		}
-		p.failed(now, q, &protocol.SpawnError{
+		q.failed(now, &protocol.SpawnError{
 			Category: protocol.CategoryExit, Summary: "ended before it was ready: " + cause,
 			App: a.config.Name, ProcessID: r.ID, Generation: r.Generation, At: now, Exit: r.Exit,
 			Command: r.Command, AppRoot: r.AppRoot, User: r.User,
@@ -213,7 +213,7 @@ func (p *Pool) mourn(now time.Time, q *process, was protocol.State, r protocol.P
 	case protocol.Ready, protocol.Draining:
 		slog.Debug("process exited", "app", a.config.Name, "pid", r.PID, "cause", cause)
 		if was == protocol.Ready {
-			p.died(now, q, r, cause)
+			q.died(now, r, cause)
 		}
 	default:
 		slog.Debug("process stopped", "app", a.config.Name, "pid", r.PID, "cause", cause)

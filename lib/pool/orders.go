@@ -83,7 +83,7 @@ func (p *Pool) Detach(now time.Time, id string) bool {
 	if q == nil {
 		return false
 	}
-	p.drain(now, q, "detached")
+	q.drain(now, "detached")
 	return true
 }
 

@@ -157,7 +157,7 @@ func (p *Pool) Decide(now time.Time) Decision {
 	p.expire(now, &d)
 	p.unlisted(now, &d)
 	for _, a := range p.sorted() {
-		p.settle(now, a, &d)
+		a.steer(now, &d)
 	}
 	p.start(now, &d)
 	p.publish(&d)
@@ -168,27 +168,27 @@ func (p *Pool) Decide(now time.Time) Decision {
 	return d
 }
 
-// settle moves one app towards what it should be, but for starts, which apps
+// steer moves one app towards what it should be, but for starts, which apps
 // compete for.
-func (p *Pool) settle(now time.Time, a *app, d *Decision) {
+func (a *app) steer(now time.Time, d *Decision) {
 	switch {
 	case a.removed:
 		for _, q := range a.processes {
-			p.drain(now, q, "app removed")
+			q.drain(now, "app removed")
 		}
 		if len(a.processes) == 0 {
-			p.forget(a)
+			a.pool.forget(a)
 		}
-	case a.held || !p.spawner.heard:
+	case a.held || !a.pool.spawner.heard:
 	default:
-		p.roll(now, a, d)
-		p.refresh(now, a, d)
-		p.renew(now, a)
-		p.reject(now, a, d)
-		p.refork(a, d)
-		p.rest(now, a, d)
-		p.shrink(now, a, d)
-		p.ease(now, a, d)
+		a.roll(now, d)
+		a.refresh(now, d)
+		a.renew(now)
+		a.reject(now, d)
+		a.promote(d)
+		a.rest(now, d)
+		a.shrink(now, d)
+		a.ease(now, d)
 	}
 }
 

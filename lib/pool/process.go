@@ -44,10 +44,10 @@ type process struct {
 
 // step has an event happen to a process, and reports whether that changed its
 // state.
-func (p *Pool) step(now time.Time, q *process, e event) bool {
+func (q *process) step(now time.Time, e event) bool {
 	from, to := q.state, lives[e][q.state]
-	if p.testOnlyStep != nil {
-		p.testOnlyStep(e, from)
+	if q.app.pool.testOnlyStep != nil {
+		q.app.pool.testOnlyStep(e, from)
 	}
 	switch to {
 	case never:
@@ -57,15 +57,15 @@ func (p *Pool) step(now time.Time, q *process, e event) bool {
 		return false
 	case stateGone:
 		q.state = to
-		p.remove(now, q)
+		q.remove(now)
 	default:
-		p.enter(now, q, to)
+		q.enter(now, to)
 	}
 	return true
 }
 
 // enter puts a process into a state.
-func (p *Pool) enter(now time.Time, q *process, to state) {
+func (q *process) enter(now time.Time, to state) {
 	if to.phase() != q.state.phase() || q.since.IsZero() {
 		q.since = now
 	}
@@ -75,7 +75,7 @@ func (p *Pool) enter(now time.Time, q *process, to state) {
 		q.traffic.used = now
 	}
 	if q.record.Address != "" {
-		p.table.stale = true
+		q.app.pool.table.stale = true
 	}
 	q.state = to
 }
@@ -85,22 +85,22 @@ func (p *Pool) add(now time.Time, a *app, r protocol.Process, s state) *process 
 	q := &process{app: a, record: r, chance: p.chance.Jitter(), began: now}
 	p.processes[r.ID] = q
 	a.processes = append(a.processes, q)
-	p.enter(now, q, s)
+	q.enter(now, s)
 	return q
 }
 
 // drain takes a process out of service. One that is not ready yet is stopped.
-func (p *Pool) drain(now time.Time, q *process, why string) {
-	p.withdraw(now, q, eventDrain, why)
+func (q *process) drain(now time.Time, why string) {
+	q.withdraw(now, eventDrain, why)
 }
 
 // withdraw takes a process out of service by eventDrain or eventKeep.
-func (p *Pool) withdraw(now time.Time, q *process, e event, why string) {
+func (q *process) withdraw(now time.Time, e event, why string) {
 	q.why = why
 	if q.state == stateReady {
 		slog.Info("process drains", "app", q.app.config.Name, "pid", q.record.PID, "generation", q.record.Generation, "cause", why)
 	}
-	p.step(now, q, e)
+	q.step(now, e)
 }
 
 // stopRetry is the pause between two attempts to stop a process.
@@ -113,8 +113,8 @@ const proxyGrace = protocol.ReportExpiry
 // finish stops the processes that are drained.
 func (p *Pool) finish(now time.Time, d *Decision) {
 	for q := range p.ordered() {
-		if q.state == stateDraining && p.drained(now, q, d) {
-			p.step(now, q, eventUnused)
+		if q.state == stateDraining && q.drained(now, d) {
+			q.step(now, eventUnused)
 		}
 		if q.state != stateLeaving && q.state != stateCancelled || !p.spawner.up {
 			continue
@@ -123,14 +123,14 @@ func (p *Pool) finish(now time.Time, d *Decision) {
 			d.wake(q.stopAgain)
 			continue
 		}
-		p.step(now, q, eventStop)
+		q.step(now, eventStop)
 		d.Stop = append(d.Stop, Stop{q.record.ID, protocol.StopRequest{Reason: q.why, Dump: q.traffic.stuck > 0}})
 	}
 }
 
 // drained says that q is unused, or has been used for too long.
-func (p *Pool) drained(now time.Time, q *process, d *Decision) bool {
-	if p.unused(now, q, d) {
+func (q *process) drained(now time.Time, d *Decision) bool {
+	if q.unused(now, d) {
 		return true
 	}
 	deadline := q.since.Add(seconds(q.app.config.DrainTimeout))
@@ -145,16 +145,16 @@ func (p *Pool) drained(now time.Time, q *process, d *Decision) bool {
 
 // unused says that no proxy has a session on q, which drains, or will begin
 // one.
-func (p *Pool) unused(now time.Time, q *process, d *Decision) bool {
-	if len(p.proxies) == 0 {
-		heard := p.begun.Add(proxyGrace)
+func (q *process) unused(now time.Time, d *Decision) bool {
+	if len(q.app.pool.proxies) == 0 {
+		heard := q.app.pool.begun.Add(proxyGrace)
 		if now.Before(heard) {
 			d.wake(heard)
 			return false
 		}
 		return true
 	}
-	for _, x := range p.proxies {
+	for _, x := range q.app.pool.proxies {
 		r := x.report.Processes[q.record.ID]
 		if x.report.RoutesVersion < q.inTable || r.InFlight > 0 || r.Upgraded > 0 {
 			return false
@@ -177,7 +177,7 @@ func (p *Pool) Stopped(now time.Time, id string, gone bool) {
 	if q.state == stateCancelling {
 		q.stopAgain = now // the stop may have overtaken the start
 	}
-	p.step(now, q, e)
+	q.step(now, e)
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

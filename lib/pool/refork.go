@@ -29,10 +29,10 @@ const (
 	replaced                // another of its generation was promoted since it was started
 )
 
-// refork has a process that answered enough requests promoted to be what later
+// promote has a process that answered enough requests promoted to be what later
 // ones of its generation are forked from. Those forked before are replaced then,
 // and it goes on as long as that makes them smaller.
-func (p *Pool) refork(a *app, d *Decision) {
+func (a *app) promote(d *Decision) {
 	after := a.config.ReforkAfter
 	if a.refork.generation != a.generation {
 		a.refork = refork{generation: a.generation}
@@ -54,7 +54,7 @@ func (p *Pool) refork(a *app, d *Decision) {
 	if ripe == nil {
 		return
 	}
-	memory := p.meanMemory(a)
+	memory := a.meanMemory()
 	if r.promoted && (memory == 0 || memory > (1-leastGain)*r.memory) {
 		r.over = true
 		slog.Info("processes are not promoted any more", "app", a.config.Name, "generation", a.generation,
@@ -96,10 +96,10 @@ func outdated(q *process) bool { return q.lineage == replaced && q.record.Preloa
 
 // meanMemory is the memory of a ready process of the app in bytes, 0 if it is
 // not known.
-func (p *Pool) meanMemory(a *app) float64 {
+func (a *app) meanMemory() float64 {
 	var sum, n float64
 	for _, q := range a.processes {
-		if m := p.host.Processes[q.record.ID]; m > 0 && q.phase() == protocol.Ready && q.record.Generation == a.generation {
+		if m := a.pool.host.Processes[q.record.ID]; m > 0 && q.phase() == protocol.Ready && q.record.Generation == a.generation {
 			sum += float64(m)
 			n++
 		}

@@ -13,6 +13,7 @@ import (
 // one that is ready takes the place of an old one; where there is no room for
 // both, the old one goes first.
 type restart struct {
+	app    *app
 	record protocol.Restart
 
 	// want is how many processes the new generation is to have.
@@ -66,14 +67,14 @@ func (p *Pool) Restart(now time.Time, c protocol.AppConfig, byApp []string, how 
 		return 0, false
 	}
 	a.config, a.byApp = c, byApp
-	p.begin(now, a, how)
+	a.begin(now, how)
 	return a.generation, true
 }
 
-func (p *Pool) begin(now time.Time, a *app, how How) {
+func (a *app) begin(now time.Time, how How) {
 	c := a.census()
 	a.newest++
-	r := &restart{want: c.serving() + c.starting, before: a.running, trial: trialOf(a, how, now)}
+	r := &restart{app: a, want: c.serving() + c.starting, before: a.running, trial: trialOf(a, how, now)}
 	r.record = protocol.Restart{Generation: a.newest, State: protocol.RestartRunning, Mode: modeRolling, Cause: how.Cause}
 	if how.Blocking {
 		r.record.Mode = modeBlocking
@@ -83,12 +84,12 @@ func (p *Pool) begin(now time.Time, a *app, how How) {
 		if c.ready == 0 {
 			r.before = former.before
 		}
-		p.release(now, a)
+		a.release(now)
 	}
-	r.want = min(max(r.want, a.least()), p.most(a))
+	r.want = min(max(r.want, a.least()), a.most())
 	a.generation, a.running, a.restart = a.newest, a.config, r
 	a.backoff.forgive()
-	p.table.stale = true
+	a.pool.table.stale = true
 	slog.Info("restart begins", "app", a.config.Name, "generation", a.generation, "processes", r.want,
 		"mode", r.record.Mode, "cause", how.Cause)
 }
@@ -122,10 +123,10 @@ func (p *Pool) Cleared(c Clear) {
 
 // roll takes old processes out of service so far as new ones replace them, and
 // ends a restart that is done.
-func (p *Pool) roll(now time.Time, a *app, d *Decision) {
+func (a *app) roll(now time.Time, d *Decision) {
 	for _, q := range a.processes {
 		if q.phase() == protocol.Starting && q.record.Generation != a.generation {
-			p.drain(now, q, "restart")
+			q.drain(now, "restart")
 		}
 	}
 	c := a.census()
@@ -133,19 +134,19 @@ func (p *Pool) roll(now time.Time, a *app, d *Decision) {
 		if c.old == 0 && a.fallback() == nil {
 			return
 		}
-		p.resume(now, a, c)
+		a.resume(now, c)
 	}
 	r := a.restart
 	if r.record.BeganAt.IsZero() {
 		r.record.BeganAt = now
 	}
-	p.stand(now, a, c)
-	v := p.judge(now, a, d)
+	a.restart.stand(now, c)
+	v := a.restart.judge(now, d)
 	if v.refuted() {
-		p.takeBack(now, a, v, d)
+		a.restart.takeBack(now, v, d)
 		return
 	}
-	p.replace(now, a, v, d)
+	a.restart.replace(now, v, d)
 	if c = a.census(); r.blocking() && c.old+c.leaving == 0 && !r.clearing {
 		r.clearing = true
 		d.Clear = append(d.Clear, Clear{App: a.config.Name, Before: a.generation})
@@ -153,17 +154,17 @@ func (p *Pool) roll(now time.Time, a *app, d *Decision) {
 	if v != accepted || c.ready < r.want {
 		return
 	}
-	p.release(now, a)
+	a.release(now)
 	if c = a.census(); c.old+c.leaving == 0 {
 		a.history = history{}
-		a.history.add(now, p.evidence(now, a, d).after)
-		p.end(now, a, protocol.RestartDone, nil)
+		a.history.add(now, a.restart.evidence(now, d).after)
+		a.restart.end(now, protocol.RestartDone, nil)
 	}
 }
 
 // resume goes on with a restart that a former pool was in the midst of.
-func (p *Pool) resume(now time.Time, a *app, c census) {
-	a.restart = &restart{want: min(max(c.serving(), a.least()), p.most(a)), before: a.running}
+func (a *app) resume(now time.Time, c census) {
+	a.restart = &restart{app: a, want: min(max(c.serving(), a.least()), a.most()), before: a.running}
 	a.restart.trial = trialOf(a, How{WatchErrors: a.config.WatchErrors}, now)
 	a.restart.record = protocol.Restart{
 		Generation: a.generation, State: protocol.RestartRunning, Mode: modeRolling, Cause: "pool restarted",
@@ -173,18 +174,18 @@ func (p *Pool) resume(now time.Time, a *app, c census) {
 // replace takes old processes out of service so far as new ones take their
 // place. They are kept until the new generation is accepted, as many as there
 // is room for, the last one in any case.
-func (p *Pool) replace(now time.Time, a *app, v verdict, d *Decision) {
-	r, c := a.restart, a.census()
-	surplus := c.old - max(r.want-p.settled(now, a, d), 0)
+func (r *restart) replace(now time.Time, v verdict, d *Decision) {
+	a, c := r.app, r.app.census()
+	surplus := c.old - max(r.want-r.settled(now, d), 0)
 	inPlace := false
 	switch {
 	case r.blocking():
 		surplus = c.old
-	case surplus <= 0 && p.inPlace(now, a, c):
+	case surplus <= 0 && a.inPlace(now, c):
 		if v != accepted && c.ready > 0 && r.trial.keepsAll() {
 			return // see heldBack
 		}
-		if p.unkeep(now, a) {
+		if a.unkeep(now) {
 			return
 		}
 		surplus, inPlace = 1, true
@@ -200,15 +201,15 @@ func (p *Pool) replace(now time.Time, a *app, v verdict, d *Decision) {
 		case last || !inPlace && r.trial.keepsAll():
 			e = eventKeep
 		}
-		p.withdraw(now, q, e, "restart")
+		q.withdraw(now, e, "restart")
 	}
 }
 
 // end ends a restart, with the new generation or the old one, and tells.
-func (p *Pool) end(now time.Time, a *app, state string, err *protocol.SpawnError) {
-	r := a.restart
+func (r *restart) end(now time.Time, state string, err *protocol.SpawnError) {
+	a := r.app
 	a.restart = nil
-	p.table.stale = true
+	a.pool.table.stale = true
 	if r.undoing {
 		slog.Info("old generation is back", "app", a.config.Name, "generation", a.generation)
 		return
@@ -220,11 +221,11 @@ func (p *Pool) end(now time.Time, a *app, state string, err *protocol.SpawnError
 		App: a.config.Name, Generation: r.record.Generation, Err: err, Serving: c.serving() > 0,
 		TakenBack: state == protocol.RestartRolledBack,
 	}
-	p.outcomes.restarts = append(p.outcomes.restarts, o)
+	a.pool.outcomes.restarts = append(a.pool.outcomes.restarts, o)
 	if err == nil {
 		slog.Info("restart done", "app", o.App, "generation", o.Generation)
 	} else {
-		p.emit(now, a, protocol.Event{Event: protocol.EventDeployFailed, Error: err})
+		a.emit(now, protocol.Event{Event: protocol.EventDeployFailed, Error: err})
 		slog.Error("restart failed", "app", o.App, "generation", o.Generation, "state", state, "err", err.Summary,
 			"serving", a.generation, "old_serves", o.Serving)
 	}
@@ -239,16 +240,17 @@ const settleTime = time.Second
 
 // settled counts the processes of the new generation that can take the place of
 // old ones.
-func (p *Pool) settled(now time.Time, a *app, d *Decision) int {
-	n, t := 0, &a.restart.trial
-	busy := !a.restart.undoing && (a.busy() || t.length > 0 && t.before.processed >= fewest && !a.seasoned(now))
+func (r *restart) settled(now time.Time, d *Decision) int {
+	a := r.app
+	n, t := 0, &r.trial
+	busy := !r.undoing && (a.busy() || t.length > 0 && t.before.processed >= fewest && !a.seasoned(now))
 	for _, q := range a.processes {
 		if q.phase() != protocol.Ready || q.record.Generation != a.generation {
 			continue
 		}
 		if settled := q.since.Add(settleTime); busy && now.Before(settled) {
 			d.wake(settled)
-			if a.census().ready < a.restart.want {
+			if a.census().ready < r.want {
 				t.settled = settleTime
 			}
 			continue
@@ -265,8 +267,8 @@ func (a *app) busy() bool {
 }
 
 // inPlace says that an old process has to make room for a new one.
-func (p *Pool) inPlace(now time.Time, a *app, c census) bool {
-	return p.crowded(a) && a.restart.lacks(c) > 0 && c.starting+c.leaving == 0 && c.old > 0 && !now.Before(a.backoff.next())
+func (a *app) inPlace(now time.Time, c census) bool {
+	return a.crowded() && a.restart.lacks(c) > 0 && c.starting+c.leaving == 0 && c.old > 0 && !now.Before(a.backoff.next())
 }
 
 // oldFirst returns the ready processes of other generations: first those that

@@ -44,13 +44,13 @@ func (a *app) concurrency() int {
 
 // shrink drains processes over the minimum that have been idle for the app's
 // idle time, and those over a maximum that was lowered.
-func (p *Pool) shrink(now time.Time, a *app, d *Decision) {
+func (a *app) shrink(now time.Time, d *Decision) {
 	c := a.census()
 	spare := c.ready - a.least()
 	if a.restart != nil || spare <= 0 {
 		return
 	}
-	over, free := c.ready+c.starting-p.most(a), a.free()
+	over, free := c.ready+c.starting-a.most(), a.free()
 	for _, q := range a.leastUsed() {
 		if spare <= 0 {
 			return
@@ -58,7 +58,7 @@ func (p *Pool) shrink(now time.Time, a *app, d *Decision) {
 		idle := q.traffic.used.Add(seconds(a.config.IdleTime))
 		switch {
 		case over > 0:
-			p.drain(now, q, "over the maximum")
+			q.drain(now, "over the maximum")
 			over--
 		case !q.traffic.idle() || a.demand.queued > 0 || free <= a.config.SpareInstances:
 			continue
@@ -66,7 +66,7 @@ func (p *Pool) shrink(now time.Time, a *app, d *Decision) {
 			d.wake(idle)
 			return
 		default:
-			p.drain(now, q, "idle")
+			q.drain(now, "idle")
 			free--
 		}
 		spare--

@@ -20,23 +20,23 @@ func (p *Pool) makeRoom(now time.Time, wants []want, d *Decision) {
 	leaving := 0
 	for _, a := range p.sorted() {
 		leaving += a.census().leaving
-		if leaving > 0 || a.restart == nil || p.heldBack(a, a.census()) && !wantedByOthers(a, wants) {
+		if leaving > 0 || a.restart == nil || a.restart.heldBack(a.census()) && !wantedByOthers(a, wants) {
 			continue
 		}
-		if p.unkeep(now, a) {
+		if a.unkeep(now) {
 			leaving++
 		}
 	}
 	for i := range wants {
 		w := &wants[i]
-		if len(w.app.processes) >= p.most(w.app) || w.rank > busy || w.rank == short && !w.hungry() {
+		if len(w.app.processes) >= w.app.most() || w.rank > busy || w.rank == short && !w.hungry() {
 			continue
 		}
 		if leaving--; leaving >= 0 {
 			continue // its place is about to be free
 		}
 		if q := p.victim(now, w, d); q != nil {
-			p.drain(now, q, "room for app "+w.app.config.Name)
+			q.drain(now, "room for app "+w.app.config.Name)
 			leaving++
 		}
 	}
@@ -62,7 +62,7 @@ func (p *Pool) victim(now time.Time, w *want, d *Decision) *process {
 		if a == w.app || q == nil {
 			continue
 		}
-		c, ok := p.price(now, w, q, d)
+		c, ok := w.price(now, q, d)
 		if ok && (best == nil || cmp.Or(cmp.Compare(c, cost), q.traffic.used.Compare(best.traffic.used)) < 0) {
 			best, cost = q, c
 		}
@@ -90,7 +90,7 @@ const (
 
 // price is what it costs to give q's place to an app that wants one, and
 // whether it may be.
-func (p *Pool) price(now time.Time, w *want, q *process, d *Decision) (cost int, ok bool) {
+func (w *want) price(now time.Time, q *process, d *Decision) (cost int, ok bool) {
 	a, c := q.app, q.app.census()
 	if grown := q.since.Add(youth); now.Before(grown) {
 		d.wake(grown)

@@ -37,7 +37,7 @@ func (p *Pool) start(now time.Time, d *Decision) {
 	}
 	var wants []want
 	for _, a := range p.apps {
-		if w := p.wanted(a); w.starts > 0 {
+		if w := a.wanted(); w.starts > 0 {
 			if now.Before(a.backoff.next()) && !a.eager(now, d) {
 				d.wake(a.backoff.next())
 				continue
@@ -51,7 +51,7 @@ func (p *Pool) start(now time.Time, d *Decision) {
 		})
 		w := &wants[0]
 		switch {
-		case p.poolFull(w.app):
+		case w.app.poolFull():
 			if !full {
 				p.makeRoom(now, wants, d)
 			}
@@ -59,11 +59,11 @@ func (p *Pool) start(now time.Time, d *Decision) {
 			continue
 		case p.loading(now, d) >= p.limits.Starting:
 			return
-		case p.appFull(w.app), w.optional && !p.fits(w.app), w.rank == busy && p.strained(w):
+		case w.app.appFull(), w.optional && !w.app.fits(), w.rank == busy && w.strained():
 			wants = wants[1:]
 			continue
 		}
-		d.Start = append(d.Start, p.spawn(now, w.app))
+		d.Start = append(d.Start, w.app.spawn(now))
 		w.has++
 		if w.starts--; w.starts == 0 {
 			wants = wants[1:]
@@ -74,7 +74,7 @@ func (p *Pool) start(now time.Time, d *Decision) {
 }
 
 // wanted says what an app lacks, whether there is room or not.
-func (p *Pool) wanted(a *app) want {
+func (a *app) wanted() want {
 	w := want{app: a, waited: a.demand.waited}
 	if a.removed || a.held {
 		return w
@@ -87,7 +87,7 @@ func (p *Pool) wanted(a *app) want {
 	case c.ready+c.starting < a.least():
 		w.starts, w.rank = a.least()-c.ready-c.starting, short
 	}
-	if w.starts == 0 && p.toReplace(a) != nil {
+	if w.starts == 0 && a.toReplace() != nil {
 		w.starts, w.rank, w.optional = 1, short, true
 	}
 	if n := a.demanded(c); n > w.starts {
@@ -114,17 +114,17 @@ func (p *Pool) loading(now time.Time, d *Decision) int {
 	return n
 }
 
-func (p *Pool) spawn(now time.Time, a *app) protocol.SpawnRequest {
+func (a *app) spawn(now time.Time) protocol.SpawnRequest {
 	config := a.running
 	if a.always { // a preloader of this generation has the code as it was
 		a.newest++
 		a.generation = a.newest
 	}
-	r := protocol.SpawnRequest{ID: p.chance.ID(), App: a.config.Name, Generation: a.generation, Config: &config}
-	q := p.add(now, a, protocol.Process{
+	r := protocol.SpawnRequest{ID: a.pool.chance.ID(), App: a.config.Name, Generation: a.generation, Config: &config}
+	q := a.pool.add(now, a, protocol.Process{
 		ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: now,
 	}, stateSpawning)
-	q.replaces = p.toReplace(a)
+	q.replaces = a.toReplace()
 	slog.Debug("process starts", "app", r.App, "id", r.ID, "generation", r.Generation)
 	return r
 }
@@ -151,27 +151,27 @@ func (p *Pool) Spawned(now time.Time, s Spawned) {
 	case s.Process != nil && from == stateEnded:
 		s.Process.State, s.Process.Exit = protocol.Exited, q.exit
 		q.record = *s.Process
-		p.step(now, q, eventAnswered)
-		p.mourn(now, q, protocol.Ready, *s.Process) // it was, between two lists
+		q.step(now, eventAnswered)
+		q.mourn(now, protocol.Ready, *s.Process) // it was, between two lists
 	case s.Process != nil:
-		p.step(now, q, eventAnswered)
-		p.update(now, q, *s.Process)
-	case !p.step(now, q, eventFailed):
+		q.step(now, eventAnswered)
+		q.update(now, *s.Process)
+	case !q.step(now, eventFailed):
 	case from != stateSpawning && from != stateEnded: // we wanted it no more
 	case s.Err != nil:
-		p.failed(now, q, s.Err)
+		q.failed(now, s.Err)
 	default:
 		q.app.backoff.pause(now)
 	}
 }
 
 // ready tells that a process serves.
-func (p *Pool) ready(now time.Time, q *process) {
-	if !p.step(now, q, eventServes) {
+func (q *process) ready(now time.Time) {
+	if !q.step(now, eventServes) {
 		return
 	}
 	record := q.record
-	p.emit(now, q.app, protocol.Event{Event: protocol.EventAttached, Process: &record})
+	q.app.emit(now, protocol.Event{Event: protocol.EventAttached, Process: &record})
 	slog.Debug("process ready", "app", q.app.config.Name, "pid", q.record.PID, "generation", q.record.Generation,
 		"took", now.Sub(q.record.StartedAt).Round(time.Millisecond))
 	q.app.startTook = now.Sub(q.began)
@@ -182,9 +182,9 @@ func (p *Pool) ready(now time.Time, q *process) {
 		}
 	}
 	if worn := q.replaces; worn != nil && worn.phase() == protocol.Ready {
-		if why := p.wear(worn); why != "" {
-			p.drain(now, worn, why)
+		if why := worn.wear(); why != "" {
+			worn.drain(now, why)
 		}
 	}
-	p.table.stale = true
+	q.app.pool.table.stale = true
 }

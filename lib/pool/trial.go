@@ -66,14 +66,14 @@ func (t *trial) watches() bool { return t.rule.rate != nil && *t.rule.rate > 0 }
 
 // stand starts the time of the trial once the new generation serves, as far as
 // there is room for it.
-func (p *Pool) stand(now time.Time, a *app, c census) {
-	t := &a.restart.trial
-	if !t.until.IsZero() || c.ready < a.restart.want && !p.heldBack(a, c) {
+func (r *restart) stand(now time.Time, c census) {
+	a, t := r.app, &r.trial
+	if !t.until.IsZero() || c.ready < r.want && !r.heldBack(c) {
 		return
 	}
 	t.until = now.Add(max(t.length-t.settled, 0))
-	if t.length > 0 && a.restart.want > 0 {
-		a.restart.record.State, a.restart.record.WatchedUntil = protocol.RestartWatching, t.until
+	if t.length > 0 && r.want > 0 {
+		r.record.State, r.record.WatchedUntil = protocol.RestartWatching, t.until
 		slog.Info("new generation is on trial", "app", a.config.Name, "generation", a.generation, "for", t.length)
 	}
 }
@@ -83,28 +83,29 @@ func (p *Pool) stand(now time.Time, a *app, c census) {
 // them all. None of them could be started again where a deploy has changed the
 // files in place. Where a share of errors is set, which takes a minute, only the
 // last old process is held back.
-func (p *Pool) heldBack(a *app, c census) bool {
+func (r *restart) heldBack(c census) bool {
+	a := r.app
 	old := len(a.fallbacks())
-	return !a.restart.blocking() && c.ready > 0 && c.starting+c.leaving == 0 && p.crowded(a) &&
-		(old == 1 || old > 1 && a.restart.trial.keepsAll())
+	return !r.blocking() && c.ready > 0 && c.starting+c.leaving == 0 && a.crowded() &&
+		(old == 1 || old > 1 && r.trial.keepsAll())
 }
 
 // judge says what becomes of the new generation.
-func (p *Pool) judge(now time.Time, a *app, d *Decision) verdict {
-	r := a.restart
+func (r *restart) judge(now time.Time, d *Decision) verdict {
 	if r.undoing {
 		return accepted // it was, before
 	}
 	t := &r.trial
-	v := t.rule.judge(p.evidence(now, a, d))
+	v := t.rule.judge(r.evidence(now, d))
 	if v == undecided && t.death != nil {
 		t.death, t.until = nil, time.Time{} // there is nothing to go back to; the rest goes on
 	}
 	return v
 }
 
-func (p *Pool) evidence(now time.Time, a *app, d *Decision) evidence {
-	c, t := a.census(), &a.restart.trial
+func (r *restart) evidence(now time.Time, d *Decision) evidence {
+	a := r.app
+	c, t := a.census(), &r.trial
 	e := evidence{
 		stage: someServe, fallback: a.fallback() != nil, failed: t.failure != nil, died: t.death != nil,
 		before: t.before, after: t.gone,
@@ -116,9 +117,9 @@ func (p *Pool) evidence(now time.Time, a *app, d *Decision) evidence {
 		}
 	}
 	switch {
-	case a.restart.want > 0 && c.ready == 0:
+	case r.want > 0 && c.ready == 0:
 		e.stage = noneServes
-	case t.until.IsZero() || c.ready < a.restart.want && !p.heldBack(a, c):
+	case t.until.IsZero() || c.ready < r.want && !r.heldBack(c):
 	case now.Before(t.until):
 		d.wake(t.until)
 	default:
@@ -177,22 +178,22 @@ func (t *trial) keepsAll() bool { return t.length > 0 && !t.watches() }
 
 // unkeep lets one of the processes go that are kept, for room, unless it is the
 // last of the old ones. It reports whether it did.
-func (p *Pool) unkeep(now time.Time, a *app) bool {
+func (a *app) unkeep(now time.Time) bool {
 	old := a.fallbacks()
 	i := slices.IndexFunc(old, func(q *process) bool { return q.state == stateKept })
-	return i >= 0 && len(old) > 1 && p.step(now, old[i], eventRelease)
+	return i >= 0 && len(old) > 1 && old[i].step(now, eventRelease)
 }
 
 // takeBack ends the trial of a generation that did not stand it: the one before
 // serves again, if a process of it is left.
-func (p *Pool) takeBack(now time.Time, a *app, v verdict, d *Decision) {
-	r, old := a.restart, a.fallback()
-	err, state := p.ground(now, a, v, d), protocol.RestartRolledBack
+func (r *restart) takeBack(now time.Time, v verdict, d *Decision) {
+	a, old := r.app, r.app.fallback()
+	err, state := r.ground(now, v, d), protocol.RestartRolledBack
 	if v == unstarted || old == nil {
 		state = protocol.RestartFailed
 	}
 	if old == nil {
-		p.end(now, a, state, err)
+		r.end(now, state, err)
 		return
 	}
 	for _, q := range a.processes {
@@ -201,26 +202,26 @@ func (p *Pool) takeBack(now time.Time, a *app, v verdict, d *Decision) {
 	a.generation, a.running = old.record.Generation, r.before
 	for _, q := range a.processes {
 		if q.state == stateKept && q.record.Generation == a.generation {
-			p.step(now, q, eventRestore)
+			q.step(now, eventRestore)
 		}
 	}
 	a.backoff.forgive()
-	p.end(now, a, state, err)
-	a.restart = &restart{want: r.want, before: r.before, undoing: true, record: protocol.Restart{
+	r.end(now, state, err)
+	a.restart = &restart{app: a, want: r.want, before: r.before, undoing: true, record: protocol.Restart{
 		Generation: a.generation, State: protocol.RestartRunning, Mode: modeRolling, BeganAt: now,
 	}}
 }
 
 // ground is why a generation is taken back.
-func (p *Pool) ground(now time.Time, a *app, v verdict, d *Decision) *protocol.SpawnError {
-	t := &a.restart.trial
+func (r *restart) ground(now time.Time, v verdict, d *Decision) *protocol.SpawnError {
+	a, t := r.app, &r.trial
 	switch v {
 	case unstarted:
 		return advised(t.failure)
 	case dead:
 		return advised(t.death)
 	}
-	e := p.evidence(now, a, d)
+	e := r.evidence(now, d)
 	err := &protocol.SpawnError{
 		Category: protocol.CategoryErrors, Advice: "The log of the app's processes and that of the proxy may say why.",
 		App: a.config.Name, Generation: a.generation, At: now, AppRoot: a.config.AppRoot,
@@ -250,9 +251,9 @@ func briefly(d time.Duration) string {
 }
 
 // release lets the processes go that were kept.
-func (p *Pool) release(now time.Time, a *app) {
+func (a *app) release(now time.Time) {
 	for _, q := range a.processes {
-		p.step(now, q, eventRelease)
+		q.step(now, eventRelease)
 	}
 }
 

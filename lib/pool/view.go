@@ -16,7 +16,7 @@ func (p *Pool) Apps(now time.Time) protocol.AppList {
 	}
 	slices.Sort(list.Proxies)
 	for _, a := range p.sorted() {
-		list.Apps = append(list.Apps, p.view(now, a))
+		list.Apps = append(list.Apps, a.view(now))
 	}
 	return list
 }
@@ -27,7 +27,7 @@ func (p *Pool) App(now time.Time, name string) (protocol.App, bool) {
 	if a == nil {
 		return protocol.App{}, false
 	}
-	return p.view(now, a), true
+	return a.view(now), true
 }
 
 // Names are the names of all apps, in order.
@@ -36,9 +36,9 @@ func (p *Pool) Names() []string { return slices.Sorted(maps.Keys(p.apps)) }
 // Version is that of the last route table.
 func (p *Pool) Version() uint64 { return p.table.version }
 
-func (p *Pool) view(now time.Time, a *app) protocol.App {
+func (a *app) view(now time.Time) protocol.App {
 	v := protocol.App{
-		Name: a.config.Name, Config: a.config, Generation: a.generation, State: p.state(now, a),
+		Name: a.config.Name, Config: a.config, Generation: a.generation, State: a.state(now),
 		Paused: a.paused, Instances: a.instances,
 		Processes: []protocol.AppProcess{}, Queued: a.demand.queued, OldestWait: a.demand.waited,
 		Failures: a.backoff.failures, LastError: a.backoff.err,
@@ -47,7 +47,7 @@ func (p *Pool) view(now time.Time, a *app) protocol.App {
 		record := a.restart.record
 		v.Restart = &record
 	}
-	if now.Before(a.backoff.next()) && p.wanted(a).starts > 0 {
+	if now.Before(a.backoff.next()) && a.wanted().starts > 0 {
 		v.NextTry = a.backoff.next()
 	}
 	for _, q := range a.processes {
@@ -64,7 +64,7 @@ func (p *Pool) view(now time.Time, a *app) protocol.App {
 }
 
 // state sums an app up in a word.
-func (p *Pool) state(now time.Time, a *app) string {
+func (a *app) state(now time.Time) string {
 	c := a.census()
 	switch {
 	case a.restart != nil && (a.restart.trial.until.IsZero() || !a.restart.trial.watches()):
@@ -73,9 +73,9 @@ func (p *Pool) state(now time.Time, a *app) string {
 		return protocol.AppReady
 	case c.starting > 0 && a.backoff.failures == 0:
 		return protocol.AppStarting
-	case a.backoff.failures > 0 && (c.starting > 0 || p.wanted(a).starts > 0 || now.Before(a.backoff.next())):
+	case a.backoff.failures > 0 && (c.starting > 0 || a.wanted().starts > 0 || now.Before(a.backoff.next())):
 		return protocol.AppBackoff
-	case p.wanted(a).starts > 0:
+	case a.wanted().starts > 0:
 		return protocol.AppStarting
 	}
 	return protocol.AppIdle

@@ -13,9 +13,9 @@ import (
 const hardMemory = 2
 
 // wear says why a process is to be replaced, empty if it is not.
-func (p *Pool) wear(q *process) string {
+func (q *process) wear() string {
 	c := q.app.config
-	memory := p.host.Processes[q.record.ID]
+	memory := q.app.pool.host.Processes[q.record.ID]
 	switch {
 	case c.MaxRequests > 0 && q.traffic.processed >= uint64(c.MaxRequests)-uint64(q.chance*float64(c.MaxRequests)/10):
 		return fmt.Sprintf("it answered %d requests; max_requests is %d", q.traffic.processed, c.MaxRequests)
@@ -31,34 +31,34 @@ func (p *Pool) wear(q *process) string {
 
 // renew takes worn processes out of service that cannot wait for a
 // replacement: one that does no good, and one that has to make room for it.
-func (p *Pool) renew(now time.Time, a *app) {
+func (a *app) renew(now time.Time) {
 	for _, q := range a.processes {
 		switch {
 		case q.phase() != protocol.Ready && q.phase() != protocol.Draining:
-		case p.bloated(q):
-			slog.Error("process is stopped", "app", a.config.Name, "pid", q.record.PID, "cause", p.wear(q))
-			q.why = p.wear(q)
-			p.step(now, q, eventExpel)
+		case q.bloated():
+			slog.Error("process is stopped", "app", a.config.Name, "pid", q.record.PID, "cause", q.wear())
+			q.why = q.wear()
+			q.step(now, eventExpel)
 		case q.phase() == protocol.Ready && q.traffic.stuck > 0 && q.record.Concurrency == 1:
-			p.drain(now, q, p.wear(q)) // it takes one request at a time, and has one
+			q.drain(now, q.wear()) // it takes one request at a time, and has one
 		}
 	}
-	if q := p.toReplace(a); q != nil && p.crowded(a) && a.census().leaving == 0 && !now.Before(a.backoff.next()) {
-		p.drain(now, q, p.wear(q))
+	if q := a.toReplace(); q != nil && a.crowded() && a.census().leaving == 0 && !now.Before(a.backoff.next()) {
+		q.drain(now, q.wear())
 	}
 }
 
-func (p *Pool) bloated(q *process) bool {
+func (q *process) bloated() bool {
 	limit := int64(q.app.config.MemoryLimit) << 20
-	return limit > 0 && p.host.Processes[q.record.ID] > hardMemory*limit
+	return limit > 0 && q.app.pool.host.Processes[q.record.ID] > hardMemory*limit
 }
 
 // crowded says that there is no room for one more process of the app.
-func (p *Pool) crowded(a *app) bool { return p.poolFull(a) || p.appFull(a) || !p.fits(a) }
+func (a *app) crowded() bool { return a.poolFull() || a.appFull() || !a.fits() }
 
 // toReplace returns a worn process for which a replacement is to be started,
 // nil if there is none. One is replaced after the other.
-func (p *Pool) toReplace(a *app) *process {
+func (a *app) toReplace() *process {
 	if a.restart != nil || a.always {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (p *Pool) toReplace(a *app) *process {
 		switch {
 		case q.starting() && q.replaces != nil:
 			return nil
-		case worn == nil && q.phase() == protocol.Ready && p.wear(q) != "":
+		case worn == nil && q.phase() == protocol.Ready && q.wear() != "":
 			worn = q
 		}
 	}

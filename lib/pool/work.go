@@ -8,13 +8,13 @@ import (
 
 // rest gives a process that asked for it time out of band: one of the app at a
 // time, and only while another one serves.
-func (p *Pool) rest(now time.Time, a *app, d *Decision) {
+func (a *app) rest(now time.Time, d *Decision) {
 	var next *process
 	serving := 0
 	for _, q := range a.processes {
 		switch {
 		case q.state.outOfBand():
-			p.work(now, q, d)
+			q.work(now, d)
 			return
 		case q.phase() == protocol.Ready:
 			serving++
@@ -27,12 +27,12 @@ func (p *Pool) rest(now time.Time, a *app, d *Decision) {
 		return
 	}
 	next.workDone = next.traffic.asked
-	p.step(now, next, eventRest)
+	next.step(now, eventRest)
 }
 
 // work tells a process to work once no proxy has a request there.
-func (p *Pool) work(now time.Time, q *process, d *Decision) {
-	if q.state == stateResting && q.inTable > 0 && p.unused(now, q, d) && p.step(now, q, eventWork) {
+func (q *process) work(now time.Time, d *Decision) {
+	if q.state == stateResting && q.inTable > 0 && q.unused(now, d) && q.step(now, eventWork) {
 		d.Work = append(d.Work, q.record)
 	}
 }
@@ -40,6 +40,6 @@ func (p *Pool) work(now time.Time, q *process, d *Decision) {
 // Worked tells that a process used its time out of band.
 func (p *Pool) Worked(now time.Time, id string) {
 	if q := p.processes[id]; q != nil {
-		p.step(now, q, eventWorked)
+		q.step(now, eventWorked)
 	}
 }
