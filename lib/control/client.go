@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -67,7 +68,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
-// Watch calls got with each state that the daemon tells, until got returns an
+// Watch of a path, which may have a query, calls got with each state that the daemon tells, until got returns an
 // error, ctx ends, or the daemon is silent for three times
 // protocol.WatchKeepAlive or gone. It never returns nil.
 func Watch[T any](ctx context.Context, c *Client, path string, got func(T) error) error {
@@ -77,7 +78,11 @@ func Watch[T any](ctx context.Context, c *Client, path string, got func(T) error
 		cancel(fmt.Errorf("watch %s on %s: silent for %v", path, c.socket, 3*protocol.WatchKeepAlive))
 	})
 	defer silence.Stop()
-	resp, err := c.do(ctx, http.MethodGet, path+"?watch=1", nil)
+	watch := "?watch=1"
+	if strings.Contains(path, "?") {
+		watch = "&watch=1"
+	}
+	resp, err := c.do(ctx, http.MethodGet, path+watch, nil)
 	if err != nil {
 		return err
 	}

@@ -211,6 +211,39 @@ func TestWatchSeesTheNewestAndNoBacklog(t *testing.T) {
 	}
 }
 
+// A difference is a value that tells by how much it is higher than another.
+type difference struct{ Value, Base int }
+
+func (d difference) Since(before any) any {
+	return difference{d.Value - before.(difference).Value, before.(difference).Value}
+}
+
+func TestWatchTellsChangesToThoseWhoAsk(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{"/v1/number": "[{5 0} {7 0} {10 0}]", "/v1/number?changes=1": "[{5 0} {2 5} {3 7}]"} {
+		var feed Feed[difference]
+		feed.Set(difference{Value: 5})
+		s := &Server{Program: "passenger-test", Release: "1"}
+		s.Register(Call{Method: "GET", Path: "/v1/number", Access: protocol.Reads, Feed: &feed})
+		done := errors.New("seen three")
+		var seen []difference
+		err := Watch(t.Context(), NewClient(serve(t, s), "test", "1"), path, func(d difference) error {
+			switch seen = append(seen, d); len(seen) {
+			case 1:
+				feed.Set(difference{Value: 7})
+			case 2:
+				feed.Set(difference{Value: 10})
+			default:
+				return done
+			}
+			return nil
+		})
+		if got := fmt.Sprint(seen); !errors.Is(err, done) || got != want {
+			t.Errorf("%s: got %s, %v, want %s", path, got, err, want)
+		}
+	}
+}
+
 // deadlines records the last read deadline.
 type deadlines struct {
 	*httptest.ResponseRecorder

@@ -21,7 +21,7 @@ type Source interface {
 type Feed[T any] struct {
 	mu      sync.Mutex // guards the fields below
 	value   T
-	changed chan struct{} // nil until somebody waits
+	changed chan struct{} // nil until a watch waits
 }
 
 // Set replaces the value and wakes those who wait. The value must not be
@@ -57,7 +57,35 @@ func (f *Feed[T]) Wait() (T, <-chan struct{}) {
 // Newest makes a Feed a [Source].
 func (f *Feed[T]) Newest() (any, <-chan struct{}) { return f.Wait() }
 
+// A Differ is a value of a feed that can tell what changed. A watch with
+// ?changes=1 has the first value as a whole and then only changes.
+type Differ interface {
+	// Since is what a reader who has before, an older value, lacks of this one.
+	Since(before any) any
+}
+
+// A tale is what one watch was told.
+type tale struct {
+	changes bool // it wants changes only
+	last    any  // nil before the first value
+}
+
+// next is what to tell of a value.
+func (t *tale) next(v any) any {
+	d, ok := v.(Differ)
+	if !ok || !t.changes {
+		return v
+	}
+	before := t.last
+	t.last = v
+	if before == nil {
+		return v
+	}
+	return d.Since(before)
+}
+
 func (s *Server) watch(w http.ResponseWriter, r *http.Request, feed Source) {
+	told := tale{changes: r.URL.Query().Get("changes") == "1"}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	rc := http.NewResponseController(w)
 	enc := json.NewEncoder(w)
@@ -69,7 +97,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, feed Source) {
 		// A reader that does not read holds no more than this goroutine, and
 		// that only so long.
 		_ = rc.SetWriteDeadline(time.Now().Add(3 * protocol.WatchKeepAlive)) // unix sockets have deadlines
-		if enc.Encode(v) != nil || rc.Flush() != nil {
+		if enc.Encode(told.next(v)) != nil || rc.Flush() != nil {
 			return
 		}
 		s.breathe(r, time.Since(began))

@@ -52,9 +52,16 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 	p.table.stale = true
 }
 
-// Listed tells what the spawner has. The first list says what really runs.
+// Listed tells what the spawner has, or what changed of that, if the list has a
+// Base. The first list says what really runs.
 func (p *Pool) Listed(now time.Time, list protocol.ProcessList) {
-	has := make(map[string]bool, len(list.Processes))
+	if list.Base == 0 {
+		p.spawner.has = make(map[string]bool, len(list.Processes))
+	}
+	has := p.spawner.has
+	for _, id := range list.Gone {
+		delete(has, id)
+	}
 	for _, r := range list.Processes {
 		has[r.ID] = true
 		q := p.processes[r.ID]

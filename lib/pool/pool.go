@@ -67,7 +67,8 @@ type Chance struct {
 
 // A spawner is what the pool knows of the spawner.
 type spawner struct {
-	up bool // its list is heard
+	up  bool            // its list is heard
+	has map[string]bool // the IDs in its list
 
 	// heard says that it was heard once. Before that nobody knows what runs:
 	// nothing is started, and what the last table named is believed.

@@ -154,8 +154,9 @@ func (p *Pool) Spawned(now time.Time, s Spawned) {
 		q.step(now, eventAnswered)
 		q.mourn(now, protocol.Ready, *s.Process) // it was, between two lists
 	case s.Process != nil:
-		q.step(now, eventAnswered)
-		q.update(now, *s.Process)
+		if q.step(now, eventAnswered) { // else the list was sooner, and knows more
+			q.update(now, *s.Process)
+		}
 	case !q.step(now, eventFailed):
 	case from != stateSpawning && from != stateEnded: // we wanted it no more
 	case s.Err != nil:

@@ -45,6 +45,8 @@ type world struct {
 	lagging  bool // the proxy takes up no new table
 	report   protocol.ProxyReport
 	stepped  func(event, state) // see [Pool]
+	told     protocol.ProcessList
+	changes  bool // the spawner tells what changed, after the first list
 }
 
 var epoch = time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
@@ -75,6 +77,7 @@ func (w *world) newPool(last *protocol.Routes) *Pool {
 
 // crash replaces the pool by one that knows no more than the file.
 func (w *world) crash(configs ...protocol.AppConfig) {
+	w.told = protocol.ProcessList{}
 	w.starts, w.stops, w.checks = nil, nil, nil
 	w.p = w.newPool(w.routes)
 	for _, c := range configs {
@@ -139,13 +142,17 @@ func (w *world) put(id string, r protocol.Process) {
 	w.list[id] = r
 }
 
-// tell sends the spawner's list.
+// tell sends the spawner's list, or what changed of it.
 func (w *world) tell() {
-	list := protocol.ProcessList{}
+	list := protocol.ProcessList{Version: w.told.Version + 1}
 	for _, id := range w.order {
 		if r, ok := w.list[id]; ok {
 			list.Processes = append(list.Processes, r)
 		}
+	}
+	told := w.told
+	if w.told = list; w.changes {
+		list = list.Since(told).(protocol.ProcessList)
 	}
 	w.p.Listed(w.now, list)
 	w.decide()

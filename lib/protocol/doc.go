@@ -17,7 +17,8 @@
 //
 // A watch (?watch=1) answers one JSON object per line: the whole state, then
 // the whole state again, with a higher version, whenever it changed. A slow
-// reader gets the newest state, never a backlog. An empty line is a keep-alive,
+// reader gets the newest state, never a backlog. A watch of the spawner's list
+// with changes=1 tells what changed instead; see [ProcessList]. An empty line is a keep-alive,
 // sent at least every [WatchKeepAlive].
 //
 // Durations are seconds with a fraction, in fields named …_seconds; times are

@@ -195,6 +195,15 @@ type ProcessList struct {
 	// exited, of one app the newest 50, in order of start.
 	Processes []Process `json:"processes"`
 
+	// Base is set in a line of a watch with ?changes=1 that tells changes only: it
+	// is the Version of the line before, and Processes holds those that are new or
+	// changed since. 0 says that the list is whole.
+	Base uint64 `json:"base,omitempty"`
+
+	// Gone are the IDs of processes that were in the line before and are in the
+	// list no more, if it has a Base.
+	Gone []string `json:"gone,omitempty"`
+
 	// Strays are processes that those have started and left, and that run on. Set
 	// in replies to ?usage=1 only.
 	Strays []Stray `json:"strays,omitempty"`

@@ -19,7 +19,8 @@ import (
 // A Spawner starts and stops processes. Errors are those of [control.Client].
 type Spawner interface {
 	// Watch calls got with the list of processes, and again whenever it
-	// changed, until the spawner is gone or ctx ends.
+	// changed, with the changes if the list has a Base, until the spawner is
+	// gone or ctx ends.
 	Watch(ctx context.Context, got func(protocol.ProcessList) error) error
 
 	List(ctx context.Context) (protocol.ProcessList, error)
@@ -54,7 +55,14 @@ func (r Remote) Watch(ctx context.Context, got func(protocol.ProcessList) error)
 		return err
 	}
 	r.switches.Store(info.SwitchesUsers)
-	return control.Watch(ctx, r.Client, protocol.PathProcesses, got)
+	var last uint64 // version of the list before
+	return control.Watch(ctx, r.Client, protocol.PathProcesses+"?changes=1", func(list protocol.ProcessList) error {
+		if list.Base != 0 && list.Base != last {
+			return fmt.Errorf("the spawner tells changes since version %d of its list after version %d", list.Base, last)
+		}
+		last = list.Version
+		return got(list)
+	})
 }
 
 func (r Remote) List(ctx context.Context) (list protocol.ProcessList, err error) {
