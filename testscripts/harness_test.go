@@ -77,8 +77,15 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if *distros {
+		more, err := filepath.Glob("distros/*.txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts = append(scripts, more...)
+	}
 	for _, script := range scripts {
-		t.Run(strings.TrimSuffix(script, ".txtar"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			testscript.RunT(alone{t}, testscript.Params{
 				Files:               []string{script},

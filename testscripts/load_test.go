@@ -18,6 +18,7 @@ const loadBound = scriptBound / 2
 
 // A load is a few clients that make one request after the other.
 type load struct {
+	header  http.Header // of each request
 	stopped chan struct{}
 	clients sync.WaitGroup
 
@@ -98,7 +99,7 @@ func (l *load) runAt(w *world, path string, every time.Duration, most int) {
 }
 
 func (l *load) one(w *world, path string) {
-	resp, err := w.do(&request{method: http.MethodGet, path: path})
+	resp, err := w.do(&request{method: http.MethodGet, path: path, header: l.header})
 	switch {
 	case err != nil:
 		l.fail(err.Error())

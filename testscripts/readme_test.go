@@ -1,6 +1,7 @@
 package testscripts
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -68,11 +69,12 @@ func checkTopics(t *testing.T, readme string) {
 		}
 	}
 	scripts, err := filepath.Glob("*.txtar")
-	if err != nil {
+	more, err2 := filepath.Glob("distros/*.txtar")
+	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
-	for _, script := range scripts {
-		topic, _, _ := strings.Cut(strings.TrimSuffix(script, ".txtar"), "_")
+	for _, script := range append(scripts, more...) {
+		topic, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(script), ".txtar"), "_")
 		if !topics[topic] {
 			t.Errorf("%s: README.md has no topic %q", script, topic)
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -30,58 +31,76 @@ type stackCheck struct {
 // preload, restart under load, stop. It adds a row to the file named by
 // $PASSENGER_TEST_TABLE, and goes on after a failure, so that the row is whole:
 //
-//	check-stack APPDIR [app=NAME] [csrf] [websocket=PATH] [preloads] [KEY=VALUE…]
+//	check-stack APPDIR [app=NAME] [csrf] [websocket=PATH|cable=PATH] [preloads] [visitor=FILE] [path=PATH] [https] [KEY=VALUE…]
 //
-// NAME is what the page says; the default is the directory's name.
+// NAME is what the page says; the default is the directory's name. An app that
+// does not do what those in apps/ do has a visitor; see there. While its
+// processes are replaced clients GET PATH, as if over HTTPS if it wants that.
 func cmdCheckStack(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: check-stack APPDIR [app=NAME] [csrf] [websocket=PATH] [preloads] [KEY=VALUE…]")
+		ts.Fatalf("usage: check-stack APPDIR [app=NAME] [csrf] [websocket=PATH|cable=PATH] [preloads] [visitor=FILE] [path=PATH] [https] [KEY=VALUE…]")
 	}
-	w := worldOf(ts)
+	s := newStack(ts, args)
+	checks := []stackCheck{
+		{"start", func() error { cmdServe(ts, false, s.serve); _, err := s.awaitReady(); return err }},
+		{"page", s.page}, {"form", s.form}, {"upload", s.upload}, {"stream", s.stream},
+		{"websocket", nil}, {"preload", nil}, {"restart", s.restart}, {"stop", s.stop},
+	}
+	if s.csrf {
+		checks[2].check = s.checkCSRF
+	}
+	if s.websocket != "" {
+		checks[5].check = s.webSocket
+	}
+	if s.preloads {
+		checks[6].check = s.preloaded
+	}
+	if s.visitor != nil {
+		for i := 1; i <= 5; i++ {
+			checks[i].check = func() error { return s.visitor.visit(checks[i].name) }
+		}
+	}
+	ts.Check(runChecks(filepath.Base(strings.TrimSuffix(ts.Name(), ".txtar")), checks))
+}
+
+// newStack reads the arguments of check-stack.
+func newStack(ts *testscript.TestScript, args []string) *stack {
 	dir := args[0]
-	says, name, websocket := filepath.Base(dir), filepath.Base(dir), ""
-	csrf, preloads := false, false
-	serve := []string{dir}
+	s := &stack{world: worldOf(ts), name: filepath.Base(dir), says: filepath.Base(dir), path: "/", serve: []string{dir}}
 	for _, arg := range args[1:] {
 		key, value, _ := strings.Cut(arg, "=")
 		switch key {
 		case "app":
-			says = value
+			s.says = value
 		case "csrf":
-			csrf = true
+			s.csrf = true
 		case "preloads":
-			preloads = true
+			s.preloads = true
 		case "websocket":
-			websocket = value
+			s.websocket, s.message = value, "hello"
+		case "cable": // the EchoChannel of Action Cable, which says what it is asked to
+			s.websocket, s.message = value, `{"command":"subscribe","identifier":"{\"channel\":\"EchoChannel\",\"text\":\"hello\"}"}`
+		case "path":
+			s.path = value
+		case "https":
+			s.header = http.Header{"X-Forwarded-Proto": {"https"}}
+		case "visitor":
+			s.visitor = &visitor{ts.MkAbs(value), s.web()}
 		case "name":
-			name = value
+			s.name = value
 			fallthrough
 		default:
-			serve = append(serve, "--set", arg)
+			s.serve = append(s.serve, "--set", arg)
 		}
 	}
-	s := &stack{w, name, says}
-	checks := []stackCheck{
-		{"start", func() error { cmdServe(ts, false, serve); _, err := s.awaitReady(); return err }},
-		{"page", s.page}, {"form", s.form}, {"upload", s.upload}, {"stream", s.stream},
-		{"websocket", nil}, {"preload", nil}, {"restart", s.restart}, {"stop", s.stop},
-	}
-	if csrf {
-		checks[2].check = w.checkCSRF
-	}
-	if websocket != "" {
-		checks[5].check = func() error { return s.webSocket(websocket) }
-	}
-	if preloads {
-		checks[6].check = s.preloaded
-	}
-	ts.Check(runChecks(filepath.Base(strings.TrimSuffix(ts.Name(), ".txtar")), checks))
+	return s
 }
 
 // runChecks makes the checks and their row. Without a start there is nothing to
 // look at.
 func runChecks(name string, checks []stackCheck) error {
-	row := []string{strings.TrimPrefix(name, "stack_")}
+	_, name, _ = strings.Cut(name, "_")
+	row := []string{name}
 	var failed error
 	for i, c := range checks {
 		if c.check == nil {
@@ -91,6 +110,10 @@ func runChecks(name string, checks []stackCheck) error {
 		err := errors.New("it did not start")
 		if i == 0 || row[1] == "yes" {
 			err = c.check()
+		}
+		if errors.Is(err, errNothingToDo) {
+			row = append(row, "-")
+			continue
 		}
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", c.name, err))
@@ -118,8 +141,16 @@ func addRow(row []string) error {
 // A stack is an app that is served.
 type stack struct {
 	*world
-	name string
-	says string // on its page
+	name      string
+	serve     []string // the arguments of the command serve
+	says      string   // on its page
+	csrf      bool     // its form has a token
+	websocket string   // the path of its WebSocket, if it has one
+	message   string   // to which it answers with hello
+	preloads  bool
+	visitor   *visitor
+	path      string      // what the clients ask for while processes are replaced
+	header    http.Header // that they send
 }
 
 func (s *stack) awaitReady() (pids []int, err error) {
@@ -153,8 +184,8 @@ func (s *stack) stream() error {
 	return err
 }
 
-// webSocket wants a message back.
-func (s *stack) webSocket(path string) error {
+// webSocket wants hello back.
+func (s *stack) webSocket() error {
 	c, err := net.Dial("unix", s.web())
 	if err != nil {
 		return err
@@ -164,8 +195,8 @@ func (s *stack) webSocket(path string) error {
 		return err
 	}
 	// A text frame masked with zeros, so that its text can be read in what comes back.
-	_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x85\x00\x00\x00\x00hello", path)
+	_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: actioncable-v1-json\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81%s\x00\x00\x00\x00%s", s.websocket, []byte{0x80 | byte(len(s.message))}, s.message)
 	if err != nil {
 		return err
 	}
@@ -177,15 +208,18 @@ func (s *stack) webSocket(path string) error {
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		return fmt.Errorf("got status %d, want 101", resp.StatusCode)
 	}
-	for line := ""; !strings.HasSuffix(line, "hello"); {
+	for got := ""; !helloEnd.MatchString(got); {
 		b, err := in.ReadByte()
 		if err != nil {
-			return fmt.Errorf("got %q, want its message back: %w", line, err)
+			return fmt.Errorf("got %q, want hello back: %w", got, err)
 		}
-		line += string(rune(b))
+		got += string(rune(b))
 	}
 	return nil
 }
+
+// helloEnd is a frame that says hello, as it is or as a message of Action Cable.
+var helloEnd = regexp.MustCompile(`(hello|"message":"hello"\})$`)
 
 func (s *stack) preloaded() error {
 	var list protocol.ProcessList
@@ -200,18 +234,28 @@ func (s *stack) preloaded() error {
 	return nil
 }
 
-// restart replaces the processes while clients ask, and wants every request
-// answered.
+// restart replaces the processes while clients ask and a visitor works, and
+// wants every request answered and all of the work done.
 func (s *stack) restart() error {
-	l := &load{stopped: make(chan struct{})}
+	l := &load{header: s.header, stopped: make(chan struct{})}
 	s.loads["stack"] = l
 	for range 2 {
-		l.clients.Go(func() { l.run(s.world, "/") })
+		l.clients.Go(func() { l.run(s.world, s.path) })
 	}
 	if err := l.await(2); err != nil {
 		return err
 	}
-	err := s.client(statedir.Pool).Call(context.Background(), http.MethodPost, protocol.PathApps+"/"+s.name+"/restart", protocol.RestartRequest{Wait: true}, nil)
+	worked := make(chan error, 1)
+	go func() { worked <- s.visitor.visit("work") }()
+	err := s.restartOnce()
+	for done := false; err == nil && !done; {
+		select {
+		case err = <-worked:
+			done = true
+		default:
+			err = s.restartOnce()
+		}
+	}
 	if err == nil {
 		err = l.await(l.good.Load() + 20)
 	}
@@ -220,6 +264,10 @@ func (s *stack) restart() error {
 		err = errors.Join(err, fmt.Errorf("%d requests failed, %d did not; the first: %s", len(l.failed), l.good.Load(), l.failed[0]))
 	}
 	return err
+}
+
+func (s *stack) restartOnce() error {
+	return s.client(statedir.Pool).Call(context.Background(), http.MethodPost, protocol.PathApps+"/"+s.name+"/restart", protocol.RestartRequest{Wait: true}, nil)
 }
 
 // stop stops everything in the order in which requests pass, and wants nothing
