@@ -2,6 +2,7 @@
 
 require "digest"
 require "erb"
+require_relative "echo"
 
 # A small app on bare Rack.
 class Demo
@@ -36,6 +37,7 @@ class Demo
     when ["GET", "/pid"] then text(Process.pid.to_s)
     when ["GET", "/sleep"] then slept(request)
     when ["GET", "/hijack"] then hijack(env)
+    when ["GET", "/ws"] then Echo.new.call(env)
     else [404, { "Content-Type" => "text/plain" }, ["There is nothing here.\n"]]
     end
   end

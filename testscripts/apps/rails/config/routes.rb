@@ -14,4 +14,6 @@ Rails.application.routes.draw do
   get "error", to: "answers#error"
   get "pid", to: "answers#pid"
   get "sleep", to: "answers#slept"
+
+  mount ActionCable.server => "/cable"
 end
