@@ -134,6 +134,7 @@ var rooms = map[string][]string{
 	"files":       {"http1", "protocol", "trail"},
 	"wire":        {"http1", "http2"},
 	"fronted":     {"account", "bug", "control", "farend", "http1", "http2", "protocol", "proxy/balance", "proxy/files", "proxy/wire", "spawnerror", "spelling", "trail", "unixsock", "visible"},
+	"buffering":   {"bug", "http1", "http2", "protocol", "proxy/files", "proxy/wire", "trail"},
 	"balance":     {"bug", "farend", "http1", "http2", "protocol", "proxy/files", "proxy/wire", "spawnerror", "trail", "visible"},
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"passenger/lib/cli"
-	"passenger/lib/proxy"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/listen"
 )
 
@@ -42,7 +42,7 @@ func (c *serveCommand) check() error {
 	if c.ProxyProtocol && len(c.TrustedProxy) == 0 && !slices.ContainsFunc(c.Listen, mayBeUnix) {
 		return usage("--proxy-protocol means nothing without a --trusted-proxy to believe it from")
 	}
-	err := proxy.CheckBufferDir(c.DataBufferDir)
+	err := buffering.CheckDir(c.DataBufferDir)
 	switch {
 	case err != nil && c.DataBufferDir == "":
 		slog.Warn("long bodies cannot be kept on disk; name a directory with --data-buffer-dir", "err", err)

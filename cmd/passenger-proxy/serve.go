@@ -20,6 +20,7 @@ import (
 	"passenger/lib/proc"
 	"passenger/lib/proxy"
 	"passenger/lib/proxy/accesslog"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/certificate"
 	"passenger/lib/proxy/listen"
 	"passenger/lib/statedir"
@@ -257,7 +258,7 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if c.certificates, err = c.loadCertificates(); err != nil {
 		return proxy.Config{}, err
 	}
-	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, Disk: proxy.DiskLimits{All: c.DataBuffer, App: c.DataBufferApp, Connection: c.DataBufferConn}, Trusted: networks, TrustedPeers: peers, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
+	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, Disk: buffering.Limits{All: c.DataBuffer, App: c.DataBufferApp, Connection: c.DataBufferConn}, Trusted: networks, TrustedPeers: peers, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
 		Certificates: c.certificates, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
 			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout, HalfClose: c.HalfClose,
 		}}, nil

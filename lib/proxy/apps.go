@@ -7,6 +7,7 @@ import (
 	"passenger/lib/loglimit"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/wire"
 )
@@ -20,8 +21,8 @@ type app struct {
 	cache   atomic.Pointer[httpcache.Cache] // nil if its answers are not kept
 	tally   tally
 
-	disk       share        // for bodies of its requests and answers
-	diskLogged atomic.Int64 // when that was spent last, in Unix nanoseconds
+	disk       buffering.Share // for bodies of its requests and answers
+	diskLogged atomic.Int64    // when that was spent last, in Unix nanoseconds
 
 	complained loglimit.Limiter // of a file that is not sent
 	faults     faults
@@ -32,7 +33,7 @@ func (p *Proxy) app(name string) *app {
 	a := p.apps[name]
 	if a == nil {
 		a = &app{name: name, balance: balance.New(name, p.changed, p.places, &p.waiting)}
-		a.disk.most = p.Disk.App
+		a.disk.Most = p.Disk.App
 		p.apps[name] = a
 	}
 	return a

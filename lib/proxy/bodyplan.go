@@ -50,7 +50,7 @@ func (x *exchange) planBody() error {
 		if err := x.fillSpool(); err != nil {
 			return err
 		}
-		if !x.spool.begun {
+		if !x.spool.Begun {
 			x.body = keptBody
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/wire"
 )
@@ -41,8 +42,8 @@ type client struct {
 
 	headers *fronted.Headers // those of its present request; nil if it may send none
 
-	disk    *share // of its connection, for bodies: ownDisk unless it is a stream
-	ownDisk share
+	disk    *buffering.Share // of its connection, for bodies: ownDisk unless it is a stream
+	ownDisk buffering.Share
 
 	resting atomic.Bool // between requests
 
@@ -86,7 +87,7 @@ func newClient(p *Proxy, nc net.Conn) (*client, error) {
 // Without an IP it is a client that one does not know.
 func (c *client) identify(nc net.Conn) {
 	c.Waker, c.disk = c, &c.ownDisk
-	c.ownDisk.most = c.proxy.Disk.Connection
+	c.ownDisk.Most = c.proxy.Disk.Connection
 	c.ReadWait, c.WriteWait = c.proxy.Timeouts.Idle, c.proxy.Timeouts.Write
 	from := origin(nc)
 	if from == nil {

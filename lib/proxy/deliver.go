@@ -1,5 +1,9 @@
 package proxy
 
+import (
+	"passenger/lib/proxy/buffering"
+)
+
 // deliver gives the client the next of an answer: head, which may be empty, and
 // part. What it does not take at once is kept, so that the process need not
 // wait; last says that there is none any more. Nothing is held back: what is
@@ -8,7 +12,7 @@ func (x *exchange) deliver(head, part []byte, last bool) error {
 	for {
 		if r := x.reserve; r != nil {
 			var err error
-			if head, part, err = r.putBoth(head, part, &x.credit); err != nil || len(head)+len(part) == 0 {
+			if head, part, err = r.PutBoth(head, part, &x.credit); err != nil || len(head)+len(part) == 0 {
 				return err
 			}
 			x.reserve = nil // the client has taken all of it
@@ -23,10 +27,10 @@ func (x *exchange) deliver(head, part []byte, last bool) error {
 			return err
 		}
 		if last {
-			x.credit = credit(maxCredit) // nobody is held
+			x.credit = buffering.Budget(buffering.MaxBudget) // nobody is held
 		}
-		x.reserve = newReserve(x.client, x.mount.app, x.up, x.mount.mostKept)
-		head, part = x.reserve.begin(head, part)
+		x.reserve = x.newReserve()
+		head, part = x.reserve.Begin(head, part)
 	}
 }
 
@@ -36,10 +40,10 @@ func (x *exchange) deliver(head, part []byte, last bool) error {
 func (x *exchange) insist(head, part []byte, last bool) (done bool, err error) {
 	if x.mount.mostKept > 0 {
 		held, memory := cap(head)+cap(part), &x.client.proxy.memory
-		if !last || !memory.lend(held) {
+		if !last || !memory.Lend(held) {
 			return false, nil
 		}
-		defer memory.giveBack(held)
+		defer memory.GiveBack(held)
 	}
 	_, err = x.writeBoth(head, part)
 	return true, err
@@ -52,5 +56,24 @@ func (x *exchange) settleReserve() error {
 		return nil
 	}
 	x.reserve = nil
-	return r.flush()
+	return r.Flush()
+}
+
+// newReserve returns a buffer for the rest of the answer.
+func (x *exchange) newReserve() *buffering.Response {
+	a, p := x.mount.app, x.client.proxy
+	c := buffering.ResponseConfig{
+		Client: &x.client.Conn, Most: x.mount.mostKept, Memory: &p.memory, Dir: p.DataBufferDir, Lease: x.lease(),
+		Refused: func(spent *buffering.Share, err error) {
+			if spent != nil {
+				a.diskSpent(p, spent)
+			} else {
+				p.unkeptAnswer(err)
+			}
+		},
+	}
+	if x.up != nil { // else the interface would hold a nil
+		c.From = x.up
+	}
+	return buffering.NewResponse(c)
 }

@@ -38,7 +38,7 @@ func TestSlowReadersOfStreamsHoldNoProcess(t *testing.T) {
 		if body, err := io.ReadAll(slow.Body); err != nil || digest(body) != digest(o.body) {
 			t.Errorf("got %d bytes of %d, %v", len(body), len(o.body), err)
 		}
-		eventually(t, "nothing is left", func() bool { return kept(t, dir) == 0 && s.memory.used.Load() == 0 })
+		eventually(t, "nothing is left", func() bool { return kept(t, dir) == 0 && s.memory.Lent() == 0 })
 	})
 }
 
@@ -57,7 +57,7 @@ func TestMemoryForAnswersIsBounded(t *testing.T) {
 					all[i] = o.ask(s.client(addr, secure))
 					within(t, o.left, "the app's end")
 				}
-				if n := s.memory.used.Load(); n > 2*wire.Large {
+				if n := s.memory.Lent(); n > 2*wire.Large {
 					t.Errorf("%d bytes are lent, want %d at most", n, 2*wire.Large)
 				}
 				if r := s.client(addr, secure).get("/word"); r.Body != "word" {
@@ -66,7 +66,7 @@ func TestMemoryForAnswersIsBounded(t *testing.T) {
 				for _, p := range all {
 					o.check(t, p)
 				}
-				eventually(t, "all is given back", func() bool { return s.memory.used.Load() == 0 })
+				eventually(t, "all is given back", func() bool { return s.memory.Lent() == 0 })
 			})
 		}
 	}
@@ -99,7 +99,7 @@ func TestKeepingDelaysNothing(t *testing.T) {
 					t.Fatalf("piece %d: got %q, %v", i, p, err)
 				}
 			}
-			eventually(t, "all memory is given back", func() bool { return s.memory.used.Load() == 0 })
+			eventually(t, "all memory is given back", func() bool { return s.memory.Lent() == 0 })
 		})
 	})
 }

@@ -9,60 +9,31 @@ import (
 	"testing"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/wire"
 )
-
-func TestLeasesTakeOfAllSharesOrNone(t *testing.T) {
-	t.Parallel()
-	var p Proxy
-	var a app
-	c := &client{proxy: &p}
-	c.disk = &c.ownDisk
-	p.disk.most, a.disk.most, c.disk.most = 100, 0, 60
-	one, two := newLease(c, &a), newLease(c, &a)
-	if one.grow(50) != nil || two.grow(11) != c.disk || two.grow(10) != nil {
-		t.Fatalf("got %d of the connection's 60", c.disk.used.Load())
-	}
-	other := &client{proxy: &p}
-	other.disk = &other.ownDisk
-	three := newLease(other, &a)
-	if three.grow(41) != &p.disk || other.disk.used.Load() != 0 || a.disk.used.Load() != 60 || p.disk.spent.Load() != 1 || c.disk.spent.Load() != 1 {
-		t.Errorf("got %d, %d, %d", other.disk.used.Load(), a.disk.used.Load(), p.disk.used.Load())
-	}
-	three.force(41)
-	for range 2 {
-		for _, l := range []*lease{&one, &two, &three} {
-			l.end()
-		}
-	}
-	for _, s := range []*share{c.disk, other.disk, &a.disk, &p.disk} {
-		if n := s.used.Load(); n != 0 {
-			t.Errorf("%d are left", n)
-		}
-	}
-}
 
 // However much clients do not take, the disk has no more of it than its shares,
 // and whoever takes an answer in the end gets all of it.
 func TestDiskForAnswersIsBounded(t *testing.T) {
 	t.Parallel()
 	const most = 1 << 20
-	for name, limits := range map[string]DiskLimits{"all": {All: most}, "app": {App: most}, "connection": {Connection: most}} {
+	for name, limits := range map[string]buffering.Limits{"all": {All: most}, "app": {App: most}, "connection": {Connection: most}} {
 		for _, secure := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, TLS %v", name, secure), func(t *testing.T) {
 				t.Parallel()
 				o := newTorrent(t, protocol.ProtocolHTTP, 2*inTransit, false)
 				s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir(), Disk: limits}, route(o.fake))
 				p := o.ask(s.client(addr, secure))
-				eventually(t, "its share is spent", func() bool { return s.disk.used.Load() > most-wire.Large })
-				if n := s.disk.used.Load(); n > most {
+				eventually(t, "its share is spent", func() bool { return s.disk.Used() > most-wire.Large })
+				if n := s.disk.Used(); n > most {
 					t.Errorf("%d bytes are kept, want %d at most", n, most)
 				}
 				if s.inFlight(o.fake) != 1 {
 					t.Error("the process does not wait for the client")
 				}
 				o.check(t, p)
-				eventually(t, "all is given back", func() bool { return s.disk.used.Load() == 0 && s.inFlight(o.fake) == 0 })
+				eventually(t, "all is given back", func() bool { return s.disk.Used() == 0 && s.inFlight(o.fake) == 0 })
 			})
 		}
 	}
@@ -72,7 +43,7 @@ func TestDiskForAnswersIsBounded(t *testing.T) {
 func TestStreamsThatAreNotReadHoldNoFurtherProcess(t *testing.T) {
 	t.Parallel()
 	one, two := newTorrent(t, protocol.ProtocolHTTP, 2*inTransit, true), newTorrent(t, protocol.ProtocolHTTP, 2*inTransit, true)
-	s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir(), Disk: DiskLimits{Connection: 1 << 20}}, route(one.fake, two.fake))
+	s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir(), Disk: buffering.Limits{Connection: 1 << 20}}, route(one.fake, two.fake))
 	c := &http.Client{Transport: &http.Transport{TLSClientConfig: careless.Clone(), Protocols: protocols((*http.Protocols).SetHTTP2)}, Timeout: patience}
 	defer c.CloseIdleConnections()
 	slow, err := c.Get("https://" + addr + "/")
@@ -81,7 +52,7 @@ func TestStreamsThatAreNotReadHoldNoFurtherProcess(t *testing.T) {
 	}
 	defer slow.Body.Close()
 	holds := func() int { return s.inFlight(one.fake) + s.inFlight(two.fake) }
-	eventually(t, "its share is spent", func() bool { return s.disk.used.Load() > 1<<20-wire.Large })
+	eventually(t, "its share is spent", func() bool { return s.disk.Used() > 1<<20-wire.Large })
 	next := make(chan string)
 	go func() {
 		r, err := c.Get("https://" + addr + "/word")
@@ -116,7 +87,7 @@ func TestBodiesBeyondTheDisksShareArePassedOn(t *testing.T) {
 	f := start(t, protocol.ProtocolHTTP, 1, func(c *call) bool { c.ok(sum(c.body())); return true })
 	r := route(f)
 	r.BufferUpload = nil
-	s := serve(t, Config{DataBufferDir: t.TempDir(), Disk: DiskLimits{Connection: 1 << 20}}, r)
+	s := serve(t, Config{DataBufferDir: t.TempDir(), Disk: buffering.Limits{Connection: 1 << 20}}, r)
 	p := s.dial()
 	for _, size := range []int{1 << 20, 1<<20 + 1, 3 << 20, 100_000} {
 		body := string(pattern(size))
@@ -126,7 +97,7 @@ func TestBodiesBeyondTheDisksShareArePassedOn(t *testing.T) {
 		}
 	}
 	// A body is let go of after the answer, not before.
-	eventually(t, "nothing is left", func() bool { return s.disk.used.Load() == 0 })
+	eventually(t, "nothing is left", func() bool { return s.disk.Used() == 0 })
 }
 
 func sum(body string) string {
@@ -139,11 +110,11 @@ func TestAnnouncedBodiesTakeNoDisk(t *testing.T) {
 	f := start(t, protocol.ProtocolHTTP, 1, say("yes"))
 	r := route(f)
 	r.BufferUpload = nil
-	s := serve(t, Config{DataBufferDir: t.TempDir(), Disk: DiskLimits{App: 4 << 20}}, r)
+	s := serve(t, Config{DataBufferDir: t.TempDir(), Disk: buffering.Limits{App: 4 << 20}}, r)
 	for range 20 {
 		s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n" + strings.Repeat("x", 100_000))
 	}
-	eventually(t, "what came on disk", func() bool { return s.disk.used.Load() == 20*100_000 })
+	eventually(t, "what came on disk", func() bool { return s.disk.Used() == 20*100_000 })
 	if got := s.dial().get("/"); got.Body != "yes" {
 		t.Errorf("got %+v", got)
 	}

@@ -9,6 +9,7 @@ import (
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/wire"
 )
@@ -44,9 +45,9 @@ type exchange struct {
 
 	body       bodyPlan
 	upload     upload
-	spool      *spool   // nil if the body is elsewhere
-	reserve    *reserve // what the client has not taken of the answer, nil if that is nothing
-	credit     credit
+	spool      *buffering.Request  // nil if the body is elsewhere
+	reserve    *buffering.Response // what the client has not taken of the answer, nil if that is nothing
+	credit     buffering.Budget
 	taken      int64         // bytes of a chunked body so far
 	chunks     http1.Chunked // of the request's body
 	respChunks http1.Chunked // of the answer's

@@ -59,7 +59,7 @@ func (x *exchange) unanswered(err error) {
 // brokenOff judges and logs that an answer will have no end because of err,
 // unless the client or we ended it.
 func (x *exchange) brokenOff(err error) {
-	if errors.Is(err, balance.ErrGone) || errors.Is(err, errStopping) || x.upload.failed() || x.reserve.failed() {
+	if errors.Is(err, balance.ErrGone) || errors.Is(err, errStopping) || x.upload.failed() || x.reserve.Failed() {
 		return
 	}
 	x.verdict = balance.Failed

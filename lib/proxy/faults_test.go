@@ -96,7 +96,7 @@ func TestResetsLeaveNothing(t *testing.T) {
 		p.Close()
 	}
 	eventually(t, "nothing is left", func() bool {
-		return s.connections() == 0 && s.inFlight(f) == 0 && s.memory.used.Load() == 0 && kept(t, dir) == 0 && runtime.NumGoroutine() <= before
+		return s.connections() == 0 && s.inFlight(f) == 0 && s.memory.Lent() == 0 && kept(t, dir) == 0 && runtime.NumGoroutine() <= before
 	})
 }
 

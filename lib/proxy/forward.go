@@ -156,7 +156,7 @@ func (x *exchange) endExchange(clean bool) {
 	if !whole {
 		x.closing = true
 	}
-	clean = x.reserve.leave() && clean
+	clean = x.reserve.Leave() && clean
 	x.endSession(clean && whole && x.resp.KeepAlive && !x.upgrade && !x.halfClosed && x.takeover == nil && !x.partial)
 }
 

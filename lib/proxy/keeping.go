@@ -2,10 +2,8 @@ package proxy
 
 import (
 	"log/slog"
-	"sync/atomic"
 
 	"passenger/lib/protocol"
-	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/wire"
 )
 
@@ -28,32 +26,6 @@ func mostKept(r *protocol.Route) int64 {
 		return defaultMostKept
 	}
 	return max(int64(r.ResponseHighWater), wire.Large)
-}
-
-// A memory is lent in parts, up to a limit.
-type memory struct {
-	most int64
-	used atomic.Int64
-}
-
-// lend lends n bytes, or says that there are not so many left.
-func (m *memory) lend(n int) bool {
-	if m.used.Add(int64(n)) <= m.most {
-		return true
-	}
-	m.used.Add(int64(-n))
-	return false
-}
-
-func (m *memory) giveBack(n int) { m.used.Add(int64(-n)) }
-
-// CheckBufferDir says why bodies cannot be kept in dir, nil if they can.
-func CheckBufferDir(dir string) error {
-	f, err := files.Unnamed(dir)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 // unkeptAnswer counts an answer that could not be kept on disk, and logs why, at

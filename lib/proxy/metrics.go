@@ -15,10 +15,10 @@ import (
 func (p *Proxy) metrics(m *control.Metrics) {
 	m.Gauge("passenger_proxy_connections", "Client connections open.", float64(p.connections()))
 	m.Gauge("passenger_proxy_routes_version", "Version of the route table in use.", float64(p.index.Load().version))
-	m.Gauge("passenger_proxy_kept_memory_bytes", "Memory for answers that clients do not take.", float64(p.memory.used.Load()))
+	m.Gauge("passenger_proxy_kept_memory_bytes", "Memory for answers that clients do not take.", float64(p.memory.Lent()))
 	m.Counter("passenger_proxy_unkept_total", "Bodies of requests and answers that could not be kept on disk.", float64(p.unkept.Load()))
-	m.Gauge("passenger_proxy_kept_disk_bytes", "Disk for bodies of requests and answers.", float64(p.disk.used.Load()))
-	m.Counter("passenger_proxy_disk_spent_total", "Times that nothing more was kept on disk because of --data-buffer-size.", float64(p.disk.spent.Load()))
+	m.Gauge("passenger_proxy_kept_disk_bytes", "Disk for bodies of requests and answers.", float64(p.disk.Used()))
+	m.Counter("passenger_proxy_disk_spent_total", "Times that nothing more was kept on disk because of --data-buffer-size.", float64(p.disk.Spent()))
 	m.Counter("passenger_proxy_idle_closed_total", "Idle client connections closed because descriptors ran short.", float64(p.evicted.Load()))
 	if p.AccessLog != nil {
 		m.Counter("passenger_proxy_access_log_missing_total", "Lines that the access log had no room for.", float64(p.AccessLog.Missing()))
@@ -50,8 +50,8 @@ func (a *app) metrics(m *control.Metrics, k *wire.Clock) {
 	gauge("oldest_wait_seconds", "How long the first of them has waited.", r.OldestWait)
 	gauge("upgraded", "Upgraded connections open, such as WebSockets.", float64(r.Upgraded))
 	count("upgraded_closed_total", "Upgraded connections closed because their process or the proxy was to go.", float64(r.UpgradedClosed))
-	gauge("app_kept_disk_bytes", "Disk for bodies of its requests and answers.", float64(a.disk.used.Load()))
-	count("app_disk_spent_total", "Times that nothing more was kept on disk because of --data-buffer-app-size.", float64(a.disk.spent.Load()))
+	gauge("app_kept_disk_bytes", "Disk for bodies of its requests and answers.", float64(a.disk.Used()))
+	count("app_disk_spent_total", "Times that nothing more was kept on disk because of --data-buffer-app-size.", float64(a.disk.Spent()))
 	if a.cache.Load() != nil {
 		count("cache_hits_total", "Requests answered from kept answers.", float64(r.CacheHits))
 		count("cache_misses_total", "Requests that no kept answer fitted.", float64(r.CacheMisses))

@@ -5,10 +5,11 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"passenger/lib/http2"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/wire"
+
+	"golang.org/x/sys/unix"
 )
 
 // offer writes what the client takes of head and part without the process
@@ -25,7 +26,7 @@ func (x *exchange) offer(head, part []byte, last bool) (n int, err error) {
 		return c.offerStream(head, part, &x.credit)
 	}
 	n, err = s.TryWrite(joined(head, part))
-	x.credit.earn(n)
+	x.credit.Earn(n)
 	if !errors.Is(err, syscall.EAGAIN) {
 		return n, err
 	}
@@ -42,8 +43,8 @@ func (x *exchange) offer(head, part []byte, last bool) (n int, err error) {
 	if err == nil {
 		c.RearmWrite()
 	}
-	x.credit.spend(time.Since(began))
-	x.credit.earn(more)
+	x.credit.Spend(time.Since(began))
+	x.credit.Earn(more)
 	return n + more, err
 }
 
@@ -54,7 +55,7 @@ const roomy = 16 << 10
 // offerStream is offer for a stream. Of one that is encrypted nothing can be
 // taken back once it is begun, so small pieces are written as long as the
 // socket is writable.
-func (c *client) offerStream(head, part []byte, allowed *credit) (n int, err error) {
+func (c *client) offerStream(head, part []byte, allowed *buffering.Budget) (n int, err error) {
 	for _, p := range [...][]byte{head, part} {
 		for len(p) > 0 {
 			m, err := c.offerPiece(p[:min(len(p), roomy)], allowed)
@@ -69,7 +70,7 @@ func (c *client) offerStream(head, part []byte, allowed *credit) (n int, err err
 }
 
 // offerPiece writes all of p or nothing.
-func (c *client) offerPiece(p []byte, allowed *credit) (n int, err error) {
+func (c *client) offerPiece(p []byte, allowed *buffering.Budget) (n int, err error) {
 	switch s, ok := c.Net.(*http2.Stream); {
 	case ok:
 		n, err = s.Offer(p)
@@ -77,13 +78,13 @@ func (c *client) offerPiece(p []byte, allowed *credit) (n int, err error) {
 	case c.watch != nil && c.writable(allowed):
 		n, err = c.WriteBoth(p, nil)
 	}
-	allowed.earn(n)
+	allowed.Earn(n)
 	return n, err
 }
 
 // writable waits until the socket below takes something, for as long as the
 // credit lasts.
-func (c *client) writable(allowed *credit) (ok bool) {
+func (c *client) writable(allowed *buffering.Budget) (ok bool) {
 	look := func(fd uintptr) bool {
 		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 		_, _ = unix.Poll(p, 0) // interrupted is as good as not
@@ -97,6 +98,6 @@ func (c *client) writable(allowed *credit) (ok bool) {
 	c.BoundWrite(time.Duration(*allowed))
 	err := c.watch.Write(look)
 	c.RearmWrite()
-	allowed.spend(time.Since(began))
+	allowed.Spend(time.Since(began))
 	return ok && err == nil
 }

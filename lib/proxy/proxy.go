@@ -25,6 +25,7 @@ import (
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/certificate"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/fronted"
@@ -66,7 +67,7 @@ type Config struct {
 	DataBufferDir string
 
 	// Disk bounds what is kept there.
-	Disk DiskLimits
+	Disk buffering.Limits
 
 	// Certificates are for the listeners of tls: addresses; nil if there are
 	// none.
@@ -126,9 +127,9 @@ type Proxy struct {
 	cached       atomic.Int64     // bytes of answers that are kept
 	disbelieved  disbelieved
 	dialer       balance.Dialer
-	unkept       atomic.Uint64 // bodies that could not be kept on disk
-	disk         share         // for bodies
-	memory       memory        // for answers that clients do not take
+	unkept       atomic.Uint64    // bodies that could not be kept on disk
+	disk         buffering.Share  // for bodies
+	memory       buffering.Memory // for answers that clients do not take
 	misses       files.Misses
 	descriptors  descriptors
 	waiting      atomic.Int64  // requests in all queues
@@ -147,9 +148,9 @@ func New(c Config) *Proxy {
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server()
 	p.registrar = fronted.NewRegistrar(c.SecureHeaders, p.clients.Go)
-	p.disk.most = c.Disk.All
+	p.disk.Most = c.Disk.All
 	p.mostWaiting = cmp.Or(p.mostWaiting, memoryPlaces())
-	p.memory.most = cmp.Or(p.mostMemory, mostMemory)
+	p.memory.Most = cmp.Or(p.mostMemory, mostMemory)
 	if c.Certificates != nil {
 		p.tls = c.Certificates.Config()
 	}

@@ -269,24 +269,3 @@ func TestRingFilesKeepOrderAndSize(t *testing.T) {
 		t.Errorf("the file has %v bytes, %v", info.Size(), err)
 	}
 }
-
-func TestCreditIsEarnedByTaking(t *testing.T) {
-	t.Parallel()
-	var c credit
-	c.spend(time.Hour)
-	if c != 0 {
-		t.Errorf("got %v at the start, want none", time.Duration(c))
-	}
-	c.earn(fastClient / 32)
-	if c != credit(time.Second/32) {
-		t.Errorf("got %v for the 32nd part of a second's bytes", time.Duration(c))
-	}
-	c.spend(time.Second / 64)
-	if c != credit(time.Second/64) {
-		t.Errorf("got %v after half of it was spent", time.Duration(c))
-	}
-	c.earn(1 << 40)
-	if c != credit(maxCredit) {
-		t.Errorf("got %v, want %v at most", time.Duration(c), maxCredit)
-	}
-}

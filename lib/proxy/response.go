@@ -90,7 +90,7 @@ func (x *exchange) patiently(read func() error) error {
 		if since = max(since, x.upload.moved.Load()); x.upload.waits.Load() {
 			since = clock.Now.Load()
 		}
-		if x.reserve.failed() {
+		if x.reserve.Failed() {
 			return balance.ErrGone
 		}
 		if x.upload.failed() || time.Duration(clock.Now.Load()-since) >= limit {

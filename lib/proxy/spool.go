@@ -5,43 +5,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/balance"
-	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/wire"
 )
 
 // errNoRoom says that a body could not be kept on disk.
 var errNoRoom = errors.New("no room for the request's body")
-
-// A spool holds a request's body, as it was sent, in a file without a name,
-// so that a process is held only for as long as it needs itself.
-type spool struct {
-	file  *os.File
-	size  int64
-	lease *lease
-
-	// begun says that it is the beginning of the body, and that the rest has not
-	// been read from the client yet.
-	begun bool
-}
-
-// newSpool makes an empty spool in dir.
-func newSpool(dir string, l *lease) (*spool, error) {
-	f, err := files.Unnamed(dir)
-	if err != nil {
-		return nil, err
-	}
-	return &spool{file: f, lease: l}, nil
-}
-
-func (s *spool) add(p []byte) error {
-	n, err := s.file.WriteAt(p, s.size)
-	s.size += int64(n)
-	return err
-}
 
 // errSpent says that the disk has no room for more of a body.
 var errSpent = errors.New("the disk for bodies is spent")
@@ -53,8 +25,7 @@ var errSpent = errors.New("the disk for bodies is spent")
 // client nothing, and must not send the bodies of others to their processes.
 func (x *exchange) fillSpool() error {
 	c := x.client
-	l := newLease(c, x.mount.app)
-	s, err := newSpool(c.proxy.DataBufferDir, &l)
+	s, err := buffering.NewRequest(c.proxy.DataBufferDir, x.lease())
 	if err != nil {
 		return c.proxy.noRoom(err)
 	}
@@ -63,22 +34,15 @@ func (x *exchange) fillSpool() error {
 		return err
 	}
 	err, byClient := x.passBody(func(p []byte, ended bool) error {
-		if err := s.add(p); err != nil {
+		spent, err := s.Add(p)
+		if err != nil || spent == nil || ended {
 			return err
-		}
-		spent := l.grow(int64(len(p)))
-		if spent == nil {
-			return nil
-		}
-		l.force(int64(len(p))) // it is there
-		if ended {
-			return nil
 		}
 		x.mount.app.diskSpent(c.proxy, spent)
 		return errSpent
 	})
 	if err == errSpent {
-		s.begun, x.start = true, x.end // what was read is in it
+		s.Begun, x.start = true, x.end // what was read is in it
 		return nil
 	}
 	if err != nil && !byClient {
@@ -101,8 +65,8 @@ func (p *Proxy) noRoom(err error) error {
 func (x *exchange) sendSpool(up *balance.Upstream) error {
 	b := wire.TakeBuffer(wire.Large)
 	defer b.Free()
-	for at := int64(0); at < x.spool.size; {
-		n, err := x.spool.file.ReadAt(b.B, at)
+	for at := int64(0); at < x.spool.Size; {
+		n, err := x.spool.ReadAt(b.B, at)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
@@ -110,7 +74,7 @@ func (x *exchange) sendSpool(up *balance.Upstream) error {
 			return io.ErrUnexpectedEOF // someone cut the file
 		}
 		at += int64(n)
-		if err := x.passOn(up, b.B[:n], at == x.spool.size && !x.spool.begun); err != nil {
+		if err := x.passOn(up, b.B[:n], at == x.spool.Size && !x.spool.Begun); err != nil {
 			return err
 		}
 		x.upload.moved.Store(x.client.Clock.Now.Load())
@@ -123,8 +87,7 @@ func (x *exchange) sendSpool(up *balance.Upstream) error {
 
 func (x *exchange) freeSpool() {
 	if x.spool != nil {
-		_ = x.spool.file.Close() // and so it is gone
-		x.spool.lease.end()
+		x.spool.Free()
 		x.spool = nil
 	}
 }

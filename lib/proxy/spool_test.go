@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/wire"
 )
 
@@ -154,7 +155,7 @@ func TestBodiesThatCannotBeKept(t *testing.T) {
 func TestDiskForBodiesOfUnknownLengthIsBounded(t *testing.T) {
 	t.Parallel()
 	const most, part, parts = 1 << 20, 16 << 10, 256
-	for name, limits := range map[string]DiskLimits{"all": {All: most}, "app": {App: most}, "connection": {Connection: most}} {
+	for name, limits := range map[string]buffering.Limits{"all": {All: most}, "app": {App: most}, "connection": {Connection: most}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			both(t, func(t *testing.T, proto string) {
@@ -166,7 +167,7 @@ func TestDiskForBodiesOfUnknownLengthIsBounded(t *testing.T) {
 					text := strings.Repeat(string(rune('a'+i%26)), part)
 					want.WriteString(text)
 					p.send(fmt.Sprintf("%x\r\n%s\r\n", part, text))
-					if n := s.disk.used.Load(); n > most+wire.Large {
+					if n := s.disk.Used(); n > most+wire.Large {
 						t.Fatalf("%d bytes are kept, want %d at most", n, most)
 					}
 				}
@@ -177,7 +178,7 @@ func TestDiskForBodiesOfUnknownLengthIsBounded(t *testing.T) {
 				if r := p.receive("POST"); r.Body != "next" {
 					t.Errorf("got %+v", r)
 				}
-				eventually(t, "the disk is given back", func() bool { return s.disk.used.Load() == 0 })
+				eventually(t, "the disk is given back", func() bool { return s.disk.Used() == 0 })
 			})
 		})
 	}

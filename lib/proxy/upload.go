@@ -169,7 +169,7 @@ func (u *upload) unfinished() bool {
 // sendAll sends what the spool has of the body, and then what it does not have.
 func (x *exchange) sendAll(up *balance.Upstream) (err error, byClient bool) {
 	if x.spool != nil {
-		if err := x.sendSpool(up); err != nil || !x.spool.begun {
+		if err := x.sendSpool(up); err != nil || !x.spool.Begun {
 			return err, false
 		}
 	}
@@ -194,8 +194,8 @@ func (x *exchange) passBody(to func(p []byte, ended bool) error) (err error, byC
 	c := x.client
 	c.ReadWait = c.proxy.Timeouts.Body
 	left, room := x.req.ContentLength, int64(x.mount.route.MaxBodySize)
-	if x.spool != nil && x.spool.begun {
-		left -= x.spool.size
+	if x.spool != nil && x.spool.Begun {
+		left -= x.spool.Size
 	} else {
 		x.chunks.Reset()
 	}

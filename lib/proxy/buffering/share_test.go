@@ -1,0 +1,26 @@
+package buffering
+
+import "testing"
+
+func TestLeasesTakeOfAllSharesOrNone(t *testing.T) {
+	t.Parallel()
+	all, app, connection, other := &Share{Most: 100}, &Share{}, &Share{Most: 60}, &Share{}
+	one, two, three := NewLease(connection, app, all), NewLease(connection, app, all), NewLease(other, app, all)
+	if one.grow(50) != nil || two.grow(11) != connection || two.grow(10) != nil {
+		t.Fatalf("got %d of the connection's 60", connection.Used())
+	}
+	if three.grow(41) != all || other.Used() != 0 || app.Used() != 60 || all.Spent() != 1 || connection.Spent() != 1 {
+		t.Errorf("got %d, %d, %d", other.Used(), app.Used(), all.Used())
+	}
+	three.force(41)
+	for range 2 {
+		for _, l := range []*Lease{one, two, three} {
+			l.end()
+		}
+	}
+	for _, s := range []*Share{connection, other, app, all} {
+		if n := s.Used(); n != 0 {
+			t.Errorf("%d are left", n)
+		}
+	}
+}
