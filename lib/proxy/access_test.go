@@ -105,11 +105,11 @@ func TestAccessLogHasDomainAndPortApart(t *testing.T) {
 func TestAccessLogHasTheUserOfAWebServer(t *testing.T) {
 	t.Parallel()
 	x := &exchange{client: &client{proxy: New(Config{Timeouts: quick}), headers: &fronted.Headers{}}}
-	x.req.Reset()
+	x.reset()
 	if done, err := x.req.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\n!~REMOTE_USER: ann\r\n\r\n")); !done || err != nil {
 		t.Fatal(done, err)
 	}
-	if err := x.client.headers.Read(&x.req, ""); err != nil {
+	if err := x.client.headers.Read(&x.req.Request, ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := x.record(nil).User; string(got) != "ann" {

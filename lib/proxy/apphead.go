@@ -46,32 +46,33 @@ func (x *exchange) send() (sent int, err error) {
 	out := wire.TakeBuffer(x.req.Len + 1<<10)
 	defer out.Free()
 	var head []byte
-	if x.process.Session {
+	x.body.session = x.session.process.Session
+	if x.session.process.Session {
 		head = x.appendSession(out.B[:0])
 	} else {
 		head = x.appendHTTP(out.B[:0])
 	}
-	switch x.body {
+	switch x.body.plan {
 	case heldBody:
-		sent, err = x.ask(head, x.in.B[x.req.Len:x.start])
+		sent, err = x.ask(head, x.req.in.B[x.req.Len:x.req.start])
 	case sentBody:
-		if sent, err = x.up.WriteBoth(head, nil); err != nil {
+		if sent, err = x.session.up.WriteBoth(head, nil); err != nil {
 			return sent, err
 		}
-		if x.asked && x.process.Session {
-			x.asked = false // it cannot tell
+		if x.body.asked && x.session.process.Session {
+			x.body.asked = false // it cannot tell
 		}
-		if !x.asked {
-			err = x.sendContinue()
+		if !x.body.asked {
+			err = x.req.sendContinue()
 		}
 		if err != nil {
-			x.upload.fail(err, x.up)
+			x.body.upload.fail(err, x.session.up)
 			return sent, err
 		}
-		x.upload.begin(x, x.up)
+		x.body.upload.begin(&x.body, x.session.up)
 	case keptBody:
-		if sent, err = x.up.WriteBoth(head, nil); err == nil {
-			x.upload.begin(x, x.up)
+		if sent, err = x.session.up.WriteBoth(head, nil); err == nil {
+			x.body.upload.begin(&x.body, x.session.up)
 		}
 	default:
 		sent, err = x.ask(head, nil)
@@ -82,33 +83,33 @@ func (x *exchange) send() (sent int, err error) {
 // ask sends a request that is whole, and waits for the answer as readUpstream
 // does, but for the first time only.
 func (x *exchange) ask(head, body []byte) (sent int, err error) {
-	x.up.ReadWait = min(x.answerTime(), lookEvery)
-	sent, x.late, err = x.up.Ask(head, body)
+	x.session.up.ReadWait = min(x.session.answerTime(), lookEvery)
+	sent, x.session.late, err = x.session.up.Ask(head, body)
 	return sent, err
 }
 
 // appendTarget appends the target in origin form.
-func (x *exchange) appendTarget(b []byte) []byte {
+func (q *request) appendTarget(b []byte) []byte {
 	switch {
-	case x.req.Target[0] == '/':
-		return append(b, x.req.Target...)
-	case x.req.Whole: // RFC 9112, 3.2.4
+	case q.Target[0] == '/':
+		return append(b, q.Target...)
+	case q.Whole: // RFC 9112, 3.2.4
 		return append(b, '*')
 	}
-	b = append(b, x.req.Path...)
-	if x.req.Query != nil {
+	b = append(b, q.Path...)
+	if q.Query != nil {
 		b = append(b, '?')
-		b = append(b, x.req.Query...)
+		b = append(b, q.Query...)
 	}
 	return b
 }
 
 // appendHTTP appends the request's head for a process that speaks HTTP.
 func (x *exchange) appendHTTP(b []byte) []byte {
-	r, f := &x.req, x.forwarded()
+	r, f := &x.req.Request, x.req.forwarded()
 	b = append(b, r.Method...)
 	b = append(b, ' ')
-	b = x.appendTarget(b)
+	b = x.req.appendTarget(b)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	if r.Host != nil {
 		b = append(b, r.Host...)
@@ -120,9 +121,9 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 	if x.client.trusted {
 		without = &fromTrusted
 	}
-	newTrace := x.makesTrace()
+	newTrace := x.req.makesTrace()
 	for i := range r.Count() {
-		if !x.ends(without, i, newTrace) {
+		if !x.req.ends(without, i, newTrace) {
 			b = append(b, r.Line(i)...)
 			b = append(b, "\r\n"...)
 		}
@@ -134,12 +135,12 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 	} else {
 		b = append(b, "Via: 1.0 passenger\r\n"...)
 	}
-	if x.asked {
+	if x.body.asked {
 		b = append(b, "Expect: 100-continue\r\n"...)
 	}
 	b = append(b, "X-Forwarded-For: "...)
 	n := len(b)
-	if b = x.appendChain(b); len(b) > n {
+	if b = x.req.appendChain(b); len(b) > n {
 		b = append(b, "\r\n"...)
 	} else {
 		b = b[:n-len("X-Forwarded-For: ")]
@@ -151,12 +152,12 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 	b = append(b, "\r\nX-Forwarded-Port: "...)
 	b = append(b, f.port...)
 	b = append(b, "\r\nX-Request-Id: "...)
-	b = append(b, x.id[:x.idLen]...)
+	b = append(b, x.req.id[:x.req.idLen]...)
 	b = append(b, "\r\nX-Request-Start: "...)
-	b = x.appendStart(b)
+	b = x.req.appendStart(b)
 	b = append(b, "\r\n"...)
 	if newTrace {
-		b = append(x.appendTrace(append(b, "Traceparent: "...)), "\r\n"...)
+		b = append(x.req.appendTrace(append(b, "Traceparent: "...)), "\r\n"...)
 	}
 	switch {
 	case x.req.Chunked:
@@ -166,11 +167,11 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 		b = strconv.AppendInt(b, x.req.ContentLength, 10)
 		b = append(b, "\r\n"...)
 	}
-	if s := x.process.Sendfile.Load(); s != nil {
+	if s := x.session.process.Sendfile.Load(); s != nil {
 		b = append(b, s.Lines...)
 	}
-	if x.upgrade {
-		b = appendList(append(b, "Connection: Upgrade\r\nUpgrade: "...), x.wanted())
+	if x.req.upgrade {
+		b = appendList(append(b, "Connection: Upgrade\r\nUpgrade: "...), x.req.wanted())
 		b = append(b, "\r\n"...)
 	}
 	return append(b, "\r\n"...)
@@ -179,7 +180,7 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 // appendSession returns, in b's memory, the request's block for a process that
 // speaks the session protocol.
 func (x *exchange) appendSession(b []byte) []byte {
-	r, f := &x.req, x.forwarded()
+	r, f := &x.req.Request, x.req.forwarded()
 	b = http1.BeginBlock(b[:0])
 	if r.Chunked {
 		b = append(b, "CONTENT_LENGTH\x00\x00TRANSFER_ENCODING\x00chunked\x00"...)
@@ -191,11 +192,11 @@ func (x *exchange) appendSession(b []byte) []byte {
 	b = append(b, "SCGI\x001\x00REQUEST_METHOD\x00"...)
 	b = append(b, r.Method...)
 	b = append(b, "\x00REQUEST_URI\x00"...)
-	b = x.appendTarget(b)
+	b = x.req.appendTarget(b)
 	b = append(b, "\x00SCRIPT_NAME\x00"...)
-	b = append(b, x.mount.base...)
+	b = append(b, x.req.mount.base...)
 	b = append(b, "\x00PATH_INFO\x00"...)
-	b = append(b, r.Path[len(x.mount.base):]...)
+	b = append(b, r.Path[len(x.req.mount.base):]...)
 	b = append(b, "\x00QUERY_STRING\x00"...)
 	b = append(b, r.Query...)
 	b = append(b, "\x00SERVER_NAME\x00"...)
@@ -211,11 +212,11 @@ func (x *exchange) appendSession(b []byte) []byte {
 	b = append(b, x.client.proxy.Release...)
 	b = append(b, "\x00REMOTE_ADDR\x00"...)
 	n := len(b)
-	if b = x.appendAddr(b); len(b) == n {
+	if b = x.req.appendAddr(b); len(b) == n {
 		b = append(b, "127.0.0.1"...)
 	}
-	b = append(x.appendPort(append(b, "\x00REMOTE_PORT\x00"...)), 0)
-	if user := x.client.headers.Value(&x.req, fronted.RemoteUser); user != nil {
+	b = append(x.req.appendPort(append(b, "\x00REMOTE_PORT\x00"...)), 0)
+	if user := x.client.headers.Value(&x.req.Request, fronted.RemoteUser); user != nil {
 		b = http1.AppendPair(b, "REMOTE_USER", user)
 	}
 	if f.https {
@@ -231,7 +232,7 @@ func (x *exchange) appendSession(b []byte) []byte {
 	if x.client.trusted {
 		without = &sessionFromTrusted
 	}
-	if x.makesTrace() {
+	if x.req.makesTrace() {
 		others := *without
 		others[http1.TraceParent] = true
 		without = &others
@@ -243,7 +244,7 @@ func (x *exchange) appendSession(b []byte) []byte {
 func (x *exchange) appendSessionForwarded(b []byte, f *forwarded) []byte {
 	b = append(b, "HTTP_X_FORWARDED_FOR\x00"...)
 	n := len(b)
-	if b = x.appendChain(b); len(b) > n {
+	if b = x.req.appendChain(b); len(b) > n {
 		b = append(b, 0)
 	} else {
 		b = b[:n-len("HTTP_X_FORWARDED_FOR\x00")]
@@ -255,18 +256,18 @@ func (x *exchange) appendSessionForwarded(b []byte, f *forwarded) []byte {
 	b = append(b, "\x00HTTP_X_FORWARDED_PORT\x00"...)
 	b = append(b, f.port...)
 	b = append(b, "\x00HTTP_X_REQUEST_ID\x00"...)
-	b = append(b, x.id[:x.idLen]...)
+	b = append(b, x.req.id[:x.req.idLen]...)
 	b = append(b, "\x00HTTP_X_REQUEST_START\x00"...)
-	b = x.appendStart(b)
+	b = x.req.appendStart(b)
 	b = append(b, 0)
-	if x.makesTrace() {
-		b = append(x.appendTrace(append(b, "HTTP_TRACEPARENT\x00"...)), 0)
+	if x.req.makesTrace() {
+		b = append(x.req.appendTrace(append(b, "HTTP_TRACEPARENT\x00"...)), 0)
 	}
-	if s := x.process.Sendfile.Load(); s != nil {
+	if s := x.session.process.Sendfile.Load(); s != nil {
 		b = append(b, s.Pairs...)
 	}
-	if x.upgrade {
-		b = append(appendList(append(b, "HTTP_CONNECTION\x00Upgrade\x00HTTP_UPGRADE\x00"...), x.wanted()), 0)
+	if x.req.upgrade {
+		b = append(appendList(append(b, "HTTP_CONNECTION\x00Upgrade\x00HTTP_UPGRADE\x00"...), x.req.wanted()), 0)
 	}
 	return b
 }

@@ -1,5 +1,7 @@
 package proxy
 
+import "passenger/lib/proxy/buffering"
+
 import (
 	"passenger/lib/proxy/fronted"
 )
@@ -14,44 +16,61 @@ const (
 	keptBody          // whole in the spool
 )
 
+// A requestBody is the body of a request on its way to a process.
+type requestBody struct {
+	req     *request
+	plan    bodyPlan
+	upload  upload
+	spool   *buffering.Request // nil if the body is elsewhere
+	asked   bool               // the process is to tell the client to send it
+	session bool               // the process speaks the session protocol
+}
+
+// reset makes r ready for another request.
+func (r *requestBody) reset() {
+	r.upload.reset()
+	r.freeSpool()
+	r.plan, r.asked, r.session = noBody, false, false
+}
+
 // maxHeld is the largest body that is read before a process is held for it.
 // It spares apps that take one request at a time the wait for slow clients.
 const maxHeld = 32 << 10
 
 // planBody decides how the body travels, and reads a small one.
-func (x *exchange) planBody() error {
-	x.upgrade = x.req.AsksUpgrade && x.req.Minor > 0 && x.req.ContentLength <= 0 && !x.req.Chunked && x.mayUpgrade()
-	if most := int64(x.mount.route.MaxBodySize); most > 0 && x.req.ContentLength > most {
-		x.body = sentBody
+func (r *requestBody) planBody() error {
+	r.req.upgrade = r.req.AsksUpgrade && r.req.Minor > 0 && r.req.ContentLength <= 0 && !r.req.Chunked && r.req.mayUpgrade()
+	if most := int64(r.req.mount.route.MaxBodySize); most > 0 && r.req.ContentLength > most {
+		r.plan = sentBody
 		return errBodyTooLong
 	}
-	if (x.req.Chunked || x.req.ContentLength > 0) && x.leavesContinue() {
-		x.asked, x.body = true, sentBody
-		x.chunks.Reset()
+	if (r.req.Chunked || r.req.ContentLength > 0) && r.leavesContinue() {
+		r.asked, r.plan = true, sentBody
+		r.req.chunks.Reset()
 		return nil
 	}
 	switch {
-	case x.req.Chunked:
-		if err := x.planChunked(); err != nil || x.body == heldBody {
+	case r.req.Chunked:
+		if err := r.planChunked(); err != nil || r.plan == heldBody {
 			return err
 		}
-	case x.req.ContentLength <= 0:
-		x.body = noBody
-	case x.req.ContentLength <= maxHeld:
-		x.body = heldBody
-		if err := x.readBody(int(x.req.ContentLength)); err != nil {
+	case r.req.ContentLength <= 0:
+		r.plan = noBody
+	case r.req.ContentLength <= maxHeld:
+		r.plan = heldBody
+		if err := r.req.readBody(int(r.req.ContentLength)); err != nil {
 			return err
 		}
-		x.start = x.req.Len + int(x.req.ContentLength)
+		r.req.start = r.req.Len + int(r.req.ContentLength)
 	default:
-		x.body = sentBody
+		r.plan = sentBody
 	}
-	if x.body == sentBody && (x.mount.buffers(x.req.Chunked) || x.client.headers.Flagged(fronted.Buffer)) {
-		if err := x.fillSpool(); err != nil {
+	if r.plan == sentBody && (r.req.mount.buffers(r.req.Chunked) || r.req.client.headers.Flagged(fronted.Buffer)) {
+		if err := r.fillSpool(); err != nil {
 			return err
 		}
-		if !x.spool.Begun {
-			x.body = keptBody
+		if !r.spool.Begun {
+			r.plan = keptBody
 		}
 	}
 	return nil
@@ -59,18 +78,18 @@ func (x *exchange) planBody() error {
 
 // planChunked holds a chunked body that is already here. It waits for none:
 // the client may wait for the answer's begin.
-func (x *exchange) planChunked() error {
-	x.body = sentBody
-	x.chunks.Reset()
-	have := x.in.B[x.start:x.end]
-	chunks, total, err := x.chunks.Scan(have)
+func (r *requestBody) planChunked() error {
+	r.plan = sentBody
+	r.req.chunks.Reset()
+	have := r.req.in.B[r.req.start:r.req.end]
+	chunks, total, err := r.req.chunks.Scan(have)
 	if err != nil {
 		return err
 	}
 	// What has a trailer goes the other way, which knows what to keep of it.
-	if x.chunks.Done() && total == chunks+len("\r\n") {
-		x.body = heldBody
-		x.start += total
+	if r.req.chunks.Done() && total == chunks+len("\r\n") {
+		r.plan = heldBody
+		r.req.start += total
 	}
 	return nil
 }

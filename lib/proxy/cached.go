@@ -58,17 +58,17 @@ func generations(r *protocol.Route) []string {
 // viaCache answers from the app's cache, or by a process with an eye on what
 // its answer means for the cache.
 func (x *exchange) viaCache(c *httpcache.Cache) (again bool) {
-	if x.req.Host == nil || x.req.Whole || x.upgrade {
+	if x.req.Host == nil || x.req.Whole || x.req.upgrade {
 		return x.attempts()
 	}
-	l := c.Lookup(&x.req)
+	l := c.Lookup(&x.req.Request)
 	defer l.Free()
 	if !l.SetKey(x.appendKey(l.Room())) {
 		return x.attempts()
 	}
 	x.lookup = l
 	defer func() { x.lookup = nil }()
-	if e, now := l.Answer(x.began); e != nil {
+	if e, now := l.Answer(x.req.began); e != nil {
 		return x.sendEntry(e, now)
 	}
 	if l.OnlyIfCached() {
@@ -82,10 +82,10 @@ func (x *exchange) viaCache(c *httpcache.Cache) (again bool) {
 // may make an answer's links of. What a client could say beyond that reaches no
 // app.
 func (x *exchange) appendKey(b []byte) (key []byte, host, uri int) {
-	f := x.forwarded()
+	f := x.req.forwarded()
 	b = appendLower(b, f.host)
 	host = len(b)
-	b = x.appendTarget(b)
+	b = x.req.appendTarget(b)
 	uri = len(b)
 	b = append(append(b, f.proto...), ' ')
 	b = append(append(b, f.port...), '\n')
@@ -96,8 +96,8 @@ func (x *exchange) appendKey(b []byte) (key []byte, host, uri int) {
 			}
 		}
 	}
-	b = append(append(b, x.client.headers.Value(&x.req, fronted.RemoteUser)...), '\n')
-	if name := x.mount.cacheCookie; name != nil {
+	b = append(append(b, x.client.headers.Value(&x.req.Request, fronted.RemoteUser)...), '\n')
+	if name := x.req.mount.cacheCookie; name != nil {
 		b = append(b, x.req.Cookie(name)...)
 	}
 	return b, host, uri
@@ -115,7 +115,7 @@ func appendLower(b, host []byte) []byte {
 
 // sendEntry answers with e, in one write.
 func (x *exchange) sendEntry(e *httpcache.Entry, now time.Time) (again bool) {
-	status, head, body := e.ForRequest(&x.req)
+	status, head, body := e.ForRequest(&x.req.Request)
 	out := wire.TakeBuffer(len(head) + 256)
 	defer out.Free()
 	b := e.AppendFields(append(out.B[:0], head...), status, now)
@@ -125,24 +125,24 @@ func (x *exchange) sendEntry(e *httpcache.Entry, now time.Time) (again bool) {
 // consider looks at the head of a process's answer for what it means for the
 // cache: an answer to keep, or a change that makes others wrong.
 func (x *exchange) consider(l *httpcache.Lookup) {
-	r := &x.resp
+	r := &x.session.resp
 	switch {
-	case !x.safe():
+	case !x.req.safe():
 		if r.Status >= 200 && r.Status < 400 {
 			l.Invalidate(r)
 		}
-	case l.Keeps(r, x.began, time.Now()):
-		l.KeepHead(x.appendKept(x.appendStatus(nil), false), x.appendKept([]byte("HTTP/1.1 304 Not Modified\r\n"), true))
+	case l.Keeps(r, x.req.began, time.Now()):
+		l.KeepHead(x.session.appendKept(x.session.appendStatus(nil), false), x.session.appendKept([]byte("HTTP/1.1 304 Not Modified\r\n"), true))
 	}
 }
 
 // appendKept appends the fields that are kept of an answer, for an answer 304
 // without those of the content.
-func (x *exchange) appendKept(b []byte, notModified bool) []byte {
-	r := &x.resp
+func (s *session) appendKept(b []byte, notModified bool) []byte {
+	r := &s.resp
 	for i := range r.Count() {
 		name, kind := r.Name(i), r.Kind(i)
-		if x.forUs(name) || hopByHop[kind] || r.Hop(i) || kind == http1.ContentLength || http1.EqualFold(name, "age") {
+		if s.forUs(name) || hopByHop[kind] || r.Hop(i) || kind == http1.ContentLength || http1.EqualFold(name, "age") {
 			continue
 		}
 		content := len(name) > len("content-") && http1.EqualFold(name[:len("content-")], "content-")
@@ -153,7 +153,7 @@ func (x *exchange) appendKept(b []byte, notModified bool) []byte {
 	}
 	if r.Find(http1.Date) == nil {
 		b = append(b, "Date: "...)
-		b = append(append(b, x.client.proxy.dates.at(time.Now()).http...), crlf...)
+		b = append(append(b, s.req.client.proxy.dates.at(time.Now()).http...), crlf...)
 	}
 	return b
 }

@@ -29,6 +29,6 @@ func (x *exchange) challenge() (done, again bool) {
 
 func (x *exchange) prove(text string) (again bool) {
 	x.leaveBody()
-	b := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n", x.date(), len(text))
+	b := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n", x.req.date(), len(text))
 	return x.reply(200, b, []byte(text))
 }

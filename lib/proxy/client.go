@@ -137,8 +137,8 @@ func (c *client) serve() (quiet bool) {
 			}
 			x = takeExchange(c, b, n)
 		}
-		if err := x.readHead(); errors.Is(err, errQuiet) {
-			c.head = bytes.Clone(x.in.B[:x.end])
+		if err := x.req.readHead(); errors.Is(err, errQuiet) {
+			c.head = bytes.Clone(x.req.in.B[:x.req.end])
 			x.free()
 			x = nil
 			return true

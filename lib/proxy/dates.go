@@ -17,9 +17,9 @@ type date struct {
 
 // date is the present second as a Date field has it. Most requests are over
 // before the clock ticks, and spare the system's.
-func (x *exchange) date() []byte {
-	p, now := x.client.proxy, x.began
-	if p.clock.Now.Load() != x.tick {
+func (q *request) date() []byte {
+	p, now := q.client.proxy, q.began
+	if p.clock.Now.Load() != q.tick {
 		now = time.Now()
 	}
 	return p.dates.at(now).http

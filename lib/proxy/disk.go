@@ -9,8 +9,8 @@ import (
 )
 
 // lease is for a body of the request.
-func (x *exchange) lease() *buffering.Lease {
-	return buffering.NewLease(x.client.disk, &x.mount.app.disk, &x.client.proxy.disk)
+func (r *requestBody) lease() *buffering.Lease {
+	return buffering.NewLease(r.req.client.disk, &r.req.mount.app.disk, &r.req.client.proxy.disk)
 }
 
 // errDiskSpent says that a request waits until its client takes earlier answers.
@@ -19,19 +19,19 @@ var errDiskSpent = errors.New("the client does not take its answers")
 // diskSpent says that the connection has something on disk and that no more may
 // be kept there: a further answer would hold a process until the client takes
 // it. Whoever takes what it asked for waits for nobody.
-func (x *exchange) diskSpent() bool {
-	own := x.client.disk.Used()
+func (r *requestBody) diskSpent() bool {
+	own := r.req.client.disk.Used()
 	if own == 0 {
 		return false
 	}
 	mine := int64(0) // the present request's, which is not to wait for itself
-	if x.spool != nil {
-		mine = x.spool.OnDisk()
+	if r.spool != nil {
+		mine = r.spool.OnDisk()
 	}
 	if own <= mine {
 		return false
 	}
-	for _, s := range [...]*buffering.Share{x.client.disk, &x.mount.app.disk, &x.client.proxy.disk} {
+	for _, s := range [...]*buffering.Share{r.req.client.disk, &r.req.mount.app.disk, &r.req.client.proxy.disk} {
 		if s.Short(mine) {
 			return true
 		}

@@ -20,15 +20,15 @@ func passesExpect(r *protocol.Route) bool {
 
 // leavesContinue says whether the process is the one to tell the client to send
 // its body. One that sent some of it does not wait.
-func (x *exchange) leavesContinue() bool {
-	return x.mount.passesExpect && x.req.Continue && !x.continued && x.end == x.req.Len
+func (r *requestBody) leavesContinue() bool {
+	return r.req.mount.passesExpect && r.req.Continue && !r.req.continued && r.req.end == r.req.Len
 }
 
 // continues passes on that the process wants the body.
-func (x *exchange) continues() error {
-	if !x.asked {
+func (r *requestBody) continues() error {
+	if !r.asked {
 		return nil // the client was told by us
 	}
-	x.asked = false
-	return x.sendContinue()
+	r.asked = false
+	return r.req.sendContinue()
 }

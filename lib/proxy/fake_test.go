@@ -80,11 +80,11 @@ func (c *call) ok(body string) {
 	c.reply("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-// An answer handles a call and says whether the connection goes on.
-type answer func(*call) bool
+// A behaviour handles a call and says whether the connection goes on.
+type behaviour func(*call) bool
 
 // say answers every request with a text.
-func say(text string) answer {
+func say(text string) behaviour {
 	return func(c *call) bool {
 		io.Copy(io.Discard, c.Body)
 		c.ok(text)
@@ -95,7 +95,7 @@ func say(text string) answer {
 var fakes atomic.Int64
 
 // start starts a fake. concurrency is as in its route.
-func start(t testing.TB, proto string, concurrency int, answer answer) *fake {
+func start(t testing.TB, proto string, concurrency int, answer behaviour) *fake {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "fake")
 	if err != nil {
@@ -151,7 +151,7 @@ func (r countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (f *fake) serve(t testing.TB, conn net.Conn, answer answer) {
+func (f *fake) serve(t testing.TB, conn net.Conn, answer behaviour) {
 	in := bufio.NewReader(countingReader{conn, &f.bytes})
 	for first := true; ; first = false {
 		c := &call{t: t, Conn: conn, In: in, First: first, Upstream: f}

@@ -21,12 +21,12 @@ func (p *Proxy) dismiss(force bool) {
 }
 
 // Dismiss ends a tunnel; see balance.Upgraded.
-func (x *exchange) Dismiss() bool {
-	if x.dismissed.Swap(true) {
+func (s *session) Dismiss() bool {
+	if s.dismissed.Swap(true) {
 		return false
 	}
-	x.client.Interrupt()
-	x.up.Interrupt()
+	s.req.client.Interrupt()
+	s.up.Interrupt()
 	return true
 }
 
@@ -35,7 +35,7 @@ func (x *exchange) Dismiss() bool {
 // any more.
 func (x *exchange) farewell(sent *frames) {
 	c := x.client
-	if !x.dismissed.Load() || !sent.between() {
+	if !x.session.dismissed.Load() || !sent.between() {
 		return
 	}
 	if err := c.Net.SetDeadline(time.Now().Add(wire.LastWords)); err != nil {
@@ -60,8 +60,8 @@ func (x *exchange) farewell(sent *frames) {
 
 // followFrames prepares f for what the process sends behind the head of its
 // answer, which switched protocols.
-func (x *exchange) followFrames(f *frames) {
-	if !x.isWebSocket() {
+func (s *session) followFrames(f *frames) {
+	if !s.isWebSocket() {
 		f.lose()
 	}
 }

@@ -28,43 +28,43 @@ const maxLoggedPath = 200
 
 // fault logs that a process, the last that x was tried on, let x down. The
 // query is left out: it may hold secrets.
-func (x *exchange) fault(message string, err error) {
-	a, t := x.mount.app, x.target.Load()
+func (s *session) fault(message string, err error) {
+	a, t := s.req.mount.app, s.target.Load()
 	if !a.faults.Due() {
 		a.faults.unlogged.Add(1)
 		return
 	}
-	path := x.req.Path[:min(len(x.req.Path), maxLoggedPath)]
+	path := s.req.Path[:min(len(s.req.Path), maxLoggedPath)]
 	slog.Warn(message, "app", a.name, "pid", t.PID, "process", t.ID,
-		"request", string(x.id[:x.idLen]), "method", string(x.req.Method), "path", string(path),
-		"took", time.Since(x.began).Round(time.Millisecond), "err", err, "not_logged", a.faults.unlogged.Swap(0))
+		"request", string(s.req.id[:s.req.idLen]), "method", string(s.req.Method), "path", string(path),
+		"took", time.Since(s.req.began).Round(time.Millisecond), "err", err, "not_logged", a.faults.unlogged.Swap(0))
 }
 
 // unanswered logs that no answer began. It leaves out what is the doing of
 // others.
-func (x *exchange) unanswered(err error) {
+func (s *session) unanswered(err error) {
 	switch {
-	case x.verdict == balance.Fine:
+	case s.verdict == balance.Fine:
 		return
 	case errors.Is(err, wire.ErrTimeout):
-		err = fmt.Errorf("no byte of an answer in %v", x.answerTime())
+		err = fmt.Errorf("no byte of an answer in %v", s.answerTime())
 	case errors.Is(err, io.EOF):
 		err = errors.New("the process closed the connection before an answer began")
 	default:
 		err = fmt.Errorf("read the answer: %w", err)
 	}
-	x.fault("request not answered by the app", err)
+	s.fault("request not answered by the app", err)
 }
 
 // brokenOff judges and logs that an answer will have no end because of err,
 // unless the client or we ended it.
 func (x *exchange) brokenOff(err error) {
-	if errors.Is(err, balance.ErrGone) || errors.Is(err, errStopping) || x.upload.failed() || x.reserve.Failed() {
+	if errors.Is(err, balance.ErrGone) || errors.Is(err, errStopping) || x.body.upload.failed() || x.answer.reserve.Failed() {
 		return
 	}
-	x.verdict = balance.Failed
+	x.session.verdict = balance.Failed
 	if errors.Is(err, io.EOF) {
 		err = errors.New("the process closed the connection before the answer's end")
 	}
-	x.fault("answer of the app broken off", err)
+	x.session.fault("answer of the app broken off", err)
 }

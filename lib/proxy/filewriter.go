@@ -16,7 +16,7 @@ import (
 // account what the client has already and which part it wants.
 func (x *exchange) serveFile(w *fileWriter, f *os.File, size int64, modified time.Time, whole bool) bool {
 	w.size = size
-	http.ServeContent(w, x.condition(whole), "", modified, f)
+	http.ServeContent(w, x.req.condition(whole), "", modified, f)
 	if !w.begun {
 		w.WriteHeader(http.StatusOK) // an empty file
 	}
@@ -29,13 +29,13 @@ const maxRanges = 32
 
 // condition is what http.ServeContent goes by, which looks at the first field
 // of a name only.
-func (x *exchange) condition(whole bool) *http.Request {
-	r := &http.Request{Method: string(x.req.Method), Header: http.Header{}}
+func (q *request) condition(whole bool) *http.Request {
+	r := &http.Request{Method: string(q.Method), Header: http.Header{}}
 	if whole {
 		return r
 	}
-	for i := range x.req.Count() {
-		name, value := http.CanonicalHeaderKey(string(x.req.Name(i))), string(x.req.Value(i))
+	for i := range q.Count() {
+		name, value := http.CanonicalHeaderKey(string(q.Name(i))), string(q.Value(i))
 		switch name {
 		case "If-Match", "If-None-Match":
 			if earlier := r.Header.Get(name); earlier != "" {
@@ -107,11 +107,11 @@ func (w *fileWriter) WriteHeader(status int) {
 		status = w.status
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status), x.date())
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status), x.req.date())
 	_ = w.header.Write(&b) // a buffer takes everything
 	b.Write(w.extra)
-	head := append(x.appendConnection(b.Bytes()), crlf...)
-	w.err = x.sendReply(status, len(head), head, nil)
+	head := append(x.answer.appendConnection(b.Bytes()), crlf...)
+	w.err = x.answer.sendReply(status, len(head), head, nil)
 }
 
 func (w *fileWriter) Write(p []byte) (n int, err error) {

@@ -21,31 +21,31 @@ type download struct {
 // by the first of its body, n bytes in all. It says whether the client's
 // connection can go on.
 func (x *exchange) forward(b *wire.Buffer, n int) bool {
-	if x.resp.Status == 101 {
+	if x.session.resp.Status == 101 {
 		return x.switchProtocols(b, n)
 	}
-	d := download{kind: x.resp.Body(string(x.req.Method) == "HEAD"), left: x.resp.ContentLength}
-	if d.kind == http1.UntilClose && (x.process.Session || x.takeover != nil) && !x.upload.running {
+	d := download{kind: x.session.resp.Body(string(x.req.Method) == "HEAD"), left: x.session.resp.ContentLength}
+	if d.kind == http1.UntilClose && (x.session.process.Session || x.session.takeover != nil) && !x.body.upload.running {
 		return x.passRaw(b, n)
 	}
 	framing := d.kind
 	if d.kind == http1.ChunkedEnd {
-		x.respChunks.Reset()
+		x.session.respChunks.Reset()
 		if d.decode = x.req.Minor == 0 || x.client.headers.Flagged(fronted.Dechunk); d.decode {
 			framing = http1.UntilClose
 		}
-		x.passesChunks = !d.decode
+		x.answer.passesChunks = !d.decode
 	}
-	if framing == http1.UntilClose || (x.resp.Status >= 300 || !x.resp.KeepAlive) && x.upload.unfinished() {
-		x.closing = true
+	if framing == http1.UntilClose || (x.session.resp.Status >= 300 || !x.session.resp.KeepAlive) && x.body.upload.unfinished() {
+		x.answer.closing = true
 	}
-	if x.takeover == nil {
-		x.phase.Store(responding)
+	if x.session.takeover == nil {
+		x.session.phase.Store(responding)
 	}
-	x.waiter.Probe.AnswerBegins()
-	out := wire.TakeBuffer(x.resp.Len + 256)
+	x.session.waiter.Probe.AnswerBegins()
+	out := wire.TakeBuffer(x.session.resp.Len + 256)
 	head := x.appendResponse(out.B[:0], framing)
-	x.begin(x.resp.Status, len(head))
+	x.answer.begin(x.session.resp.Status, len(head))
 	ok := x.forwardBody(&d, b, n, head)
 	out.Free()
 	if !ok {
@@ -58,9 +58,9 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 // before the last of it, so that it need not wait for the client; unless it
 // still takes the request, for which the client need not wait.
 func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) (ok bool) {
-	from := x.resp.Len
+	from := x.session.resp.Len
 	for {
-		part, ended, err := x.measure(d, b.B[from:n])
+		part, ended, err := x.session.measure(d, b.B[from:n])
 		if err != nil {
 			b.Free()
 			x.brokenOff(err)
@@ -69,22 +69,22 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 		if x.lookup != nil {
 			x.lookup.Add(part, ended)
 		}
-		free := ended && !x.upload.unfinished()
+		free := ended && !x.body.upload.unfinished()
 		if free {
 			x.endExchange(!d.surplus)
 		}
-		x.answered = true
-		x.waiter.Probe.ChunkSent()
-		err = x.deliver(head, part, free)
+		x.answer.answered = true
+		x.session.waiter.Probe.ChunkSent()
+		err = x.answer.deliver(head, part, free)
 		b.Free()
 		if err == nil && ended && !free {
 			x.endExchange(!d.surplus)
 		}
 		if err == nil && ended {
-			err = x.settleReserve()
+			err = x.answer.settleReserve()
 		}
 		if err != nil {
-			x.closing = true
+			x.answer.closing = true
 			return false
 		}
 		if ended {
@@ -94,7 +94,7 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 		if b, n, err = x.readUpstream(wire.Large); err != nil {
 			if d.kind == http1.UntilClose && errors.Is(err, io.EOF) {
 				x.endExchange(false)
-				return x.settleReserve() == nil
+				return x.answer.settleReserve() == nil
 			}
 			x.brokenOff(err)
 			return false
@@ -103,11 +103,11 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 }
 
 // writeBoth writes head and part in one call.
-func (x *exchange) writeBoth(head, part []byte) (int, error) {
+func (a *answer) writeBoth(head, part []byte) (int, error) {
 	if len(head) == 0 && len(part) == 0 {
 		return 0, nil
 	}
-	return x.client.WriteBoth(joined(head, part))
+	return a.req.client.WriteBoth(joined(head, part))
 }
 
 // joined returns head and part, or a small part behind the head, where there is
@@ -120,13 +120,13 @@ func joined(head, part []byte) (p, p2 []byte) {
 }
 
 // begin notes that an answer begins, with a head of length bytes.
-func (x *exchange) begin(status, length int) {
-	x.status, x.sentBefore = status, x.client.Sent+int64(length)
+func (a *answer) begin(status, length int) {
+	a.status, a.sentBefore = status, a.req.client.Sent+int64(length)
 }
 
 // measure says which part of p, the next bytes of the body, to pass on, and
 // whether the body ends there.
-func (x *exchange) measure(d *download, p []byte) (part []byte, ended bool, err error) {
+func (s *session) measure(d *download, p []byte) (part []byte, ended bool, err error) {
 	switch d.kind {
 	case http1.NoBody:
 		d.surplus = len(p) > 0
@@ -139,31 +139,31 @@ func (x *exchange) measure(d *download, p []byte) (part []byte, ended bool, err 
 	case http1.ChunkedEnd:
 		var n, total int
 		if d.decode {
-			n, total, err = x.respChunks.Decode(p)
+			n, total, err = s.respChunks.Decode(p)
 		} else {
-			_, total, err = x.respChunks.Scan(p)
+			_, total, err = s.respChunks.Scan(p)
 			n = total
 		}
 		d.surplus = total < len(p)
-		return p[:n], x.respChunks.Done(), err
+		return p[:n], s.respChunks.Done(), err
 	}
 	return p, false, nil
 }
 
 // endExchange gives the process back after a whole answer.
 func (x *exchange) endExchange(clean bool) {
-	whole := x.finishUpload()
+	whole := x.body.finishUpload(x.session.up, x.session.resp.KeepAlive)
 	if !whole {
-		x.closing = true
+		x.answer.closing = true
 	}
-	clean = x.reserve.Leave() && clean
-	x.endSession(clean && whole && x.resp.KeepAlive && !x.upgrade && !x.halfClosed && x.takeover == nil && !x.partial)
+	clean = x.answer.reserve.Leave() && clean
+	x.endSession(clean && whole && x.session.resp.KeepAlive && !x.req.upgrade && !x.session.halfClosed && x.session.takeover == nil && !x.session.partial)
 }
 
 // finish ends the exchange after the answer was written, and says whether the
 // connection can go on.
 func (x *exchange) finish() bool {
-	if !x.closing {
+	if !x.answer.closing {
 		return true
 	}
 	if x.unread() {
@@ -174,19 +174,19 @@ func (x *exchange) finish() bool {
 
 // unread says that the client may have sent more than we read.
 func (x *exchange) unread() bool {
-	return x.garbled || x.start < x.end || x.rest != nil || x.body == sentBody && !x.upload.read.Load()
+	return x.garbled || x.req.start < x.req.end || x.req.rest != nil || x.body.plan == sentBody && !x.body.upload.read.Load()
 }
 
 // cutOff ends an answer that cannot be completed, visibly.
 func (x *exchange) cutOff(framing http1.BodyKind) bool {
-	if x.process != nil {
+	if x.session.process != nil {
 		x.endSession(false)
 	}
-	_ = x.settleReserve() // who left needs no end
-	if !x.answered {
+	_ = x.answer.settleReserve() // who left needs no end
+	if !x.answer.answered {
 		return x.fail(502, "The application sent an invalid response.")
 	}
-	x.closing = true
+	x.answer.closing = true
 	if framing == http1.UntilClose {
 		x.client.Reset()
 	}

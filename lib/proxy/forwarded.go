@@ -13,14 +13,14 @@ import (
 const maxID = 64 // bytes of a request ID
 
 // makeID takes the request ID of a trusted client, else makes one.
-func (x *exchange) makeID() {
-	if x.client.trusted {
-		if v := x.req.Find(http1.XRequestID); validID(v) {
-			x.idLen = copy(x.id[:], v)
+func (q *request) makeID() {
+	if q.client.trusted {
+		if v := q.Find(http1.XRequestID); validID(v) {
+			q.idLen = copy(q.id[:], v)
 			return
 		}
 	}
-	x.idLen = len(appendRandom(appendRandom(x.id[:0])))
+	q.idLen = len(appendRandom(appendRandom(q.id[:0])))
 }
 
 // appendRandom appends 16 random hexadecimal digits.
@@ -36,8 +36,8 @@ func appendRandom(b []byte) []byte {
 
 // makesTrace says that the request begins a trace here: it brings none, or
 // something that is none.
-func (x *exchange) makesTrace() bool {
-	return x.client.proxy.TraceParent && !validTrace(x.req.Find(http1.TraceParent))
+func (q *request) makesTrace() bool {
+	return q.client.proxy.TraceParent && !validTrace(q.Find(http1.TraceParent))
 }
 
 // validTrace says that v is a traceparent (W3C Trace Context, 3.2.2). Later
@@ -60,20 +60,20 @@ func validTrace(v []byte) bool {
 }
 
 // ends says that a field of the request goes no further.
-func (x *exchange) ends(without *http1.Names, i int, newTrace bool) bool {
-	kind := x.req.Kind(i)
-	return without[kind] || x.req.Hop(i) || newTrace && kind == http1.TraceParent
+func (q *request) ends(without *http1.Names, i int, newTrace bool) bool {
+	kind := q.Kind(i)
+	return without[kind] || q.Hop(i) || newTrace && kind == http1.TraceParent
 }
 
 // appendTrace appends the value of a new traceparent, sampled. Its trace is
 // named like the request, if we made that name, so that logs and traces find
 // each other.
-func (x *exchange) appendTrace(b []byte) []byte {
+func (q *request) appendTrace(b []byte) []byte {
 	b = append(b, "00-"...)
-	if x.client.trusted && x.req.Find(http1.XRequestID) != nil {
+	if q.client.trusted && q.Find(http1.XRequestID) != nil {
 		b = appendRandom(appendRandom(b))
 	} else {
-		b = append(b, x.id[:x.idLen]...)
+		b = append(b, q.id[:q.idLen]...)
 	}
 	return append(appendRandom(append(b, '-')), "-01"...)
 }
@@ -103,24 +103,24 @@ var (
 	localhost   = []byte("localhost")
 )
 
-func (x *exchange) forwarded() (f forwarded) {
-	f.proto, f.host = schemeHTTP, x.req.Host
+func (q *request) forwarded() (f forwarded) {
+	f.proto, f.host = schemeHTTP, q.Host
 	if f.host == nil {
 		f.host = localhost
 	}
 	f.name, f.namePort = http1.SplitHost(f.host)
-	if x.client.secure {
+	if q.client.secure {
 		f.proto, f.https = schemeHTTPS, true
 	}
-	if x.client.trusted {
-		f.override(&x.req)
-	} else if s := x.client.stranger; s != nil {
-		x.disbelieve(s)
-	} else if c := x.client; !c.secure && !c.claimed && http1.EqualFold(x.req.Find(http1.XForwardedProto), "https") {
+	if q.client.trusted {
+		f.override(&q.Request)
+	} else if s := q.client.stranger; s != nil {
+		q.disbelieve(s)
+	} else if c := q.client; !c.secure && !c.claimed && http1.EqualFold(q.Find(http1.XForwardedProto), "https") {
 		c.claimed = true
 		c.proxy.disbelieved.overTCP(c.addr)
 	}
-	if x.client.headers.Flagged(fronted.Secure) {
+	if q.client.headers.Flagged(fronted.Secure) {
 		f.proto, f.https = schemeHTTPS, true
 	}
 	if len(f.namePort) == 0 {
@@ -202,15 +202,15 @@ func validPort(v []byte) bool { return len(v) > 0 && len(v) <= 5 && http1.Only(v
 
 // appendChain appends the value of X-Forwarded-For: whom a trusted client
 // names, and the client itself. It is empty for a unix socket that names none.
-func (x *exchange) appendChain(b []byte) []byte {
+func (q *request) appendChain(b []byte) []byte {
 	start := len(b)
-	if x.client.trusted {
-		for i := range x.req.Count() {
-			if x.req.Kind(i) == http1.XForwardedFor && len(x.req.Value(i)) > 0 {
+	if q.client.trusted {
+		for i := range q.Count() {
+			if q.Kind(i) == http1.XForwardedFor && len(q.Value(i)) > 0 {
 				if len(b) > start {
 					b = append(b, ", "...)
 				}
-				b = append(b, x.req.Value(i)...)
+				b = append(b, q.Value(i)...)
 			}
 		}
 	}
@@ -219,40 +219,40 @@ func (x *exchange) appendChain(b []byte) []byte {
 		b = append(b, ", "...)
 	}
 	with := len(b)
-	if b = x.appendAddr(b); len(b) == with {
+	if b = q.appendAddr(b); len(b) == with {
 		return b[:n]
 	}
 	return b
 }
 
 // appendStart appends the value of X-Request-Start, as nginx's t=${msec}.
-func (x *exchange) appendStart(b []byte) []byte {
-	if x.client.trusted {
-		if v := x.req.Find(http1.XRequestStart); len(v) > 0 {
+func (q *request) appendStart(b []byte) []byte {
+	if q.client.trusted {
+		if v := q.Find(http1.XRequestStart); len(v) > 0 {
 			return append(b, v...)
 		}
 	}
 	b = append(b, "t="...)
-	b = strconv.AppendInt(b, x.began.Unix(), 10)
-	ms := x.began.Nanosecond() / int(time.Millisecond)
+	b = strconv.AppendInt(b, q.began.Unix(), 10)
+	ms := q.began.Nanosecond() / int(time.Millisecond)
 	return append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
 }
 
 // appendAddr appends the address of the client, nothing if it has none.
-func (x *exchange) appendAddr(b []byte) []byte {
-	if v := x.client.headers.Value(&x.req, fronted.RemoteAddr); v != nil {
+func (q *request) appendAddr(b []byte) []byte {
+	if v := q.client.headers.Value(&q.Request, fronted.RemoteAddr); v != nil {
 		return append(b, v...)
 	}
-	return append(b, x.client.addr...)
+	return append(b, q.client.addr...)
 }
 
 // appendPort appends its port; 0 for a client that a web server names without.
-func (x *exchange) appendPort(b []byte) []byte {
-	switch v := x.client.headers.Value(&x.req, fronted.RemotePort); {
+func (q *request) appendPort(b []byte) []byte {
+	switch v := q.client.headers.Value(&q.Request, fronted.RemotePort); {
 	case v != nil:
 		return append(b, v...)
-	case x.client.port == "" || x.client.headers.Value(&x.req, fronted.RemoteAddr) != nil:
+	case q.client.port == "" || q.client.headers.Value(&q.Request, fronted.RemoteAddr) != nil:
 		return append(b, '0')
 	}
-	return append(b, x.client.port...)
+	return append(b, q.client.port...)
 }

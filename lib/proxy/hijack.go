@@ -17,14 +17,14 @@ const (
 const partialField = "x-passenger-hijack"
 
 // takeOver notes that the app takes the connection over.
-func (x *exchange) takeOver() {
-	if x.takeover == nil {
-		x.phase.Store(upgraded)
-		x.takeover = x.mount.app.balance.TakeOver(x.process, x, x.upgrade, &x.client.proxy.dialer, x.mount.readTimeout)
+func (s *session) takeOver() {
+	if s.takeover == nil {
+		s.phase.Store(upgraded)
+		s.takeover = s.req.mount.app.balance.TakeOver(s.process, s, s.req.upgrade, &s.req.client.proxy.dialer, s.req.mount.readTimeout)
 	}
 }
 
-func (x *exchange) takesOver() bool {
-	r := &x.resp
+func (s *session) takesOver() bool {
+	r := &s.resp
 	return r.Status == takeoverStatus && string(r.Reason) == takeoverReason && r.Count() == 0
 }

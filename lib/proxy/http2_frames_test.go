@@ -63,7 +63,7 @@ func (f *framed) ask(id uint32, ended bool, fields ...string) error {
 }
 
 // request are the fields of a request by the method.
-func request(method string, more ...string) []string {
+func headerFields(method string, more ...string) []string {
 	return append([]string{":method: " + method, ":scheme: https", ":path: /", ":authority: a.test"}, more...)
 }
 
@@ -117,7 +117,7 @@ func TestRapidResetsAreBounded(t *testing.T) {
 	go func() {
 		defer close(stopped)
 		for i := range uint32(10_000) {
-			if c.ask(2*i+1, true, request("GET")...) != nil || c.WriteRSTStream(2*i+1, h2.ErrCodeCancel) != nil {
+			if c.ask(2*i+1, true, headerFields("GET")...) != nil || c.WriteRSTStream(2*i+1, h2.ErrCodeCancel) != nil {
 				return
 			}
 		}
@@ -148,7 +148,7 @@ func TestMegabytesOfCookiesAreRefused(t *testing.T) {
 	for name, size := range map[string]int{"as one entry of the table": 100, "in full": 5000} {
 		c := dialFramed(t, addr)
 		go func() { // who refuses reads no further
-			fields := request("GET")
+			fields := headerFields("GET")
 			for i := range 1 << 20 / size {
 				fields = append(fields, "cookie: "+fmt.Sprint(i%10)+strings.Repeat("c", size))
 			}
@@ -182,8 +182,8 @@ func TestHTTP2TimesOut(t *testing.T) {
 		fields []string
 		want   string
 	}{
-		"a slow body": {func(t *Timeouts) { t.Body = brief }, 65535, request("POST", "content-length: 9"), "408"},
-		"no window":   {func(t *Timeouts) { t.Write = brief }, 0, request("GET"), "200"},
+		"a slow body": {func(t *Timeouts) { t.Body = brief }, 65535, headerFields("POST", "content-length: 9"), "408"},
+		"no window":   {func(t *Timeouts) { t.Write = brief }, 0, headerFields("GET"), "200"},
 	} {
 		f := start(t, protocol.ProtocolHTTP, 0, func(c *call) bool { io.Copy(io.Discard, c.Body); c.ok("ok"); return true })
 		s, addr := serveTLS(t, short(test.set), route(f))
@@ -204,9 +204,9 @@ func TestClientsOfHTTP2LeaveTheQueue(t *testing.T) {
 	f := start(t, protocol.ProtocolHTTP, 1, g.answer)
 	s, addr := serveTLS(t, Config{}, route(f))
 	c := dialFramed(t, addr)
-	c.must(c.ask(1, true, request("POST")...))
+	c.must(c.ask(1, true, headerFields("POST")...))
 	within(t, g.came, "the call")
-	c.must(c.ask(3, true, request("POST")...))
+	c.must(c.ask(3, true, headerFields("POST")...))
 	eventually(t, "the queue forms", func() bool { return s.queued() == 1 })
 	c.must(c.WriteRSTStream(3, h2.ErrCodeCancel))
 	eventually(t, "the queue ends", func() bool { return s.queued() == 0 })
@@ -268,7 +268,7 @@ func TestEventsStreamOverHTTP2(t *testing.T) {
 	})
 	_, addr := serveTLS(t, Config{}, route(f))
 	c := dialFramed(t, addr)
-	c.must(c.ask(1, true, request("GET")...))
+	c.must(c.ask(1, true, headerFields("GET")...))
 	for i := range 3 {
 		text := fmt.Sprintf("data: %d\n\n", i)
 		next <- text
@@ -290,7 +290,7 @@ func TestHTTP2Drains(t *testing.T) {
 	s, addr := serveTLS(t, Config{}, route(f))
 	busy, idle := dialFramed(t, addr), dialFramed(t, addr)
 	idle.must(idle.WritePing(false, [8]byte{}))
-	busy.must(busy.ask(1, true, request("GET")...))
+	busy.must(busy.ask(1, true, headerFields("GET")...))
 	within(t, g.came, "the call")
 	go s.cancel()
 	for {
@@ -315,7 +315,7 @@ func TestTinyWindowsOutlastTheWriteTimeout(t *testing.T) {
 	f := start(t, protocol.ProtocolHTTP, 0, say(strings.Repeat("x", size)))
 	_, addr := serveTLS(t, short(func(t *Timeouts) { t.Write = 4 * brief }), route(f))
 	c := dialFramed(t, addr, h2.Setting{ID: h2.SettingInitialWindowSize, Val: 1})
-	c.must(c.ask(1, true, request("GET")...))
+	c.must(c.ask(1, true, headerFields("GET")...))
 	for got := 0; got < size; {
 		frame, err := c.ReadFrame()
 		c.must(err)
@@ -330,7 +330,7 @@ func TestTinyWindowsOutlastTheWriteTimeout(t *testing.T) {
 		}
 	}
 	// Then it takes nothing.
-	c.must(c.ask(3, true, request("GET")...))
+	c.must(c.ask(3, true, headerFields("GET")...))
 	for got := 0; ; got++ {
 		frame, err := c.ReadFrame()
 		c.must(err)

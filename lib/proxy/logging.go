@@ -14,11 +14,11 @@ const statusGone = 499
 // log writes the exchange, which has ended, to the access log.
 func (x *exchange) log() {
 	l := x.client.proxy.AccessLog
-	if l == nil || x.idLen == 0 {
+	if l == nil || x.req.idLen == 0 {
 		return // no request came
 	}
-	if x.status == 0 {
-		x.status = statusGone
+	if x.answer.status == 0 {
+		x.answer.status = statusGone
 	}
 	var addr [fronted.MaxAddr]byte
 	r := x.record(addr[:0])
@@ -29,14 +29,14 @@ func (x *exchange) log() {
 // client's address.
 func (x *exchange) record(addr []byte) accesslog.Record {
 	r := accesslog.Record{
-		Request: &x.req, HTTP2: x.client.http2, ID: x.id[:x.idLen], Addr: x.appendAddr(addr), User: x.client.headers.Value(&x.req, fronted.RemoteUser),
-		Began: x.began, Took: time.Since(x.began), Waited: x.waited, Status: x.status,
-		Bytes: max(x.client.Sent-x.sentBefore, 0),
+		Request: &x.req.Request, HTTP2: x.client.http2, ID: x.req.id[:x.req.idLen], Addr: x.req.appendAddr(addr), User: x.client.headers.Value(&x.req.Request, fronted.RemoteUser),
+		Began: x.req.began, Took: time.Since(x.req.began), Waited: x.session.waited, Status: x.answer.status,
+		Bytes: max(x.client.Sent-x.answer.sentBefore, 0),
 	}
-	if x.mount != nil {
-		r.App = x.mount.app.name
+	if x.req.mount != nil {
+		r.App = x.req.mount.app.name
 	}
-	if t := x.target.Load(); t != nil {
+	if t := x.session.target.Load(); t != nil {
 		r.PID, r.Process = t.PID, t.ID
 	}
 	return r

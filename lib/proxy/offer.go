@@ -14,28 +14,28 @@ import (
 
 // offer writes what the client takes of head and part without the process
 // having to wait for it, or for no longer than it has credit.
-func (x *exchange) offer(head, part []byte, last bool) (n int, err error) {
-	c := x.client
+func (a *answer) offer(head, part []byte, last bool) (n int, err error) {
+	c := a.req.client
 	s := c.Socket()
 	switch {
-	case x.mount.mostKept == 0:
+	case a.req.mount.mostKept == 0:
 		return 0, nil
 	case s == nil && last:
 		return 0, nil // insist does as well
 	case s == nil:
-		return c.offerStream(head, part, &x.credit)
+		return c.offerStream(head, part, &a.credit)
 	}
 	n, err = s.TryWrite(joined(head, part))
-	x.credit.Earn(n)
+	a.credit.Earn(n)
 	if !errors.Is(err, syscall.EAGAIN) {
 		return n, err
 	}
-	if last || x.credit <= 0 {
+	if last || a.credit <= 0 {
 		return n, nil
 	}
 	m := min(n, len(head))
 	began := time.Now()
-	c.BoundWrite(time.Duration(x.credit))
+	c.BoundWrite(time.Duration(a.credit))
 	more, err := c.WriteBoth(head[m:], part[n-m:])
 	if errors.Is(err, wire.ErrTimeout) && !c.WriteExpired() {
 		err = nil
@@ -43,8 +43,8 @@ func (x *exchange) offer(head, part []byte, last bool) (n int, err error) {
 	if err == nil {
 		c.RearmWrite()
 	}
-	x.credit.Spend(time.Since(began))
-	x.credit.Earn(more)
+	a.credit.Spend(time.Since(began))
+	a.credit.Earn(more)
 	return n + more, err
 }
 

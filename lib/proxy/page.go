@@ -21,10 +21,10 @@ import (
 
 // refuse answers a request that could not be read, and ends the connection.
 func (x *exchange) refuse(err error) bool {
-	x.closing, x.garbled = true, true
-	if x.idLen == 0 {
-		x.began, x.tick = time.Now(), x.client.Clock.Now.Load()
-		x.makeID()
+	x.answer.closing, x.garbled = true, true
+	if x.req.idLen == 0 {
+		x.req.began, x.req.tick = time.Now(), x.client.Clock.Now.Load()
+		x.req.makeID()
 	}
 	var bad *http1.Error
 	switch {
@@ -41,7 +41,7 @@ func (x *exchange) refuse(err error) bool {
 // noApp answers a request for which there is no app.
 func (x *exchange) noApp() bool {
 	if x.req.Chunked || x.req.ContentLength > 0 {
-		x.body = sentBody
+		x.body.plan = sentBody
 	}
 	if x.client.proxy.index.Load().version == 0 {
 		return x.page(page{Status: 503, Message: "No application is known here yet.", retry: 1})
@@ -53,19 +53,19 @@ func (x *exchange) noApp() bool {
 func (x *exchange) noProcess(err error) bool {
 	switch {
 	case errors.Is(err, balance.ErrQueueFull):
-		return x.page(page{Status: x.mount.overflowStatus(), Message: "The application is busy and too many requests wait for it already.", retry: 1})
+		return x.page(page{Status: x.req.mount.overflowStatus(), Message: "The application is busy and too many requests wait for it already.", retry: 1})
 	case errors.Is(err, balance.ErrQueueTime):
 		return x.page(page{Status: 504, Message: "The application was busy for too long.", retry: 1})
 	case errors.Is(err, balance.ErrNoProcess):
-		p := page{Status: 503, Message: "The application could not be started.", retry: 5, own: x.ownPage(x.mount.route.ErrorPage, "custom_error_page")}
-		if x.mount.route.FriendlyErrors {
-			p.Error, p.Next = x.mount.app.balance.SpawnError()
+		p := page{Status: 503, Message: "The application could not be started.", retry: 5, own: x.ownPage(x.req.mount.route.ErrorPage, "custom_error_page")}
+		if x.req.mount.route.FriendlyErrors {
+			p.Error, p.Next = x.req.mount.app.balance.SpawnError()
 		}
 		return x.page(p)
 	case errors.Is(err, balance.ErrUpgraded):
 		return x.page(page{Status: 503, Message: "The application has too many upgraded connections.", retry: 5})
 	case errors.Is(err, balance.ErrPaused):
-		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10, own: x.ownPage(x.mount.route.MaintenancePage, "maintenance_page")})
+		return x.page(page{Status: 503, Message: "The application is down for maintenance and will be back soon.", retry: 10, own: x.ownPage(x.req.mount.route.MaintenancePage, "maintenance_page")})
 	case errors.Is(err, balance.ErrRemoved):
 		return x.page(page{Status: 503, Message: "The application was removed.", retry: 1})
 	case errors.Is(err, errStopping):
@@ -73,7 +73,7 @@ func (x *exchange) noProcess(err error) bool {
 	}
 	// The client left the queue. If it only ended its sending side, this
 	// tells it.
-	x.closing = true
+	x.answer.closing = true
 	return x.fail(503, "The connection was closed while the request waited for the application.")
 }
 
@@ -101,13 +101,13 @@ type page struct {
 
 // page sends p and says whether the connection can go on.
 func (x *exchange) page(p page) bool {
-	if x.answered {
+	if x.answer.answered {
 		return false
 	}
-	p.ID = string(x.id[:x.idLen])
-	kind, body := p.render(wantedForm(&x.req))
+	p.ID = string(x.req.id[:x.req.idLen])
+	kind, body := p.render(wantedForm(&x.req.Request))
 	b := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\n",
-		p.Status, http.StatusText(p.Status), x.date(), kind, len(body))
+		p.Status, http.StatusText(p.Status), x.req.date(), kind, len(body))
 	if p.retry > 0 {
 		b = fmt.Appendf(b, "Retry-After: %d\r\n", p.retry)
 	}
@@ -139,7 +139,7 @@ const maxOwnPage = 1 << 20
 // ownPage is the place of a page of the app that a setting names, whose path may
 // be empty.
 func (x *exchange) ownPage(path, key string) files.Place {
-	return files.PlaceOf(x.mount.route, x.mount.home, path, key)
+	return files.PlaceOf(x.req.mount.route, x.req.mount.home, path, key)
 }
 
 // readOwn returns the app's own page, nil if it has none or the details of an error are

@@ -12,11 +12,11 @@ import (
 // readHead reads on until the request's head is complete. It returns an
 // *http1.Error if it never can be, and errQuiet if the client should be parked
 // until more of it comes.
-func (x *exchange) readHead() error {
-	c := x.client
-	done, err := x.req.Parse(x.in.B[:x.end])
+func (q *request) readHead() error {
+	c := q.client
+	done, err := q.Parse(q.in.B[:q.end])
 	if !done && err == nil {
-		err = x.readRestOfHead()
+		err = q.readRestOfHead()
 	}
 	if err != errQuiet {
 		c.waitBy = 0
@@ -24,8 +24,8 @@ func (x *exchange) readHead() error {
 	return err
 }
 
-func (x *exchange) readRestOfHead() error {
-	c := x.client
+func (q *request) readRestOfHead() error {
+	c := q.client
 	if c.waitBy == 0 {
 		c.waitBy = c.Clock.After(c.proxy.Timeouts.Header)
 	}
@@ -42,15 +42,15 @@ func (x *exchange) readRestOfHead() error {
 	var done bool
 	var err error
 	for !done && err == nil {
-		if x.end == len(x.in.B) {
-			x.in = x.in.Grown(min(4*len(x.in.B), wire.Large), x.end)
+		if q.end == len(q.in.B) {
+			q.in = q.in.Grown(min(4*len(q.in.B), wire.Large), q.end)
 		}
 		var n int
-		if n, err = read(x.in.B[x.end:]); err != nil {
+		if n, err = read(q.in.B[q.end:]); err != nil {
 			break
 		}
-		x.end += n
-		done, err = x.req.Parse(x.in.B[:x.end])
+		q.end += n
+		done, err = q.Parse(q.in.B[:q.end])
 	}
 	if c.ReleaseRead() != nil && (done || parks) {
 		c.Rearm() // it came in the last moment, or may come yet
@@ -67,42 +67,42 @@ func (x *exchange) readRestOfHead() error {
 // next moves bytes of a further request to the buffer's start, and says if
 // there are any.
 func (x *exchange) next() bool {
-	if x.rest != nil {
-		x.in.Free()
-		x.in, x.start, x.end, x.rest = x.rest, 0, x.restEnd, nil
+	if x.req.rest != nil {
+		x.req.in.Free()
+		x.req.in, x.req.start, x.req.end, x.req.rest = x.req.rest, 0, x.req.restEnd, nil
 	}
-	if x.start == x.end {
+	if x.req.start == x.req.end {
 		return false
 	}
-	x.end = copy(x.in.B, x.in.B[x.start:x.end])
-	x.start = 0
+	x.req.end = copy(x.req.in.B, x.req.in.B[x.req.start:x.req.end])
+	x.req.start = 0
 	x.reset()
 	return true
 }
 
 // readBody reads a body of length bytes that fits in the buffer whole, before
 // a process is held for it.
-func (x *exchange) readBody(length int) error {
-	c := x.client
-	need := x.req.Len + length
-	if x.end >= need {
+func (q *request) readBody(length int) error {
+	c := q.client
+	need := q.Len + length
+	if q.end >= need {
 		return nil
 	}
-	if err := x.sendContinue(); err != nil {
+	if err := q.sendContinue(); err != nil {
 		return err
 	}
-	if need > len(x.in.B) {
-		x.in = x.in.Grown(need, x.end)
-		if err := x.req.Rebase(x.in.B); err != nil {
+	if need > len(q.in.B) {
+		q.in = q.in.Grown(need, q.end)
+		if err := q.Rebase(q.in.B); err != nil {
 			return err
 		}
 	}
 	c.HoldRead(c.proxy.Timeouts.Body)
 	var err error
-	for x.end < need && err == nil {
+	for q.end < need && err == nil {
 		var n int
-		n, err = c.Read(x.in.B[x.end:need])
-		x.end += n
+		n, err = c.Read(q.in.B[q.end:need])
+		q.end += n
 	}
 	if late := c.ReleaseRead(); late != nil {
 		return late
@@ -113,11 +113,11 @@ func (x *exchange) readBody(length int) error {
 var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 
 // sendContinue tells a client that waits for it to send its body.
-func (x *exchange) sendContinue() error {
-	if !x.req.Continue || x.continued || x.end > x.req.Len {
+func (q *request) sendContinue() error {
+	if !q.Continue || q.continued || q.end > q.Len {
 		return nil
 	}
-	x.continued = true
-	_, err := x.client.WriteBoth(continueLine, nil)
+	q.continued = true
+	_, err := q.client.WriteBoth(continueLine, nil)
 	return err
 }

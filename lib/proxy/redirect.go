@@ -5,8 +5,8 @@ import "fmt"
 // insecure says that a request came in plain text although it should not: no
 // trusted proxy says that it reached it over TLS. What comes over a unix
 // socket from such a proxy without a word on it is left alone.
-func (x *exchange) insecure() bool {
-	return x.client.proxy.RedirectHTTPS && !x.client.secure && x.client.addr != "" && !x.forwarded().https
+func (q *request) insecure() bool {
+	return q.client.proxy.RedirectHTTPS && !q.client.secure && q.client.addr != "" && !q.forwarded().https
 }
 
 // redirectHTTPS answers with the same address over TLS. 308 keeps the method.
@@ -15,11 +15,11 @@ func (x *exchange) redirectHTTPS() bool {
 	if x.req.Host == nil {
 		return x.fail(400, "The request names no host, so that it cannot be sent to one over HTTPS.")
 	}
-	f := x.forwarded()
-	b := fmt.Appendf(nil, "HTTP/1.1 308 Permanent Redirect\r\nDate: %s\r\nLocation: https://%s", x.date(), f.name)
+	f := x.req.forwarded()
+	b := fmt.Appendf(nil, "HTTP/1.1 308 Permanent Redirect\r\nDate: %s\r\nLocation: https://%s", x.req.date(), f.name)
 	if port := x.client.proxy.HTTPSPort; port != "" && port != "443" {
 		b = fmt.Appendf(b, ":%s", port)
 	}
-	b = append(x.appendTarget(b), "\r\nContent-Length: 0\r\n"...)
+	b = append(x.req.appendTarget(b), "\r\nContent-Length: 0\r\n"...)
 	return x.reply(308, b, nil)
 }

@@ -6,25 +6,25 @@ import "net/http"
 // on. head is the status line and the fields but for Connection; for HEAD the
 // body stays out.
 func (x *exchange) reply(status int, head, body []byte) (again bool) {
-	if x.body == sentBody {
-		x.closing = true
+	if x.body.plan == sentBody {
+		x.answer.closing = true
 	}
-	head = append(x.appendConnection(head), crlf...)
+	head = append(x.answer.appendConnection(head), crlf...)
 	if string(x.req.Method) == http.MethodHead {
 		body = nil
 	}
-	return x.sendReply(status, len(head), head, body) == nil && x.finish()
+	return x.answer.sendReply(status, len(head), head, body) == nil && x.finish()
 }
 
 // sendReply begins an answer of our own with p and p2, of which the first length
 // bytes are its head. An answer that its client took nothing of has no status:
 // the client was gone.
-func (x *exchange) sendReply(status, length int, p, p2 []byte) error {
-	x.answered = true
-	x.begin(status, length)
-	n, err := x.client.WriteBoth(p, p2)
+func (a *answer) sendReply(status, length int, p, p2 []byte) error {
+	a.answered = true
+	a.begin(status, length)
+	n, err := a.req.client.WriteBoth(p, p2)
 	if err != nil && n == 0 {
-		x.status = 0
+		a.status = 0
 	}
 	return err
 }
@@ -32,6 +32,6 @@ func (x *exchange) sendReply(status, length int, p, p2 []byte) error {
 // leaveBody has the request's body stay unread, if it has one.
 func (x *exchange) leaveBody() {
 	if x.req.Chunked || x.req.ContentLength > 0 {
-		x.body = sentBody
+		x.body.plan = sentBody
 	}
 }

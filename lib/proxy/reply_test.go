@@ -37,28 +37,28 @@ func gone(t *testing.T, p *Proxy, request string) *exchange {
 	t.Cleanup(c.Close)
 	in := wire.TakeBuffer(wire.Small)
 	x := takeExchange(c, in, copy(in.B, request))
-	if done, err := x.req.Parse(in.B[:x.end]); !done || err != nil {
+	if done, err := x.req.Parse(in.B[:x.req.end]); !done || err != nil {
 		t.Fatal(done, err)
 	}
-	x.began, x.tick = time.Now(), p.clock.Now.Load()
+	x.req.began, x.req.tick = time.Now(), p.clock.Now.Load()
 	return x
 }
 
 // keptAnswer is an answer to x that a cache has.
 func keptAnswer(t *testing.T, x *exchange) *httpcache.Entry {
 	t.Helper()
-	x.resp.Reset()
-	if done, err := x.resp.Parse([]byte("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 1\r\n\r\n")); !done || err != nil {
+	x.session.resp.Reset()
+	if done, err := x.session.resp.Parse([]byte("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 1\r\n\r\n")); !done || err != nil {
 		t.Fatal(done, err)
 	}
 	var total atomic.Int64
 	c := httpcache.New(&total)
 	c.KeepFor("a")
-	l := c.Lookup(&x.req)
+	l := c.Lookup(&x.req.Request)
 	now := time.Now()
 	known := l.SetKey([]byte("a/"), 1, 2)
 	l.Answer(now)
-	if !known || !l.Keeps(&x.resp, now, now) {
+	if !known || !l.Keeps(&x.session.resp, now, now) {
 		t.Fatal("the answer is not kept")
 	}
 	l.KeepHead([]byte("HTTP/1.1 200 OK\r\n"), nil)
@@ -77,7 +77,7 @@ func TestOwnAnswersToNobodyHaveNoStatus(t *testing.T) {
 	r.AppRoot, r.StaticDir = dir, dir
 	p.SetRoutes(&protocol.Routes{Version: 1, Apps: []protocol.Route{r}})
 	file := func(x *exchange) bool {
-		x.mount = p.index.Load().mounts[0]
+		x.req.mount = p.index.Load().mounts[0]
 		_, again := x.static()
 		return again
 	}
@@ -103,8 +103,8 @@ func TestOwnAnswersToNobodyHaveNoStatus(t *testing.T) {
 		}},
 	} {
 		x := gone(t, p, c.request)
-		if again := c.answer(x); again || x.status != 0 || !x.answered {
-			t.Errorf("%s: got status %d, again %v, answered %v", what, x.status, again, x.answered)
+		if again := c.answer(x); again || x.answer.status != 0 || !x.answer.answered {
+			t.Errorf("%s: got status %d, again %v, answered %v", what, x.answer.status, again, x.answer.answered)
 		}
 	}
 }

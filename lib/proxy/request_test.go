@@ -11,7 +11,7 @@ import (
 )
 
 // record answers every call and hands it on.
-func record(calls chan<- *call) answer {
+func record(calls chan<- *call) behaviour {
 	return func(c *call) bool {
 		b := c.body()
 		calls <- c

@@ -12,20 +12,20 @@ import (
 // readResponse reads the head of the final response. The buffer returned
 // begins with it; n bytes of it are filled. The caller frees it.
 func (x *exchange) readResponse() (b *wire.Buffer, n int, err error) {
-	x.resp.Reset()
+	x.session.resp.Reset()
 	if b, n, err = x.readUpstream(wire.Medium); err != nil {
 		return nil, 0, err
 	}
-	x.begun = true
-	if x.suspect {
-		x.mount.app.balance.Join(x.process)
+	x.session.begun = true
+	if x.session.suspect {
+		x.req.mount.app.balance.Join(x.session.process)
 	}
 	for {
-		done, err := x.resp.Parse(b.B[:n])
-		if err == nil && done && x.interim() {
+		done, err := x.session.resp.Parse(b.B[:n])
+		if err == nil && done && x.session.interim() {
 			if err = x.passInterim(); err == nil {
-				n = copy(b.B, b.B[x.resp.Len:n])
-				x.resp.Reset()
+				n = copy(b.B, b.B[x.session.resp.Len:n])
+				x.session.resp.Reset()
 				continue
 			}
 		}
@@ -48,7 +48,7 @@ func (x *exchange) readResponse() (b *wire.Buffer, n int, err error) {
 		}
 		m := 0
 		err = x.patiently(func() (err error) {
-			m, err = x.up.Read(b.B[n:])
+			m, err = x.session.up.Read(b.B[n:])
 			return err
 		})
 		if err != nil {
@@ -67,7 +67,7 @@ const lookEvery = time.Second
 // there is something to read.
 func (x *exchange) readUpstream(size int) (b *wire.Buffer, n int, err error) {
 	err = x.patiently(func() (err error) {
-		b, n, err = x.up.ReadLazily(size)
+		b, n, err = x.session.up.ReadLazily(size)
 		return err
 	})
 	return b, n, err
@@ -77,23 +77,23 @@ func (x *exchange) readUpstream(size int) (b *wire.Buffer, n int, err error) {
 // allows. The time while the client pauses in its body does not count: that has
 // a timeout of its own.
 func (x *exchange) patiently(read func() error) error {
-	up, clock := x.up, x.client.proxy.clock
-	limit := x.answerTime()
+	up, clock := x.session.up, x.client.proxy.clock
+	limit := x.session.answerTime()
 	up.ReadWait = min(limit, lookEvery)
 	err := wire.ErrTimeout
-	if x.late {
-		x.late = false
+	if x.session.late {
+		x.session.late = false
 	} else {
 		err = read()
 	}
 	for since := clock.Now.Load() - int64(up.ReadWait); err == wire.ErrTimeout; {
-		if since = max(since, x.upload.moved.Load()); x.upload.waits.Load() {
+		if since = max(since, x.body.upload.moved.Load()); x.body.upload.waits.Load() {
 			since = clock.Now.Load()
 		}
-		if x.reserve.Failed() {
+		if x.answer.reserve.Failed() {
 			return balance.ErrGone
 		}
-		if x.upload.failed() || time.Duration(clock.Now.Load()-since) >= limit {
+		if x.body.upload.failed() || time.Duration(clock.Now.Load()-since) >= limit {
 			return wire.ErrTimeout
 		}
 		if err := x.look(); err != nil {
@@ -109,44 +109,44 @@ func (x *exchange) patiently(read func() error) error {
 }
 
 // answerTime is how long the process may be silent.
-func (x *exchange) answerTime() time.Duration {
-	if t := x.mount.requestTime; t > 0 && !x.begun {
-		return min(x.mount.readTimeout, t)
+func (s *session) answerTime() time.Duration {
+	if t := s.req.mount.requestTime; t > 0 && !s.begun {
+		return min(s.req.mount.readTimeout, t)
 	}
-	return x.mount.readTimeout
+	return s.req.mount.readTimeout
 }
 
 // look finds out whether the client is still there. If not, a request that only
 // reads is cancelled. Another is carried to its end; a process that speaks HTTP
 // is told by the end of ours, and what it makes of that is up to it.
 func (x *exchange) look() error {
-	if x.upload.running && !x.upload.read.Load() {
+	if x.body.upload.running && !x.body.upload.read.Load() {
 		return nil // the upload finds out by itself
 	}
 	switch {
 	case !x.gone():
-	case x.safe():
+	case x.req.safe():
 		return balance.ErrGone
-	case !x.halfClosed && !x.process.Session:
-		x.halfClosed = true
-		x.up.CloseWrite()
+	case !x.session.halfClosed && !x.session.process.Session:
+		x.session.halfClosed = true
+		x.session.up.CloseWrite()
 	}
 	return nil
 }
 
 // gone says that the client is gone, as far as one can tell by now.
 func (x *exchange) gone() bool {
-	p, now := &x.waiter.Probe, x.client.proxy.clock.Now.Load()
+	p, now := &x.session.waiter.Probe, x.client.proxy.clock.Now.Load()
 	switch {
-	case !x.answered:
+	case !x.answer.answered:
 		return p.Look(now)
-	case x.passesChunks && x.reserve == nil && x.respChunks.Between():
+	case x.answer.passesChunks && x.answer.reserve == nil && x.session.respChunks.Between():
 		return p.LookBetween(now)
 	}
 	return p.Ask(now, nil)
 }
 
-func (x *exchange) interim() bool { return x.resp.Status < 200 && x.resp.Status != 101 }
+func (s *session) interim() bool { return s.resp.Status < 200 && s.resp.Status != 101 }
 
 // maxInterims is how many interim responses a process may send: one more than
 // a progress report a second would be in the default read timeout is a flood.
@@ -157,30 +157,30 @@ var errInterims = &http1.Error{Status: 502, Reason: "too many interim responses"
 // passInterim passes an interim response on, but for 100, which is ours to
 // send, and not to HTTP/1.0 clients, who know none.
 func (x *exchange) passInterim() error {
-	if x.interims++; x.interims > maxInterims {
+	if x.answer.interims++; x.answer.interims > maxInterims {
 		return errInterims
 	}
-	if x.takesOver() {
-		x.takeOver()
+	if x.session.takesOver() {
+		x.session.takeOver()
 		return nil
 	}
-	if x.resp.Status == 100 {
-		return x.continues()
+	if x.session.resp.Status == 100 {
+		return x.body.continues()
 	}
 	if x.req.Minor == 0 {
 		return nil
 	}
-	out := wire.TakeBuffer(x.resp.Len + 64)
+	out := wire.TakeBuffer(x.session.resp.Len + 64)
 	defer out.Free()
-	_, err := x.client.WriteBoth(append(x.appendFields(x.appendStatus(out.B[:0])), crlf...), nil)
+	_, err := x.client.WriteBoth(append(x.session.appendFields(x.session.appendStatus(out.B[:0])), crlf...), nil)
 	return err
 }
 
-func (x *exchange) appendStatus(b []byte) []byte {
+func (s *session) appendStatus(b []byte) []byte {
 	b = append(b, "HTTP/1.1 "...)
-	b = strconv.AppendInt(b, int64(x.resp.Status), 10)
+	b = strconv.AppendInt(b, int64(s.resp.Status), 10)
 	b = append(b, ' ')
-	b = append(b, x.resp.Reason...)
+	b = append(b, s.resp.Reason...)
 	return append(b, crlf...)
 }
 
@@ -190,11 +190,11 @@ var hopByHop = http1.Names{
 	http1.TransferEncoding: true, http1.Upgrade: true, http1.ProxyAuthenticate: true,
 }
 
-func (x *exchange) appendFields(b []byte) []byte {
-	r := &x.resp
+func (s *session) appendFields(b []byte) []byte {
+	r := &s.resp
 	bare := r.Status < 200 || r.Status == 204 // RFC 9110, 8.6: no length
 	for i := range r.Count() {
-		if x.forUs(r.Name(i)) {
+		if s.forUs(r.Name(i)) {
 			continue
 		}
 		kind := r.Kind(i)
@@ -210,43 +210,43 @@ func (x *exchange) appendFields(b []byte) []byte {
 // acts on it. Phusion Passenger has such fields, with names that begin so.
 // What names a file is for us or a web server in front, which is trusted:
 // others would only learn a path.
-func (x *exchange) forUs(name []byte) bool {
+func (s *session) forUs(name []byte) bool {
 	switch n := len(name); {
 	case n < 2:
 	case name[0] == '!' && name[1] == '~':
-		x.workAsked = x.workAsked || http1.EqualFold(name, "!~request-oob-work")
+		s.workAsked = s.workAsked || http1.EqualFold(name, "!~request-oob-work")
 		return true
 	case n == len(partialField) && http1.EqualFold(name, partialField):
-		x.partial = true
+		s.partial = true
 		return true
 	case n == len("x-sendfile") || n == len("x-accel-redirect"):
-		return !x.client.trusted && (http1.EqualFold(name, "x-sendfile") || http1.EqualFold(name, "x-accel-redirect"))
+		return !s.req.client.trusted && (http1.EqualFold(name, "x-sendfile") || http1.EqualFold(name, "x-accel-redirect"))
 	}
 	return false
 }
 
 // appendResponse appends the final response's head.
 func (x *exchange) appendResponse(b []byte, framing http1.BodyKind) []byte {
-	b = x.appendFields(x.appendStatus(b))
-	if x.resp.Find(http1.Date) == nil {
+	b = x.session.appendFields(x.session.appendStatus(b))
+	if x.session.resp.Find(http1.Date) == nil {
 		b = append(b, "Date: "...)
-		b = append(b, x.date()...)
+		b = append(b, x.req.date()...)
 		b = append(b, crlf...)
 	}
 	if framing == http1.ChunkedEnd {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
-	return append(x.appendConnection(x.appendOurs(b)), crlf...)
+	return append(x.answer.appendConnection(x.session.appendOurs(b)), crlf...)
 }
 
 // appendOurs appends what this proxy has to say in an answer of the process.
-func (x *exchange) appendOurs(b []byte) []byte {
-	if x.mount.sticky.name != nil {
-		b = x.mount.sticky.appendTo(b, x.process)
+func (s *session) appendOurs(b []byte) []byte {
+	if s.req.mount.sticky.name != nil {
+		b = s.req.mount.sticky.appendTo(b, s.process)
 	}
-	if x.client.proxy.ServerTiming {
+	if s.req.client.proxy.ServerTiming {
 		b = append(b, "Server-Timing: queue;dur="...)
-		b = strconv.AppendFloat(b, float64(x.waited.Microseconds())/1000, 'f', 3, 64)
+		b = strconv.AppendFloat(b, float64(s.waited.Microseconds())/1000, 'f', 3, 64)
 		b = append(b, crlf...)
 	}
 	return b
@@ -254,12 +254,12 @@ func (x *exchange) appendOurs(b []byte) []byte {
 
 // appendConnection says whether the connection goes on, where the client
 // could not know.
-func (x *exchange) appendConnection(b []byte) []byte {
-	x.closing = x.closing || x.client.proxy.draining.Load()
+func (a *answer) appendConnection(b []byte) []byte {
+	a.closing = a.closing || a.req.client.proxy.draining.Load()
 	switch {
-	case x.closing:
+	case a.closing:
 		return append(b, "Connection: close\r\n"...)
-	case x.req.Minor == 0:
+	case a.req.Minor == 0:
 		return append(b, "Connection: keep-alive\r\n"...)
 	}
 	return b

@@ -14,7 +14,7 @@ import (
 
 // closeSecond answers the first request on a connection and closes it when
 // the second one comes.
-func closeSecond(text string) answer {
+func closeSecond(text string) behaviour {
 	return func(c *call) bool {
 		if !c.First {
 			return false

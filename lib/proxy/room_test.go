@@ -63,7 +63,7 @@ func TestIdleClientsOfHTTP2AreAskedToLeave(t *testing.T) {
 	t.Parallel()
 	s, secure := serveTLS(t, Config{}, route(start(t, "http", 0, say("ok"))))
 	p := dialFramed(t, secure)
-	p.must(p.ask(1, true, request("GET")...))
+	p.must(p.ask(1, true, headerFields("GET")...))
 	p.answer(1, false)
 	eventually(t, "it is asked to leave", func() bool {
 		s.makeRoom()

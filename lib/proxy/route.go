@@ -11,17 +11,17 @@ import (
 // instead.
 func (x *exchange) route() (done, again bool) {
 	if x.client.headers != nil {
-		x.beginProbe()
+		x.session.beginProbe()
 		m, err := x.choose()
 		if err != nil {
 			return true, x.notFronted(err)
 		}
-		x.mount = m
+		x.req.mount = m
 	}
-	if x.mount == nil {
-		x.mount = x.client.proxy.index.Load().find(x.req.Host, x.req.Path)
+	if x.req.mount == nil {
+		x.req.mount = x.client.proxy.index.Load().find(x.req.Host, x.req.Path)
 	}
-	if x.mount == nil {
+	if x.req.mount == nil {
 		return true, x.noApp()
 	}
 	return false, false
@@ -31,7 +31,7 @@ func (x *exchange) route() (done, again bool) {
 // none.
 func (x *exchange) choose() (*mount, error) {
 	var m *mount
-	app, err := x.client.proxy.registrar.Find(fronted.Request{Headers: x.client.headers, Head: &x.req, Began: x.began}, fronted.Table{
+	app, err := x.client.proxy.registrar.Find(fronted.Request{Headers: x.client.headers, Head: &x.req.Request, Began: x.req.began}, fronted.Table{
 		Known: func(app string) bool {
 			m = x.client.proxy.index.Load().byName[app]
 			return m != nil
@@ -48,7 +48,7 @@ func (x *exchange) choose() (*mount, error) {
 func (x *exchange) left() error {
 	clock := x.client.proxy.clock
 	switch {
-	case x.waiter.Probe.Look(clock.Now.Load()):
+	case x.session.waiter.Probe.Look(clock.Now.Load()):
 		return balance.ErrGone
 	case clock.Ending.Load():
 		return errStopping

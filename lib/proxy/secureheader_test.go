@@ -94,7 +94,7 @@ func serveHeaders(t *testing.T, c Config, routes ...protocol.Route) (*server, st
 
 // front is a proxy with a pool that gives every app to one fake, whose answer
 // is the name of the app.
-func front(t *testing.T, proto string, answer answer) (*server, *webPool, string) {
+func front(t *testing.T, proto string, answer behaviour) (*server, *webPool, string) {
 	t.Helper()
 	var s *server
 	f := start(t, proto, 0, answer)

@@ -12,14 +12,14 @@ import (
 	"passenger/lib/proxy/wire"
 )
 
-// answer passes the response on whose head is in b, or the file that it names
+// passAnswer passes the response on whose head is in b, or the file that it names
 // in its body's place. Like forward it frees b, whose first n bytes are filled.
-func (x *exchange) answer(b *wire.Buffer, n int) (again bool) {
+func (x *exchange) passAnswer(b *wire.Buffer, n int) (again bool) {
 	if x.lookup != nil {
 		x.consider(x.lookup)
 	}
-	if s := x.process.Sendfile.Load(); s != nil {
-		if f, found, err := s.Find(&x.resp); found {
+	if s := x.session.process.Sendfile.Load(); s != nil {
+		if f, found, err := s.Find(&x.session.resp); found {
 			return x.answerFile(b, n, f, err)
 		}
 	}
@@ -29,9 +29,9 @@ func (x *exchange) answer(b *wire.Buffer, n int) (again bool) {
 // answerFile gives the process back and sends the file that its answer names,
 // unless err says that it may not be sent.
 func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error) (again bool) {
-	w := &fileWriter{x: x, header: x.fieldsOfFile(), extra: x.appendOurs(nil)}
-	status := x.resp.Status
-	x.phase.Store(responding)
+	w := &fileWriter{x: x, header: x.session.fieldsOfFile(), extra: x.session.appendOurs(nil)}
+	status := x.session.resp.Status
+	x.session.phase.Store(responding)
 	x.discard(b, n)
 	if err == nil {
 		again, err = x.sendNamed(w, status, f)
@@ -43,7 +43,7 @@ func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error
 	if !errors.As(err, &refused) {
 		refused = refusalOf(err)
 	}
-	if a := x.mount.app; a.complained.Due() {
+	if a := x.req.mount.app; a.complained.Due() {
 		slog.Warn("file that an answer names was not sent", "app", a.name, "header", f.Header, "value", f.Value, "status", refused.Status, "err", err)
 	}
 	return x.fail(refused.Status, "The file is not available.")
@@ -64,7 +64,7 @@ func refusalOf(err error) *files.Refusal {
 // named it. What the client has already, and which part of it it wants, counts
 // as for any file, but only if the app had all of it in mind.
 func (x *exchange) sendNamed(w *fileWriter, status int, f files.SentFile) (again bool, err error) {
-	t, err := files.OpenTree(f.Dir, x.began)
+	t, err := files.OpenTree(f.Dir, x.req.began)
 	if err != nil {
 		return false, err
 	}
@@ -85,7 +85,7 @@ func (x *exchange) sendNamed(w *fileWriter, status int, f files.SentFile) (again
 	if err != nil {
 		modified = info.ModTime()
 	}
-	whole := !x.reads()
+	whole := !x.req.reads()
 	if status != http.StatusOK && status != http.StatusPartialContent {
 		w.status, whole = status, true
 	}
@@ -94,20 +94,20 @@ func (x *exchange) sendNamed(w *fileWriter, status int, f files.SentFile) (again
 
 // reads says that the request is for a representation, so that its conditions
 // and its range are about that.
-func (x *exchange) reads() bool {
-	return string(x.req.Method) == "GET" || string(x.req.Method) == "HEAD"
+func (q *request) reads() bool {
+	return string(q.Method) == "GET" || string(q.Method) == "HEAD"
 }
 
 // fieldsOfFile are the fields of the answer that stay when a file takes its
 // body's place.
-func (x *exchange) fieldsOfFile() http.Header {
+func (s *session) fieldsOfFile() http.Header {
 	h := http.Header{}
-	for i := range x.resp.Count() {
-		name := http.CanonicalHeaderKey(string(x.resp.Name(i)))
-		if x.forUs(x.resp.Name(i)) || hopByHop[x.resp.Kind(i)] || x.resp.Hop(i) || files.WithoutFile[name] {
+	for i := range s.resp.Count() {
+		name := http.CanonicalHeaderKey(string(s.resp.Name(i)))
+		if s.forUs(s.resp.Name(i)) || hopByHop[s.resp.Kind(i)] || s.resp.Hop(i) || files.WithoutFile[name] {
 			continue
 		}
-		h.Add(name, string(x.resp.Value(i)))
+		h.Add(name, string(s.resp.Value(i)))
 	}
 	return h
 }
@@ -119,11 +119,11 @@ const maxDiscarded = 256 << 10
 // discard gives the process back after the answer whose head is in b, and whose
 // body nobody gets. It frees b; nothing of x.resp but its numbers is left.
 func (x *exchange) discard(b *wire.Buffer, n int) {
-	d := download{kind: x.resp.Body(string(x.req.Method) == "HEAD"), left: x.resp.ContentLength}
-	x.respChunks.Reset()
-	from := x.resp.Len
+	d := download{kind: x.session.resp.Body(string(x.req.Method) == "HEAD"), left: x.session.resp.ContentLength}
+	x.session.respChunks.Reset()
+	from := x.session.resp.Len
 	for read := 0; d.kind != http1.UntilClose && read < maxDiscarded; from = 0 {
-		_, ended, err := x.measure(&d, b.B[from:n])
+		_, ended, err := x.session.measure(&d, b.B[from:n])
 		if err != nil {
 			break
 		}

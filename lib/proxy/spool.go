@@ -23,26 +23,26 @@ var errSpent = errors.New("the disk for bodies is spent")
 //
 // A share counts what came and not what was announced: to announce much costs a
 // client nothing, and must not send the bodies of others to their processes.
-func (x *exchange) fillSpool() error {
-	c := x.client
-	s, err := buffering.NewRequest(c.proxy.DataBufferDir, x.lease())
+func (r *requestBody) fillSpool() error {
+	c := r.req.client
+	s, err := buffering.NewRequest(c.proxy.DataBufferDir, r.lease())
 	if err != nil {
 		return c.proxy.noRoom(err)
 	}
-	x.spool = s
-	if err := x.sendContinue(); err != nil {
+	r.spool = s
+	if err := r.req.sendContinue(); err != nil {
 		return err
 	}
-	err, byClient := x.passBody(func(p []byte, ended bool) error {
+	err, byClient := r.passBody(func(p []byte, ended bool) error {
 		spent, err := s.Add(p)
 		if err != nil || spent == nil || ended {
 			return err
 		}
-		x.mount.app.diskSpent(c.proxy, spent)
+		r.req.mount.app.diskSpent(c.proxy, spent)
 		return errSpent
 	})
 	if err == errSpent {
-		s.Begun, x.start = true, x.end // what was read is in it
+		s.Begun, r.req.start = true, r.req.end // what was read is in it
 		return nil
 	}
 	if err != nil && !byClient {
@@ -62,11 +62,11 @@ func (p *Proxy) noRoom(err error) error {
 
 // sendSpool sends the body kept to up. Who asks for the upload to stop does so
 // by interrupting the writing.
-func (x *exchange) sendSpool(up *balance.Upstream) error {
+func (r *requestBody) sendSpool(up *balance.Upstream) error {
 	b := wire.TakeBuffer(wire.Large)
 	defer b.Free()
-	for at := int64(0); at < x.spool.Size; {
-		n, err := x.spool.ReadAt(b.B, at)
+	for at := int64(0); at < r.spool.Size; {
+		n, err := r.spool.ReadAt(b.B, at)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
@@ -74,21 +74,21 @@ func (x *exchange) sendSpool(up *balance.Upstream) error {
 			return io.ErrUnexpectedEOF // someone cut the file
 		}
 		at += int64(n)
-		if err := x.passOn(up, b.B[:n], at == x.spool.Size && !x.spool.Begun); err != nil {
+		if err := r.passOn(up, b.B[:n], at == r.spool.Size && !r.spool.Begun); err != nil {
 			return err
 		}
-		x.upload.moved.Store(x.client.Clock.Now.Load())
-		if x.upload.stopped.Load() {
+		r.upload.moved.Store(r.req.client.Clock.Now.Load())
+		if r.upload.stopped.Load() {
 			return errStopped
 		}
 	}
 	return nil
 }
 
-func (x *exchange) freeSpool() {
-	if x.spool != nil {
-		x.spool.Free()
-		x.spool = nil
+func (r *requestBody) freeSpool() {
+	if r.spool != nil {
+		r.spool.Free()
+		r.spool = nil
 	}
 }
 

@@ -17,9 +17,9 @@ func (x *exchange) static() (done, again bool) {
 	if !ok {
 		return false, false
 	}
-	f, p := x.mount.files, x.client.proxy
+	f, p := x.req.mount.files, x.client.proxy
 	hash := f.Missed(path)
-	if plain && p.misses.Has(hash, x.began) {
+	if plain && p.misses.Has(hash, x.req.began) {
 		return false, false
 	}
 	b := wire.TakeBuffer(wire.Medium)
@@ -31,7 +31,7 @@ func (x *exchange) static() (done, again bool) {
 	var s staticFile
 	if name, ok = x.findFile(&s, name); !ok {
 		if plain {
-			p.misses.Add(hash, x.began)
+			p.misses.Add(hash, x.req.began)
 		}
 		return false, false
 	}
@@ -47,10 +47,10 @@ func (x *exchange) static() (done, again bool) {
 // filePath is the part of the target that may name a file. plain says that its
 // last element has no dot, so that it rather names a page of the app.
 func (x *exchange) filePath() (path []byte, plain, ok bool) {
-	if !x.reads() || x.req.ContentLength > 0 || x.req.Chunked || x.req.AsksUpgrade && x.mayUpgrade() {
+	if !x.req.reads() || x.req.ContentLength > 0 || x.req.Chunked || x.req.AsksUpgrade && x.req.mayUpgrade() {
 		return nil, false, false
 	}
-	path = x.req.Path[len(x.mount.base):]
+	path = x.req.Path[len(x.req.mount.base):]
 	return path, bytes.IndexByte(path[bytes.LastIndexByte(path, '/')+1:], '.') < 0, len(path) > 0
 }
 
@@ -64,7 +64,7 @@ const (
 // findFile opens the file of a name, or the kept page, in the first release
 // that has it. name has room behind it.
 func (x *exchange) findFile(s *staticFile, name []byte) (found []byte, ok bool) {
-	f := x.mount.files
+	f := x.req.mount.files
 	for _, r := range f.Roots {
 		if found, ok = x.findIn(r, s, name); ok {
 			return found, true
@@ -84,16 +84,16 @@ func (x *exchange) findFile(s *staticFile, name []byte) (found []byte, ok bool) 
 func (x *exchange) findIn(r *files.Root, s *staticFile, name []byte) (found []byte, ok bool) {
 	var err, err2 error
 	s.root = r
-	if s.file, err = r.Look(append(name, 0), x.began); err == nil {
+	if s.file, err = r.Look(append(name, 0), x.req.began); err == nil {
 		return name, true
 	}
 	if !bytes.HasSuffix(name, []byte(pageSuffix)) {
 		page := append(name, pageSuffix...)
-		if s.file, err2 = r.Look(append(page, 0), x.began); err2 == nil {
+		if s.file, err2 = r.Look(append(page, 0), x.req.began); err2 == nil {
 			return page, true
 		}
 	}
-	if a := x.mount.app; (err == syscall.EXDEV || err2 == syscall.EXDEV) && a.complained.Due() {
+	if a := x.req.mount.app; (err == syscall.EXDEV || err2 == syscall.EXDEV) && a.complained.Due() {
 		slog.Warn("file was not sent: a symbolic link leads out of the static files", "app", a.name, "dir", r.Path, "file", string(name))
 	}
 	return nil, false
@@ -175,14 +175,14 @@ func (x *exchange) pack(s *staticFile, name []byte) {
 			continue
 		}
 		packed := append(name, c.suffix...)
-		hash := x.mount.files.Missed(packed)
-		if misses.Has(hash, x.began) {
+		hash := x.req.mount.files.Missed(packed)
+		if misses.Has(hash, x.req.began) {
 			continue
 		}
-		twin, err := s.root.Look(append(packed, 0), x.began)
+		twin, err := s.root.Look(append(packed, 0), x.req.began)
 		switch {
 		case err != nil:
-			misses.Add(hash, x.began)
+			misses.Add(hash, x.req.began)
 		case twin.Modified.Before(s.file.Modified):
 			twin.Close()
 		default:

@@ -41,7 +41,7 @@ func (x *exchange) sendStatic(s *staticFile, b *wire.Buffer, at int) (again bool
 	s.modified = appendHTTPTime(p, s.file.Modified)
 	p = s.modified[len(s.modified):]
 	status := http.StatusOK
-	switch same, rare := s.conditions(&x.req); {
+	switch same, rare := s.conditions(&x.req.Request); {
 	case rare:
 		return x.serveStatic(s)
 	case same:
@@ -49,7 +49,7 @@ func (x *exchange) sendStatic(s *staticFile, b *wire.Buffer, at int) (again bool
 	}
 	head := x.appendStatic(p, s, status)
 	if status == http.StatusNotModified || string(x.req.Method) == "HEAD" {
-		return x.sendReply(status, len(head), head, nil) == nil && x.finish()
+		return x.answer.sendReply(status, len(head), head, nil) == nil && x.finish()
 	}
 	return x.sendContent(s, head)
 }
@@ -133,7 +133,7 @@ func (x *exchange) appendStatic(b []byte, s *staticFile, status int) []byte {
 	} else {
 		b = append(b, "HTTP/1.1 200 OK\r\nDate: "...)
 	}
-	b = append(b, x.date()...)
+	b = append(b, x.req.date()...)
 	b = append(b, "\r\nLast-Modified: "...)
 	b = append(b, s.modified...)
 	b = append(b, "\r\nETag: "...)
@@ -153,7 +153,7 @@ func (x *exchange) appendStatic(b []byte, s *staticFile, status int) []byte {
 		b = append(b, "\r\nContent-Length: "...)
 		b = append(strconv.AppendInt(b, s.file.Size, 10), crlf...)
 	}
-	return append(x.appendConnection(b), crlf...)
+	return append(x.answer.appendConnection(b), crlf...)
 }
 
 // sendContent writes head and the file, and says whether the connection can go
@@ -172,12 +172,12 @@ func (x *exchange) sendContent(s *staticFile, head []byte) (again bool) {
 	if err := s.file.ReadAt(whole[len(head):], 0); err != nil {
 		return x.notRead(err)
 	}
-	return x.sendReply(http.StatusOK, len(head), whole, nil) == nil && x.finish()
+	return x.answer.sendReply(http.StatusOK, len(head), whole, nil) == nil && x.finish()
 }
 
 // notRead answers for a file that could be opened but not read to its end.
 func (x *exchange) notRead(err error) (again bool) {
-	if a := x.mount.app; a.complained.Due() {
+	if a := x.req.mount.app; a.complained.Due() {
 		slog.Warn("static file could not be read", "app", a.name, "path", string(x.req.Path), "err", err)
 	}
 	return x.page(page{Status: http.StatusServiceUnavailable, Message: "The file is being changed.", retry: 1})
@@ -186,7 +186,7 @@ func (x *exchange) notRead(err error) (again bool) {
 // streamContent writes head, and then the file as the client takes it.
 func (x *exchange) streamContent(s *staticFile, head []byte) error {
 	x.show()
-	if err := x.sendReply(http.StatusOK, len(head), head, nil); err != nil {
+	if err := x.answer.sendReply(http.StatusOK, len(head), head, nil); err != nil {
 		return err
 	}
 	if to := x.client.Socket(); to != nil {
@@ -210,7 +210,7 @@ func (x *exchange) streamContent(s *staticFile, head []byte) error {
 
 // show makes an answer visible that may take a while.
 func (x *exchange) show() {
-	x.phase.Store(responding)
+	x.session.phase.Store(responding)
 	x.client.publish(x)
 }
 

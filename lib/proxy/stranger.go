@@ -81,10 +81,10 @@ func (d *disbelieved) overTCP(addr string) {
 
 // disbelieve tells once of a user that would have spoken for clients: it may be
 // the web server in front, and only the administrator knows.
-func (x *exchange) disbelieve(s *stranger) {
+func (q *request) disbelieve(s *stranger) {
 	claims := false
-	for i := range x.req.Count() {
-		switch x.req.Kind(i) {
+	for i := range q.Count() {
+		switch q.Kind(i) {
 		case http1.XForwardedFor, http1.XForwardedProto, http1.XForwardedHost, http1.XForwardedPort:
 			claims = true
 		}
@@ -92,7 +92,7 @@ func (x *exchange) disbelieve(s *stranger) {
 	if !claims || s.uid == files.UnknownUser {
 		return
 	}
-	p := x.client.proxy
+	p := q.client.proxy
 	if _, said := p.disbelieved.said.LoadOrStore(s.uid, true); said {
 		return
 	}

@@ -14,10 +14,10 @@ type tally [6]atomic.Uint64
 // count counts the exchange, which has ended.
 func (x *exchange) count() {
 	t := &x.client.proxy.unrouted
-	if x.mount != nil {
-		t = &x.mount.app.tally
+	if x.req.mount != nil {
+		t = &x.req.mount.app.tally
 	}
-	if class := x.status / 100; class < len(t) {
+	if class := x.answer.status / 100; class < len(t) {
 		t[class].Add(1)
 	}
 }

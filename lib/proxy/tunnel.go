@@ -13,20 +13,20 @@ import (
 
 // switchProtocols passes a 101 on and then bytes both ways.
 func (x *exchange) switchProtocols(b *wire.Buffer, n int) bool {
-	if !x.upgrade {
+	if !x.req.upgrade {
 		b.Free()
 		x.endSession(false)
 		return x.fail(502, "The application switched to another protocol although the client did not ask for it.")
 	}
-	if !x.askedForAll(upgrades(&x.resp.Head)) {
+	if !x.req.askedForAll(upgrades(&x.session.resp.Head)) {
 		b.Free()
 		x.endSession(false)
 		return x.fail(502, "The application switched to another protocol than the client asked for.")
 	}
-	out := wire.TakeBuffer(x.resp.Len + 256)
-	head := x.appendFields(x.appendStatus(out.B[:0]))
+	out := wire.TakeBuffer(x.session.resp.Len + 256)
+	head := x.session.appendFields(x.session.appendStatus(out.B[:0]))
 	head = append(head, "Connection: Upgrade\r\nUpgrade: "...)
-	head = appendList(head, x.upgradedTo())
+	head = appendList(head, x.session.upgradedTo())
 	head = append(head, "\r\n\r\n"...)
 	return x.tunnel(out, head, b, n)
 }
@@ -34,8 +34,8 @@ func (x *exchange) switchProtocols(b *wire.Buffer, n int) bool {
 // passRaw passes on a response that the app made itself on a connection that
 // it took over. What the client sends from now on is the app's.
 func (x *exchange) passRaw(b *wire.Buffer, n int) bool {
-	x.closing = true
-	out := wire.TakeBuffer(x.resp.Len + 256)
+	x.answer.closing = true
+	out := wire.TakeBuffer(x.session.resp.Len + 256)
 	return x.tunnel(out, x.appendResponse(out.B[:0], 0), b, n)
 }
 
@@ -43,14 +43,14 @@ func (x *exchange) passRaw(b *wire.Buffer, n int) bool {
 // in b, and then passes bytes on both ways for as long as the tunnel lasts. It
 // frees the buffers.
 func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) bool {
-	x.phase.Store(upgraded)
-	x.answered, x.closing = true, true
+	x.session.phase.Store(upgraded)
+	x.answer.answered, x.answer.closing = true, true
 	c := x.client
-	x.begin(x.resp.Status, len(head))
+	x.answer.begin(x.session.resp.Status, len(head))
 	var sent frames
-	x.followFrames(&sent)
-	sent.follow(b.B[x.resp.Len:n])
-	_, err := c.WriteBoth(head, b.B[x.resp.Len:n])
+	x.session.followFrames(&sent)
+	sent.follow(b.B[x.session.resp.Len:n])
+	_, err := c.WriteBoth(head, b.B[x.session.resp.Len:n])
 	out.Free()
 	b.Free()
 	if err != nil {
@@ -58,15 +58,15 @@ func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) 
 		return false
 	}
 	t := newTunnel(x)
-	if x.resp.Status == 101 {
-		x.mount.app.balance.Enter(x.process, x, x.client.proxy.parting.Load())
+	if x.session.resp.Status == 101 {
+		x.req.mount.app.balance.Enter(x.session.process, &x.session, x.client.proxy.parting.Load())
 	}
 	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		defer bug.Caught(t.cut)
-		early := x.in.B[x.start:x.end]
-		x.start = x.end
+		early := x.req.in.B[x.req.start:x.req.end]
+		x.req.start = x.req.end
 		if t.passUp(early) {
 			t.outlast(t.client, over)
 		}
@@ -78,8 +78,8 @@ func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) 
 	}
 	<-done
 	t.close()
-	if x.resp.Status == 101 {
-		x.mount.app.balance.Exit(x.process, x, x.takeover != nil)
+	if x.session.resp.Status == 101 {
+		x.req.mount.app.balance.Exit(x.session.process, &x.session, x.session.takeover != nil)
 		x.farewell(&sent)
 	}
 	x.endSession(false)
@@ -120,11 +120,11 @@ const (
 // newTunnel returns a tunnel for the connections of x, whose reads it bounds
 // from now on.
 func newTunnel(x *exchange) *tunnel {
-	t := &tunnel{client: &x.client.Conn, up: &x.up.Conn, half: x.client.proxy.Timeouts.HalfClose, silence: x.mount.readTimeout}
+	t := &tunnel{client: &x.client.Conn, up: &x.session.up.Conn, half: x.client.proxy.Timeouts.HalfClose, silence: x.req.mount.readTimeout}
 	switch {
-	case x.isWebSocket():
+	case x.session.isWebSocket():
 		t.kind = webSocket
-	case x.resp.Status == 101:
+	case x.session.resp.Status == 101:
 		t.kind = otherProtocol
 	}
 	t.client.UnboundRead()

@@ -80,7 +80,7 @@ func TestTunnelsDoNotOutlastOneSideForLong(t *testing.T) {
 // that the app makes itself.
 func TestWhatMovesAfterOneSideHasEnded(t *testing.T) {
 	t.Parallel()
-	talks := func(head string, times int) answer {
+	talks := func(head string, times int) behaviour {
 		return func(c *call) bool {
 			c.reply("%s", head)
 			io.Copy(io.Discard, c.In) // until the client has ended

@@ -28,10 +28,10 @@ func upgrades(h *http1.Head) iter.Seq[[]byte] {
 // wanted are the protocols that the client asks for and may have: any but HTTP,
 // whose requests would pass this proxy unseen, and WebSocket by GET only: RFC
 // 6455, 4.1.
-func (x *exchange) wanted() iter.Seq[[]byte] {
+func (q *request) wanted() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for p := range upgrades(&x.req.Head) {
-			if isHTTP(p) || isWebSocket(p) && string(x.req.Method) != "GET" {
+		for p := range upgrades(&q.Head) {
+			if isHTTP(p) || isWebSocket(p) && string(q.Method) != "GET" {
 				continue
 			}
 			if !yield(p) {
@@ -42,8 +42,8 @@ func (x *exchange) wanted() iter.Seq[[]byte] {
 }
 
 // mayUpgrade says that the client asks for a protocol that it may have.
-func (x *exchange) mayUpgrade() bool {
-	for range x.wanted() {
+func (q *request) mayUpgrade() bool {
+	for range q.wanted() {
 		return true
 	}
 	return false
@@ -52,9 +52,9 @@ func (x *exchange) mayUpgrade() bool {
 // askedForAll says that the client asked for all protocols of a list, which is
 // what its connection may be switched to. An app that names none switched to the
 // one that was asked for.
-func (x *exchange) askedForAll(list iter.Seq[[]byte]) bool {
+func (q *request) askedForAll(list iter.Seq[[]byte]) bool {
 	for p := range list {
-		if !x.askedFor(p) {
+		if !q.askedFor(p) {
 			return false
 		}
 	}
@@ -63,9 +63,9 @@ func (x *exchange) askedForAll(list iter.Seq[[]byte]) bool {
 
 // askedFor says that the client asked for a protocol and may have it. A version
 // that one side leaves out is any.
-func (x *exchange) askedFor(protocol []byte) bool {
+func (q *request) askedFor(protocol []byte) bool {
 	name, version, _ := bytes.Cut(protocol, []byte{'/'})
-	for p := range x.wanted() {
+	for p := range q.wanted() {
 		n, v, _ := bytes.Cut(p, []byte{'/'})
 		if bytes.EqualFold(n, name) && (len(v) == 0 || len(version) == 0 || bytes.Equal(v, version)) {
 			return true
@@ -76,19 +76,19 @@ func (x *exchange) askedFor(protocol []byte) bool {
 
 // upgradedTo is what the process switched to: one protocol, or several in
 // layers.
-func (x *exchange) upgradedTo() iter.Seq[[]byte] {
-	for range upgrades(&x.resp.Head) {
-		return upgrades(&x.resp.Head)
+func (s *session) upgradedTo() iter.Seq[[]byte] {
+	for range upgrades(&s.resp.Head) {
+		return upgrades(&s.resp.Head)
 	}
-	return x.wanted()
+	return s.req.wanted()
 }
 
 // isWebSocket says that the process switched to it.
-func (x *exchange) isWebSocket() bool {
-	if x.resp.Status != 101 {
+func (s *session) isWebSocket() bool {
+	if s.resp.Status != 101 {
 		return false
 	}
-	for p := range x.upgradedTo() {
+	for p := range s.upgradedTo() {
 		return isWebSocket(p)
 	}
 	return false

@@ -12,7 +12,7 @@ import (
 const socketHead = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 // switchTo switches protocols, says what it is told and echoes.
-func switchTo(name string, first []byte) answer {
+func switchTo(name string, first []byte) behaviour {
 	return func(c *call) bool {
 		c.reply("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n%s", name, first)
 		io.Copy(c.Conn, c.In)

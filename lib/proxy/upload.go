@@ -44,12 +44,12 @@ func (u *upload) reset() {
 	u.waits.Store(false)
 }
 
-// begin starts the upload of x's body to up.
-func (u *upload) begin(x *exchange, up *balance.Upstream) {
+// begin starts the upload of r, whose upload u is, to up.
+func (u *upload) begin(r *requestBody, up *balance.Upstream) {
 	u.reset()
 	u.running, u.done = true, make(chan struct{})
 	done := u.done
-	u.read.Store(x.body == keptBody)
+	u.read.Store(r.plan == keptBody)
 	go func() {
 		err, byClient := error(errBug), false
 		defer func() {
@@ -62,7 +62,7 @@ func (u *upload) begin(x *exchange, up *balance.Upstream) {
 			}
 		}()
 		defer bug.Caught(nil)
-		err, byClient = x.sendAll(up)
+		err, byClient = r.sendAll(up)
 	}()
 }
 
@@ -85,15 +85,15 @@ func (u *upload) clientError() error {
 // so that the client can use its connection again.
 const takesOn = time.Second
 
-// finishUpload waits for an upload that the process has answered, if nothing but
-// its end is missing or the process goes on to take it, else stops it. whole
-// says that the body was passed on.
-func (x *exchange) finishUpload() (whole bool) {
-	u := &x.upload
+// finishUpload waits for an upload to up, which has answered, if nothing but its end
+// is missing or the process goes on to take it, else stops it. whole says that the
+// body was passed on.
+func (r *requestBody) finishUpload(up *balance.Upstream, goesOn bool) (whole bool) {
+	u := &r.upload
 	if !u.running {
 		return u.err == nil
 	}
-	if u.read.Load() || x.resp.KeepAlive {
+	if u.read.Load() || goesOn {
 		t := time.NewTimer(takesOn)
 		defer t.Stop()
 		select {
@@ -105,29 +105,30 @@ func (x *exchange) finishUpload() (whole bool) {
 	case <-u.done:
 		u.running = false
 	default:
-		x.stopUpload()
+		r.stopUpload(up)
 		return false
 	}
 	return u.err == nil
 }
 
-// stopUpload ends an upload. The client's connection is good for an answer
-// afterwards, and then for closing.
-func (x *exchange) stopUpload() {
-	u := &x.upload
+// stopUpload ends an upload to up. cut says that it was under way: then the client's
+// connection is good for an answer, and then for closing.
+func (r *requestBody) stopUpload(up *balance.Upstream) (cut bool) {
+	u := &r.upload
 	if !u.running {
-		return
+		return false
 	}
 	select {
 	case <-u.done:
 	default:
 		u.stopped.Store(true)
-		x.client.InterruptRead()
-		x.up.InterruptWrite()
+		r.req.client.InterruptRead()
+		up.InterruptWrite()
 		<-u.done
-		x.closing = true
+		cut = true
 	}
 	u.running = false
+	return cut
 }
 
 // abandon waits for an upload whose connection was closed, so that another can
@@ -167,22 +168,22 @@ func (u *upload) unfinished() bool {
 }
 
 // sendAll sends what the spool has of the body, and then what it does not have.
-func (x *exchange) sendAll(up *balance.Upstream) (err error, byClient bool) {
-	if x.spool != nil {
-		if err := x.sendSpool(up); err != nil || !x.spool.Begun {
+func (r *requestBody) sendAll(up *balance.Upstream) (err error, byClient bool) {
+	if r.spool != nil {
+		if err := r.sendSpool(up); err != nil || !r.spool.Begun {
 			return err, false
 		}
 	}
-	return x.sendBody(up)
+	return r.sendBody(up)
 }
 
 // sendBody passes the body on as it comes.
-func (x *exchange) sendBody(up *balance.Upstream) (err error, byClient bool) {
-	return x.passBody(func(p []byte, ended bool) error {
-		u := &x.upload
+func (r *requestBody) sendBody(up *balance.Upstream) (err error, byClient bool) {
+	return r.passBody(func(p []byte, ended bool) error {
+		u := &r.upload
 		u.waits.Store(false)
-		err := x.passOn(up, p, ended)
-		u.moved.Store(x.client.Clock.Now.Load())
+		err := r.passOn(up, p, ended)
+		u.moved.Store(r.req.client.Clock.Now.Load())
 		u.waits.Store(!ended && err == nil)
 		return err
 	})
@@ -190,44 +191,44 @@ func (x *exchange) sendBody(up *balance.Upstream) (err error, byClient bool) {
 
 // passBody reads the body, or what the spool does not have of it, and calls to
 // with each part: first what is in the buffer already.
-func (x *exchange) passBody(to func(p []byte, ended bool) error) (err error, byClient bool) {
-	c := x.client
+func (r *requestBody) passBody(to func(p []byte, ended bool) error) (err error, byClient bool) {
+	c := r.req.client
 	c.ReadWait = c.proxy.Timeouts.Body
-	left, room := x.req.ContentLength, int64(x.mount.route.MaxBodySize)
-	if x.spool != nil && x.spool.Begun {
-		left -= x.spool.Size
+	left, room := r.req.ContentLength, int64(r.req.mount.route.MaxBodySize)
+	if r.spool != nil && r.spool.Begun {
+		left -= r.spool.Size
 	} else {
-		x.chunks.Reset()
+		r.req.chunks.Reset()
 	}
-	p := x.in.B[x.start:x.end]
+	p := r.req.in.B[r.req.start:r.req.end]
 	var b *wire.Buffer
 	for {
-		keep, total, ended, err := x.measureBody(p, &left)
+		keep, total, ended, err := r.req.measureBody(p, &left)
 		if err != nil {
 			b.FreeIf()
 			return err, true
 		}
-		if room > 0 && x.req.Chunked {
-			if x.taken += int64(keep); x.taken > room {
+		if room > 0 && r.req.Chunked {
+			if r.req.taken += int64(keep); r.req.taken > room {
 				b.FreeIf()
 				return errBodyTooLong, true
 			}
 		}
 		if ended {
-			x.keepRest(p, total, b == nil)
-			x.upload.read.Store(true)
+			r.req.keepRest(p, total, b == nil)
+			r.upload.read.Store(true)
 		}
 		err = to(p[:keep], ended)
 		b.FreeIf()
 		if err != nil || ended {
 			return err, false
 		}
-		if x.upload.stopped.Load() {
+		if r.upload.stopped.Load() {
 			return errStopped, false
 		}
 		n := 0
 		if b, n, err = c.ReadLazily(wire.Large); err != nil {
-			if x.upload.stopped.Load() {
+			if r.upload.stopped.Load() {
 				return errStopped, false
 			}
 			return err, true
@@ -238,10 +239,10 @@ func (x *exchange) passBody(to func(p []byte, ended bool) error) (err error, byC
 
 // measureBody says how many bytes of p to pass on, how many belong to the
 // body, and whether it ends with them.
-func (x *exchange) measureBody(p []byte, left *int64) (keep, total int, ended bool, err error) {
-	if x.req.Chunked {
-		keep, total, err = x.chunks.Scan(p)
-		return keep, total, x.chunks.Done(), err
+func (q *request) measureBody(p []byte, left *int64) (keep, total int, ended bool, err error) {
+	if q.Chunked {
+		keep, total, err = q.chunks.Scan(p)
+		return keep, total, q.chunks.Done(), err
 	}
 	n := int(min(*left, int64(len(p))))
 	*left -= int64(n)
@@ -252,11 +253,11 @@ var crlf = []byte("\r\n")
 
 // passOn writes a part of the body. Of a chunked one's trailer a process that
 // speaks HTTP gets what a proxy knows nothing of; the others know no trailer.
-func (x *exchange) passOn(up *balance.Upstream, p []byte, ended bool) error {
+func (r *requestBody) passOn(up *balance.Upstream, p []byte, ended bool) error {
 	var end []byte
-	if ended && x.req.Chunked {
-		if end = crlf; !x.process.Session && len(x.chunks.Trailer()) > 0 {
-			end = append(x.chunks.Trailer(), crlf...)
+	if ended && r.req.Chunked {
+		if end = crlf; !r.session && len(r.req.chunks.Trailer()) > 0 {
+			end = append(r.req.chunks.Trailer(), crlf...)
 		}
 	}
 	if len(p)+len(end) == 0 {
@@ -267,14 +268,14 @@ func (x *exchange) passOn(up *balance.Upstream, p []byte, ended bool) error {
 }
 
 // keepRest keeps what was read behind the body: the next request.
-func (x *exchange) keepRest(p []byte, total int, inPlace bool) {
+func (q *request) keepRest(p []byte, total int, inPlace bool) {
 	if inPlace {
-		x.start += total
+		q.start += total
 		return
 	}
-	x.start = x.end
+	q.start = q.end
 	if rest := p[total:]; len(rest) > 0 {
-		x.rest = wire.TakeBuffer(len(rest))
-		x.restEnd = copy(x.rest.B, rest)
+		q.rest = wire.TakeBuffer(len(rest))
+		q.restEnd = copy(q.rest.B, rest)
 	}
 }

@@ -1,0 +1,269 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"passenger/lib/http1"
+	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/wire"
+)
+
+// maxAttempts bounds how many processes a request is tried on.
+const maxAttempts = 10
+
+// attempts tries the request on processes until one has answered it, or none
+// will.
+func (x *exchange) attempts() (again bool) {
+	for attempt := 1; ; attempt++ {
+		retry, again := x.attempt(attempt)
+		if !retry {
+			return again
+		}
+	}
+}
+
+// attempt tries the request on one process. retry says that nothing was lost
+// and another attempt may be made.
+func (x *exchange) attempt(n int) (retry, again bool) {
+	if n > 1 && x.body.diskSpent() {
+		return x.awaitRoom(x.client.Clock.Now.Load(), errDiskSpent)
+	}
+	if x.session.process == nil {
+		if err := x.session.acquire(n > 1); err != nil {
+			return false, x.noProcess(err)
+		}
+	}
+	if x.body.diskSpent() {
+		if x.session.up != nil {
+			x.session.up.Close()
+			x.session.up = nil
+		}
+		return x.connectFailed(errDiskSpent, n)
+	}
+	if x.session.up == nil {
+		x.session.phase.Store(connecting)
+		if err := x.session.connect(); err != nil {
+			return x.connectFailed(err, n)
+		}
+	}
+	x.session.phase.Store(waiting)
+	sent, err := x.send()
+	if err != nil && sent == 0 && n < maxAttempts {
+		// Not a byte left us, so no process can have acted on it.
+		x.dropSession()
+		return true, false
+	}
+	b, n1, err := x.readResponse()
+	if err != nil {
+		return x.noResponse(err, n)
+	}
+	return false, x.passAnswer(b, n1)
+}
+
+// acquire gets a process and a connection to it, if one is idle and open.
+func (s *session) acquire(retried bool) error {
+	p, a := s.req.client.proxy, s.req.mount.app.balance
+	s.phase.Store(queued)
+	if !retried {
+		s.waiter.Since, s.waiter.Began = p.clock.After(0), time.Time{}
+		s.waiter.Wanted, s.waiter.Upgrade = nil, s.req.upgrade
+		s.beginProbe()
+		if s.req.mount.sticky.name != nil {
+			s.waiter.Wanted = s.req.mount.sticky.wanted(&s.req.Request)
+		}
+	}
+	s.waiter.Alone = s.suspect
+	proc, up, err := a.Acquire(&s.waiter, retried)
+	if err != nil {
+		return err
+	}
+	if !s.waiter.Began.IsZero() {
+		before := s.waited
+		s.waited = time.Since(s.waiter.Began)
+		a.CountWait(before, s.waited)
+	}
+	s.process, s.granted = proc, p.clock.Now.Load()
+	s.target.Store(proc)
+	for up != nil && !up.Quiet() {
+		up.Close()
+		up = a.Another(proc)
+	}
+	s.up = up
+	return nil
+}
+
+// beginProbe prepares to find out whether the client is there. A web server in
+// front that speaks HTTP/1.0 over TCP, as nginx does unless told otherwise, never
+// ends its sending side alone.
+func (s *session) beginProbe() {
+	old := s.req.Minor == 0
+	s.waiter.Probe.Begin(old, old && s.req.client.trusted && s.req.client.addr != "")
+}
+
+func (s *session) connect() (err error) {
+	s.up, err = s.req.client.proxy.dialer.Dial(s.process)
+	return err
+}
+
+// refusedFor is how long a process that refused a connection is left alone;
+// the pool will have learned of its end by then.
+const refusedFor = time.Second
+
+// descriptorTime is how long a request waits for a descriptor.
+const descriptorTime = time.Second
+
+func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
+	p, a := x.client.proxy, x.req.mount.app.balance
+	now := p.clock.Now.Load()
+	full := err == balance.ErrFull || err == balance.ErrNoDescriptor || err == errDiskSpent
+	a.Cancel(x.session.process, !full, now+int64(refusedFor))
+	x.session.process = nil
+	if full {
+		return x.awaitRoom(now, err)
+	}
+	x.session.fault("process refused a connection", err)
+	if n < maxAttempts {
+		return true, false
+	}
+	return false, x.fail(502, "No process of the application accepted the request.")
+}
+
+// awaitRoom waits a little, for as long as the request may wait in the queue, or
+// for descriptorTime if it is descriptors that lack. It is now.
+func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
+	if x.session.waiter.Probe.Look(now) {
+		return false, x.noProcess(balance.ErrGone)
+	}
+	p, waits := x.client.proxy, time.Duration(now-x.session.waiter.Since)
+	switch {
+	case why == balance.ErrNoDescriptor:
+		p.makeRoom()
+		if p.descriptors.lacking.Due() {
+			slog.Error("could not connect to a process; requests wait, and get status 503 in the end", "err", why, "hint", "raise the limit of open files")
+		}
+		if waits > descriptorTime {
+			return false, x.fail(503, "The server has too many connections.")
+		}
+	case waits > x.req.mount.queueTime && why == errDiskSpent:
+		return false, x.fail(503, "Earlier answers on this connection were not taken.")
+	case waits > x.req.mount.queueTime:
+		return false, x.fail(504, "The application did not take the request in time.")
+	}
+	time.Sleep(balance.FullPause)
+	return true, false
+}
+
+// noResponse handles a connection that ended before a response began.
+func (x *exchange) noResponse(err error, n int) (retry, again bool) {
+	if !x.session.begun && n < maxAttempts && x.body.repeatable() && x.mayRepeat(err) {
+		x.retreat()
+		return true, false
+	}
+	x.stopUpload()
+	broken := x.body.upload.clientError()
+	switch {
+	case broken != nil, errors.Is(err, balance.ErrGone), errors.Is(err, errStopping):
+	case errors.Is(err, wire.ErrTimeout) && !x.session.begun && x.req.mount.requestTime > 0:
+		x.session.verdict = balance.Stuck
+	default:
+		x.session.verdict = balance.Failed
+	}
+	x.session.unanswered(err)
+	x.endSession(false)
+	if broken != nil {
+		return false, x.refuse(broken)
+	}
+	var bad *http1.Error
+	switch {
+	case errors.Is(err, balance.ErrGone):
+		return false, false
+	case errors.Is(err, errStopping):
+		return false, x.fail(503, "The server went away before the application answered.")
+	case errors.Is(err, wire.ErrTimeout):
+		return false, x.fail(504, "The application did not answer in time.")
+	case errors.As(err, &bad):
+		return false, x.fail(502, "The application sent an invalid response ("+bad.Reason+").")
+	}
+	return false, x.fail(502, "The application closed the connection without an answer.")
+}
+
+// mayRepeat says that a request which may be sent twice, and had no answer
+// because of err, may go to another process.
+//
+// A unix socket whose process ends with something unread is reset, so that who
+// reset it has not acted on the request. One that is closed after all was read
+// is either a kept connection that the process gave up in that moment, or a
+// request that brought the process down: it gets one more, not all of them, and
+// for itself. On a new connection it is the latter, if the process had no other
+// request.
+func (x *exchange) mayRepeat(err error) bool {
+	reset := errors.Is(err, syscall.ECONNRESET)
+	switch {
+	case reset && x.session.process.Local() && x.body.plan == noBody:
+		return true
+	case !reset && !errors.Is(err, io.EOF), x.session.repeated,
+		!x.session.up.Reused && !x.req.mount.app.balance.Crowded(x.session.process):
+		return false
+	}
+	x.session.repeated = true
+	x.session.suspect = x.client.proxy.clock.Now.Load()-x.session.granted < int64(balance.AloneTime)
+	return true
+}
+
+// retreat prepares another attempt. A process closes its socket before its
+// connections when it ends: one that takes a new connection has only given this
+// one up, so it gets the request again, whoever else it has.
+func (x *exchange) retreat() {
+	if !x.session.suspect || !x.session.up.Reused || !x.req.mount.app.balance.Lives(x.session.process) {
+		x.dropSession()
+		return
+	}
+	x.session.up.Close()
+	x.session.up = nil
+	x.body.upload.abandon()
+}
+
+// dropSession undoes acquire and connect, as if the session had never been.
+func (x *exchange) dropSession() {
+	p, up := x.session.process, x.session.up
+	x.session.process, x.session.up = nil, nil
+	up.Close()
+	x.body.upload.abandon()
+	x.req.mount.app.balance.Cancel(p, false, 0)
+}
+
+// stopUpload ends the passing on of the body.
+func (x *exchange) stopUpload() {
+	if x.body.stopUpload(x.session.up) {
+		x.answer.closing = true
+	}
+}
+
+// endSession gives the process back, with its connection if that can carry
+// another request.
+func (x *exchange) endSession(reusable bool) {
+	if x.session.up != nil && !reusable {
+		x.stopUpload()
+		x.session.up.Close()
+		x.session.up = nil
+	}
+	if x.session.takeover != nil {
+		x.req.mount.app.balance.EndTakeover(x.session.takeover)
+		x.session.takeover = nil
+	}
+	p, up := x.session.process, x.session.up
+	x.session.process, x.session.up = nil, nil
+	if x.session.verdict == balance.Fine && x.session.resp.Status >= 500 {
+		x.session.verdict = balance.Failed
+	}
+	if x.session.workAsked {
+		x.session.workAsked = false
+		x.req.mount.app.balance.AskWork(p)
+	}
+	now := x.client.proxy.clock.Now.Load()
+	x.req.mount.app.balance.Release(p, up, now, now-x.session.granted, x.session.verdict)
+}
