@@ -135,6 +135,8 @@ var rooms = map[string][]string{
 	"wire":        {"http1", "http2"},
 	"fronted":     {"account", "bug", "control", "farend", "http1", "http2", "protocol", "proxy/balance", "proxy/files", "proxy/wire", "spawnerror", "spelling", "trail", "unixsock", "visible"},
 	"buffering":   {"bug", "http1", "http2", "protocol", "proxy/files", "proxy/wire", "trail"},
+	"tunnel":      {"bug", "http1", "http2", "list", "proxy/wire"},
+	"page":        {"http1", "protocol", "proxy/files", "spawnerror", "trail", "visible"},
 	"balance":     {"bug", "farend", "http1", "http2", "protocol", "proxy/files", "proxy/wire", "spawnerror", "trail", "visible"},
 }
 

@@ -104,7 +104,8 @@ func TestAccessLogHasDomainAndPortApart(t *testing.T) {
 
 func TestAccessLogHasTheUserOfAWebServer(t *testing.T) {
 	t.Parallel()
-	x := &exchange{client: &client{proxy: New(Config{Timeouts: quick}), headers: &fronted.Headers{}}}
+	x := newExchange()
+	x.client = &client{proxy: New(Config{Timeouts: quick}), headers: &fronted.Headers{}}
 	x.reset()
 	if done, err := x.req.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\n!~REMOTE_USER: ann\r\n\r\n")); !done || err != nil {
 		t.Fatal(done, err)

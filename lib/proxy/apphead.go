@@ -5,6 +5,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/tunnel"
 	"passenger/lib/proxy/wire"
 )
 
@@ -171,7 +172,7 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 		b = append(b, s.Lines...)
 	}
 	if x.req.upgrade {
-		b = appendList(append(b, "Connection: Upgrade\r\nUpgrade: "...), x.req.wanted())
+		b = tunnel.AppendList(append(b, "Connection: Upgrade\r\nUpgrade: "...), x.req.wanted())
 		b = append(b, "\r\n"...)
 	}
 	return append(b, "\r\n"...)
@@ -267,7 +268,7 @@ func (x *exchange) appendSessionForwarded(b []byte, f *forwarded) []byte {
 		b = append(b, s.Pairs...)
 	}
 	if x.req.upgrade {
-		b = append(appendList(append(b, "HTTP_CONNECTION\x00Upgrade\x00HTTP_UPGRADE\x00"...), x.req.wanted()), 0)
+		b = append(tunnel.AppendList(append(b, "HTTP_CONNECTION\x00Upgrade\x00HTTP_UPGRADE\x00"...), x.req.wanted()), 0)
 	}
 	return b
 }

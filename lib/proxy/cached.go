@@ -11,6 +11,7 @@ import (
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/page"
 	"passenger/lib/proxy/wire"
 )
 
@@ -72,7 +73,7 @@ func (x *exchange) viaCache(c *httpcache.Cache) (again bool) {
 		return x.sendEntry(e, now)
 	}
 	if l.OnlyIfCached() {
-		return x.page(page{Status: http.StatusGatewayTimeout, Message: "The answer is not in the cache, and no other was wanted."})
+		return x.page(page.Page{Status: http.StatusGatewayTimeout, Message: "The answer is not in the cache, and no other was wanted."})
 	}
 	return x.attempts()
 }

@@ -24,13 +24,15 @@ type exchange struct {
 	garbled bool // the request was not understood, or not whole
 }
 
-var exchanges = sync.Pool{New: func() any {
+var exchanges = sync.Pool{New: func() any { return newExchange() }}
+
+// newExchange returns an exchange whose parts know its request.
+func newExchange() *exchange {
 	x := &exchange{}
-	x.body.req = &x.req
+	x.body.req, x.answer.req, x.answer.overflow = &x.req, &x.req, x.newReserve
 	x.session.init(&x.req)
-	x.answer.req, x.answer.overflow = &x.req, x.newReserve
 	return x
-}}
+}
 
 func takeExchange(c *client, in *wire.Buffer, n int) *exchange {
 	x := exchanges.Get().(*exchange)

@@ -9,6 +9,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/page"
 )
 
 func TestPagesComeInTheFormAskedFor(t *testing.T) {
@@ -47,25 +48,25 @@ func TestPagesComeInTheFormAskedFor(t *testing.T) {
 
 func TestWhichFormPagesHave(t *testing.T) {
 	t.Parallel()
-	for fields, want := range map[string]form{
-		"": asHTML, "Accept: */*\r\n": asHTML, "Accept: image/webp, */*;q=0.8\r\n": asHTML, "Accept: text/*\r\n": asHTML, "Accept: TEXT/HTML\r\n": asHTML,
-		"Accept: text/html, application/xhtml+xml, application/xml;q=0.9, image/webp, */*;q=0.8\r\n": asHTML,
-		"Accept: application/json\r\n": asJSON, "Accept: application/json, text/plain, */*\r\n": asJSON, "Accept: text/plain, application/json\r\n": asJSON,
-		"Accept: application/vnd.api+json\r\n": asJSON, "Accept: application/problem+json;q=0.5\r\n": asJSON, "Accept: application/*\r\n": asJSON,
-		"Accept: text/html;q=0.1, application/json\r\n": asJSON, "Accept: application/json;q=0.1, text/html\r\n": asHTML,
-		"Accept: application/json;charset=utf-8; q=0.9, text/html; q=0.95\r\n": asHTML, "Accept: application/json;q=0.9, text/html;q=0.900\r\n": asHTML,
-		"Accept: application/json;q=0\r\n": asHTML, "Accept: application/json;q=0.0001, text/html;q=0.001\r\n": asHTML, "Accept: application/json;q=x\r\n": asHTML,
-		"Accept: text/plain\r\n": asText, "Accept: text/plain;q=0.2, application/json;q=0.1\r\n": asText, "Accept: ,,;\r\n": asHTML,
+	for fields, want := range map[string]page.Form{
+		"": page.HTML, "Accept: */*\r\n": page.HTML, "Accept: image/webp, */*;q=0.8\r\n": page.HTML, "Accept: text/*\r\n": page.HTML, "Accept: TEXT/HTML\r\n": page.HTML,
+		"Accept: text/html, application/xhtml+xml, application/xml;q=0.9, image/webp, */*;q=0.8\r\n": page.HTML,
+		"Accept: application/json\r\n": page.JSON, "Accept: application/json, text/plain, */*\r\n": page.JSON, "Accept: text/plain, application/json\r\n": page.JSON,
+		"Accept: application/vnd.api+json\r\n": page.JSON, "Accept: application/problem+json;q=0.5\r\n": page.JSON, "Accept: application/*\r\n": page.JSON,
+		"Accept: text/html;q=0.1, application/json\r\n": page.JSON, "Accept: application/json;q=0.1, text/html\r\n": page.HTML,
+		"Accept: application/json;charset=utf-8; q=0.9, text/html; q=0.95\r\n": page.HTML, "Accept: application/json;q=0.9, text/html;q=0.900\r\n": page.HTML,
+		"Accept: application/json;q=0\r\n": page.HTML, "Accept: application/json;q=0.0001, text/html;q=0.001\r\n": page.HTML, "Accept: application/json;q=x\r\n": page.HTML,
+		"Accept: text/plain\r\n": page.Text, "Accept: text/plain;q=0.2, application/json;q=0.1\r\n": page.Text, "Accept: ,,;\r\n": page.HTML,
 		// Who brings JSON and says nothing knows JSON.
-		"Content-Type: application/json; charset=utf-8\r\n": asJSON, "Content-Type: application/json\r\nAccept: */*\r\n": asJSON,
-		"Content-Type: application/json\r\nAccept: text/html\r\n": asHTML, "Content-Type: text/plain\r\n": asHTML,
+		"Content-Type: application/json; charset=utf-8\r\n": page.JSON, "Content-Type: application/json\r\nAccept: */*\r\n": page.JSON,
+		"Content-Type: application/json\r\nAccept: text/html\r\n": page.HTML, "Content-Type: text/plain\r\n": page.HTML,
 	} {
 		var q http1.Request
 		q.Reset()
 		if done, err := q.Parse([]byte("POST / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n")); !done || err != nil {
 			t.Fatal(err)
 		}
-		if got := wantedForm(&q); got != want {
+		if got := page.Wanted(&q); got != want {
 			t.Errorf("%q: got %v, want %v", fields, got, want)
 		}
 	}
@@ -139,7 +140,7 @@ func TestAppsMayHaveTheirOwnPages(t *testing.T) {
 	missing.ErrorPage = filepath.Join(dir, "none")
 	long := failed
 	long.ErrorPage = filepath.Join(dir, "long")
-	if err := os.WriteFile(long.ErrorPage, make([]byte, maxOwnPage+1), 0o644); err != nil {
+	if err := os.WriteFile(long.ErrorPage, make([]byte, page.MaxOwnPage+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	friendly.FriendlyErrors = true

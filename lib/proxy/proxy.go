@@ -303,3 +303,15 @@ func ParseNetworks(texts []string) ([]netip.Prefix, error) {
 	}
 	return list, nil
 }
+
+// ErrHandedOver is the cause with which a proxy's context ends once a successor
+// accepts: upgraded connections then stay until the drain is over, as the
+// requests do. When a proxy is stopped they are closed at once.
+var ErrHandedOver = errors.New("a successor took over")
+
+// dismiss does it for all apps.
+func (p *Proxy) dismiss(force bool) {
+	for _, a := range p.allApps() {
+		a.balance.DismissAll(force)
+	}
+}

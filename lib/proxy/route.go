@@ -5,6 +5,7 @@ import (
 
 	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/page"
 )
 
 // route finds the app that the request is for. done says that it was answered
@@ -63,15 +64,15 @@ func (x *exchange) notFronted(err error) bool {
 	case errors.Is(err, fronted.ErrUnknownApp):
 		return x.fail(403, "The web server asks for an application that is not known here, or for settings of one, and may add none.")
 	case errors.Is(err, fronted.ErrPoolDown):
-		return x.page(page{Status: 503, Message: "The application is not known yet, and the pool, which would start it, is down.", retry: 1})
+		return x.page(page.Page{Status: 503, Message: "The application is not known yet, and the pool, which would start it, is down.", Retry: 1})
 	case errors.Is(err, fronted.ErrBadApp):
 		return x.fail(500, "The web server's settings for this application were refused; the proxy's log says why.")
 	case errors.Is(err, balance.ErrQueueFull):
-		return x.page(page{Status: 503, Message: "Too many requests wait for applications to become known.", retry: 1})
+		return x.page(page.Page{Status: 503, Message: "Too many requests wait for applications to become known.", Retry: 1})
 	case errors.Is(err, balance.ErrQueueTime):
 		return x.fail(504, "The application was not known in time.")
 	case errors.Is(err, errStopping):
-		return x.page(page{Status: 503, Message: "The server is going away.", retry: 1})
+		return x.page(page.Page{Status: 503, Message: "The server is going away.", Retry: 1})
 	}
 	return x.refuse(err)
 }

@@ -413,7 +413,8 @@ func TestRequestsOfKnownGroupsAllocateNothing(t *testing.T) {
 	p := New(Config{Timeouts: quick})
 	p.SetRoutes(&protocol.Routes{Version: 1, Apps: []protocol.Route{r}})
 	c := &client{proxy: p, headers: &fronted.Headers{}}
-	x := &exchange{client: c}
+	x := newExchange()
+	x.client = c
 	x.reset()
 	b := []byte(secureRequest("/a", "!~PASSENGER_APP_GROUP_NAME: known", "!~REMOTE_ADDR: 192.0.2.1", "!~FLAGS: S"))
 	if done, err := x.req.Parse(b); !done || err != nil {
@@ -437,7 +438,8 @@ func BenchmarkChoose(b *testing.B) {
 	p := New(Config{Timeouts: quick})
 	p.SetRoutes(&protocol.Routes{Version: 1, Apps: []protocol.Route{r}})
 	c := &client{proxy: p, headers: &fronted.Headers{}}
-	x := &exchange{client: c}
+	x := newExchange()
+	x.client = c
 	x.reset()
 	head := []byte(secureRequest("/a", "!~PASSENGER_APP_GROUP_NAME: known", "!~REMOTE_ADDR: 192.0.2.1", "!~SCRIPT_NAME: /", "!~FLAGS: S"))
 	if done, err := x.req.Parse(head); !done || err != nil {

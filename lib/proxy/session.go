@@ -6,6 +6,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/tunnel"
 )
 
 // A session is a request's time on a process, with the wait before: which process
@@ -68,4 +69,22 @@ func (s *session) reset() {
 func (s *session) free() {
 	s.waiter.Probe.Conn, s.waiter.Wanted = nil, nil
 	s.waiter.Process, s.waiter.Upstream, s.waiter.Err = nil, nil, nil
+}
+
+// Dismiss ends a tunnel; see balance.Upgraded.
+func (s *session) Dismiss() bool {
+	if s.dismissed.Swap(true) {
+		return false
+	}
+	s.req.client.Interrupt()
+	s.up.Interrupt()
+	return true
+}
+
+// followFrames prepares f for what the process sends behind the head of its
+// answer, which switched protocols.
+func (s *session) followFrames(f *tunnel.Frames) {
+	if !s.isWebSocket() {
+		f.Lose()
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/page"
 	"passenger/lib/proxy/wire"
 )
 
@@ -180,7 +181,7 @@ func (x *exchange) notRead(err error) (again bool) {
 	if a := x.req.mount.app; a.complained.Due() {
 		slog.Warn("static file could not be read", "app", a.name, "path", string(x.req.Path), "err", err)
 	}
-	return x.page(page{Status: http.StatusServiceUnavailable, Message: "The file is being changed.", retry: 1})
+	return x.page(page.Page{Status: http.StatusServiceUnavailable, Message: "The file is being changed.", Retry: 1})
 }
 
 // streamContent writes head, and then the file as the client takes it.

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"passenger/lib/proxy/tunnel"
 )
 
 // endSending ends the client's sending side: of TCP, or with TLS its own.
@@ -149,7 +151,7 @@ func TestLastWordsOfAnAppArriveWhileItsClientTalks(t *testing.T) {
 	both(t, func(t *testing.T, proto string) {
 		f := start(t, proto, 0, func(c *call) bool {
 			c.reply("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-			c.Conn.Write(append(frame(2, length, false), frame(opClose, 2, false)...))
+			c.Conn.Write(append(frame(2, length, false), frame(tunnel.OpClose, 2, false)...))
 			return false
 		})
 		s := serve(t, Config{}, route(f))
@@ -171,11 +173,11 @@ func TestLastWordsOfAnAppArriveWhileItsClientTalks(t *testing.T) {
 		if _, err := http.ReadResponse(p.in, nil); err != nil {
 			t.Fatal(err)
 		}
-		var got frames
+		var got tunnel.Frames
 		b := make([]byte, 16<<10)
-		for !got.closed {
+		for !got.Closed {
 			n, err := p.in.Read(b)
-			got.follow(b[:n])
+			got.Follow(b[:n])
 			if err != nil {
 				t.Fatalf("it ended before its close frame: %v", err)
 			}

@@ -4,34 +4,16 @@ import (
 	"bytes"
 	"iter"
 
-	"passenger/lib/http1"
+	"passenger/lib/proxy/tunnel"
 )
-
-// upgrades are the protocols that the Upgrade fields of a head list: RFC 9110,
-// 7.8.
-func upgrades(h *http1.Head) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for i := range h.Count() {
-			if h.Kind(i) != http1.Upgrade {
-				continue
-			}
-			for list := h.Value(i); list != nil; {
-				var protocol []byte
-				if protocol, list = http1.NextToken(list); len(protocol) > 0 && !yield(protocol) {
-					return
-				}
-			}
-		}
-	}
-}
 
 // wanted are the protocols that the client asks for and may have: any but HTTP,
 // whose requests would pass this proxy unseen, and WebSocket by GET only: RFC
 // 6455, 4.1.
 func (q *request) wanted() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for p := range upgrades(&q.Head) {
-			if isHTTP(p) || isWebSocket(p) && string(q.Method) != "GET" {
+		for p := range tunnel.Upgrades(&q.Head) {
+			if tunnel.IsHTTP(p) || tunnel.IsWebSocket(p) && string(q.Method) != "GET" {
 				continue
 			}
 			if !yield(p) {
@@ -77,8 +59,8 @@ func (q *request) askedFor(protocol []byte) bool {
 // upgradedTo is what the process switched to: one protocol, or several in
 // layers.
 func (s *session) upgradedTo() iter.Seq[[]byte] {
-	for range upgrades(&s.resp.Head) {
-		return upgrades(&s.resp.Head)
+	for range tunnel.Upgrades(&s.resp.Head) {
+		return tunnel.Upgrades(&s.resp.Head)
 	}
 	return s.req.wanted()
 }
@@ -89,30 +71,7 @@ func (s *session) isWebSocket() bool {
 		return false
 	}
 	for p := range s.upgradedTo() {
-		return isWebSocket(p)
+		return tunnel.IsWebSocket(p)
 	}
 	return false
-}
-
-func isWebSocket(protocol []byte) bool {
-	name, _, _ := bytes.Cut(protocol, []byte{'/'})
-	return http1.EqualFold(name, "websocket")
-}
-
-// isHTTP says that a protocol is a version of HTTP, by any of its names.
-func isHTTP(protocol []byte) bool {
-	name, _, _ := bytes.Cut(protocol, []byte{'/'})
-	return http1.EqualFold(name, "http") || len(name) >= 2 && name[0]|0x20 == 'h' && name[1] == '2'
-}
-
-// appendList appends the elements of a list as a field has them.
-func appendList(b []byte, list iter.Seq[[]byte]) []byte {
-	first := true
-	for element := range list {
-		if !first {
-			b = append(b, ", "...)
-		}
-		b, first = append(b, element...), false
-	}
-	return b
 }

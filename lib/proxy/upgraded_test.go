@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/tunnel"
 )
 
 const socketHead = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -58,10 +59,10 @@ func TestUpgradedConnectionsEndWithTheirProcess(t *testing.T) {
 		name, head, to string
 		sent, want     []byte
 	}{
-		{"a WebSocket", socketHead, "WebSocket", hello, append(bytes.Clone(hello), goingAway...)},
-		{"one that was silent", socketHead, "websocket", nil, goingAway},
+		{"a WebSocket", socketHead, "WebSocket", hello, append(bytes.Clone(hello), tunnel.GoingAway...)},
+		{"one that was silent", socketHead, "websocket", nil, tunnel.GoingAway},
 		{"one within a frame", socketHead, "websocket", hello[:4], hello[:4]},
-		{"one that says goodbye itself", socketHead, "websocket", frame(opClose, 2, false), frame(opClose, 2, false)},
+		{"one that says goodbye itself", socketHead, "websocket", frame(tunnel.OpClose, 2, false), frame(tunnel.OpClose, 2, false)},
 		{"another protocol", upgradeHead, "echo", []byte("hello"), []byte("hello")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -101,11 +102,11 @@ func TestBusyClientsHearTheGoodbye(t *testing.T) {
 			}
 		}
 	}()
-	var got frames
+	var got tunnel.Frames
 	read := func() (int, error) {
 		b := make([]byte, 1000)
 		n, err := p.in.Read(b)
-		got.follow(b[:n])
+		got.Follow(b[:n])
 		return n, err
 	}
 	for range 100 {
@@ -121,7 +122,7 @@ func TestBusyClientsHearTheGoodbye(t *testing.T) {
 	}
 	p.Close()
 	<-done
-	if !got.closed && got.have == 0 && got.left == 0 {
+	if !got.Closed && got.Have == 0 && got.Left == 0 {
 		t.Error("it ended between frames without a goodbye")
 	}
 }
@@ -142,8 +143,8 @@ func TestUpgradesThatComeTooLateEndAtOnce(t *testing.T) {
 	if r, err := http.ReadResponse(p.in, nil); err != nil || r.StatusCode != 101 {
 		t.Fatalf("got %v, %v", r, err)
 	}
-	if got := p.rest(); !bytes.Equal(got, goingAway) {
-		t.Errorf("got %x, want %x", got, goingAway)
+	if got := p.rest(); !bytes.Equal(got, tunnel.GoingAway) {
+		t.Errorf("got %x, want %x", got, tunnel.GoingAway)
 	}
 }
 
@@ -162,8 +163,8 @@ func TestUpgradedConnectionsThatAreLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.cancel()
-	if got := p.rest(); !bytes.Equal(got, goingAway) {
-		t.Errorf("got %x, want %x", got, goingAway)
+	if got := p.rest(); !bytes.Equal(got, tunnel.GoingAway) {
+		t.Errorf("got %x, want %x", got, tunnel.GoingAway)
 	}
 	within(t, s.stopped, "the end")
 }
@@ -176,8 +177,8 @@ func TestUpgradedConnectionsOfAProxyThatGoes(t *testing.T) {
 	stopped := serve(t, Config{}, route(f))
 	p := stopped.open(socketHead, 1)
 	stopped.cancel()
-	if got := p.rest(); !bytes.Equal(got, goingAway) {
-		t.Errorf("stopped: got %x, want %x", got, goingAway)
+	if got := p.rest(); !bytes.Equal(got, tunnel.GoingAway) {
+		t.Errorf("stopped: got %x, want %x", got, tunnel.GoingAway)
 	}
 	within(t, stopped.stopped, "the end")
 
@@ -190,8 +191,8 @@ func TestUpgradedConnectionsOfAProxyThatGoes(t *testing.T) {
 	if _, err := io.ReadFull(p.in, make([]byte, len(echo))); err != nil {
 		t.Errorf("handed over: %v", err)
 	}
-	if got := p.rest(); !bytes.Equal(got, goingAway) {
-		t.Errorf("handed over: got %x, want %x", got, goingAway)
+	if got := p.rest(); !bytes.Equal(got, tunnel.GoingAway) {
+		t.Errorf("handed over: got %x, want %x", got, tunnel.GoingAway)
 	}
 	within(t, old.stopped, "the end")
 }

@@ -1,4 +1,4 @@
-package proxy
+package tunnel
 
 import (
 	"bytes"
@@ -31,14 +31,14 @@ func TestFramesEndWhereTheyEnd(t *testing.T) {
 	for _, n := range []int{0, 1, 125, 126, 0xffff, 0x10000} {
 		for _, masked := range []bool{false, true} {
 			text := frame(1, n, masked)
-			var f frames
+			var f Frames
 			for i := range text {
 				if f.between() != (i == 0) {
 					t.Fatalf("a frame of %d bytes, masked %v: after %d of %d bytes between is %v", n, masked, i, len(text), f.between())
 				}
-				f.follow(text[i : i+1])
+				f.Follow(text[i : i+1])
 			}
-			f.follow(append(frame(9, 3, false), frame(2, 200, false)...))
+			f.Follow(append(frame(9, 3, false), frame(2, 200, false)...))
 			if !f.between() {
 				t.Errorf("a frame of %d bytes, masked %v, and two others: a frame is under way", n, masked)
 			}
@@ -48,8 +48,8 @@ func TestFramesEndWhereTheyEnd(t *testing.T) {
 
 func TestNothingFollowsACloseFrame(t *testing.T) {
 	t.Parallel()
-	var f frames
-	f.follow(goingAway)
+	var f Frames
+	f.Follow(GoingAway)
 	if f.between() {
 		t.Error("another frame may follow")
 	}
@@ -57,9 +57,9 @@ func TestNothingFollowsACloseFrame(t *testing.T) {
 
 func TestLostBytesHideTheFrames(t *testing.T) {
 	t.Parallel()
-	var f frames
-	f.lose()
-	f.follow(frame(1, 3, false))
+	var f Frames
+	f.Lose()
+	f.Follow(frame(1, 3, false))
 	if f.between() {
 		t.Error("it knows what it cannot know")
 	}
@@ -68,18 +68,18 @@ func TestLostBytesHideTheFrames(t *testing.T) {
 // However the bytes are cut, they mean the same.
 func FuzzFrames(f *testing.F) {
 	f.Add(frame(1, 5, false), 1)
-	f.Add(append(frame(2, 126, true), goingAway...), 3)
+	f.Add(append(frame(2, 126, true), GoingAway...), 3)
 	f.Add([]byte{0x82, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}, 2)
 	f.Fuzz(func(t *testing.T, text []byte, cut int) {
-		var whole, pieces frames
-		whole.follow(text)
+		var whole, pieces Frames
+		whole.Follow(text)
 		cut = max(cut, 1)
 		for rest := text; len(rest) > 0; {
 			n := min(cut, len(rest))
-			pieces.follow(rest[:n])
+			pieces.Follow(rest[:n])
 			rest = rest[n:]
 		}
-		if whole.between() != pieces.between() || whole.left != pieces.left || whole.closed != pieces.closed {
+		if whole.between() != pieces.between() || whole.Left != pieces.Left || whole.Closed != pieces.Closed {
 			t.Errorf("%x: got %+v in pieces of %d, %+v at once", text, pieces, cut, whole)
 		}
 	})

@@ -1,57 +1,57 @@
-package proxy
+package tunnel
 
 import "encoding/binary"
 
-// frames follows the frames of a WebSocket (RFC 6455, section 5.2) in what one
+// Frames follows the frames of a WebSocket (RFC 6455, section 5.2) in what one
 // side sends, as far as to know when none is under way. Only then may a frame of
 // our own come in between. Whoever passes bytes on past it calls lose.
-type frames struct {
+type Frames struct {
 	head    [14]byte // the header of the next frame, as far as it is here
-	have    int
-	left    uint64 // bytes of the present frame's payload to come
+	Have    int
+	Left    uint64 // bytes of the present frame's payload to come
 	unknown bool   // bytes were lost
-	closed  bool   // a close frame was among them: the last one
+	Closed  bool   // a close frame was among them: the last one
 }
 
-const opClose = 8
+const OpClose = 8
 
-// follow takes the next bytes.
-func (f *frames) follow(p []byte) {
+// Follow takes the next bytes.
+func (f *Frames) Follow(p []byte) {
 	for len(p) > 0 && !f.unknown {
-		if f.left > 0 {
-			n := min(f.left, uint64(len(p)))
-			f.left -= n
+		if f.Left > 0 {
+			n := min(f.Left, uint64(len(p)))
+			f.Left -= n
 			p = p[n:]
 			continue
 		}
-		f.head[f.have] = p[0]
-		f.have++
+		f.head[f.Have] = p[0]
+		f.Have++
 		p = p[1:]
-		if size := headerSize(f.head[:f.have]); f.have == size {
-			f.left = payload(f.head[:size])
-			f.closed = f.closed || f.head[0]&0xf == opClose
-			f.have = 0
+		if size := headerSize(f.head[:f.Have]); f.Have == size {
+			f.Left = payload(f.head[:size])
+			f.Closed = f.Closed || f.head[0]&0xf == OpClose
+			f.Have = 0
 		}
 	}
 }
 
 // wrote follows what was written. torn says that more than that may have been,
 // or that no more can be. f may be nil.
-func (f *frames) wrote(p []byte, torn bool) {
+func (f *Frames) wrote(p []byte, torn bool) {
 	switch {
 	case f == nil:
 	case torn:
-		f.lose()
+		f.Lose()
 	default:
-		f.follow(p)
+		f.Follow(p)
 	}
 }
 
-// lose says that bytes went past.
-func (f *frames) lose() { f.unknown = true }
+// Lose says that bytes went past.
+func (f *Frames) Lose() { f.unknown = true }
 
 // between says that no frame is under way and more may follow.
-func (f *frames) between() bool { return !f.unknown && !f.closed && f.have == 0 && f.left == 0 }
+func (f *Frames) between() bool { return !f.unknown && !f.Closed && f.Have == 0 && f.Left == 0 }
 
 // headerSize is how long the header will be that begins with b, at least.
 func headerSize(b []byte) int {
@@ -82,6 +82,6 @@ func payload(head []byte) uint64 {
 	}
 }
 
-// goingAway is a close frame of a server with the status 1001: the endpoint
+// GoingAway is a close frame of a server with the status 1001: the endpoint
 // goes away.
-var goingAway = []byte{0x80 | opClose, 2, 1001 >> 8, 1001 & 0xff}
+var GoingAway = []byte{0x80 | OpClose, 2, 1001 >> 8, 1001 & 0xff}
