@@ -28,8 +28,13 @@ func (s Snapshot) Status() Status {
 		st.Connections = &s.Proxy.Connections
 		st.RoutesVersion = s.Proxy.RoutesVersion
 	}
+	known := map[string][]*protocol.Process{} // by app
+	all := s.known()
+	for i := range all {
+		known[all[i].App] = append(known[all[i].App], &all[i])
+	}
 	for _, name := range s.appNames() {
-		a := s.app(name)
+		a := s.app(name, known[name])
 		st.ProcessCount += len(a.Processes)
 		st.Apps = append(st.Apps, a)
 	}
@@ -124,34 +129,32 @@ func (s Snapshot) known() []protocol.Process {
 	return s.Records
 }
 
-func (s Snapshot) app(name string) App {
+// app merges what is known of one app and of its processes.
+func (s Snapshot) app(name string, known []*protocol.Process) App {
 	a := App{Name: name, State: unknownState, Processes: []Process{}, Exited: []Process{}}
-	pooled := map[string]protocol.AppProcess{}
+	pooled := map[string]*protocol.AppProcess{}
 	if i := s.pooled(name); i >= 0 {
 		pa := s.Apps.Apps[i]
 		a.describe(pa)
-		for _, p := range pa.Processes {
-			pooled[p.ID] = p
+		for i := range pa.Processes {
+			pooled[pa.Processes[i].ID] = &pa.Processes[i]
 		}
 	} else if i := slices.IndexFunc(s.Routes.Apps, func(r protocol.Route) bool { return r.App == name }); i >= 0 {
 		r := s.Routes.Apps[i]
 		a.Generation, a.ServerNames, a.BaseURI, a.LastError = r.Generation, r.ServerNames, r.BaseURI, r.Error
 	}
 	s.count(&a)
-	for _, p := range s.known() {
-		if p.App != name {
-			continue
-		}
+	for _, p := range known {
 		ap, ok := pooled[p.ID]
 		delete(pooled, p.ID)
 		if !ok {
-			ap = protocol.AppProcess{}
+			ap = &protocol.AppProcess{}
 			ap.State = s.routed(p)
 		}
 		a.add(p, s.process(p, ap, ok))
 	}
 	for _, p := range pooled { // those that only the pool knows, yet
-		a.add(p.Process, s.process(p.Process, p, true))
+		a.add(&p.Process, s.process(&p.Process, p, true))
 	}
 	slices.SortFunc(a.Processes, func(p, q Process) int {
 		return cmp.Or(p.StartedAt.Compare(q.StartedAt), cmp.Compare(p.ID, q.ID))
@@ -163,7 +166,7 @@ func (s Snapshot) app(name string) App {
 }
 
 // add files a process under those that run or those that exited.
-func (a *App) add(p protocol.Process, merged Process) {
+func (a *App) add(p *protocol.Process, merged Process) {
 	a.Type = cmp.Or(a.Type, p.Type)
 	a.AppRoot = cmp.Or(a.AppRoot, p.AppRoot)
 	if merged.Exit != nil {
@@ -211,7 +214,7 @@ func (s Snapshot) count(a *App) {
 
 // routed returns the state of a process that the pool told nothing of: that of
 // its record, but draining if the route table says so.
-func (s Snapshot) routed(p protocol.Process) protocol.State {
+func (s Snapshot) routed(p *protocol.Process) protocol.State {
 	for _, r := range s.Routes.Apps {
 		for _, rp := range r.Processes {
 			if rp.ID == p.ID && rp.Draining && p.State == protocol.Ready {
@@ -224,7 +227,7 @@ func (s Snapshot) routed(p protocol.Process) protocol.State {
 
 // process merges what the spawner or a record says of a process with what the
 // pool says of it and with the proxy's numbers.
-func (s Snapshot) process(p protocol.Process, ap protocol.AppProcess, pooled bool) Process {
+func (s Snapshot) process(p *protocol.Process, ap *protocol.AppProcess, pooled bool) Process {
 	m := Process{
 		ID: p.ID, PID: p.PID, Generation: p.Generation, State: ap.State,
 		Address: p.Address, DataProtocol: p.DataProtocol, Concurrency: p.Concurrency,

@@ -1,7 +1,7 @@
 package status
 
 import (
-	"fmt"
+	"bytes"
 	"strings"
 )
 
@@ -64,7 +64,7 @@ func (t *table) write(b *strings.Builder, indent string) {
 		hidden[i] = true
 	}
 	for _, row := range t.rows {
-		line := indent
+		line := []byte(indent)
 		for i, c := range row {
 			if hidden[i] {
 				continue
@@ -76,17 +76,18 @@ func (t *table) write(b *strings.Builder, indent string) {
 			}
 			switch {
 			case i < len(t.right) && t.right[i]:
-				line += pad + text
+				line = append(append(line, pad...), text...)
 			case i == len(row)-1:
-				line += text
+				line = append(line, text...)
 			default:
-				line += text + pad
+				line = append(append(line, text...), pad...)
 			}
 			if i < len(row)-1 {
-				line += "  "
+				line = append(line, "  "...)
 			}
 		}
-		fmt.Fprintln(b, strings.TrimRight(line, " "))
+		b.Write(bytes.TrimRight(line, " "))
+		b.WriteByte('\n')
 	}
 }
 

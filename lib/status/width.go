@@ -20,6 +20,8 @@ var wide = &unicode.RangeTable{
 // columnsOf is how many columns of a terminal a character takes.
 func columnsOf(r rune) int {
 	switch {
+	case r < 0x300: // the first mark that takes no column
+		return 1
 	case unicode.In(r, unicode.Mn, unicode.Me):
 		return 0
 	case unicode.Is(wide, r):
