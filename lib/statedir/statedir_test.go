@@ -16,6 +16,10 @@ import (
 // TestMain lets the test binary stand in for another daemon that holds a lock.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("STATEDIR_TEST_HOLD"); dir != "" {
+		if _, err := Open(dir); err != nil {
+			os.Stdout.WriteString(err.Error())
+			os.Exit(1)
+		}
 		if _, err := At(dir).Lock(Pool); err != nil {
 			os.Exit(1)
 		}
