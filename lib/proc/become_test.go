@@ -1,0 +1,202 @@
+package proc
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestMain lets the test binary stand in for a process that changes itself and
+// becomes a command, and for one that hands its files on to a successor.
+func TestMain(m *testing.M) {
+	if text := os.Getenv("PROC_TEST_CHANGE"); text != "" {
+		os.Exit(becomeCommand(text))
+	}
+	if os.Getenv("PROC_TEST_SUCCEED") != "" {
+		os.Exit(succeed())
+	}
+	os.Exit(m.Run())
+}
+
+func becomeCommand(change string) int {
+	var c Change
+	err := json.Unmarshal([]byte(change), &c)
+	if err == nil {
+		err = c.Apply()
+	}
+	if err == nil {
+		err = Exec(os.Args[1:], []string{"PATH=/usr/bin:/bin", "LC_ALL=C"})
+	}
+	fmt.Println(err)
+	return 1
+}
+
+// becoming runs a shell script in a process that changed itself before.
+func becoming(t *testing.T, c Change, script string) string {
+	t.Helper()
+	b, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/proc/self/exe", "sh", "-c", script)
+	cmd.Env = append(os.Environ(), "PROC_TEST_CHANGE="+string(b))
+	out, _ := cmd.CombinedOutput() // what it says is what is tested
+	return strings.TrimSpace(string(out))
+}
+
+func TestChangesOfAProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	mask, adjustment := 0o27, 500
+	for _, tt := range []struct {
+		name   string
+		c      Change
+		script string
+		want   string
+	}{
+		{"nothing", Change{}, "echo $0 $PATH", "sh /usr/bin:/bin"},
+		{"umask", Change{Umask: &mask}, "umask", "0027"},
+		{"a limit", Change{Limits: []Limit{{unix.RLIMIT_NOFILE, "nofile", 77}}}, "ulimit -n; ulimit -Hn", "77\n77"},
+		{"nice", Change{Nice: 3}, "nice", "3"},
+		{"OOM score", Change{OOMScoreAdj: &adjustment}, "cat /proc/self/oom_score_adj", "500"},
+		{"no new privileges", Change{NoNewPrivileges: true}, "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1"},
+		{"directory", Change{Dir: dir, Device: st.Dev, Inode: st.Ino}, "pwd", dir},
+		{"a directory that is another now", Change{Dir: dir, Device: st.Dev, Inode: st.Ino + 1}, "pwd", fmt.Sprintf("change to directory %q: another directory has taken its place", dir)},
+		{"a directory that is missing", Change{Dir: dir + "/x"}, "pwd", fmt.Sprintf("change to directory %q: no such file or directory", dir+"/x")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := becoming(t, tt.c, tt.script); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAnotherUserHasNoPrivilegeLeft(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root becomes another user")
+	}
+	user := &User{UID: 54320, GID: 54321, Groups: []int{54322, 54321}}
+	got := becoming(t, Change{Switch: user}, "id -u; id -G; grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status | grep -v 0000000000000000")
+	if want := "54320\n54321 54322"; got != want {
+		t.Errorf("got %q, want %q and no capability", got, want)
+	}
+	closed := filepath.Join(t.TempDir(), "closed")
+	if err := os.MkdirAll(closed+"/app", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for dir := filepath.Dir(closed); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	got = becoming(t, Change{Switch: user, Dir: closed + "/app"}, "pwd")
+	if want := fmt.Sprintf("may not enter %s (mode 0700, owner root)", closed); !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestExecNamesWhatItCannotRun(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("/proc/self/exe", "no-such-command")
+	cmd.Env = append(os.Environ(), "PROC_TEST_CHANGE={}")
+	out, _ := cmd.CombinedOutput()
+	if got, want := string(out), `execute "no-such-command": executable file not found in $PATH`; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// succeed hands a pipe's end on to itself; the successor writes into it.
+func succeed() int {
+	files := Inherited()
+	if f := files["told"]; f != nil {
+		_, err := fmt.Fprintf(f, "pid %d, %d files, variable %q", os.Getpid(), len(files), os.Getenv(inheritedVariable))
+		if err != nil {
+			return 1
+		}
+		return 0
+	}
+	fmt.Println(os.Getpid())
+	fmt.Println(Succeed("/proc/self/exe", map[string]*os.File{"told": os.NewFile(3, "told")}))
+	return 1
+}
+
+func TestSuccessorHasTheFilesAndThePID(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), "PROC_TEST_SUCCEED=1")
+	cmd.ExtraFiles = []*os.File{w}
+	out, err := cmd.CombinedOutput()
+	w.Close()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	told := make([]byte, 200)
+	n, err := r.Read(told)
+	if want := fmt.Sprintf("pid %s, 1 files, variable \"\"", strings.TrimSpace(string(out))); err != nil || string(told[:n]) != want {
+		t.Errorf("got %q, %v, want %q", told[:n], err, want)
+	}
+}
+
+func TestIgnoredSignalsAreGivenBack(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("/bin/sh", "-c", "trap '' HUP INT; exec "+executable(t)+" -test.run '^TestUnignored$'")
+	cmd.Env = append(os.Environ(), "PROC_TEST_UNIGNORE=1")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "SigIgn before 3, after 0") {
+		t.Errorf("got %v, %s", err, out)
+	}
+}
+
+func executable(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestUnignored is the child of the test above.
+func TestUnignored(t *testing.T) {
+	if os.Getenv("PROC_TEST_UNIGNORE") == "" {
+		t.Skip("it is for the test of ignored signals")
+	}
+	before := ignored(t)
+	UnignoreSignals()
+	fmt.Printf("SigIgn before %x, after %x\n", before, ignored(t))
+}
+
+// ignored are the signals HUP and INT, as bits, if they are ignored.
+func ignored(t *testing.T) (bits uint64) {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "SigIgn:")
+	if _, err := fmt.Sscanf(rest, "%x", &bits); err != nil {
+		t.Fatal(err)
+	}
+	return bits & (1<<(syscall.SIGHUP-1) | 1<<(syscall.SIGINT-1))
+}
