@@ -21,6 +21,7 @@ import (
 
 	"passenger/lib/app"
 	"passenger/lib/protocol"
+	"passenger/lib/status"
 )
 
 // tableRow is a row of the table of Passengerfile(5): the name, the type and
@@ -189,4 +190,34 @@ func evaluated(e ast.Expr) (string, bool) {
 		return s, err == nil
 	}
 	return value.Value.ExactString(), true
+}
+
+// settingName is what a page marks as a variable, if that has an underscore.
+var settingName = regexp.MustCompile(`(?m)^\.Va (.*_.*)$`)
+
+// notSettings are variables of other programs, and keys of what a selftest and
+// detect print.
+var notSettings = []string{
+	"ignore_invalid_headers", "nginx_bin", "cut_off", "slow_limit_seconds", "p50_seconds", "p99_seconds", "max_seconds",
+	"recovered_seconds", "looked_for",
+}
+
+// TestNamedSettings checks that every variable with an underscore which a page
+// of the programs names is a key of the settings, of the status or of an event.
+func TestNamedSettings(t *testing.T) {
+	t.Parallel()
+	known := slices.Concat(notSettings, keys(reflect.TypeFor[protocol.AppConfig]()), keys(reflect.TypeFor[status.Status]()),
+		keys(reflect.TypeFor[protocol.Event]()))
+	for _, name := range []string{
+		"Passengerfile.5", "passenger.1", "passenger-config.1", "passenger-pool.1", "passenger-proxy.1", "passenger-servers.7",
+		"passenger-spawn.1", "passenger-news.7",
+	} {
+		for _, m := range settingName.FindAllStringSubmatch(page(t, name), -1) {
+			for _, word := range strings.Fields(m[1]) {
+				if strings.Contains(word, "_") && word == strings.ToLower(word) && !slices.Contains(known, word) {
+					t.Errorf("%s names %q, which no program knows", name, word)
+				}
+			}
+		}
+	}
 }
