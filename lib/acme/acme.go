@@ -1,12 +1,14 @@
 // Package acme gets certificates from a certificate authority by ACME (RFC
 // 8555) and renews them in time.
 //
-// What it has lies in a directory, so that a proxy begins with the
-// certificates of the last one, and two that share the directory, as during a
-// hand-over, order each certificate once: whoever orders holds a lock, and
-// whoever gets the lock looks first whether another was faster. The answers to
-// the authority's challenges lie there too, because it may ask either of the
-// two.
+// A directory holds all that it has, so that a proxy begins with the certificates
+// of the last one. Two proxies may share the directory, as during a hand-over, and
+// order each certificate once: the one that orders holds a lock, and the next to
+// get the lock looks first whether the certificate is there. The answers to the
+// authority's challenges lie there too, because it may ask either of the two.
+//
+// It stands on golang.org/x/crypto/acme. certmagic would bind the ports 80 and 443
+// itself, and adds 2.4 MB and eleven modules to the binary.
 package acme
 
 import (

