@@ -1,4 +1,4 @@
-# What there is to do here: make run, test, test-distros, bench, build, install, fmt, fuzz, chaos, soak.
+# What there is to do here: make run, test, test-distros, bench, build, install, fmt, fuzz, cover, chaos, soak.
 
 BIN     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/passenger/bin
 PREFIX  ?= /usr/local
@@ -7,10 +7,13 @@ PORT    ?= 3000
 RELEASE := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X passenger/lib/cli.Release=0.1.0-$(RELEASE)
 
-# The newest that knows this Go; a version, so that it says the same tomorrow.
+# The newest that know this Go; versions, so that they say the same tomorrow.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+DEADCODE    := golang.org/x/tools/cmd/deadcode@v0.51.0
+UNPARAM     := mvdan.cc/unparam@v0.0.0-20260823230713-2fa3d841b0c8
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: run build install test test-distros check prepare bench fmt fuzz chaos soak
+.PHONY: run build install test test-distros check vulncheck prepare unit scripts bench fmt fuzz fuzz-smoke cover chaos soak
 
 run: build
 	@exec $(BIN)/passenger start -p $(PORT) $(APP)
@@ -27,8 +30,19 @@ install: build
 	install -D -m 644 lib/dist/demo/Passengerfile.json $(DESTDIR)$(PREFIX)/share/passenger/demo/Passengerfile.json
 	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
-test: prepare check
-	go test -race -timeout 40m ./...
+# test makes these parts, all of them whatever becomes of one, and prints how
+# long each took.
+PARTS ?= prepare check unit scripts fuzz-smoke
+test:
+	@MAKE='$(MAKE)' testscripts/parts.sh $(PARTS)
+
+unit:
+	go test -race -timeout 20m $$(go list ./... | grep -v /testscripts$$)
+
+# scripts drives the real programs. As many run at once as Go has processors:
+# GOMAXPROCS=4 make scripts.
+scripts:
+	go test -race -timeout 60m ./testscripts
 
 # test-distros runs the tests of apps inside chroots of Debian suites, with their
 # runtimes and frameworks, and prints a table; SHORT=yes leaves out what is not in it.
@@ -43,9 +57,23 @@ prepare:
 check:
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
+	go mod tidy -diff
 	go run $(STATICCHECK) ./...
+	@echo "go run $(DEADCODE) ./..."; unreachable=$$(go run $(DEADCODE) ./...) || exit 1; \
+		[ -z "$$unreachable" ] || { echo "only tests reach these, or nothing does:"; echo "$$unreachable"; exit 1; }
+	go run $(UNPARAM) ./...
+	@$(MAKE) --no-print-directory vulncheck
 	mandoc -Tlint -Wwarning man/*.[1-8]
 	shellcheck lib/dist/passenger lib/dist/passenger-config testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh
+
+# vulncheck looks the modules up in the vulnerability database that GOVULNDB
+# names by its URL. A machine without one is told so.
+vulncheck:
+	@if [ -z "$$GOVULNDB" ]; then \
+		echo "vulncheck: not run: GOVULNDB is not set; give it the URL of a Go vulnerability database (https: or file:)"; \
+	else \
+		echo "go run $(GOVULNCHECK) -db $$GOVULNDB ./..."; go run $(GOVULNCHECK) -db "$$GOVULNDB" ./...; \
+	fi
 
 bench: build
 	@BIN=$(BIN) testscripts/bench/bench.sh
@@ -53,14 +81,32 @@ bench: build
 fmt:
 	gofmt -w .
 
-# fuzz gives each fuzz target a few seconds; set FUZZTIME for more.
-FUZZTIME ?= 10s
+# fuzz tries so many random inputs on each fuzz target, or tries for so long:
+# FUZZTIME=1m. Go before 1.27 may end the latter with "context deadline exceeded"
+# (go.dev/issue/75804), which is no finding: a finding names its file.
+FUZZTIME ?= 100000x
 fuzz:
-	@for package in $$(go list ./lib/...); do \
-		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+	@for package in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$package/*_test.go); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$package || exit 1; \
 		done; \
 	done
+
+# fuzz-smoke is so little of it that it belongs to every test: a few hundred
+# inputs, seconds for each target however slow it is.
+fuzz-smoke:
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=300x
+
+# cover runs the scripts with programs that count which of their statements run,
+# and prints the share of each package, commands first. It has no race detector,
+# and is no part of test: each program counts in memory that all its threads
+# share, and says on standard error what it could not write. What SIGKILL ends
+# counts nothing.
+COVERDIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/passenger/cover
+cover:
+	@rm -rf $(COVERDIR) && mkdir -p $(COVERDIR) && chmod 1777 $(COVERDIR)
+	PASSENGER_TEST_COVER=$(COVERDIR) go test -count=1 -timeout 60m ./testscripts $(ARGS)
+	@go tool covdata percent -i $(COVERDIR) | sed 's/^[[:space:]]*//' | sort
 
 # chaos kills parts of a server at random under load for CHAOS_TIME, at most 30
 # seconds, and checks that nothing is lost; SEED repeats what happened.

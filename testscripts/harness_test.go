@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,14 +48,23 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
+// coverDir is where programs write which of their statements ran, empty if they
+// do not count; see "make cover".
+var coverDir = os.Getenv("PASSENGER_TEST_COVER")
+
 // build puts the programs and the applications written in Go into bin, with
 // the race detector if this test has it.
 func build() error {
-	args := append([]string{"build"}, raceFlag...)
-	args = append(args, "-o", bin+"/", "passenger/cmd/...",
-		"passenger/testscripts/apps/generic-port", "passenger/testscripts/apps/generic-fds")
-	demo := append(append([]string{"build"}, raceFlag...), "-o", filepath.Join(bin, "passenger-demo"), "passenger/lib/dist/demo")
-	for _, args := range [][]string{args, demo} {
+	programs := append([]string{"build"}, raceFlag...)
+	apps := slices.Clone(programs)
+	if coverDir != "" {
+		programs = append(programs, "-cover", "-coverpkg=passenger/cmd/...,passenger/lib/...")
+		os.Setenv("GOCOVERDIR", coverDir)
+	}
+	programs = append(programs, "-o", bin+"/", "passenger/cmd/...")
+	demo := append(slices.Clone(apps), "-o", filepath.Join(bin, "passenger-demo"), "passenger/lib/dist/demo")
+	apps = append(apps, "-o", bin+"/", "passenger/testscripts/apps/generic-port", "passenger/testscripts/apps/generic-fds")
+	for _, args := range [][]string{programs, apps, demo} {
 		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("go %v: %w\n%s", args, err, out)
 		}
@@ -170,6 +180,7 @@ func setup(env *testscript.Env) error {
 	tools := filepath.Join(gobuild.Default.GOPATH, "bin") // where prepare.sh installs some
 	env.Setenv("PATH", strings.Join([]string{bin, os.Getenv("PATH"), tools}, string(os.PathListSeparator)))
 	env.Setenv("PASSENGER_STATE_DIR", w.state)
+	env.Setenv("GOCOVERDIR", coverDir)
 	env.Setenv("APPS", apps)
 	env.Setenv("STATE", w.state)
 	env.Setenv("TMPDIR", state) // programs make state directories in it; that of testscript is too long for sockets

@@ -323,6 +323,9 @@ func (w *world) stopAll() {
 	}
 	w.closeSockets()
 	records, _ := filepath.Glob(filepath.Join(w.state, "processes", "*", "record.json"))
+	if coverDir != "" {
+		w.askToStop()
+	}
 	for _, d := range w.daemons {
 		select {
 		case <-d.exited:
@@ -342,4 +345,21 @@ func (w *world) stopAll() {
 		})
 	}
 	wg.Wait()
+}
+
+// askToStop has the daemons end by themselves, which is when they write what of
+// them ran.
+func (w *world) askToStop() {
+	const patience = 5 * time.Second
+	for _, d := range w.daemons {
+		_ = d.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	}
+	late := time.After(patience)
+	for _, d := range w.daemons {
+		select {
+		case <-d.exited:
+		case <-late:
+			return
+		}
+	}
 }

@@ -14,15 +14,15 @@ import (
 // is measured.
 const crowdSettles = 8 * time.Second
 
-// memoryOf is the memory of the programs that each of so many connections
-// adds to the server as it was before the first, in KB, after open has made
-// each what it is.
-func memoryOf(count int, open func(net.Conn) error, programs ...string) func(context.Context, *server) (float64, error) {
+// memoryOf is the memory of the programs that each connection of a crowd adds
+// to the server as it was before the first, in KB, after open has made each
+// what it is.
+func memoryOf(open func(net.Conn) error, programs ...string) func(context.Context, *server) (float64, error) {
 	return func(ctx context.Context, s *server) (float64, error) {
 		if s.empty.pss == 0 {
 			s.empty = costOf(s.pids(), programs...)
 		}
-		conns, err := s.openCrowd(count, open)
+		conns, err := s.openCrowd(crowd, open)
 		defer closeAll(conns)
 		if err != nil {
 			return 0, err
@@ -32,7 +32,7 @@ func memoryOf(count int, open func(net.Conn) error, programs ...string) func(con
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
-		return float64(costOf(s.pids(), programs...).pss-s.empty.pss) / float64(count) / 1e3, nil
+		return float64(costOf(s.pids(), programs...).pss-s.empty.pss) / crowd / 1e3, nil
 	}
 }
 

@@ -65,16 +65,16 @@ func proxyRows() []row {
 			name: "idle", title: fmt.Sprintf("Memory of an idle keep-alive connection, of %d", crowd),
 			unit: "KB", format: "%.2f", less: true, idle: true, want: hello, limit: 4, upstream: nginxHello,
 			contestants: []contestant{
-				{name: "nginx, 1 worker", start: nginxCrowd, look: memoryOf(crowd, idleConnection, "nginx")},
-				{name: "passenger-proxy", start: ourProxy, look: memoryOf(crowd, idleConnection, ours1...)},
+				{name: "nginx, 1 worker", start: nginxCrowd, look: memoryOf(idleConnection, "nginx")},
+				{name: "passenger-proxy", start: ourProxy, look: memoryOf(idleConnection, ours1...)},
 			},
 		},
 		{
 			name: "slow", title: fmt.Sprintf("Memory of a client that sends its head byte by byte, of %d", crowd),
 			unit: "KB", format: "%.2f", less: true, idle: true, want: hello, limit: 4, upstream: nginxHello,
 			contestants: []contestant{
-				{name: "nginx, 1 worker", start: nginxCrowd, look: memoryOf(crowd, slowHead, "nginx")},
-				{name: "passenger-proxy", start: ourProxy, look: memoryOf(crowd, slowHead, ours1...)},
+				{name: "nginx, 1 worker", start: nginxCrowd, look: memoryOf(slowHead, "nginx")},
+				{name: "passenger-proxy", start: ourProxy, look: memoryOf(slowHead, ours1...)},
 			},
 		},
 		{

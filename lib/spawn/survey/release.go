@@ -1,7 +1,6 @@
 package survey
 
 import (
-	"fmt"
 	"slices"
 
 	"passenger/lib/protocol"
@@ -27,16 +26,6 @@ type Release struct {
 
 // unknownOwner is no user.
 const unknownOwner = -1
-
-// find follows the symlinks on the way to an app's directory.
-func find(path string) (Release, error) {
-	t, err := trail.Follow(path)
-	if err != nil {
-		return Release{}, fmt.Errorf("app root %q: %w", path, err)
-	}
-	defer t.Close()
-	return releaseOf(t), nil
-}
 
 // releaseOf is the release that a trail leads to.
 func releaseOf(t *trail.Trail) Release {
