@@ -164,7 +164,7 @@ func serveUntil(ctx context.Context, st *station, spawner *spawn.Spawner, server
 	wg.Go(func() { bug.Outlive(serving, func() { st.store.Serve(serving, keeper) }) })
 	wg.Go(func() { bug.Outlive(serving, func() { proc.ReapStrangers(serving, spawner.Ours) }) })
 	wg.Go(func() { proc.KeepSettled(serving, nil) })
-	wg.Go(func() { spawner.KeepMeasured(serving) })
+	wg.Go(func() { spawner.Measure(serving) })
 	wg.Go(func() { bug.Outlive(serving, func() { spawner.Follow(serving) }) })
 	err = server.Serve(serving, socket)
 	stop()

@@ -35,7 +35,7 @@ func (a *attempt) again() (*attempt, error) {
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
 	dir := a.s.dir.Process(a.req.ID)
-	if err := a.s.makeDirectory(dir); err != nil {
+	if err := makeDirectory(dir, a.s.Group); err != nil {
 		return nil, err
 	}
 	next.p = next.newProcess(dir)

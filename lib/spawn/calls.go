@@ -79,7 +79,7 @@ func withUsage(r *http.Request) bool { return r.URL.Query().Get("usage") == "1" 
 func (s *Spawner) list(r *http.Request) (any, error) {
 	list := s.feed.Get()
 	if withUsage(r) {
-		list.Processes, list.Strays = s.withCosts(list.Processes), s.Strays()
+		list.Processes, list.Strays = withCosts(&s.meter, list.Processes), s.Strays()
 	}
 	return list, nil
 }
@@ -87,7 +87,7 @@ func (s *Spawner) list(r *http.Request) (any, error) {
 func (s *Spawner) listPreloaders(r *http.Request) (any, error) {
 	list := protocol.PreloaderList{Preloaders: s.Preloaders()}
 	if withUsage(r) {
-		s.addCosts(list.Preloaders)
+		addCosts(&s.meter, list.Preloaders)
 	}
 	return list, nil
 }

@@ -3,12 +3,13 @@ package spawn
 import (
 	"context"
 
+	"passenger/lib/proc"
 	"passenger/lib/protocol"
 )
 
-// KeepMeasured measures, until ctx ends, the memory of all that runs, a little
+// Measure measures, until ctx ends, the memory of all that runs, a little
 // at a time.
-func (s *Spawner) KeepMeasured(ctx context.Context) { s.meter.Keep(ctx, s.groups) }
+func (s *Spawner) Measure(ctx context.Context) { s.meter.Keep(ctx, s.groups) }
 
 // groups are the process groups that this spawner has, by their leaders.
 func (s *Spawner) groups() []int {
@@ -28,14 +29,14 @@ func (s *Spawner) groups() []int {
 
 // withCosts adds what each process that runs costs now. One that was not
 // measured yet goes without.
-func (s *Spawner) withCosts(processes []protocol.Process) []protocol.Process {
+func withCosts(meter *proc.Meter, processes []protocol.Process) []protocol.Process {
 	var pids []int
 	for _, r := range processes {
 		if r.State != protocol.Exited {
 			pids = append(pids, r.PID)
 		}
 	}
-	usages := s.meter.Read(pids)
+	usages := meter.Read(pids)
 	costs := make([]protocol.Process, len(processes))
 	for i, r := range processes {
 		if usage, ok := usages[r.PID]; ok && r.State != protocol.Exited {
@@ -47,12 +48,12 @@ func (s *Spawner) withCosts(processes []protocol.Process) []protocol.Process {
 }
 
 // addCosts is withCosts for preloaders, which it changes.
-func (s *Spawner) addCosts(preloaders []protocol.Preloader) {
+func addCosts(meter *proc.Meter, preloaders []protocol.Preloader) {
 	var pids []int
 	for _, l := range preloaders {
 		pids = append(pids, l.PID)
 	}
-	usages := s.meter.Read(pids)
+	usages := meter.Read(pids)
 	for i, l := range preloaders {
 		if usage, ok := usages[l.PID]; ok {
 			preloaders[i].Usage = &usage

@@ -60,7 +60,7 @@ func (a *attempt) fork(ctx context.Context, from forker) error {
 	}
 	control, err := p.gate.AdmitAndKeep()
 	if control != nil {
-		a.s.addOrigin(&origin{Process: a.p, control: control, plan: a.plan})
+		a.s.origins.add(&origin{Process: a.p, control: control, plan: a.plan})
 	}
 	return err
 }

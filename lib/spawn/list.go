@@ -12,8 +12,8 @@ import (
 	"passenger/lib/spawn/process"
 )
 
-// keepExited is how long the list shows a process that is gone.
-const keepExited = 2 * time.Minute
+// exitShown is how long the list shows a process that is gone.
+const exitShown = 2 * time.Minute
 
 // mostExited is how many of them it shows of one app, the newest, of which only
 // the last one started says what it wrote: an app that dies again and again is
@@ -36,7 +36,7 @@ func (s *Spawner) publish() {
 		if r.Exit != nil {
 			n := exited[r.App]
 			exited[r.App]++
-			if time.Since(r.Exit.At) >= keepExited || n >= mostExited {
+			if time.Since(r.Exit.At) >= exitShown || n >= mostExited {
 				continue
 			}
 			if n > 0 && len(r.Exit.Output) > 0 {

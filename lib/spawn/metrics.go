@@ -16,7 +16,7 @@ func (s *Spawner) metrics(m *control.Metrics) {
 	}
 	counts := map[key]int{}
 	var order []key // as in the list, so that two scrapes look alike
-	processes := s.withCosts(s.feed.Get().Processes)
+	processes := withCosts(&s.meter, s.feed.Get().Processes)
 	for _, r := range processes {
 		k := key{r.App, r.State}
 		if counts[k]++; counts[k] == 1 {

@@ -175,14 +175,14 @@ func (s *Spawner) StopPreloader(id string) (protocol.Preloader, error) {
 
 // clearPreloaders ends the preloaders of an earlier spawner. They exit by
 // themselves when it is gone, unless they hang: nobody else can use them.
-func (s *Spawner) clearPreloaders() error {
-	entries, err := os.ReadDir(s.dir.Preloaders())
+func clearPreloaders(state statedir.Dir) error {
+	entries, err := os.ReadDir(state.Preloaders())
 	if err != nil {
 		return fmt.Errorf("clear preloaders: %w", err)
 	}
 	for _, e := range entries {
-		dir := s.dir.Preloader(e.Name())
-		if err := s.clearPreloader(dir); err != nil && !errors.Is(err, proc.ErrGone) && !errors.Is(err, os.ErrNotExist) {
+		dir := state.Preloader(e.Name())
+		if err := clearPreloader(dir); err != nil && !errors.Is(err, proc.ErrGone) && !errors.Is(err, os.ErrNotExist) {
 			slog.Error("preloader not stopped", "dir", string(dir), "err", err)
 			continue
 		}
@@ -195,7 +195,7 @@ func (s *Spawner) clearPreloaders() error {
 
 // clearPreloader kills the preloader whose directory this is, if it still
 // runs.
-func (s *Spawner) clearPreloader(dir statedir.ProcessDir) error {
+func clearPreloader(dir statedir.ProcessDir) error {
 	var r protocol.Process
 	if err := statedir.ReadJSON(dir.Record(), &r); errors.Is(err, os.ErrNotExist) {
 		endUnknown(dir)

@@ -39,38 +39,44 @@ func (o *origin) fork(ctx context.Context, id string, files []*os.File) error {
 	return fork.Ask(ctx, o.control, id, files)
 }
 
-// addOrigin notes by what the process can be promoted.
-func (s *Spawner) addOrigin(o *origin) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// origins are those there are, by their processes. The zero value has none.
+type origins struct {
+	mu sync.Mutex // guards of
+	of map[*process.Process]*origin
+}
+
+// add notes by what a process can be promoted.
+func (os *origins) add(o *origin) {
+	os.mu.Lock()
+	defer os.mu.Unlock()
 	if r := o.Snapshot(); r.State == protocol.Exited {
 		o.control.Close()
 		return
 	}
-	if s.origins == nil {
-		s.origins = map[*process.Process]*origin{}
+	if os.of == nil {
+		os.of = map[*process.Process]*origin{}
 	}
-	s.origins[o.Process] = o
+	os.of[o.Process] = o
 }
 
-// dropOrigin gives up what a process that has ended could be promoted by.
-func (s *Spawner) dropOrigin(p *process.Process) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if o := s.origins[p]; o != nil {
+// drop gives up what a process that has ended could be promoted by.
+func (os *origins) drop(p *process.Process) {
+	os.mu.Lock()
+	defer os.mu.Unlock()
+	if o := os.of[p]; o != nil {
 		o.control.Close()
-		delete(s.origins, p)
+		delete(os.of, p)
 	}
 }
 
-// promotable returns by what the process can be promoted, nil if it cannot.
-func (s *Spawner) promotable(p *process.Process) *origin {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// find returns by what the process can be promoted, nil if it cannot.
+func (os *origins) find(p *process.Process) *origin {
+	os.mu.Lock()
+	defer os.mu.Unlock()
 	if p.Snapshot().State != protocol.Ready {
 		return nil
 	}
-	return s.origins[p]
+	return os.of[p]
 }
 
 // Promote has a process fork a preloader, which takes the place of its
@@ -82,7 +88,7 @@ func (s *Spawner) Promote(ctx context.Context, id string) (protocol.Preloader, e
 	if p == nil {
 		return protocol.Preloader{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
 	}
-	o := s.promotable(p)
+	o := s.origins.find(p)
 	if o == nil {
 		return protocol.Preloader{}, &protocol.Error{
 			Code: protocol.CodeConflict, Message: fmt.Sprintf("process %q cannot be promoted", id),

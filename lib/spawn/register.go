@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"passenger/lib/account"
 	"passenger/lib/protocol"
 	"passenger/lib/spawn/process"
 	"passenger/lib/statedir"
@@ -24,7 +25,7 @@ func (s *Spawner) register(a *attempt) error {
 		}
 	}
 	dir := s.dir.Process(a.req.ID)
-	if err := s.makeDirectory(dir); err != nil {
+	if err := makeDirectory(dir, s.Group); err != nil {
 		return err
 	}
 	a.p = a.newProcess(dir)
@@ -55,13 +56,13 @@ func (a *attempt) newRecord() protocol.Process {
 }
 
 // makeDirectory makes the process's directory, or says that the ID is taken.
-func (s *Spawner) makeDirectory(dir statedir.ProcessDir) error {
+func makeDirectory(dir statedir.ProcessDir, group *account.Group) error {
 	err := os.Mkdir(string(dir), 0o700)
 	if errors.Is(err, fs.ErrExist) {
 		return &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("process directory %s exists", dir)}
 	}
-	if err == nil && s.Group != nil { // to whose socket the group connects
-		err = errors.Join(os.Lchown(string(dir), -1, s.Group.GID), os.Chmod(string(dir), 0o710))
+	if err == nil && group != nil { // to whose socket the group connects
+		err = errors.Join(os.Lchown(string(dir), -1, group.GID), os.Chmod(string(dir), 0o710))
 	}
 	return err
 }
@@ -72,7 +73,7 @@ func (s *Spawner) registerPreloader(b *attempt, control *net.UnixConn, from stri
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	dir := s.dir.Preloader(b.req.ID)
-	if err := s.makeDirectory(dir); err != nil {
+	if err := makeDirectory(dir, s.Group); err != nil {
 		return err
 	}
 	b.p = process.NewPreloader(dir, b.newRecord(), &s.kin)

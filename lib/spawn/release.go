@@ -19,10 +19,10 @@ func (g *generation) released(appRoot string) *survey.Release {
 	return nil
 }
 
-// settle notes what was found, from the release that was known. It says no if
+// agree notes what was found, from the release that was known. It says no if
 // another process of the generation has found a release meanwhile: processes of
 // one generation never mix the code of two.
-func (g *generation) settle(c protocol.AppConfig, known *survey.Release, f survey.Findings) bool {
+func (g *generation) agree(c protocol.AppConfig, known *survey.Release, f survey.Findings) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	other := known == nil && g.release.Path != "" && g.logical == c.AppRoot

@@ -52,6 +52,7 @@ type Spawner struct {
 	meter    proc.Meter
 	kin      process.Kin
 	ports    port.Book
+	origins  origins
 
 	forkTimeout time.Duration
 
@@ -60,9 +61,8 @@ type Spawner struct {
 	processes   []*process.Process // in order of start
 	preloaders  []*preloader       // in order of start
 	generations []*generation
-	origins     map[*process.Process]*origin // by what processes can be promoted
-	held        bool                         // no new starts
-	asRoot      map[string]bool              // apps that the log has said of that they run as root
+	held        bool            // no new starts
+	asRoot      map[string]bool // apps that the log has said of that they run as root
 }
 
 // New makes the spawner of a state directory. The caller holds that
@@ -79,7 +79,7 @@ func New(dir statedir.Dir, o Options) (*Spawner, error) {
 	}
 	s := &Spawner{Options: o, dir: dir, adapters: adapters, forkTimeout: forkTimeout}
 	s.kin.Children = &s.children
-	if err := s.clearPreloaders(); err != nil {
+	if err := clearPreloaders(dir); err != nil {
 		return nil, err
 	}
 	if err := s.adoptAll(); err != nil {
@@ -171,12 +171,12 @@ func (s *Spawner) warnOfRoot(p *plan.Plan) {
 // wait sees the process end and tells.
 func (s *Spawner) wait(p *process.Process) {
 	p.Wait(func() { // who waits for the end finds it in the list
-		s.dropOrigin(p)
+		s.origins.drop(p)
 		s.children.Forget(p.PID())
 		s.publish()
 	})
 	s.retire()
-	time.AfterFunc(keepExited, func() {
+	time.AfterFunc(exitShown, func() {
 		defer bug.Caught(nil)
 		s.publish()
 	})

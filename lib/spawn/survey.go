@@ -5,13 +5,14 @@ import (
 	"fmt"
 
 	"passenger/lib/protocol"
+	"passenger/lib/spawn/children"
 	"passenger/lib/spawn/gate"
 	"passenger/lib/spawn/survey"
 )
 
-// survey has a process look at the app's directory.
-func (s *Spawner) survey(ctx context.Context, q survey.Question) (survey.Findings, error) {
-	said, _, err := s.children.Errand(ctx, gate.Order{Survey: &q})
+// surveyBy has a process look at the app's directory.
+func surveyBy(ctx context.Context, children *children.Table, q survey.Question) (survey.Findings, error) {
+	said, _, err := children.Errand(ctx, gate.Order{Survey: &q})
 	switch {
 	case err != nil:
 		return survey.Findings{}, err
@@ -38,11 +39,11 @@ func (g *generation) look(ctx context.Context, s *Spawner, c protocol.AppConfig,
 			expected, err := survey.Expect(q, f)
 			return f, expected, err
 		}
-		f, err := s.survey(ctx, q)
+		f, err := surveyBy(ctx, &s.children, q)
 		if err != nil {
 			return survey.Findings{}, nil, err
 		}
-		if g.settle(c, q.Release, f) {
+		if g.agree(c, q.Release, f) {
 			return f, nil, nil
 		}
 	}
