@@ -44,7 +44,7 @@ func (a *attempt) explain(cause error) error {
 	var listens []int
 	var timeout *diagnosis.TimeoutError
 	var hung process.Hang
-	if errors.As(cause, &timeout) {
+	if errors.As(cause, &timeout) && !errors.Is(cause, diagnosis.ErrUnseen) {
 		hung = a.p.WhereItHangs(a.s.adapters.Dir())
 		e.WaitsIn, e.Stack = hung.WaitsIn, hung.Stack
 	}
@@ -104,15 +104,12 @@ func (a *attempt) lastPhase() string {
 // A process that left the group is found by its notify socket, whose name
 // nobody else has; strays says how many did.
 func (a *attempt) end(cause error) (strays int) {
-	if a.p.Began() {
-		a.p.Kill("killed by us: " + cause.Error())
-		return a.s.children.KillStrays(a.p.Notify.Name)
+	if !a.p.Began() || errors.Is(cause, diagnosis.ErrUnseen) {
+		a.takeBack(cause)
+		return 0
 	}
-	if a.p.Notify != nil {
-		a.p.Notify.Close()
-	}
-	a.s.forget(a.p)
-	return 0
+	a.p.Kill("killed by us: " + cause.Error())
+	return a.s.children.KillStrays(a.p.Notify.Name)
 }
 
 // listens returns the ports that a generic app listens on.

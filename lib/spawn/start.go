@@ -54,7 +54,7 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		err = a.start(ctx)
 	}
 	if errors.Is(err, survey.ErrChanged) {
-		a.end(err)
+		a.takeBack(err)
 		return err
 	}
 	if err != nil {
@@ -147,10 +147,10 @@ func (a *attempt) exec(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, p.gate, handle); err != nil {
+	if err := a.begin(handle); err != nil { // meanwhile the process comes to its gate, and looks
 		return err
 	}
-	if err := a.begin(handle); err != nil {
+	if err := a.confirm(ctx, p.gate); err != nil {
 		return err
 	}
 	p.handOver()

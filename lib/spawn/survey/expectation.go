@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"passenger/lib/proc"
 )
 
 // An Expectation is what an earlier start of the generation found in the app's
@@ -14,6 +16,12 @@ import (
 type Expectation struct {
 	Question Question        `json:"question"`
 	Findings json.RawMessage `json:"findings"`
+
+	// Reader is who reads the directory as long as it belongs to Owner, nil for
+	// our own user. The process would find the same, but would have to load the
+	// system's user database for it, which costs it a millisecond.
+	Owner  int        `json:"owner"`
+	Reader *proc.User `json:"reader,omitempty"`
 }
 
 // Expect is the expectation that the answer to q is still f.
@@ -22,12 +30,21 @@ func Expect(q Question, f Findings) (*Expectation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("app %q: what lies in its directory: %w", q.Config.Name, err)
 	}
-	return &Expectation{Question: q, Findings: text}, nil
+	reader, err := q.reader(f.Release.Owner)
+	if err != nil {
+		return nil, err
+	}
+	return &Expectation{Question: q, Findings: text, Owner: f.Release.Owner, Reader: reader}, nil
 }
 
 // Holds looks whether the expectation is true. The new process calls it.
 func (e *Expectation) Holds() bool {
-	f, err := e.Question.Look()
+	f, err := e.Question.look(func(owner int) (*proc.User, error) {
+		if owner != e.Owner {
+			return nil, ErrChanged
+		}
+		return e.Reader, nil
+	})
 	if err != nil {
 		return false // the survey that follows says why
 	}

@@ -43,9 +43,13 @@ type Findings struct {
 	Owner       app.Owner     `json:"owner"` // of the startup file, else of the directory
 }
 
-// Look answers the question, in this process, which may hang for it. It holds
-// the directory open, so that all findings are of one and the same directory.
-func (q Question) Look() (Findings, error) {
+// Look answers the question, in this process, which may hang for it.
+func (q Question) Look() (Findings, error) { return q.look(q.reader) }
+
+// look does so as the user that reader names for the directory's owner, nil for
+// our own. It holds the directory open, so that all findings are of one and the
+// same directory.
+func (q Question) look(reader func(owner int) (*proc.User, error)) (Findings, error) {
 	path := q.Config.AppRoot
 	if q.Release != nil {
 		path = q.Release.Path
@@ -62,11 +66,11 @@ func (q Question) Look() (Findings, error) {
 	}
 	c, at := q.Config, fmt.Sprintf("/proc/self/fd/%d", t.File.Fd())
 	c.AppRoot = f.Release.Path
-	as, err := q.as(c, t)
+	as, err := reader(t.Owner())
 	if err != nil {
 		return f, fmt.Errorf("app %q: %w", c.Name, err)
 	}
-	err = as(func() (err error) {
+	err = run(as, func() (err error) {
 		if f.Detection, err = app.DetectAt(c, at, q.Switches != nil); err == nil {
 			f.Interpreter = interpreter(c, f.Detection.Type, at)
 		}
@@ -87,31 +91,35 @@ func (q Question) Look() (Findings, error) {
 	return f, nil
 }
 
-// as returns the function that runs another as the user who reads the
-// directory: the app's user by the settings, else the directory's owner. Root
-// reads a directory that is root's: root chose what lies in it, and the files
-// may be readable by the app's user alone, who is not known yet.
-func (q Question) as(c protocol.AppConfig, t *trail.Trail) (func(func() error) error, error) {
-	self := func(f func() error) error { return f() }
-	if q.Switches == nil {
-		return self, nil
+// run runs f with the user's rights on files, with our own if it is nil.
+func run(as *proc.User, f func() error) error {
+	if as == nil {
+		return f()
 	}
-	if c.User == "" && t.Owner() == 0 {
-		return self, nil
+	return as.Do(f)
+}
+
+// reader is the user who reads the directory, nil for our own: the app's user by
+// the settings, else the directory's owner. Root reads a directory that is
+// root's: root chose what lies in it, and the files may be readable by the app's
+// user alone, who is not known yet.
+func (q Question) reader(owner int) (*proc.User, error) {
+	if q.Switches == nil || q.Config.User == "" && owner == 0 {
+		return nil, nil
 	}
 	r := app.RunAs{DefaultUser: q.Switches.DefaultUser, Accounts: account.System}
-	u, err := r.User(c, t.Owner())
+	u, err := r.User(q.Config, owner)
 	if err != nil {
-		return nil, fmt.Errorf("app %q: %w", c.Name, err)
+		return nil, fmt.Errorf("app %q: %w", q.Config.Name, err)
 	}
 	if u.UID == 0 {
-		return self, nil
+		return nil, nil
 	}
 	groups, err := account.System.GroupsOf(u, u.GID)
 	if err != nil {
 		return nil, err
 	}
-	return proc.User{UID: u.UID, GID: u.GID, Groups: groups}.Do, nil
+	return &proc.User{UID: u.UID, GID: u.GID, Groups: groups}, nil
 }
 
 // ownerOf returns the owner of the startup file, or of the directory if there
