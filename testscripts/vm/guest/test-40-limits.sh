@@ -1,0 +1,28 @@
+# shellcheck shell=sh disable=SC1091,SC2154
+# cgroup v2 for real: the kernel ends what takes more than its memory, the cause
+# is told, the process is replaced, its neighbour unharmed; a fork bomb ends at
+# pids_max; the weight is set; no cgroup is left behind.
+c=/sys/fs/cgroup/passenger.slice/passenger-apps.service
+until_true 60 answers
+for group in "$c"/process-*; do
+	[ "$(cat "$group/cpu.weight")" = 50 ] || die "cpu.weight of $group: $(cat "$group/cpu.weight")"
+	[ "$(cat "$group/memory.max")" = $((120 << 20)) ] || die "memory.max of $group: $(cat "$group/memory.max")"
+done
+for _ in 1 2 3; do curl -s -o /dev/null -m 20 'http://127.0.0.1/memory?mb=200' || true; done
+until_true 30 sh -c "journalctl -u passenger-spawn --no-pager | grep -q 'out of memory (limit 120 MB)'"
+until_true 60 answers
+passenger-pool wait shop --timeout 60s
+
+curl -s -m 20 'http://127.0.0.1/forks?n=200' | tee /dev/stderr | grep -q 'EAGAIN' || die "the fork bomb went on"
+until_true 60 answers
+
+# a spawner that starts again adopts the cgroups
+systemctl restart passenger-spawn
+until_true 60 answers
+for _ in 1 2 3; do curl -s -o /dev/null -m 20 'http://127.0.0.1/memory?mb=200' || true; done
+until_true 60 sh -c '[ "$(journalctl -u passenger-spawn --no-pager | grep -c "out of memory (limit 120 MB)")" -ge 2 ]'
+passenger-pool wait shop --timeout 60s
+sleep 2
+live=$(passenger-status --format=json | grep -o '"pid": *[0-9]*' | sort -u | wc -l)
+groups=$(find "$c" -maxdepth 1 -name "process-*" | wc -l)
+[ "$groups" -le "$live" ] || die "$groups cgroups for $live processes"
