@@ -1,4 +1,4 @@
-# What there is to do here: make run, test, test-distros, bench, build, install, fmt, fuzz, cover, chaos, soak.
+# What there is to do here: make run, test, test-distros, test-vm, bench, build, packages, install, fmt, fuzz, cover, chaos, soak.
 
 BIN     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/passenger/bin
 PREFIX  ?= /usr/local
@@ -13,7 +13,7 @@ DEADCODE    := golang.org/x/tools/cmd/deadcode@v0.51.0
 UNPARAM     := mvdan.cc/unparam@v0.0.0-20260823230713-2fa3d841b0c8
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: run build install test test-distros check vulncheck prepare unit scripts bench fmt fuzz fuzz-smoke cover chaos soak
+.PHONY: run build install packages test test-distros test-vm check vulncheck prepare unit scripts bench fmt fuzz fuzz-smoke cover chaos soak
 
 run: build
 	@exec $(BIN)/passenger start -p $(PORT) $(APP)
@@ -29,6 +29,12 @@ install: build
 	install -m 755 $(BIN)/passenger $(BIN)/passenger-config $(BIN)/passenger-spawn $(BIN)/passenger-pool $(BIN)/passenger-proxy $(BIN)/passenger-status $(BIN)/passenger-demo $(DESTDIR)$(PREFIX)/bin
 	install -D -m 644 lib/dist/demo/Passengerfile.json $(DESTDIR)$(PREFIX)/share/passenger/demo/Passengerfile.json
 	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+
+# packages makes deb, rpm and apk of each architecture in PACKAGES, with their sums.
+PACKAGES ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/passenger/packages
+ARCHS    ?= amd64 arm64
+packages:
+	@lib/dist/package/build.sh $(PACKAGES) $(ARCHS)
 
 # test makes these parts, all of them whatever becomes of one, and prints how
 # long each took.
@@ -50,6 +56,12 @@ SUITES ?= bookworm trixie forky
 test-distros:
 	@testscripts/distros/distros.sh $(SUITES)
 
+# test-vm boots a virtual machine of each Debian suite with systemd as process 1,
+# installs the package there and tests the units; needs root, qemu and 20 minutes.
+VM_SUITES ?= trixie bookworm
+test-vm:
+	@testscripts/vm/vm.sh $(VM_SUITES)
+
 # prepare installs what the tests need, or says what is missing and fails.
 prepare:
 	@testscripts/prepare.sh
@@ -64,7 +76,7 @@ check:
 	go run $(UNPARAM) ./...
 	@$(MAKE) --no-print-directory vulncheck
 	mandoc -Tlint -Wwarning man/*.[1-8]
-	shellcheck lib/dist/passenger lib/dist/passenger-config testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh
+	shellcheck lib/dist/passenger lib/dist/passenger-config testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/package/build.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
 
 # vulncheck looks the modules up in the vulnerability database that GOVULNDB
 # names by its URL. A machine without one is told so.

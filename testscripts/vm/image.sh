@@ -27,6 +27,7 @@ mirror=${DEBIAN_MIRROR:-$(awk '/^URIs:/ { print $2; exit } /^deb / { print $2; e
 rackup=ruby-rackup
 [ "$suite" != bookworm ] || rackup=ruby-webrick
 
+# shellcheck disable=SC2016 # the hook runs elsewhere
 mmdebstrap --quiet --variant=minbase --aptopt='APT::Sandbox::User "root"' --aptopt='APT::Install-Recommends "false"' \
 	--include=systemd-sysv,systemd,udev,dbus,libpam-systemd,linux-image-cloud-amd64,initramfs-tools,zstd,procps,iproute2,curl,ruby,ruby-rack,$rackup,python3,nodejs \
 	--customize-hook="copy-in $here/guest/vmtest /usr/local/sbin" \

@@ -23,6 +23,7 @@ done
 results=${VM_RESULTS:-$(mktemp -d)}
 work=$(mktemp -d)
 qemu=''
+# shellcheck disable=SC2317 # the trap calls it
 cleanup() {
 	[ -z "$qemu" ] || kill -9 "$qemu" 2>/dev/null || true
 	rm -rf "$work"

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC1091,SC2154
+# shellcheck shell=sh disable=SC1091,SC2154,SC2016
 # cgroup v2 for real: the kernel ends what takes more than its memory, the cause
 # is told, the process is replaced, its neighbour unharmed; a fork bomb ends at
 # pids_max; the weight is set; no cgroup is left behind.
