@@ -134,6 +134,11 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Res
 		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s: %w", c.socket, ErrDown)
 		}
+		var dial *net.OpError
+		var errno syscall.Errno
+		if errors.As(err, &dial) && dial.Op == "dial" && errors.As(dial, &errno) {
+			return nil, fmt.Errorf("connect to %s: %w", c.socket, errno)
+		}
 		return nil, fmt.Errorf("%s %s on %s: %w", method, path, c.socket, errors.Unwrap(err))
 	}
 	if resp.StatusCode >= 400 {

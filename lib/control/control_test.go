@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -103,6 +104,21 @@ func TestCallOnADeadSocketIsErrDown(t *testing.T) {
 	err := NewClient(filepath.Join(dir, "s"), "test", "1").Call(t.Context(), http.MethodGet, "/v1/info", nil, nil)
 	if !errors.Is(err, ErrDown) {
 		t.Errorf("got %v, want ErrDown", err)
+	}
+}
+
+// A socket that refuses us is named as what it is, a path, and not as Go sees it.
+func TestCallNamesTheSocketThatRefuses(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "d")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"}) // no stream
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	err = NewClient(socket, "test", "1").Call(t.Context(), http.MethodGet, "/v1/apps", nil, nil)
+	if want := "connect to " + socket + ": protocol wrong type for socket"; err == nil || err.Error() != want || !errors.Is(err, syscall.EPROTOTYPE) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -23,12 +23,12 @@ func (s *Spawner) Register(ctx context.Context, server *control.Server) {
 // calls are what a spawner answers; passenger-protocol(7) describes each.
 func (s *Spawner) calls(ctx context.Context) []control.Call {
 	const id = "/{id}"
-	spawn := func(req protocol.SpawnRequest) (any, error) {
-		r, err := s.Spawn(ctx, req)
-		logFailure(err)
-		return r, err
+	spawn := func(r *http.Request, req protocol.SpawnRequest) (any, error) {
+		record, err := s.Spawn(ctx, req)
+		logFailure(err, r.Context().Err() == nil)
+		return record, err
 	}
-	promote := func(req protocol.PromoteRequest) (any, error) { return s.Promote(ctx, req.Process) }
+	promote := func(_ *http.Request, req protocol.PromoteRequest) (any, error) { return s.Promote(ctx, req.Process) }
 	return []control.Call{
 		{Method: "POST", Path: protocol.PathLogs, Access: protocol.Changes, Handler: func(*http.Request) (any, error) { return nil, s.ReopenLogs() }},
 		{Method: "GET", Path: protocol.PathProcesses, Access: protocol.Reads, Handler: s.list, Feed: &s.feed},
@@ -43,13 +43,13 @@ func (s *Spawner) calls(ctx context.Context) []control.Call {
 }
 
 // decoded is the handler that gives f the request's body.
-func decoded[T any](f func(T) (any, error)) control.Handler {
+func decoded[T any](f func(*http.Request, T) (any, error)) control.Handler {
 	return func(r *http.Request) (any, error) {
 		var req T
 		if err := control.Decode(r, &req); err != nil {
 			return nil, err
 		}
-		v, err := f(req)
+		v, err := f(r, req)
 		return v, asReply(err)
 	}
 }
@@ -92,17 +92,21 @@ func (s *Spawner) listPreloaders(r *http.Request) (any, error) {
 	return list, nil
 }
 
-// logFailure logs why a process is not ready.
-func logFailure(err error) {
+// logFailure logs why a process did not become ready. A caller who is told of it
+// logs it as well, in the same words: then it is worth no second alarm.
+func logFailure(err error, told bool) {
 	var se *protocol.SpawnError
 	if !errors.As(err, &se) {
 		return
 	}
 	level := slog.LevelError
-	if se.Summary == diagnosis.StoppedByUs || se.Summary == diagnosis.SpawnerStops {
+	switch {
+	case told:
+		level = slog.LevelDebug
+	case se.Summary == diagnosis.StoppedByUs || se.Summary == diagnosis.SpawnerStops:
 		level = slog.LevelInfo // as was asked for
 	}
-	slog.Log(context.Background(), level, "process not ready", "app", se.App, "category", se.Category, "err", se.Summary)
+	slog.Log(context.Background(), level, "process did not become ready", "app", se.App, "generation", se.Generation, "category", se.Category, "err", se.Summary)
 }
 
 // asReply puts an error of the spawner into the protocol's words.

@@ -155,6 +155,7 @@ func (a *attempt) exec(ctx context.Context) error {
 	}
 	p.handOver()
 	a.s.publish()
+	a.s.ports.Release(a.port)
 	said, err := p.gate.Open(ctx, a.plan.Order)
 	a.plan.Add(said.Added)
 	return err

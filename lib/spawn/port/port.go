@@ -1,8 +1,10 @@
 // Package port finds TCP ports for apps that listen on $PORT.
 //
-// An app binds its port some time after it was told which. Until then the
-// kernel may give a port of its ephemeral range to any connection of any
-// program, so ours are outside of it.
+// An app binds its port some time after it was told which. Until it runs, the
+// port is held. From then on it cannot be: an app that does not set
+// SO_REUSEADDR could not bind a port that another socket is bound to. So ports
+// are chosen outside of the ephemeral range, of which the kernel gives ports to
+// any connection of any program, and a start whose port was lost is made again.
 package port
 
 import (
@@ -28,12 +30,15 @@ const (
 // A Book notes which ports were given to apps that do not listen on them yet.
 // The zero value is empty.
 type Book struct {
-	mu    sync.Mutex // guards taken
-	taken map[int]bool
+	mu    sync.Mutex  // guards taken
+	taken map[int]int // by port the descriptor that holds it, or released
 }
 
-// Take finds a port that no program has bound on any address. It is nobody
-// else's until it is left.
+// released is in the place of a descriptor of a port that is not held.
+const released = -1
+
+// Take finds a port that no program has bound on any address, and holds it. The
+// book gives it to no other app until it is left.
 func (b *Book) Take() (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -42,15 +47,15 @@ func (b *Book) Take() (int, error) {
 		read("/proc/sys/net/ipv4/ip_local_reserved_ports", ""))
 	for _, n := range rand.Perm(len(ports)) {
 		port := ports[n]
-		if b.taken[port] {
+		if _, given := b.taken[port]; given {
 			continue
 		}
-		err := bind(port, false)
+		fd, err := bind(port, false)
 		if err == nil {
 			if b.taken == nil {
-				b.taken = map[int]bool{}
+				b.taken = map[int]int{}
 			}
-			b.taken[port] = true
+			b.taken[port] = fd
 			return port, nil
 		}
 		if !errors.Is(err, unix.EADDRINUSE) && !errors.Is(err, unix.EACCES) {
@@ -60,15 +65,32 @@ func (b *Book) Take() (int, error) {
 	return 0, errors.New("find a free port: all are taken")
 }
 
+// Release lets the app bind its port, which is held no longer.
+func (b *Book) Release(port int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if fd, given := b.taken[port]; given && fd != released {
+		unix.Close(fd)
+		b.taken[port] = released
+	}
+}
+
 // Leave gives a port back: its app listens on it, or never will.
 func (b *Book) Leave(port int) {
+	b.Release(port)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.taken, port)
 }
 
 // Taken says whether a program has bound the port, on any address.
-func Taken(port int) bool { return errors.Is(bind(port, true), unix.EADDRINUSE) }
+func Taken(port int) bool {
+	fd, err := bind(port, true)
+	if err == nil {
+		unix.Close(fd)
+	}
+	return errors.Is(err, unix.EADDRINUSE)
+}
 
 // candidates are the ports to choose from: those above the ephemeral range,
 // which services never have by custom; if these are few, those below it as
@@ -126,31 +148,35 @@ func read(path, otherwise string) string {
 	return strings.TrimSpace(string(b))
 }
 
-// bind tries to bind the port on all addresses. It listens on none. again
-// allows a port whose last connections have just ended.
-func bind(port int, again bool) error {
-	err := bindTo(unix.AF_INET6, &unix.SockaddrInet6{Port: port}, again)
+// bind binds a socket to the port on all addresses, where it does not listen.
+// again allows a port whose last connections have just ended.
+func bind(port int, again bool) (fd int, err error) {
+	fd, err = bindTo(unix.AF_INET6, &unix.SockaddrInet6{Port: port}, again)
 	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL) { // no IPv6
-		err = bindTo(unix.AF_INET, &unix.SockaddrInet4{Port: port}, again)
+		fd, err = bindTo(unix.AF_INET, &unix.SockaddrInet4{Port: port}, again)
 	}
-	return err
+	return fd, err
 }
 
-func bindTo(family int, address unix.Sockaddr, again bool) error {
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+func bindTo(family int, address unix.Sockaddr, again bool) (fd int, err error) {
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return -1, err
 	}
-	defer unix.Close(fd)
+	defer func() {
+		if err != nil {
+			unix.Close(fd)
+		}
+	}()
 	if family == unix.AF_INET6 {
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0); err != nil {
-			return err
+		if err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0); err != nil {
+			return -1, err
 		}
 	}
 	if again {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-			return err
+		if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return -1, err
 		}
 	}
-	return unix.Bind(fd, address)
+	return fd, unix.Bind(fd, address)
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestCandidatesAreOutsideTheEphemeralRange(t *testing.T) {
@@ -49,6 +51,9 @@ func TestATakenPortIsGivenToNobodyElse(t *testing.T) {
 			t.Fatalf("port %d was given twice", port)
 		}
 		given[port] = true
+		if !Taken(port) {
+			t.Errorf("port %d is not held", port)
+		}
 	}
 	for port := range given {
 		b.Leave(port)
@@ -68,6 +73,8 @@ func TestTakenIsTakenOnAnyAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		b.Release(port)
+		b.Release(port) // the second does nothing
 		if Taken(port) {
 			t.Errorf("port %d is taken before anyone did", port)
 		}
@@ -78,7 +85,8 @@ func TestTakenIsTakenOnAnyAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !Taken(port) || bind(port, false) == nil {
+		if fd, err := bind(port, false); !Taken(port) || err == nil {
+			unix.Close(fd)
 			t.Errorf("port %d is bound on %s, and counts as free", port, address)
 		}
 		l.Close()
