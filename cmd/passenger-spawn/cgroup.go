@@ -16,9 +16,9 @@ type cgroupArgs struct {
 	CgroupRoot string `name:"cgroup-root" placeholder:"DIR" help:"Give each process a cgroup (v2) below this one. Default: the spawner's own, if it is delegated."`
 }
 
-// use tells the spawner. A directory that was asked for must do; one in the
-// cgroup file system may come later, as that of a unit which starts after the
-// spawner's.
+// use tells the spawner which cgroup to divide. A directory that the flag names
+// has to be one; in the cgroup file system it may come later, as that of a unit
+// which starts after the spawner's.
 func (a cgroupArgs) use(spawner *spawn.Spawner) error {
 	if a.CgroupRoot != "" {
 		open := func() (*cgroup.Tree, error) { return cgroup.Open(a.CgroupRoot) }

@@ -30,10 +30,10 @@ type detection struct {
 	app.Detection
 	Command []string `json:"command"`
 
-	// Environment is what the settings say, empty if they say nothing.
+	// Environment is the one that the settings name, empty if they name none.
 	Environment string `json:"environment,omitempty"`
 
-	// Warnings are of the settings.
+	// Warnings are what is odd about the settings.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -86,7 +86,7 @@ func (d *detect) detect(c *command) (*detection, error) {
 	}, nil
 }
 
-// text is for people.
+// text is what detect prints for people.
 func (d *detection) text() string {
 	var b strings.Builder
 	line := func(name, value string) { fmt.Fprintf(&b, "%-13s %s\n", name+":", visible.Text(value)) }

@@ -71,7 +71,7 @@ func (e *execChange) Run() error {
 	return &cli.Error{Err: err, Status: notExecutable}
 }
 
-// wrong is an error of who wrote the command line.
+// wrong is an error in the command line.
 func wrong(err error) error {
 	return &cli.Error{Err: err, Status: cli.Usage, Hint: "see passenger-spawn(1)"}
 }
@@ -167,8 +167,8 @@ func (e *execChange) environment() ([]string, error) {
 	return lastWins(env), nil
 }
 
-// lastWins drops all but the last value of each name: what getenv(3) does with
-// two differs.
+// lastWins drops all but the last value of each name. Which of two getenv(3)
+// returns differs from program to program.
 func lastWins(env []string) []string {
 	at := map[string]int{}
 	var out []string

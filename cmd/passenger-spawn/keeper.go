@@ -13,7 +13,8 @@ import (
 	"passenger/lib/unixsock"
 )
 
-// openKeeper listens where the proxy brings its listening sockets.
+// openKeeper listens where the proxy brings its listening sockets, to be kept for
+// its successor.
 func (st *station) openKeeper(group *account.Group) error {
 	mode, gid := fs.FileMode(0o600), -1
 	if group != nil {
@@ -28,8 +29,8 @@ func (st *station) openKeeper(group *account.Group) error {
 	return err
 }
 
-// adopt takes over what a predecessor kept. One of a version that kept nothing
-// left no socket for it either.
+// adopt takes over the sockets that a predecessor kept. A predecessor of a version
+// that kept none had no socket to bring them to: then adopt makes that.
 func (st *station) adopt(inherited map[string]*os.File, group *account.Group) error {
 	var kept []fdstore.Socket
 	for name, f := range inherited {
@@ -37,7 +38,7 @@ func (st *station) adopt(inherited map[string]*os.File, group *account.Group) er
 		if !ok {
 			continue
 		}
-		// A file in the runtime's care would tell us of each client.
+		// An os.File would be in Go's poller, which wakes for each client.
 		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 		f.Close()
 		if err != nil {

@@ -112,7 +112,7 @@ func (r *run) Run(ctx context.Context, c *command) error {
 	defer stop()
 	bug.Go(func() { proc.ReapStrangers(reaper, spawner.Ours) })
 	if config.SpawnMethod == "" {
-		config.SpawnMethod = "direct" // a preloader pays with the second process
+		config.SpawnMethod = "direct" // a preloader saves time with the second process alone
 	}
 	record, err := spawner.Spawn(ctx, protocol.SpawnRequest{ID: strings.ToLower(rand.Text()[:8]), App: config.Name, Generation: 1, Config: &config})
 	if err != nil {
@@ -164,9 +164,9 @@ func untilExit(ctx context.Context, spawner *spawn.Spawner, id string) error {
 	}
 }
 
-// runDir is the state directory named by --state-dir, which this run then
-// holds like a daemon, else one of its own. $PASSENGER_STATE_DIR is where the
-// daemons are, and a run beside them is none of their business.
+// runDir is the state directory that --state-dir names, whose lock this run then
+// holds like a daemon, else a directory of its own. It leaves alone what
+// $PASSENGER_STATE_DIR names: that is the daemons'.
 func runDir(c *command) (dir statedir.Dir, release func(), err error) {
 	if c.StateDir != "" && c.StateDir != os.Getenv("PASSENGER_STATE_DIR") {
 		dir, lock, err := c.TakeStateDir(statedir.Spawn)
@@ -210,7 +210,7 @@ func notReady(err error, format string) error {
 		document, err = spawnerror.Page{Error: se}.HTML()
 	default:
 		shown := *se
-		shown.Output = nil // it stands above, as it came
+		shown.Output = nil // the app's output stands above it already
 		e.Body = spawnerror.Text(&shown)
 		return e
 	}

@@ -11,9 +11,9 @@ import (
 	"passenger/lib/spawn"
 )
 
-// killOnSecondSignal kills the processes when, while they are being stopped, a
-// second SIGTERM or SIGINT says that it takes too long. Left to its default
-// effect that signal would end this program and leave them running.
+// killOnSecondSignal kills the processes when a second SIGTERM or SIGINT comes
+// while they are being stopped. By its default effect that signal would end this
+// program and leave them running.
 func killOnSecondSignal(ctx context.Context, spawner *spawn.Spawner) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)

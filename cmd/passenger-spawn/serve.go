@@ -56,7 +56,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	}
 	defer st.leave()
 	st.manager = systemd.Started()
-	if os.Geteuid() == 0 { // an app's command may change to another user by itself, too
+	if os.Geteuid() == 0 { // an app's command may change to another user by itself
 		if err := st.dir.LetThrough(); err != nil {
 			return fmt.Errorf("cannot start: %w", err)
 		}
@@ -87,7 +87,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	st.count(server)
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", st.dir.Path(), "version", cli.Release)
 	bug.Go(func() { reopenOnSignal(ctx, spawner) })
-	go st.manager.Report(ctx, func() { spawner.Preloaders() }) // that it answers is the point
+	go st.manager.Report(ctx, func() { spawner.Preloaders() }) // which returns only while the spawner's lock is free
 	for {
 		err = serveUntil(ctx, st, spawner, server)
 		if !errors.Is(err, errUpgrade) {

@@ -44,7 +44,7 @@ func (stopCommand) Run(ctx context.Context, c *command) error {
 			break
 		}
 		stopped = max(stopped, n)
-		select { // for those that were starting
+		select { // wait for those that were starting
 		case <-time.After(startingPause):
 		case <-ctx.Done():
 			return stopError(context.Cause(ctx), dir.Path())

@@ -8,7 +8,7 @@ import (
 	"passenger/lib/spelling"
 )
 
-// unknown is for the script passenger, which has no table of words.
+// unknown answers for the script passenger, which has no table of words.
 type unknown struct {
 	Word  string   `arg:"" help:"The flag or command."`
 	Known []string `arg:"" optional:"" help:"Those that there are."`

@@ -43,8 +43,8 @@ const (
 var errUpgrade = errors.New("upgrade")
 
 // A station is what a spawner hands on when it replaces itself: the lock of its
-// state directory, its control socket, and the proxy's sockets with the socket
-// at which it keeps them.
+// state directory, its control socket, the proxy's listening sockets, and the
+// socket to which the proxy brings them.
 type station struct {
 	dir    statedir.Dir
 	lock   *statedir.Lock
@@ -55,15 +55,15 @@ type station struct {
 	manager *systemd.Manager
 }
 
-// takeStation takes what a predecessor handed on, else the lock and a new
-// control socket.
+// takeStation takes over what a predecessor handed on. Without one it takes the
+// lock and makes the sockets.
 func takeStation(c *command, group *account.Group) (st *station, err error) {
 	inherited := proc.Inherited()
 	st = &station{store: fdstore.Store{GID: -1}}
 	if group != nil {
 		st.store.GID = group.GID
 	}
-	// A predecessor of another version may have made less of the directory.
+	// A predecessor of another version may not have made all of the directory.
 	if group != nil && os.Geteuid() == 0 {
 		if _, err := statedir.Share(c.StatePath(), group.GID); err != nil {
 			return nil, fmt.Errorf("cannot start: %w", err)
@@ -119,9 +119,9 @@ func (st *station) leave() {
 	st.lock.Unlock()
 }
 
-// upgradeOnSignal ends the context that it returns, with the cause errUpgrade,
-// when SIGUSR2 came, the program at its path is fit to take over and no start
-// is under way.
+// upgradeOnSignal returns a context that ends, with the cause errUpgrade, when
+// SIGUSR2 has come, the program at its path is fit to take over and no start is
+// under way.
 func upgradeOnSignal(ctx context.Context, spawner *spawn.Spawner) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
@@ -173,8 +173,8 @@ func fitProgram(ctx context.Context, spawner *spawn.Spawner) (string, error) {
 	return version, nil
 }
 
-// programPath is where this program was started from. Another may be there by
-// now.
+// programPath is where this program was started from. Another program may be there
+// by now.
 func programPath() (string, error) {
 	path, err := exec.LookPath(os.Args[0])
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"passenger/lib/statedir"
 )
 
-// adoptAll takes over what runs of the processes that the state directory
-// knows, and clears away the directories of the others.
+// adoptAll takes over the processes of the state directory that run, and removes
+// the directories of the others.
 func (s *Spawner) adoptAll() error {
 	entries, err := os.ReadDir(s.dir.Processes())
 	if err != nil {
@@ -33,8 +33,8 @@ func (s *Spawner) adoptAll() error {
 		case err == nil:
 			adopted = append(adopted, p)
 		case errors.Is(err, proc.ErrGone), isUnknown(err):
-			// It is gone, or its spawner died before it was let through its
-			// gate, or could not write its record. RemoveAll follows no symlink.
+			// The process is gone, or its spawner died before it let it through
+			// its gate, or could not write its record. RemoveAll follows no symlink.
 			if isUnknown(err) {
 				endUnknown(dir)
 			}
@@ -67,13 +67,13 @@ func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*pr
 	}
 	handle, err := proc.Open(proc.Identity{PID: r.PID, StartTime: r.StartTime, BootID: r.BootID})
 	if errors.Is(err, proc.ErrGone) && r.NotifySocket != "" && census().Has(r.PID) {
-		// It ended while there was no spawner to end the rest of its group.
+		// The process ended while no spawner ran to end the rest of its group.
 		proc.KillCarriers("NOTIFY_SOCKET="+r.NotifySocket, r.PID)
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.Adopted = r.Adopted || !proc.IsChild(r.PID) // it is ours still if we replaced ourselves
+	r.Adopted = r.Adopted || !proc.IsChild(r.PID) // after an execve of ours it is our child still
 	p := process.Adopt(dir, handle, r, &s.kin, s.publish)
 	if err := s.readOutput(p); err != nil {
 		slog.Error("output of adopted process is lost", "app", r.App, "pid", r.PID, "err", err)
@@ -89,7 +89,7 @@ func (s *Spawner) takeOver(p *process.Process) {
 	if proc.IsChild(r.PID) {
 		s.children.Adopt(r.PID) // after execve: same parent
 	}
-	// What it says from now on has no reader, but its sends must not fail.
+	// What the process says from now on is not read, but its sends must not fail.
 	if n, err := notify.Renew(r.NotifySocket); err == nil {
 		p.Notify = n
 		bug.Go(func() { n.Listen(r.PID, func(notify.Notice) {}) })
@@ -101,7 +101,7 @@ func (s *Spawner) takeOver(p *process.Process) {
 	case protocol.Stopping:
 		bug.Go(func() { p.Stop(seconds(r.StopGrace), s.publish) })
 	default:
-		// Whether it said READY=1 while nobody listened cannot be known.
+		// It may have said READY=1 while no spawner listened, which none can know.
 		bug.Go(func() { p.KillOrphan() })
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"passenger/lib/spawn/process"
 )
 
-// An app binds the port that it is given long after we chose it. If another
-// program was faster, that is no failure of the app's: the start is tried once
-// more, with another port, before anyone hears of it.
+// An app binds its port some time after it was let through its gate. Another
+// program may be faster. That is no failure of the app's: the start is tried once
+// more, with another port, before it counts as failed.
 
 // portLost says that the app ended because another program has its port.
 func (a *attempt) portLost(err error) bool {
@@ -28,8 +28,8 @@ func (a *attempt) portLost(err error) bool {
 	return named || port.Taken(a.port)
 }
 
-// again makes another attempt, with a process of the same ID. The list shows one
-// that starts all the while.
+// again makes another attempt, with a process of the same ID. Meanwhile the list
+// shows a process that starts.
 func (a *attempt) again() (*attempt, error) {
 	next := &attempt{s: a.s, req: a.req, gen: a.gen, plan: a.plan, noticed: make(chan notify.Notice, cap(a.noticed))}
 	a.s.mu.Lock()

@@ -11,7 +11,8 @@ import (
 	"passenger/lib/spawn/process"
 )
 
-// Backtrace asks a process that runs on what it does.
+// Backtrace asks a process what it does. The process runs on. The error is
+// [ErrUnknown] or a *protocol.Error.
 func (s *Spawner) Backtrace(id string) (protocol.Backtrace, error) {
 	p := s.find(id)
 	if p == nil || !p.Began() {
@@ -36,8 +37,8 @@ func (s *Spawner) Backtrace(id string) (protocol.Backtrace, error) {
 	return protocol.Backtrace{PID: r.PID, WaitsIn: h.WaitsIn, Stack: append([]string{}, h.Stack...)}, nil
 }
 
-// dump has a stuck process say where it is, in its log. Stacks that it does
-// not write itself are put there.
+// dump has a stuck process say in its log where it is. The spawner writes stacks
+// there that the process does not write itself.
 func (s *Spawner) dump(p *process.Process) {
 	h := p.WhereItHangs(s.adapters.Dir())
 	r := p.Snapshot()

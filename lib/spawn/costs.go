@@ -7,11 +7,10 @@ import (
 	"passenger/lib/protocol"
 )
 
-// Measure measures, until ctx ends, the memory of all that runs, a little
-// at a time.
+// Measure measures the memory of all that runs until ctx ends, a little at a time.
 func (s *Spawner) Measure(ctx context.Context) { s.meter.Keep(ctx, s.groups) }
 
-// groups are the process groups that this spawner has, by their leaders.
+// groups are the leaders of this spawner's process groups.
 func (s *Spawner) groups() []int {
 	var pids []int
 	for _, r := range s.feed.Get().Processes {
@@ -27,8 +26,8 @@ func (s *Spawner) groups() []int {
 	return pids
 }
 
-// withCosts adds what each process that runs costs now. One that was not
-// measured yet goes without.
+// withCosts adds to each process that runs what it costs now. One that was not
+// measured yet has no costs.
 func withCosts(meter *proc.Meter, processes []protocol.Process) []protocol.Process {
 	var pids []int
 	for _, r := range processes {

@@ -22,7 +22,7 @@ func (a *attempt) explain(cause error) error {
 		return pe
 	}
 	var preloaders *protocol.SpawnError
-	if errors.As(cause, &preloaders) { // it says all there is to say
+	if errors.As(cause, &preloaders) { // the preloader's own error, which is complete
 		a.end(cause)
 		e := *preloaders
 		e.ProcessID, e.Phases = a.req.ID, a.phases
@@ -78,20 +78,20 @@ func hide(e *protocol.SpawnError, p *plan.Plan) {
 	e.Command, e.Output, e.Stack = secrets.Lines(e.Command), secrets.Lines(e.Output), secrets.Lines(e.Stack)
 	e.Summary, e.Advice, e.WaitsIn = secrets.Text(e.Summary), secrets.Text(e.Advice), secrets.Text(e.WaitsIn)
 	if e.Exit != nil {
-		exit := *e.Exit // the record's own
+		exit := *e.Exit // a copy: this one is the record's
 		exit.Cause = secrets.Text(exit.Cause)
 		e.Exit = &exit
 	}
 }
 
-// show makes each sentence of the error one line that shows whole on a
-// terminal: an app's words may be in it. What the app wrote stays as it wrote
-// it; whoever prints that makes it visible.
+// show makes each sentence of the error one line that is safe on a terminal: an
+// app's words may be in it. Output stays as the app wrote it; the code that
+// prints it makes it visible.
 func show(e *protocol.SpawnError) {
 	e.Summary, e.Advice, e.WaitsIn = visible.Line(e.Summary), visible.Line(e.Advice), visible.Line(e.WaitsIn)
 }
 
-// lastPhase is the one that the attempt came to.
+// lastPhase is how far the attempt came.
 func (a *attempt) lastPhase() string {
 	if len(a.phases) == 0 {
 		return ""
@@ -101,8 +101,8 @@ func (a *attempt) lastPhase() string {
 
 // end leaves nothing of the attempt's process.
 //
-// A process that left the group is found by its notify socket, whose name
-// nobody else has; strays says how many did.
+// It finds processes that left the group by the name of the notify socket, which
+// no other process has; strays says how many there were.
 func (a *attempt) end(cause error) (strays int) {
 	if !a.p.Began() || errors.Is(cause, diagnosis.ErrUnseen) {
 		a.takeBack(cause)

@@ -12,8 +12,8 @@ import (
 	"passenger/lib/spawn/gate"
 )
 
-// forkTimeout is how long a preloader may take for one fork. It takes
-// milliseconds; one that hangs is replaced.
+// forkTimeout is how long a preloader may take for one fork, which takes
+// milliseconds. A preloader that hangs is replaced.
 const forkTimeout = 15 * time.Second
 
 // A forker is a process that forks another.
@@ -23,8 +23,8 @@ type forker interface {
 	Snapshot() protocol.Process
 }
 
-// fork has the preloader fork the attempt's process, or a process the
-// preloader, writes its record and lets it through its gate.
+// fork has a preloader fork the attempt's process, or a process fork its
+// preloader. It writes the record of the new one and lets it through its gate.
 func (a *attempt) fork(ctx context.Context, from forker) error {
 	p, err := a.passage()
 	if err != nil {
@@ -77,7 +77,7 @@ func (l *preloader) fork(ctx context.Context, id string, files []*os.File) error
 	}
 	err := fork.Ask(ctx, l.control, id, files)
 	if ctx.Err() != nil && err != nil {
-		return err // and not give the turn back: an answer that comes later would be taken for the next one's
+		return err // without giving the turn back: a late answer would be taken for the next one's
 	}
 	if err == nil {
 		l.forked()

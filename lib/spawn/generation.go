@@ -18,7 +18,7 @@ type generation struct {
 	app    string
 	number int
 
-	attempts int // under way; guarded by the spawner's mu
+	attempts int // how many are under way; guarded by the spawner's mu
 
 	mu       sync.Mutex       // guards the fields below
 	logical  string           // the app root as the settings have it, empty if an earlier spawner resolved it
@@ -27,7 +27,7 @@ type generation struct {
 	foundBy  protocol.AppConfig
 	boot     *boot  // of the preloader, nil if there is none
 	deaths   int    // of preloaders, since one made a process that got ready
-	toldOpen bool   // that its processes listen on all addresses
+	toldOpen bool   // the log says that its processes listen on all addresses
 	direct   string // why its processes are started directly, empty while they are not
 }
 
@@ -68,8 +68,7 @@ func (g *generation) preloaderFor(ctx context.Context, a *attempt) (*preloader, 
 	}
 }
 
-// ended says whether there is nothing more to expect of the boot: it failed,
-// or its preloader is gone.
+// ended says whether the boot failed, or its preloader is gone.
 func (b *boot) ended() bool {
 	select {
 	case <-b.done:
@@ -79,8 +78,8 @@ func (b *boot) ended() bool {
 	}
 }
 
-// start starts the generation's preloader, a second one if the first dies of
-// something that it cannot name.
+// start starts the generation's preloader, and a second one if the first dies
+// without saying why.
 func (g *generation) start(ctx context.Context, a *attempt, b *boot) {
 	defer close(b.done)
 	defer bug.Caught(func() { b.err = a.internalError() })
@@ -111,8 +110,8 @@ func (g *generation) died() int {
 	return g.deaths
 }
 
-// lost ends a preloader that did not fork, so that the next attempt finds
-// another. Several attempts may complain of the same one.
+// lost ends a preloader that did not fork, so that the next attempt gets another.
+// Several attempts may report the same one.
 func (g *generation) lost(l *preloader, why error) {
 	slog.Warn("preloader did not fork", "app", g.app, "generation", g.number, "err", why)
 	l.Kill("killed by us: " + why.Error())
@@ -190,8 +189,8 @@ func (s *Spawner) generationLocked(app string, number int) *generation {
 	return g
 }
 
-// retire forgets generations that are over, and stops their preloaders: those
-// without a process while one of a later generation serves.
+// retire forgets the generations that are over, and stops their preloaders. A
+// generation is over when it has no process and a later one serves.
 func (s *Spawner) retire() {
 	s.mu.Lock()
 	newest, alive := map[string]int{}, map[*generation]bool{}

@@ -87,16 +87,15 @@ func (a *attempt) passage() (p passage, err error) {
 	return p, nil
 }
 
-// handOver closes our copies of the descriptors once the process has its own:
-// the process's copy of its side must be the only one, or the gate never sees
-// its end.
+// handOver closes our copies of the descriptors once the process has its own.
+// While we hold a copy of its side, the gate cannot see the process's end.
 func (p passage) handOver() {
 	for _, f := range p.inherited {
 		f.Close()
 	}
 }
 
-// leave gives up the passage. The process goes on if it is through.
+// leave gives up the passage. A process that is through its gate goes on.
 func (p passage) leave() {
 	p.handOver() // may have been before
 	if p.gate != nil {
@@ -104,8 +103,8 @@ func (p passage) leave() {
 	}
 }
 
-// listen makes the listening socket that the process inherits. We keep none:
-// when the process is gone, connections are refused.
+// listen makes the listening socket that the process inherits. The caller closes
+// our copy, so that connections are refused when the process is gone.
 func (a *attempt) listen() (*os.File, error) {
 	if a.endpoint != nil {
 		return duplicate(a.endpoint)

@@ -15,15 +15,15 @@ import (
 // exitShown is how long the list shows a process that is gone.
 const exitShown = 2 * time.Minute
 
-// mostExited is how many of them it shows of one app, the newest, of which only
-// the last one started says what it wrote: an app that dies again and again is
-// not to make the list long for everybody.
+// mostExited is how many of those the list shows of one app: the newest, of which
+// only the last one started says what it wrote. So an app that dies again and
+// again does not make the list long for all others.
 const mostExited = 50
 
 // Processes is the list of processes, to be watched.
 func (s *Spawner) Processes() *control.Feed[protocol.ProcessList] { return &s.feed }
 
-// publish tells those who watch what there is now.
+// publish sets the list to what there is now.
 func (s *Spawner) publish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +66,8 @@ func (s *Spawner) find(id string) *process.Process {
 	return nil
 }
 
-// forget takes away a process that never was started, and its directory.
+// forget takes a process out of the list that never ran the app, and removes its
+// directory.
 func (s *Spawner) forget(p *process.Process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

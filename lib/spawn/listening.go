@@ -9,10 +9,11 @@ import (
 	"passenger/lib/spawn/diagnosis"
 )
 
-// listensElsewhere returns what tells once, while an app starts, that it listens on
-// a port of its own: soon after it does, and not when the start timeout is over. It
-// may listen on $PORT as well a while later, so the start goes on. The
-// port has to be there for two looks: a program may try one and leave it.
+// listensElsewhere returns a function for [listener.Await] that warns once, while
+// the app starts, that it listens on a port of its own. The warning comes soon,
+// and not when the start timeout is over. The app may listen on $PORT as well a
+// while later, so the start goes on. The port has to be there at two looks: a
+// program may try one and leave it.
 func (a *attempt) listensElsewhere() func(ports []int) bool {
 	var before []int
 	return func(ports []int) bool {
@@ -30,8 +31,8 @@ func (a *attempt) listensElsewhere() func(ports []int) bool {
 	}
 }
 
-// tellOpen tells once in a generation that an app that serves on its port does
-// so on all addresses, where others reach it past the proxy.
+// tellOpen warns once in a generation that the app listens on all addresses, where
+// clients reach it past the proxy.
 func (g *generation) tellOpen(pid, port int, address string) {
 	if g == nil || !strings.HasPrefix(address, "tcp:") {
 		return

@@ -13,8 +13,7 @@ import (
 	"passenger/lib/spawn/notify"
 )
 
-// said takes what the process says before it is ready; what comes later has no
-// reader and is dropped.
+// said takes what the process says until it is ready, and drops what comes later.
 func (a *attempt) said(n notify.Notice) {
 	select {
 	case a.noticed <- n:
@@ -60,7 +59,7 @@ func (a *attempt) load(ctx context.Context) error {
 		case <-a.p.Exited():
 			return &diagnosis.ExitError{Report: a.lastReport(failed)}
 		case <-patience:
-			return &diagnosis.ExitError{Report: failed} // something in it keeps it from its exit
+			return &diagnosis.ExitError{Report: failed} // a thread of it, perhaps, delays its exit
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -87,7 +86,7 @@ func (a *attempt) lastReport(known *notify.Report) *notify.Report {
 // do so and serve on its port all the same: Puma does.
 func (a *attempt) address(ctx context.Context) string {
 	if a.endpoint != nil {
-		return "" // a preloader serves nobody
+		return "" // a preloader serves no requests
 	}
 	if a.port != 0 && listener.Accepts(ctx, listener.Loopback(a.port)) && proc.ListensOn(a.p.PID(), a.port) {
 		return "tcp:" + listener.Loopback(a.port)

@@ -34,7 +34,7 @@ func (s *Spawner) readOutput(p *process.Process) error {
 // logPatience is how long a log file may take to be opened.
 const logPatience = 5 * time.Second
 
-// logUser is as whom the process's log file is opened.
+// logUser is the user and group that opens the process's log file.
 func logUser(r protocol.Process) string {
 	if r.GID == nil {
 		return r.User

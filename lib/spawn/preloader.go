@@ -25,9 +25,9 @@ import (
 	"passenger/lib/statedir"
 )
 
-// A preloader has loaded an app and forks processes of one generation. It
-// loaded the app once, so a fork takes milliseconds, and what both only read is
-// one memory. Its processes fall to us and do not need it.
+// A preloader has loaded an app and forks processes of one generation. A fork
+// takes milliseconds, and shares the memory that neither writes to. The processes
+// become children of ours and do not need the preloader.
 type preloader struct {
 	*process.Process
 	control *net.UnixConn // SOCK_SEQPACKET: a request and a reply for each fork
@@ -48,9 +48,9 @@ type preloader struct {
 // finish.
 const preloaderGrace = 2 * time.Second
 
-// startPreloader starts a preloader for the attempt's generation and returns
-// it when the app is loaded. died says that the preloader ended without a word
-// on why. The error is a *protocol.SpawnError or a *protocol.Error.
+// startPreloader starts a preloader for the attempt's generation and returns it
+// when the app is loaded. died says that the preloader ended without saying why.
+// The error is [survey.ErrChanged], a *protocol.SpawnError or a *protocol.Error.
 func (a *attempt) startPreloader(ctx context.Context) (l *preloader, died bool, err error) {
 	ours, theirs, err := fork.Pair()
 	if err != nil {
@@ -95,8 +95,8 @@ func (a *attempt) preloaderReady() *preloader {
 	return l
 }
 
-// startIdling ends the preloader when it had nothing to fork for so long.
-// With 0 it stays.
+// startIdling has the preloader end when it had nothing to fork for so long; 0
+// lets it stay.
 func (l *preloader) startIdling(limit time.Duration) {
 	l.limit = limit
 	if limit == 0 {
@@ -107,7 +107,7 @@ func (l *preloader) startIdling(limit time.Duration) {
 	l.idle = time.AfterFunc(limit, func() {
 		defer bug.Caught(nil)
 		select {
-		case <-l.turn: // kept: there is no fork after this
+		case <-l.turn: // and never given back: there is no fork after this
 			slog.Info("preloader is idle", "app", l.Snapshot().App, "idle", limit)
 			l.end()
 		default: // it forks
@@ -173,8 +173,8 @@ func (s *Spawner) StopPreloader(id string) (protocol.Preloader, error) {
 	return found.describe(), nil
 }
 
-// clearPreloaders ends the preloaders of an earlier spawner. They exit by
-// themselves when it is gone, unless they hang: nobody else can use them.
+// clearPreloaders ends the preloaders of an earlier spawner, which no other can
+// use. They exit when it is gone; those that hang are killed.
 func clearPreloaders(state statedir.Dir) error {
 	entries, err := os.ReadDir(state.Preloaders())
 	if err != nil {

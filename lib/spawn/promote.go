@@ -25,7 +25,7 @@ import (
 // by then is shared by all that are forked later.
 type origin struct {
 	*process.Process
-	control *net.UnixConn // its gate, which it has kept
+	control *net.UnixConn // its gate, which stays open
 	plan    *plan.Plan
 
 	turn sync.Mutex // held for one request
@@ -39,7 +39,7 @@ func (o *origin) fork(ctx context.Context, id string, files []*os.File) error {
 	return fork.Ask(ctx, o.control, id, files)
 }
 
-// origins are those there are, by their processes. The zero value has none.
+// origins are all origins, by their processes. The zero value has none.
 type origins struct {
 	mu sync.Mutex // guards of
 	of map[*process.Process]*origin

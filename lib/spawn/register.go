@@ -37,7 +37,8 @@ func (a *attempt) newProcess(dir statedir.ProcessDir) *process.Process {
 	return process.New(dir, a.newRecord(), &a.s.kin, a.s.publish)
 }
 
-// decided tells that an attempt is over: an end of its process is one for good.
+// decided says that an attempt is over: from now on the end of its process is one
+// for good.
 func (s *Spawner) decided(a *attempt) {
 	if a.p.Decide() {
 		s.publish()
@@ -55,13 +56,14 @@ func (a *attempt) newRecord() protocol.Process {
 	}
 }
 
-// makeDirectory makes the process's directory, or says that the ID is taken.
+// makeDirectory makes a process's directory, which the group may enter; nil for no
+// group. The error is a *protocol.Error if the ID is taken.
 func makeDirectory(dir statedir.ProcessDir, group *account.Group) error {
 	err := os.Mkdir(string(dir), 0o700)
 	if errors.Is(err, fs.ErrExist) {
 		return &protocol.Error{Code: protocol.CodeConflict, Message: fmt.Sprintf("process directory %s exists", dir)}
 	}
-	if err == nil && group != nil { // to whose socket the group connects
+	if err == nil && group != nil { // the group connects to the socket in it
 		err = errors.Join(os.Lchown(string(dir), -1, group.GID), os.Chmod(string(dir), 0o710))
 	}
 	return err

@@ -19,9 +19,9 @@ func (g *generation) released(appRoot string) *survey.Release {
 	return nil
 }
 
-// agree notes what was found, from the release that was known. It says no if
-// another process of the generation has found a release meanwhile: processes of
-// one generation never mix the code of two.
+// agree notes what was found in the release that was known. It returns false if
+// another process of the generation has found another release meanwhile:
+// processes of one generation never mix the code of two.
 func (g *generation) agree(c protocol.AppConfig, known *survey.Release, f survey.Findings) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -34,7 +34,7 @@ func (g *generation) agree(c protocol.AppConfig, known *survey.Release, f survey
 	return true
 }
 
-// known is what was found by these settings.
+// known is what was found last by these settings.
 func (g *generation) known(c protocol.AppConfig) (f survey.Findings, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"passenger/lib/protocol"
 )
 
-// checkRequest says what is wrong with a request, and completes it with the
-// settings if those are for this spawner to read.
+// checkRequest says what is wrong with a request. A spawner that switches users
+// completes it with the settings, which it reads itself.
 func (s *Spawner) checkRequest(req *protocol.SpawnRequest) error {
 	if len(req.ID) < 4 || len(req.ID) > 16 || strings.Trim(req.ID, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
 		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is no process ID: 4 to 16 characters of a-z and 0-9", req.ID)}

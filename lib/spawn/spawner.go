@@ -25,10 +25,10 @@ import (
 	"passenger/lib/statedir"
 )
 
-// Options are what a spawner may be told. The zero value runs every app as our
-// own user.
+// Options are the choices for a spawner. The zero value runs every app as our own
+// user.
 type Options struct {
-	// Log takes what the processes write. Nil drops it.
+	// Log takes what the processes write; nil drops it.
 	Log output.Sink
 
 	// Switching runs each app as a user of its own; nil does not.
@@ -62,13 +62,12 @@ type Spawner struct {
 	preloaders  []*preloader       // in order of start
 	generations []*generation
 	held        bool            // no new starts
-	asRoot      map[string]bool // apps that the log has said of that they run as root
+	asRoot      map[string]bool // the apps that the log has warned of: they run as root
 }
 
 // New makes the spawner of a state directory. The caller holds that
 // directory's lock, and is a child subreaper, so that forked processes fall to
-// it. It adopts the processes that run there, and clears away
-// what dead ones left.
+// it. It adopts the processes that run there, and removes what dead ones left.
 func New(dir statedir.Dir, o Options) (*Spawner, error) {
 	adapters, err := adapter.Install(dir.Path())
 	if err != nil {
@@ -113,7 +112,8 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 }
 
 // spawn makes one attempt. Afresh it is planned by what lies in the app's
-// directory now, else the error may be errChanged.
+// directory now, else the error may be
+// [survey.ErrChanged].
 func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *generation, afresh bool) (protocol.Process, error) {
 	a := &attempt{s: s, req: req, gen: g, noticed: make(chan notify.Notice, 4)}
 	began := time.Now()
@@ -168,9 +168,9 @@ func (s *Spawner) warnOfRoot(p *plan.Plan) {
 		"hint", "\"passenger start --user-switching\" runs the app as its owner, and pool and proxy as the user of --run-as; passenger-spawn(1), USERS")
 }
 
-// wait sees the process end and tells.
+// wait sees the process end, and publishes that.
 func (s *Spawner) wait(p *process.Process) {
-	p.Wait(func() { // who waits for the end finds it in the list
+	p.Wait(func() { // those who wait for the end find it in the list
 		s.origins.drop(p)
 		s.children.Forget(p.PID())
 		s.publish()

@@ -20,8 +20,8 @@ import (
 	"passenger/lib/spawn/survey"
 )
 
-// An attempt is one spawn, from the request to a process that is ready or an
-// explanation.
+// An attempt is one start, from the request to a process that is ready or an
+// error that explains.
 type attempt struct {
 	s *Spawner
 
@@ -32,18 +32,19 @@ type attempt struct {
 	port  int    // for a generic app, else 0
 	inode uint32 // of the listening socket
 
-	preloader *preloader // that is to be, if the process is one
-	endpoint  *os.File   // what a preloader has in the place of a listening socket
+	preloader *preloader // what the process is to become, nil if it is to serve
+	endpoint  *os.File   // a preloader's control socket, in the place of a listening socket
 
 	began    time.Time // of the attempt
 	phases   []protocol.Phase
-	cause    error    // what failed, before it was explained
-	warnings []string // of the process, until it was ready
+	cause    error    // the error behind the one that explains
+	warnings []string // what the process warned of until it was ready
 
 	noticed chan notify.Notice // what the process says, at most one of each kind
 }
 
-// run makes the attempt. An error is a *protocol.SpawnError or errChanged, and
+// run makes the attempt. An error is a *protocol.SpawnError or
+// [survey.ErrChanged], and
 // nothing is left of the process then.
 func (a *attempt) run(ctx context.Context) (err error) {
 	defer bug.Caught(func() { err = a.broken() })
@@ -104,7 +105,7 @@ func (a *attempt) start(ctx context.Context) error {
 			break
 		}
 		if errors.Is(err, survey.ErrChanged) && a.plan.Expected == nil {
-			continue // the preloader was another attempt's, which did not know yet
+			continue // another attempt had begun the preloader, by what was known then
 		}
 		if err != nil {
 			return err

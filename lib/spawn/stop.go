@@ -29,8 +29,8 @@ func (s *Spawner) Stop(id string, req protocol.StopRequest) (protocol.Process, e
 	return p.Snapshot(), nil
 }
 
-// Close ends what is of no use without this spawner: the preloaders, and the
-// processes whose records could not be written. The others run on.
+// Close ends the preloaders, which no other spawner can use, and the processes
+// without a record, which none would know. The others run on.
 func (s *Spawner) Close() {
 	s.stopPreloaders()
 	s.stopUnrecorded()

@@ -37,8 +37,8 @@ func (s *Spawner) Unrecorded() int { return len(s.unrecorded()) }
 const strangerGrace = 10 * time.Second
 
 // endUnknown ends what runs of the process whose directory this is and that has
-// no record to adopt it by: an earlier spawner could not write it. Nobody can
-// say what it is, and another will run in its place.
+// no record to adopt it by: an earlier spawner could not write it. What it is
+// cannot be known, and another will run in its place.
 func endUnknown(dir statedir.ProcessDir) {
 	var handles []*proc.Handle
 	for _, id := range proc.Holders(string(dir)) {

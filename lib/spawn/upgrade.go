@@ -10,8 +10,8 @@ import (
 // errHeld answers a start while the spawner is about to be replaced.
 var errHeld = &protocol.Error{Code: protocol.CodeStopping, Message: "the spawner is being replaced by a new one", Hint: "ask again in a moment"}
 
-// Hold refuses new starts from now on, waits until those under way are over,
-// at most for patience or until ctx ends, and says how many are not.
+// Hold refuses new starts from now on. It waits until those under way are over, at
+// most for patience or until ctx ends, and says how many are not.
 func (s *Spawner) Hold(ctx context.Context, patience time.Duration) int {
 	s.mu.Lock()
 	s.held = true
@@ -53,7 +53,7 @@ func (s *Spawner) underWay() int {
 }
 
 // Flush passes on what was read of the processes' output. What they write from
-// now on waits for whoever reads next.
+// now on waits for the next spawner.
 func (s *Spawner) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -164,7 +164,7 @@ func (s Symptoms) exited() Diagnosis {
 		return Diagnosis{protocol.CategoryKilled, s.Exit.Cause, "raise memory_max, or have the app load less; " + s.last()}
 	case s.Exit.Signal == "SIGKILL" && !s.Exit.ByUs:
 		return Diagnosis{protocol.CategoryKilled, "killed by SIGKILL before it was ready",
-			"perhaps the kernel was out of memory (see its log), or somebody killed it"}
+			"perhaps the kernel was out of memory (see its log), or an administrator killed it"}
 	case slices.Contains(crashes, s.Exit.Signal):
 		return Diagnosis{protocol.CategoryKilled, s.Exit.Cause + " before it was ready",
 			"native code crashed: an extension that the app loads, or the interpreter itself; " + s.last()}

@@ -60,7 +60,7 @@ func (q Question) look(reader func(owner int) (*proc.User, error)) (Findings, er
 	}
 	defer t.Close()
 	f := Findings{Release: releaseOf(t)}
-	if q.Release != nil { // whoever led there first stays responsible
+	if q.Release != nil { // the links that led there first count as well
 		f.Release.Links = slices.Compact(slices.Sorted(slices.Values(append(q.Release.Links, t.Links...))))
 		f.Release.Foreign = q.Release.Foreign
 	}
