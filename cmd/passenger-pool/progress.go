@@ -25,8 +25,8 @@ const (
 	tellEvery = 500 * time.Millisecond
 )
 
-// A progress tells who sits at a terminal what is waited for. A script is told
-// nothing.
+// A progress tells a person at a terminal what the command waits for. It tells a
+// script nothing.
 type progress struct {
 	w     io.Writer
 	began time.Time

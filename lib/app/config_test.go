@@ -266,7 +266,7 @@ func TestParseTellsAllAtOnceInOrder(t *testing.T) {
 	}
 }
 
-// Nobody waits for who would write into a FIFO in an app's directory.
+// No read waits for a writer of a FIFO in an app's directory.
 func TestSettingsAreARegularFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

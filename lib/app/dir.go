@@ -15,7 +15,7 @@ const maxLook = 1 << 20
 
 // A directory is an app's, as it is looked at: only regular files are opened,
 // without waiting for what a FIFO in their place never says, and no more than
-// maxLook of each is read. It is the app's own user who fills it.
+// maxLook of each is read. The app's own user fills it.
 type directory struct {
 	path string
 

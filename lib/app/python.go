@@ -46,8 +46,8 @@ func findDjango(kind string) func(fs.FS, bool) (*Detection, string) {
 }
 
 // findChannels finds the module of a Django project whose settings name one
-// for ASGI. Django's own template does not: who adds it, for Channels, wants
-// the project served by it.
+// for ASGI. Django's own template does not: an author who adds it, for Channels,
+// wants the project served by it.
 func findChannels(root fs.FS, _ bool) (*Detection, string) {
 	settings, result := djangoSettings(root)
 	if settings == nil {

@@ -18,8 +18,8 @@ const SameGroup = "!STARTUP_FILE!"
 // has to exist.
 type RunAs struct {
 	// DefaultUser and DefaultGroup are for apps whose startup file belongs to
-	// root, or to nobody that the system knows. An empty DefaultGroup is the
-	// default user's own.
+	// root, or to a number that is no user of the system. An empty DefaultGroup is
+	// the default user's own.
 	DefaultUser, DefaultGroup string
 
 	Accounts account.Database

@@ -62,9 +62,9 @@ func runScript(root fs.FS, p manifest) *Detection {
 var ownServer = pattern(`(?:^|[\s;&|(])(next|nuxt|nuxi|react-router-serve|remix-serve)(\s[^;&|()]*)?$`)
 
 // fit has a framework's server listen on loopback alone, as apps ought to, and
-// leaves NODE_ENV to it: each chooses what its command is for. Nobody else takes
-// HOST and HOSTNAME for that; the second is the machine's name elsewhere. It
-// returns the script.
+// leaves NODE_ENV to it: each chooses what its command is for. Other servers do
+// not take HOST and HOSTNAME for that; the second is the machine's name elsewhere.
+// It returns the script.
 func (d *Detection) fit(script string) string {
 	m := ownServer().FindStringSubmatch(script)
 	if m == nil {

@@ -26,7 +26,7 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// Caller is who made a call. ok is false if the kernel did not tell.
+// Caller is the process that made a call. ok is false if the kernel did not tell.
 func Caller(r *http.Request) (peer unixsock.Peer, ok bool) {
 	peer, ok = r.Context().Value(peerKey{}).(unixsock.Peer)
 	return peer, ok

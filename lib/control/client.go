@@ -19,7 +19,7 @@ import (
 	"passenger/lib/protocol"
 )
 
-// ErrDown says that nobody listens on the control socket.
+// ErrDown says that no daemon listens on the control socket.
 var ErrDown = errors.New("nothing listens there")
 
 // A Client calls one daemon. It opens a connection a call: calls are rare, and

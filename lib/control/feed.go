@@ -16,16 +16,16 @@ type Source interface {
 	Newest() (value any, changed <-chan struct{})
 }
 
-// A Feed holds the newest value of T for those who watch it. The zero Feed
-// holds the zero T.
+// A Feed holds the newest value of T for its watchers. The zero Feed holds the
+// zero T.
 type Feed[T any] struct {
 	mu      sync.Mutex // guards the fields below
 	value   T
 	changed chan struct{} // nil until a watch waits
 }
 
-// Set replaces the value and wakes those who wait. The value must not be
-// changed afterwards.
+// Set replaces the value and wakes the watchers. The value must not be changed
+// afterwards.
 func (f *Feed[T]) Set(value T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -60,7 +60,7 @@ func (f *Feed[T]) Newest() (any, <-chan struct{}) { return f.Wait() }
 // A Differ is a value of a feed that can tell what changed. A watch with
 // ?changes=1 has the first value as a whole and then only changes.
 type Differ interface {
-	// Since is what a reader who has before, an older value, lacks of this one.
+	// Since is what a reader that has before, an older value, lacks of this one.
 	Since(before any) any
 }
 

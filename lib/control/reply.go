@@ -74,7 +74,7 @@ func reply(w http.ResponseWriter, status int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(b, '\n')) // the caller is gone; nobody is left to tell
+	_, _ = w.Write(append(b, '\n')) // an error means that the caller is gone
 }
 
 func replyError(w http.ResponseWriter, err error) {

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -58,28 +57,6 @@ type Server struct {
 	mux     *http.ServeMux
 	table   []Call          // what mux answers
 	stop    context.Context // ends when Serve is to return: watches end with it
-}
-
-// Handle adds a row for a pattern of [http.ServeMux], such as "POST /v1/logs".
-// It stands for [Server.Register] until the spawner has its table.
-func (s *Server) Handle(pattern string, handler Handler) {
-	method, path, _ := strings.Cut(pattern, " ")
-	access := protocol.Changes
-	if method == http.MethodGet {
-		access = protocol.Reads
-	}
-	s.Register(Call{Method: method, Path: path, Access: access, Handler: handler})
-}
-
-// HandleFeed adds a row that can be watched; see Handle.
-func (s *Server) HandleFeed(path string, feed Source, add ...func(*http.Request, any) any) {
-	s.Register(Call{Method: http.MethodGet, Path: path, Access: protocol.Reads, Feed: feed, Handler: func(r *http.Request) (any, error) {
-		v, _ := feed.Newest()
-		for _, f := range add {
-			v = f(r, v)
-		}
-		return v, nil
-	}})
 }
 
 func (s *Server) init() {
@@ -142,7 +119,7 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	if s.Metrics != nil {
 		s.Metrics(m)
 	}
-	_, _ = w.Write(m.Text()) // the caller is gone; nobody is left to tell
+	_, _ = w.Write(m.Text()) // an error means that the caller is gone
 }
 
 // Serve answers calls on l until ctx ends, then gives those under way a moment

@@ -103,8 +103,8 @@ func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 		p.apps[c.Name] = a
 		slog.Info("app added", "app", c.Name, "app_root", c.AppRoot)
 	case a.removed || a.held:
-		// Its processes may run with other settings, but nobody knows; those
-		// that already drain go on to do so.
+		// Its processes may run with other settings, which the pool cannot know.
+		// Those that already drain go on to do so.
 		a.config, a.running, a.removed, a.held, a.backoff = c, c, false, false, backoff{}
 		slog.Info("app added", "app", c.Name, "app_root", c.AppRoot)
 	case !reflect.DeepEqual(a.config, c):
@@ -163,8 +163,8 @@ func (p *Pool) Hold(held bool) {
 	}
 }
 
-// unknown returns the app of a name that nobody configured: it is either on
-// its way out or, while settings cannot be read, left as it is.
+// unknown returns an app of which the pool has no settings: it is either on its
+// way out or, while settings cannot be read, left as it is.
 func (p *Pool) unknown(name string) *app {
 	c := protocol.AppConfig{Name: name, BaseURI: "/", MinInstances: new(int), QueueSize: new(int), FriendlyErrors: new(bool)}
 	a := &app{pool: p, config: c, running: c, generation: 1, newest: 1, held: true}

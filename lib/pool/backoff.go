@@ -107,7 +107,7 @@ func (a *app) ease(now time.Time, d *Decision) {
 const eagerPause = time.Second
 
 // triesAtRequest says that a request is worth a start whatever failed before:
-// in development the one who makes it has likely just mended the app.
+// in development a developer makes it, who has likely just mended the app.
 func (a *app) triesAtRequest() bool { return a.config.Environment == "development" }
 
 // eager says that the app is started for requests that wait, though its pause
@@ -164,7 +164,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// forgive forgets all but the last error: somebody did something about it.
+// forgive forgets all but the last error: a person did something about it.
 func (b *backoff) forgive() {
 	*b = backoff{err: b.err}
 }
@@ -173,13 +173,13 @@ func (b *backoff) forgive() {
 func (q *process) failed(now time.Time, err *protocol.SpawnError) {
 	a := q.app
 	if q.record.Generation != a.generation || a.removed {
-		return // nobody waits for it
+		return // no caller waits for it
 	}
 	a.backoff.fail(now, q.since, err, q.app.pool.chance.Jitter())
 	a.emit(now, protocol.Event{Event: protocol.EventSpawnFailed, Error: err})
 	q.app.pool.table.stale = true
 	if a.triesAtRequest() {
-		a.demand, a.grown = demand{}, true // those who waited get an answer with the next table
+		a.demand, a.grown = demand{}, true // requests that waited get an answer with the next table
 	}
 	slog.Error("process did not become ready", "app", a.config.Name, "generation", q.record.Generation,
 		"failures", a.backoff.failures, "err", err.Summary)

@@ -190,7 +190,7 @@ func TestSpawnLostWithTheSpawnerIsNoFailure(t *testing.T) {
 	w.lose()
 	w.want("shop", "")
 	w.pass(time.Minute)
-	w.want("shop", "") // nobody could start it
+	w.want("shop", "") // nothing could start it
 	w.tell()
 	w.want("shop", "1:starting")
 	if v := w.view("shop"); v.Failures != 0 {
@@ -278,7 +278,7 @@ func TestInDevelopmentARequestIsWorthAStart(t *testing.T) {
 	w.fail("no such gem")
 	w.queue("shop", 0)
 	w.pass(eagerPause)
-	w.want("shop", "") // nobody asks
+	w.want("shop", "") // no request asks
 	w.queue("shop", 1)
 	w.want("shop", "1:starting")
 	w.queue("shop", 0)

@@ -75,7 +75,7 @@ func TestSuspendedMachineGoesOnWithWhatItHad(t *testing.T) {
 	shop.MaxRequestTime = 30
 	w := serving(t, roomy, shop)
 	w.inFlight("p001", 1)
-	w.now = w.now.Add(time.Hour) // nobody reports and nobody decides
+	w.now = w.now.Add(time.Hour) // no proxy reports and the pool decides nothing
 	w.decide()
 	w.tell()
 	w.reports()

@@ -65,8 +65,8 @@ func obituary(now time.Time, q *process, r protocol.Process, cause string) *prot
 	return e
 }
 
-// anError is how Ruby, Python and JavaScript begin or end the line that names
-// what nobody caught.
+// anError is how Ruby, Python and JavaScript begin or end the line that names an
+// error which the app did not handle.
 var anError = regexp.MustCompile(`(Error|Exception|Errno::[A-Z0-9]+|panic)\b`)
 
 // telling is the last of the lines that names an error, empty if none does. Those

@@ -55,7 +55,7 @@ func (p *Pool) LimitsMemory() bool {
 func (a *app) fits() bool {
 	need := a.footprint()
 	if a.pool.host.MemoryFree == 0 || need == 0 {
-		return true // nobody knows
+		return true // it is not known
 	}
 	for _, q := range a.pool.processes {
 		if q.starting() {

@@ -34,7 +34,7 @@ func TestProcessesThatAreToBeStoppedLeave(t *testing.T) {
 	w.wantLeaving("p001")
 }
 
-// Who works out of band gets requests again, and may keep its WebSockets.
+// A process that worked out of band gets requests again, and may keep its WebSockets.
 func TestProcessesThatWorkOutOfBandDoNotLeave(t *testing.T) {
 	t.Parallel()
 	w := serving(t, roomy, settings("shop", 2, 0))

@@ -252,7 +252,7 @@ func TestClashesNameBoth(t *testing.T) {
 	}
 }
 
-// What no pool can have published is believed of nobody: the version after it
+// A version that no pool can have published is not believed: the version after it
 // would be 0, and every proxy would take the tables for old ones.
 func TestVersionsDoNotWrap(t *testing.T) {
 	t.Parallel()

@@ -57,7 +57,7 @@ func TestReplacementsArePaced(t *testing.T) {
 		t.Errorf("%d starts in a minute, want %d to %d", starts, least, most)
 	}
 	if v := w.view("shop"); v.LastError == nil {
-		t.Error("nobody is told why")
+		t.Error("the app has no error that says why")
 	}
 	w.queue("shop", 0)
 	w.pass(20 * time.Second)

@@ -70,8 +70,8 @@ type spawner struct {
 	up  bool            // its list is heard
 	has map[string]bool // the IDs in its list
 
-	// heard says that it was heard once. Before that nobody knows what runs:
-	// nothing is started, and what the last table named is believed.
+	// heard says that it was heard once. Until then the pool does not know what
+	// runs: it starts nothing, and believes what the last table named.
 	heard bool
 
 	// held says that apps may run whose settings could not be read. Processes

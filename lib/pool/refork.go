@@ -15,7 +15,7 @@ type refork struct {
 	generation int
 	promoted   bool    // there was a promotion
 	asked      bool    // one is under way
-	over       bool    // the last one gained too little, or nobody knows what
+	over       bool    // the last one gained too little, or the gain is not known
 	memory     float64 // of a process before the last one, in bytes, 0 if it is not known
 }
 

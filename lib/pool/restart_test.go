@@ -133,7 +133,7 @@ func TestFailedRestartKeepsTheOldGeneration(t *testing.T) {
 		t.Errorf("got %+v, want generation 1 with its last error", v)
 	}
 	w.pass(time.Hour)
-	w.want("shop", "1:ready 1:ready") // nobody tries the new one again
+	w.want("shop", "1:ready 1:ready") // the pool does not try the new one again
 	w.die("p001")
 	if got := w.next(); got.Generation != 1 || len(got.Config.EnvVars) != 0 {
 		t.Errorf("replaced by %+v, want generation 1 with its own settings", got)

@@ -26,17 +26,17 @@ func (t *table) recall(last *protocol.Routes) {
 	t.first = t.version + versionGap
 }
 
-// exceed sees to it that the next table has a higher version than one which
-// somebody has.
+// exceed makes sure that the next table has a higher version than one which a
+// proxy has.
 func (t *table) exceed(version uint64) {
 	if version > t.version {
 		t.version, t.stale, t.forced = version, true, true
 	}
 }
 
-// mostVersion is the highest version that is believed of anybody else. Every
-// pool counts up by one from its predecessor's, so that none comes near, and
-// beyond 2^53 some programs read another number than was written.
+// mostVersion is the highest version that the pool believes of a file or a proxy.
+// Each pool counts up by one from its predecessor's version, so that none comes
+// near. Beyond 2^53 some programs read another number than was written.
 const mostVersion = 1 << 52
 
 // believes says that a pool may have made a table of that version.

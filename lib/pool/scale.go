@@ -24,7 +24,7 @@ func (a *app) demanded(c census) int {
 	if k := a.concurrency(); k > 0 {
 		return max((a.demand.queued+k-1)/k-c.starting, 0)
 	}
-	// One process takes them all, or nobody knows yet how many it takes.
+	// One process takes them all, or no process has told yet how many it takes.
 	return max(1-c.serving()-c.starting, 0)
 }
 

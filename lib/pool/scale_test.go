@@ -13,7 +13,7 @@ func TestMinimumIsStartedAtOnce(t *testing.T) {
 	w := newWorld(t, roomy)
 	w.p.Put(w.now, settings("shop", 3, 0))
 	w.decide()
-	w.want("shop", "") // nobody knows yet what runs
+	w.want("shop", "") // the pool does not know yet what runs
 	w.tell()
 	w.want("shop", "1:starting 1:starting 1:starting")
 	w.wantRoute("shop", "")
@@ -278,7 +278,7 @@ func TestMinimumsOverTheMaximumStarveNobody(t *testing.T) {
 	w.reports()
 	w.run()
 	w.want("blog", "1:ready")
-	w.pass(time.Hour) // nobody asks for the other one
+	w.pass(time.Hour) // no request needs the other one
 	w.want("blog", "1:ready")
 	w.queue("shop", 1) // blog is idle
 	w.run()

@@ -82,7 +82,7 @@ func (a *app) dispensable() *process {
 
 // What it costs to take a process, cheapest first.
 const (
-	idleSurplus = iota // nobody notices
+	idleSurplus = iota // no request notices
 	busySurplus        // its app has less than it could use
 	idleNeeded         // its app is under its minimum, or has none
 	busyNeeded

@@ -21,7 +21,7 @@ type AppConfig struct {
 	Name string `json:"name,omitempty"`
 
 	// Unused are the keys of its file that have a meaning for Phusion Passenger
-	// only, for those who read files to tell. It is no key itself.
+	// only. Programs that read such files tell of them. It is no key itself.
 	Unused []string `json:"-"`
 
 	// AppRoot is the app's directory, absolute. It may be a symlink, which is
@@ -217,8 +217,8 @@ type App struct {
 	// Paused is PausedHold or PausedPage, empty unless the app is paused.
 	Paused string `json:"paused,omitempty"`
 
-	// Instances is how many processes somebody asked for, whatever the demand
-	// and the settings; nil if nobody did.
+	// Instances is the number of processes that an order (POST scale) asked for,
+	// whatever the demand and the settings; nil without such an order.
 	Instances *int `json:"instances,omitempty"`
 
 	// Queued is how many requests wait, over all proxies.
@@ -245,8 +245,8 @@ type Restart struct {
 
 	// State is RestartRunning or RestartWatching while it is under way, else
 	// how it ended: RestartDone, RestartFailed or RestartRolledBack, which both
-	// leave the old generation serving where there is one. Nobody tries that
-	// generation again: the next restart makes another.
+	// leave the old generation serving where there is one. The pool does not try
+	// that generation again: the next restart makes another.
 	State string `json:"state"`
 
 	// Mode is "rolling" or "blocking". Cause is what asked for it: "command",

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Since is what a reader who has the whole list before lacks of l: a list with
+// Since is what a reader that has the whole list before lacks of l: a list with
 // a Base.
 func (l ProcessList) Since(before any) any {
 	old := before.(ProcessList)

@@ -21,8 +21,8 @@ const (
 
 // VariableWork is the name of a session's variable that no client can send. With
 // it the adapter answers 200 without a body itself, in the place of the app:
-// with [WorkDue] after work out of band, with [WorkNone] at once, so that who
-// asks knows that a thread is free.
+// with [WorkDue] after work out of band, with [WorkNone] at once, so that the
+// caller knows that a thread is free.
 const (
 	VariableWork = "PASSENGER_OOB_WORK"
 	WorkDue      = "1"
@@ -85,15 +85,16 @@ type Process struct {
 	// User is the name of the user it runs as.
 	User string `json:"user"`
 
-	// GID is the number of the group it runs as, nil if nobody noted it.
+	// GID is the number of the group it runs as, nil if an older spawner did not
+	// note it.
 	GID *int `json:"gid,omitempty"`
 
 	// Preloader is the ID of the preloader that it was forked from, empty if it
 	// was started directly.
 	Preloader string `json:"preloader,omitempty"`
 
-	// NotifySocket is the name that the process reports READY=1 to, so that
-	// whoever adopts the process can listen there again.
+	// NotifySocket is the name that the process reports READY=1 to, so that a
+	// spawner that adopts the process can listen there again.
 	NotifySocket string `json:"notify_socket,omitempty"`
 
 	// StopGrace is how long the process has between SIGTERM and SIGKILL.
@@ -152,7 +153,8 @@ type Exit struct {
 	// count of its cgroup.
 	OutOfMemory bool `json:"out_of_memory,omitempty"`
 
-	// Unknown says that nobody could read the status (an adopted process).
+	// Unknown says that the spawner could not read the status: the process was
+	// adopted.
 	Unknown bool `json:"unknown,omitempty"`
 
 	// Output is the last lines that a process wrote which ended by itself, at

@@ -34,8 +34,8 @@ type Route struct {
 	UID *int `json:"uid,omitempty"`
 
 	// SetByApp are those of the settings that name files and directories which
-	// stand in the app's own Passengerfile.json alone: they are the word of
-	// whoever may write there, not of the administrator.
+	// stand in the app's own Passengerfile.json alone: they are the word of the
+	// users who may write there, not of the administrator.
 	// Each of accel_locations has an [AccelLocationKey].
 	SetByApp []string `json:"set_by_app,omitempty"`
 

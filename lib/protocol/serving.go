@@ -66,7 +66,7 @@ type Serving struct {
 	MaxUpgraded *int `json:"max_upgraded_per_process,omitempty"`
 
 	// Turbocaching keeps answers that their Cache-Control allows a shared cache
-	// to keep, and gives them to whoever asks for the same. CacheCookie is the
+	// to keep, and gives them to every client that asks for the same. CacheCookie is the
 	// name of a cookie by whose value they are told apart. Default: no, and none.
 	Turbocaching bool   `json:"turbocaching,omitempty"`
 	CacheCookie  string `json:"vary_turbocache_by_cookie,omitempty"`

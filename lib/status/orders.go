@@ -9,7 +9,7 @@ import (
 	"passenger/lib/visible"
 )
 
-// writeOrders tells what somebody ordered that is not in the settings.
+// writeOrders tells of orders that are in force and not in the settings.
 func (a App) writeOrders(b *strings.Builder, st Style) {
 	switch a.Paused {
 	case protocol.PausedHold:
@@ -41,7 +41,7 @@ func (a App) writeRestart(b *strings.Builder, st Style, now time.Time) {
 		if r.State == protocol.RestartRolledBack {
 			what = "was taken back"
 		}
-		why := "nobody knows why"
+		why := "the cause is not known"
 		if r.Error != nil {
 			why = visible.Line(r.Error.Summary)
 		}

@@ -35,7 +35,7 @@ func TestOrdersAndRestartsAreTold(t *testing.T) {
 		}}, "  restart to generation 4 failed 1m ago: GET /up was answered with status 500\n"},
 		{"taken back", App{Generation: 3, Restart: &protocol.Restart{
 			Generation: 4, State: protocol.RestartRolledBack, EndedAt: now.Add(-time.Minute),
-		}}, "  restart to generation 4 was taken back 1m ago: nobody knows why\n    generation 3 serves; next try: the next restart\n"},
+		}}, "  restart to generation 4 was taken back 1m ago: the cause is not known\n    generation 3 serves; next try: the next restart\n"},
 	} {
 		var b strings.Builder
 		tt.a.writeOrders(&b, Style{})

@@ -65,7 +65,7 @@ type Part struct {
 	Name  string    `json:"name"`
 	State PartState `json:"state"`
 
-	// PID is 0 if nobody runs there or nobody knows.
+	// PID is 0 if no daemon runs there, or if its lock does not name it.
 	PID     int      `json:"pid"`
 	Release string   `json:"release,omitempty"`
 	Uptime  float64  `json:"uptime_seconds,omitempty"`
@@ -101,7 +101,7 @@ type App struct {
 	// Paused is one of protocol's words for it, empty unless the app is paused.
 	Paused string `json:"paused,omitempty"`
 
-	// Instances is how many processes somebody asked for, nil if nobody did.
+	// Instances is how many processes an order asked for, nil without one.
 	Instances *int `json:"instances,omitempty"`
 
 	Queued     *int    `json:"queued"`
@@ -167,7 +167,7 @@ type Process struct {
 	Exit *protocol.Exit `json:"exit,omitempty"`
 }
 
-// Denied says that a part may not be asked by who runs this.
+// Denied says that a part does not answer the user who runs this program.
 func (s *Status) Denied() bool {
 	return slices.ContainsFunc(s.Parts, func(p Part) bool { return p.denied })
 }

@@ -225,7 +225,7 @@ func TestMemoryIsKnownOnlyIfAllOfItIs(t *testing.T) {
 	}
 	s.Preloaders.Preloaders[0].Usage = &protocol.Usage{PSS: -1}
 	if got := s.Status(); got.Apps[1].Memory != nil || got.Memory != nil || *got.Apps[0].Memory != 0 {
-		t.Errorf("got %v and %v, want that nobody knows", got.Apps[1].Memory, got.Memory)
+		t.Errorf("got %v and %v, want none", got.Apps[1].Memory, got.Memory)
 	}
 }
 

@@ -90,8 +90,8 @@ func (o *Owner) Put(ctx context.Context, name string, over protocol.AppConfig) (
 	return a, err
 }
 
-// unchanged accepts the settings that an app has, and no others: they are not
-// ours to change.
+// unchanged accepts the settings that an app has, and no others: the pool does
+// not change files of the administrator.
 func (o *Owner) unchanged(ctx context.Context, c protocol.AppConfig, from origin) (protocol.App, error) {
 	a, err := o.App(ctx, c.Name)
 	switch {
@@ -209,7 +209,7 @@ func (o *Owner) followLink(now time.Time, s settings) {
 	c := s.config
 	root, err := filepath.EvalSymlinks(c.AppRoot)
 	if err != nil {
-		return // who may not look there cannot tell
+		return // the pool may not look there
 	}
 	a, _ := o.pool.App(now, c.Name)
 	for _, p := range a.Processes {

@@ -92,7 +92,7 @@ func (c calls) report(r *http.Request, id string) (any, error) {
 		return nil, err
 	}
 	if caller, ok := control.Caller(r); ok {
-		c.o.keeper.heard(id, caller.PID, report.Leaving)
+		c.o.proxies.heard(id, caller.PID, report.Leaving)
 	}
 	c.o.tell(r.Context(), func(now time.Time) { c.o.pool.Reported(now, id, report) })
 	return nil, nil

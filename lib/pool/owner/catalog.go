@@ -216,8 +216,8 @@ func (o *Owner) load() error {
 	return nil
 }
 
-// comesBack says that processes of a former pool run. Who comes back to them
-// is needed, whatever has become of the settings of one app meanwhile.
+// comesBack says that processes of a former pool run. They need a pool, whatever
+// has become of the settings of one app meanwhile.
 func (o *Owner) comesBack() bool {
 	for _, r := range o.written.Apps {
 		for _, p := range r.Processes {

@@ -24,12 +24,12 @@ type claim struct {
 	owner  int  // whose the app's directory is
 }
 
-// nobodyKnown is no user.
-const nobodyKnown = -1
+// noUser is no user's number.
+const noUser = -1
 
 // claimOf is that of complete settings.
 func claimOf(c protocol.AppConfig, own bool, author int) claim {
-	l := claim{hosts: c.ServerNames, base: c.BaseURI, own: own, author: author, owner: nobodyKnown}
+	l := claim{hosts: c.ServerNames, base: c.BaseURI, own: own, author: author, owner: noUser}
 	if fi, err := os.Stat(c.AppRoot); err == nil {
 		if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 			l.owner = int(st.Uid)

@@ -16,7 +16,7 @@ type machine string
 const system machine = "/"
 
 // memoryFree is how many bytes may be taken until the machine has none left, or
-// a cgroup that this program is in; 0 if nobody can tell.
+// a cgroup that this program is in; 0 if neither can be read.
 func (m machine) memoryFree() int64 {
 	free := m.field("proc/meminfo", "MemAvailable:") << 10
 	for _, g := range m.cgroups() {
@@ -68,15 +68,16 @@ func cgroupAt(unified bool, dir string) cgroup {
 	return cgroup{at + "/memory.limit_in_bytes", at + "/memory.usage_in_bytes", at + "/memory.stat", "total_inactive_file"}
 }
 
-// pressure is the share of the last ten seconds, in percent, in which some or
-// the full set of tasks waited for a resource; 0 where the kernel cannot tell.
-func (m machine) pressure(resource, who string) float64 {
+// pressure is the share of the last ten seconds, in percent, in which "some" or
+// the "full" set of tasks waited for a resource, as in proc_pressure_memory(5); 0
+// where the kernel does not tell.
+func (m machine) pressure(resource, tasks string) float64 {
 	b, err := os.ReadFile(string(m) + "proc/pressure/" + resource)
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, who+" avg10="); ok {
+		if rest, ok := strings.CutPrefix(line, tasks+" avg10="); ok {
 			value, _, _ := strings.Cut(rest, " ")
 			percent, _ := strconv.ParseFloat(value, 64) // 0 for what is no number
 			return percent

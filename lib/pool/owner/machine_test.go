@@ -30,7 +30,7 @@ func TestFreeMemoryIsWhatIsLeastAnywhere(t *testing.T) {
 		files map[string]string
 		want  int64
 	}{
-		{"nobody tells", nil, 0},
+		{"nothing tells", nil, 0},
 		{"no cgroup", map[string]string{"proc/meminfo": meminfo}, 4000 << 10},
 		{"a container, which sees its cgroup as the root", map[string]string{
 			"proc/meminfo": meminfo, "proc/self/cgroup": "0::/\n",

@@ -36,7 +36,7 @@ type Owner struct {
 	claims      claims  // guarded by configuring
 	refused     refusals
 	work        sync.WaitGroup // spawns, stops and writes
-	keeper      keeper         // of the proxies
+	proxies     watcher        // of the proxies
 
 	ended chan struct{} // closed when no event is done any more
 
@@ -72,7 +72,7 @@ func New(spawner Spawner, files Files, limits pool.Limits, commands Hooks) (*Own
 		restarting: map[string][]chan<- pool.Outcome{}, removing: map[string][]chan<- error{},
 		ended: make(chan struct{}), hooks: hooks{commands: commands, limit: hookTime, events: make(chan protocol.Event, mostEvents)},
 	}
-	o.keeper.died = func(id string) {
+	o.proxies.died = func(id string) {
 		slog.Warn("proxy died", "proxy", id)
 		o.tell(context.Background(), func(now time.Time) { o.pool.Reported(now, id, protocol.ProxyReport{Leaving: true}) })
 	}
@@ -98,7 +98,7 @@ func (o *Owner) Run(ctx context.Context) {
 	wg.Go(func() { bug.Outlive(ctx, func() { o.hooks.run(ctx) }) })
 	o.loop(ctx)
 	close(o.ended)
-	o.keeper.close()
+	o.proxies.close()
 	wg.Wait()
 	o.work.Wait()
 	o.write()
@@ -155,7 +155,7 @@ func (o *Owner) tell(ctx context.Context, event func(now time.Time)) {
 // and will not be, so what it writes can be read in any case.
 func (o *Owner) ask(ctx context.Context, event func(now time.Time)) error {
 	done := make(chan struct{})
-	var taken atomic.Bool // by the event, or by us, who want it no more
+	var taken atomic.Bool // by the event, or by this call, which gave up
 	o.tell(ctx, func(now time.Time) {
 		if taken.CompareAndSwap(false, true) {
 			defer close(done)
@@ -224,12 +224,11 @@ func (o *Owner) do(ctx context.Context, d pool.Decision) {
 	}
 }
 
+// newID makes the ID of a process.
 func newID() string {
 	const letters = "abcdefghijklmnopqrstuvwxyz234567" // 32, so that all are equally likely
 	b := make([]byte, 8)
-	if _, err := rand.Read(b); err != nil {
-		slog.Error("no random numbers", "err", err) // it never fails on the systems we run on
-	}
+	_, _ = rand.Read(b) // it never returns an error
 	for i := range b {
 		b[i] = letters[b[i]%32]
 	}

@@ -14,7 +14,7 @@ import (
 	"passenger/lib/protocol"
 )
 
-// refusals are the settings that are not in use, for those who ask. The zero
+// refusals are the settings that are not in use, for callers that ask. The zero
 // refusals are none.
 type refusals struct {
 	mu   sync.Mutex // guards list

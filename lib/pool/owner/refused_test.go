@@ -20,7 +20,7 @@ func (s *site) refused() []protocol.Refusal {
 	return list.Refused
 }
 
-// Whoever touches restart.txt gets no answer, so that the list has to tell.
+// A deploy that touches restart.txt gets no answer, so the list has to tell.
 func TestSettingsThatARestartRefusesAreListedUntilMended(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

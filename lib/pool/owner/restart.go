@@ -48,7 +48,7 @@ func (o *Owner) Restart(ctx context.Context, name string, r protocol.RestartRequ
 	}
 }
 
-// A wish is a restart that somebody asked for.
+// A wish is a restart that a caller or a file asked for.
 type wish struct {
 	protocol.RestartRequest
 	cause string

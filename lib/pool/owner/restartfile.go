@@ -15,29 +15,28 @@ import (
 // the others'.
 const lookTime = 200 * time.Millisecond
 
-// filesEvery is how often the restart files are looked at. Two stat calls an
-// app cost microseconds; inotify would have to follow the symlinks of every
-// release instead.
+// filesEvery is how often the pool looks at the restart files. Two stat calls
+// for each app cost microseconds; inotify would have to follow the symlinks of
+// every release instead.
 const filesEvery = time.Second
 
-// A restartFile is what was last seen of an app's restart files. Nothing of
-// them is ever read: the pool may be more privileged than who can place a link
-// there.
+// A restartFile is what was last seen of an app's restart files. The pool never
+// reads them: it may be more privileged than the user who can place a link there.
 type restartFile struct {
 	touched time.Time // modification of restart.txt, the zero time if there is none
 	always  bool      // there is an always_restart.txt
 }
 
-// looks are those under way, by directory. Where a file server does not answer
-// stat(2) never ends, and no signal ends it: such a look is waited for no
-// longer, and there is no second one meanwhile.
+// looks are those under way, by directory. Where a file server does not answer,
+// stat(2) never ends, and no signal ends it. The pool waits for such a look no
+// longer than lookTime, and begins no second one meanwhile.
 type looks map[string]chan restartFile
 
 // at looks at a directory. It says no if there is no answer yet.
 func (l looks) at(ctx context.Context, dir string) (restartFile, bool) {
 	found, patience := l[dir], time.Duration(0)
 	if found == nil {
-		found, patience = make(chan restartFile, 1), lookTime // it may come when nobody waits
+		found, patience = make(chan restartFile, 1), lookTime // room for an answer that comes too late
 		l[dir] = found
 		go func() {
 			if testOnlyLooking != nil {
@@ -77,7 +76,7 @@ func (o *Owner) watchFiles(ctx context.Context) {
 		for _, a := range list.Apps {
 			before, known := seen[a.Name]
 			if !known && !list.SpawnerUp {
-				continue // nobody knows since when its processes run
+				continue // it is not known since when its processes run
 			}
 			if f, ok := o.lookAt(ctx, under, a, before, known); ok || known {
 				now[a.Name] = f

@@ -112,7 +112,7 @@ func TestAlwaysRestartFileEndsIdleProcesses(t *testing.T) {
 		s.touch("shop", "always_restart.txt", time.Now())
 		time.Sleep(20 * time.Second)
 		if n := s.spawner.living("shop"); n != 0 {
-			t.Errorf("%d processes live that nobody asks", n)
+			t.Errorf("%d processes live that no request asks for", n)
 		}
 	})
 }

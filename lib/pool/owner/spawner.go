@@ -175,8 +175,8 @@ func (o *Owner) spawn(ctx context.Context, r protocol.SpawnRequest) {
 	}
 }
 
-// reason is why the app could not be started, nil if that was not for the
-// app's sake.
+// reason is why the app could not be started, nil if that was no fault of the
+// app's.
 func reason(e *protocol.Error, r protocol.SpawnRequest) *protocol.SpawnError {
 	if e.Code == protocol.CodeStopping || e.Code == protocol.CodeNotReady {
 		return nil
@@ -224,7 +224,7 @@ func (o *Owner) findOut(ctx context.Context, r protocol.SpawnRequest) pool.Spawn
 }
 
 func ended(p protocol.Process) *protocol.SpawnError {
-	cause := "nobody saw how"
+	cause := "its exit status is not known"
 	if p.Exit != nil {
 		cause = p.Exit.Cause
 	}
@@ -236,8 +236,8 @@ func ended(p protocol.Process) *protocol.SpawnError {
 	}
 }
 
-// stop stops a process and tells the pool when it is gone, or that nobody
-// knows.
+// stop stops a process and tells the pool when it is gone, or that the spawner
+// gave no answer.
 func (o *Owner) stop(ctx context.Context, s pool.Stop) {
 	call, cancel := context.WithTimeout(ctx, longestStop+answerTime)
 	gone := false

@@ -11,27 +11,27 @@ import (
 )
 
 const (
-	// silence is how long after its last report a proxy is looked at. They
-	// come every second.
+	// silence is how long after a proxy's last report the pool looks at it. A
+	// proxy reports every second.
 	silence = 3 * time.Second
 
-	// secondLook is how long after that one that is stopped may go on: who
-	// stops all of us and lets us go on does not reach all at once.
+	// secondLook is how long after that a stopped proxy may go on by itself: a
+	// signal to a whole group of processes does not reach all at once.
 	secondLook = time.Second
 
 	// mostProxies bounds how many are watched.
 	mostProxies = 64
 )
 
-// A keeper sees to it that a proxy which was stopped (SIGSTOP) does not hold
-// up its clients for good: it lets it go on, so that no client loses anything. If
-// that is in vain it kills it, and whoever started it starts another, for which
-// the clients wait. The pool does so because it hears the proxy every
-// second anyway. One that is merely silent is left alone: it may be that the
-// machine is slow. And it tells of one that died, which nobody need wait for.
-// The zero keeper watches nobody.
-type keeper struct {
-	died func(id string) // nil if nobody wants to know
+// A watcher makes sure that a proxy which was stopped (SIGSTOP) does not hold up
+// its clients for good. It sends SIGCONT, so that no client loses anything. If
+// that is in vain it sends SIGKILL; the service manager or the wrapper starts
+// another proxy, for which the clients wait. The pool does this because it hears
+// the proxy every second anyway. A proxy that is merely silent is left alone: the
+// machine may be slow. The watcher also tells of a proxy that died, so that the
+// pool does not wait for its reports. The zero watcher watches no proxy.
+type watcher struct {
+	died func(id string) // nil to tell no one
 
 	waiting sync.WaitGroup // for deaths
 
@@ -49,7 +49,7 @@ type watched struct {
 
 // heard notes a report of the proxy with an ID, which is the process pid by the
 // kernel's word. leaving says that it is the last.
-func (k *keeper) heard(id string, pid int, leaving bool) {
+func (k *watcher) heard(id string, pid int, leaving bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	w := k.watched[id]
@@ -64,7 +64,7 @@ func (k *keeper) heard(id string, pid int, leaving bool) {
 	}
 }
 
-func (k *keeper) watch(id string, pid int) {
+func (k *watcher) watch(id string, pid int) {
 	identity, err := proc.IdentityOf(pid)
 	if err != nil {
 		return // it has gone, or is in a PID namespace that we do not see
@@ -92,7 +92,7 @@ func (k *keeper) watch(id string, pid int) {
 	})
 }
 
-func (k *keeper) forget(id string) {
+func (k *watcher) forget(id string) {
 	w := k.watched[id]
 	delete(k.watched, id)
 	w.timer.Stop()
@@ -100,7 +100,7 @@ func (k *keeper) forget(id string) {
 }
 
 // look looks at a proxy that is silent.
-func (k *keeper) look(id string) {
+func (k *watcher) look(id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	w := k.watched[id]
@@ -134,8 +134,8 @@ func (w *watched) signal(sig unix.Signal) {
 	}
 }
 
-// close forgets all, and watches nobody from then on.
-func (k *keeper) close() {
+// close forgets all, and watches no proxy from then on.
+func (k *watcher) close() {
 	k.mu.Lock()
 	k.closed = true
 	for id := range k.watched {

@@ -40,7 +40,7 @@ func (s *sleeper) signal(t *testing.T, sig syscall.Signal) {
 }
 
 // awaitStop returns once the kernel says that it is stopped.
-func (s *sleeper) awaitStop(t *testing.T, k *keeper, id string) {
+func (s *sleeper) awaitStop(t *testing.T, k *watcher, id string) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !k.of(id).Stopped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -62,7 +62,7 @@ func (s *sleeper) gone() bool {
 // still, or again, at the next.
 func TestAStoppedProxyGoesOnOrIsKilled(t *testing.T) {
 	t.Parallel()
-	var k keeper
+	var k watcher
 	t.Cleanup(k.close)
 	s := sleep(t)
 	k.heard("p", s.Process.Pid, false)
@@ -93,14 +93,14 @@ func TestAStoppedProxyGoesOnOrIsKilled(t *testing.T) {
 }
 
 // of is who the proxy is, which is watched.
-func (k *keeper) of(id string) proc.Identity {
+func (k *watcher) of(id string) proc.Identity {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.watched[id].handle.Identity()
 }
 
 // awaitWatched waits until n are watched.
-func (k *keeper) awaitWatched(t *testing.T, n int) {
+func (k *watcher) awaitWatched(t *testing.T, n int) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 		k.mu.Lock()
@@ -117,7 +117,7 @@ func (k *keeper) awaitWatched(t *testing.T, n int) {
 
 func TestOneThatGoesOnIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	var k keeper
+	var k watcher
 	t.Cleanup(k.close)
 	s := sleep(t)
 	k.heard("p", s.Process.Pid, false)
@@ -139,7 +139,7 @@ func TestOneThatGoesOnIsLeftAlone(t *testing.T) {
 func TestThoseThatLeftAreForgotten(t *testing.T) {
 	t.Parallel()
 	died := make(chan string, 2) // room for all
-	k := keeper{died: func(id string) { died <- id }}
+	k := watcher{died: func(id string) { died <- id }}
 	t.Cleanup(k.close)
 	leaves, dies := sleep(t), sleep(t)
 	k.heard("leaves", leaves.Process.Pid, false)
@@ -160,7 +160,7 @@ func TestThoseThatLeftAreForgotten(t *testing.T) {
 
 func TestNoMoreThanAFewAreWatched(t *testing.T) {
 	t.Parallel()
-	var k keeper
+	var k watcher
 	t.Cleanup(k.close)
 	s := sleep(t)
 	for i := range 2 * mostProxies {
@@ -171,7 +171,7 @@ func TestNoMoreThanAFewAreWatched(t *testing.T) {
 
 func TestNobodyIsWatchedInTheEnd(t *testing.T) {
 	t.Parallel()
-	var k keeper
+	var k watcher
 	s := sleep(t)
 	k.heard("before", s.Process.Pid, false)
 	k.close()
