@@ -37,14 +37,8 @@ type app struct {
 	held    bool // its settings are unknown: nothing is changed
 	always  bool // see [Pool.AlwaysRestart]
 
-	paused    string // see [protocol.App]
-	pausedIn  uint64 // the first table that says so, 0 if there is none yet
-	instances *int   // see [protocol.App]
-
-	// rejected counts the requests that proxies sent away, told those of them
-	// that were an event, the last one at toldAt.
-	rejected, told uint64
-	toldAt         time.Time
+	orders     orders
+	rejections rejections
 
 	// recalled says that the last table told the generation.
 	recalled bool
@@ -176,8 +170,8 @@ func (p *Pool) unknown(name string) *app {
 // most is how many processes the app may have.
 func (a *app) most() int {
 	switch {
-	case a.instances != nil:
-		return min(*a.instances, a.pool.limits.Processes)
+	case a.orders.instances != nil:
+		return min(*a.orders.instances, a.pool.limits.Processes)
 	case a.config.MaxInstances > 0:
 		return min(a.config.MaxInstances, a.pool.limits.Processes)
 	}
@@ -211,8 +205,8 @@ func (a *app) least() int {
 	switch {
 	case a.always:
 		return 0
-	case a.instances != nil:
-		return *a.instances
+	case a.orders.instances != nil:
+		return *a.orders.instances
 	}
 	return *a.config.MinInstances
 }

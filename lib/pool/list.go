@@ -27,7 +27,7 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 		a.config.QueueTime, a.config.ReadTimeout, a.config.DrainTimeout = r.QueueTime, r.ReadTimeout, r.DrainTimeout
 		a.config.MaxRequestTime, a.config.Serving = r.RequestTime, r.Serving
 		a.backoff.recall(r.Error)
-		a.paused, a.instances = r.Paused, r.Instances
+		a.orders.paused, a.orders.instances = r.Paused, r.Instances
 		a.uid, a.byApp = r.UID, r.SetByApp
 		for _, rp := range r.Processes {
 			from, state := cmp.Or(rp.Generation, a.generation), stateReady

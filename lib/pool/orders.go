@@ -8,6 +8,13 @@ import (
 	"passenger/lib/protocol"
 )
 
+// orders are what callers asked of an app beside its settings.
+type orders struct {
+	paused    string // see [protocol.App]
+	pausedIn  uint64 // the first table that says so, 0 if there is none yet
+	instances *int   // see [protocol.App]
+}
+
 // Pause keeps requests from the app's processes: how is [protocol.PausedHold]
 // or [protocol.PausedPage]; empty ends it. It reports whether there is such an
 // app.
@@ -16,9 +23,9 @@ func (p *Pool) Pause(name, how string) bool {
 	if a == nil || a.removed {
 		return false
 	}
-	if a.paused != how {
+	if a.orders.paused != how {
 		slog.Info("app paused", "app", name, "how", how)
-		a.paused, a.pausedIn = how, 0
+		a.orders.paused, a.orders.pausedIn = how, 0
 		p.table.stale = true
 	}
 	return true
@@ -28,7 +35,7 @@ func (p *Pool) Pause(name, how string) bool {
 // request any more.
 func (p *Pool) Quiet(now time.Time, name string) bool {
 	a := p.apps[name]
-	if a == nil || a.pausedIn == 0 || !p.Used(now, a.pausedIn) {
+	if a == nil || a.orders.pausedIn == 0 || !p.Used(now, a.orders.pausedIn) {
 		return false
 	}
 	for _, q := range a.processes {
@@ -69,8 +76,8 @@ func (p *Pool) Scale(name string, n *int) error {
 			Hint:    "start passenger-pool with a higher --max-pool-size",
 		}
 	}
-	if a.instances = nil; n != nil {
-		a.instances = new(*n)
+	if a.orders.instances = nil; n != nil {
+		a.orders.instances = new(*n)
 	}
 	p.table.stale = true
 	return nil

@@ -75,8 +75,8 @@ func (p *Pool) stamp() {
 		if a.grown {
 			a.grown, a.grownVersion = false, p.table.version
 		}
-		if a.paused != "" && a.pausedIn == 0 {
-			a.pausedIn = p.table.version
+		if a.orders.paused != "" && a.orders.pausedIn == 0 {
+			a.orders.pausedIn = p.table.version
 		}
 	}
 }
@@ -106,7 +106,7 @@ func (a *app) route() protocol.Route {
 		ServerNames: c.ServerNames, BaseURI: c.BaseURI, AppRoot: c.AppRoot, UID: a.user(), SetByApp: a.byApp,
 		QueueTime: c.QueueTime, ReadTimeout: c.ReadTimeout, DrainTimeout: c.DrainTimeout,
 		RequestTime: c.MaxRequestTime,
-		Paused:      a.paused, Instances: a.instances,
+		Paused:      a.orders.paused, Instances: a.orders.instances,
 		Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
 		Serving: c.Serving,
 		Trial:   a.restart != nil && !a.restart.undoing && a.restart.trial.length > 0,

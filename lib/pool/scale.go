@@ -15,7 +15,7 @@ const startWait = 0.1
 // demanded is how many processes to start because requests wait. Those that
 // start already count, so that one burst does not start everything.
 func (a *app) demanded(c census) int {
-	if a.demand.queued == 0 || a.paused != "" || a.restart != nil && a.restart.blocked(c) {
+	if a.demand.queued == 0 || a.orders.paused != "" || a.restart != nil && a.restart.blocked(c) {
 		return 0
 	}
 	if c.serving() > 0 && a.demand.waited < startWait {
@@ -87,7 +87,7 @@ func (a *app) free() int {
 // unfree is how many processes to start so that as many have no request as
 // the settings say. A process that takes any number of them needs none beside it.
 func (a *app) unfree(c census) int {
-	if c.serving() == 0 || a.concurrency() == 0 || a.always || a.paused != "" || a.instances != nil {
+	if c.serving() == 0 || a.concurrency() == 0 || a.always || a.orders.paused != "" || a.orders.instances != nil {
 		return 0
 	}
 	return max(a.config.SpareInstances-a.free()-c.starting, 0)

@@ -60,7 +60,7 @@ func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) {
 func (p *Pool) greet(r protocol.ProxyReport) {
 	for name, ar := range r.Apps {
 		if a := p.apps[name]; a != nil {
-			a.told += ar.Rejected
+			a.rejections.told += ar.Rejected
 		}
 	}
 }
@@ -102,7 +102,7 @@ func (p *Pool) count() {
 		t.inFlight, t.upgraded, t.stuck, t.asked, t.counts = 0, 0, 0, 0, t.former
 	}
 	for _, a := range p.apps {
-		a.demand, a.rejected = demand{}, 0
+		a.demand, a.rejections.count = demand{}, 0
 	}
 	for _, x := range p.proxies {
 		for id, r := range x.report.Processes {
@@ -115,7 +115,7 @@ func (p *Pool) count() {
 			if a == nil {
 				continue
 			}
-			a.rejected += r.Rejected
+			a.rejections.count += r.Rejected
 			// A proxy that does not know the newest process yet counts
 			// requests that it may take.
 			if !a.grown && x.report.RoutesVersion >= a.grownVersion {

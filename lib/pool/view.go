@@ -39,7 +39,7 @@ func (p *Pool) Version() uint64 { return p.table.version }
 func (a *app) view(now time.Time) protocol.App {
 	v := protocol.App{
 		Name: a.config.Name, Config: a.config, Generation: a.generation, State: a.state(now),
-		Paused: a.paused, Instances: a.instances,
+		Paused: a.orders.paused, Instances: a.orders.instances,
 		Processes: []protocol.AppProcess{}, Queued: a.demand.queued, OldestWait: a.demand.waited,
 		Failures: a.backoff.failures, LastError: a.backoff.err,
 	}
