@@ -47,6 +47,9 @@ func (l looks) at(ctx context.Context, dir string) (restartFile, bool) {
 	}
 	late := time.NewTimer(patience)
 	defer late.Stop()
+	if len(found) > 0 { // or the select below may see that it is late, too
+		late.Stop()
+	}
 	select {
 	case f := <-found:
 		delete(l, dir)
