@@ -48,8 +48,10 @@ func cmdCheckApp(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(w.checkError(ts))
 }
 
+// formHeader is what a browser sends with a form: SvelteKit and Rails compare
+// the origin with the host.
 func formHeader() http.Header {
-	return http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	return http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {"http://localhost"}}
 }
 
 // upload is the same bytes each time, no two lines alike.

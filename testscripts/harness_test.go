@@ -182,6 +182,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("PASSENGER_STATE_DIR", w.state)
 	env.Setenv("GOCOVERDIR", coverDir)
 	env.Setenv("APPS", apps)
+	env.Setenv("NPM", os.Getenv("PASSENGER_TEST_NPM")) // see npm/build.sh
 	env.Setenv("STATE", w.state)
 	env.Setenv("TMPDIR", state) // programs make state directories in it; that of testscript is too long for sockets
 	env.Setenv("WEB", w.web())
@@ -216,5 +217,28 @@ func condition(name string) (bool, error) {
 	case "soak":
 		return *soakTime > 0, nil
 	}
+	if app, ok := strings.CutPrefix(name, "npm:"); ok { // npm/build.sh has built it
+		_, err := os.Stat(filepath.Join(os.Getenv("PASSENGER_TEST_NPM"), app, ".built"))
+		return os.Getenv("PASSENGER_TEST_NPM") != "" && err == nil, nil
+	}
+	if version, ok := strings.CutPrefix(name, "node:"); ok { // this one or a newer one
+		return hasNode(version)
+	}
 	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+// hasNode says whether the Node.js of the system is version or newer.
+func hasNode(version string) (bool, error) {
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		return false, nil // there is none
+	}
+	var has, want [2]int
+	if _, err := fmt.Sscanf(string(out), "v%d.%d", &has[0], &has[1]); err != nil {
+		return false, err
+	}
+	if _, err := fmt.Sscanf(version+".0", "%d.%d", &want[0], &want[1]); err != nil {
+		return false, err
+	}
+	return slices.Compare(has[:], want[:]) >= 0, nil
 }

@@ -2,6 +2,7 @@ package testscripts
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -175,5 +176,26 @@ func TestProgramsCarryNoTestCode(t *testing.T) {
 				t.Errorf("%s imports %s", p.path, dep)
 			}
 		}
+	}
+}
+
+// TestLockfilesNameNoRegistry: they are for any registry that npm is set up with.
+func TestLockfilesNameNoRegistry(t *testing.T) {
+	t.Parallel()
+	files := lines(t, "git", "-C", "..", "ls-files", "*package-lock.json")
+	for _, path := range files {
+		lock, err := os.ReadFile(filepath.Join("..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(lock, []byte(`"resolved"`)) {
+			t.Errorf("%s says where packages are; write it with omit-lockfile-registry-resolved=true", path)
+		}
+		if _, err := os.Stat(filepath.Join("..", filepath.Dir(path), ".npmrc")); err != nil {
+			t.Errorf("the next npm install would change %s: %v", path, err)
+		}
+	}
+	if len(files) < 3 {
+		t.Errorf("only %d lockfiles were looked at", len(files))
 	}
 }
