@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -183,12 +184,13 @@ func TestProgramsCarryNoTestCode(t *testing.T) {
 func TestLockfilesNameNoRegistry(t *testing.T) {
 	t.Parallel()
 	files := lines(t, "git", "-C", "..", "ls-files", "*package-lock.json")
+	address := regexp.MustCompile(`"resolved": "[a-z+]+:`) // a path is of a package inside another
 	for _, path := range files {
 		lock, err := os.ReadFile(filepath.Join("..", path))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Contains(lock, []byte(`"resolved"`)) {
+		if address.Match(lock) {
 			t.Errorf("%s says where packages are; write it with omit-lockfile-registry-resolved=true", path)
 		}
 		if _, err := os.Stat(filepath.Join("..", filepath.Dir(path), ".npmrc")); err != nil {
