@@ -187,3 +187,40 @@ require('http').createServer((request, response) => {
 	}
 	p.awaitCount(t, "longer than its Content-Length", 3)
 }
+
+// A client is told that an answer will not be whole, and does not wait for it.
+func TestNodeClosesConnectionsOfShortAnswers(t *testing.T) {
+	t.Parallel()
+	p := startReady(t, nodeSpec(t, "app.js", `
+const { Readable } = require('stream');
+require('http').createServer((request, response) => {
+  switch (request.url) {
+    case '/head': response.writeHead(200, { 'Content-Length': 5 }); return response.end();
+    case '/header': response.setHeader('Content-Length', 5); return response.end();
+    case '/end': response.setHeader('Content-Length', 5); return response.end('hel');
+    case '/pieces': response.setHeader('Content-Length', '5'); response.write('h'); response.write('el'); return response.end();
+    case '/pipe': response.setHeader('Content-Length', 5); return Readable.from(['h', 'el']).pipe(response);
+    case '/later': response.writeHead(200, { 'Content-Length': 5 }); response.flushHeaders(); return setTimeout(() => response.end('hel'), 20);
+    case '/304': response.writeHead(304, { 'Content-Length': 5 }); return response.end();
+    case '/empty': response.setHeader('Content-Length', 0); return response.end();
+    default: response.setHeader('Content-Length', 5); return response.end(request.method === 'HEAD' ? '' : 'whole');
+  }
+}).listen(3000)`))
+	for _, uri := range []string{"/head", "/header", "/end", "/pieces", "/pipe", "/later"} {
+		s := p.dial(t)
+		io.WriteString(s, "GET "+uri+" HTTP/1.1\r\nHost: app\r\n\r\n")
+		if got := s.receive(t, "GET"); got.err == nil || !strings.HasPrefix("hel", got.body) {
+			t.Errorf("%s: got %q, %v; want what there is, and the end of the connection", uri, got.body, got.err)
+		}
+	}
+	p.awaitCount(t, "shorter than its Content-Length", 6)
+
+	s := p.dial(t)
+	for _, request := range []string{"GET /304", "GET /empty", "HEAD /", "GET /"} { // on one connection
+		io.WriteString(s, request+" HTTP/1.1\r\nHost: app\r\n\r\n")
+		method, _, _ := strings.Cut(request, " ")
+		if got := s.receive(t, method); got.err != nil || got.body != "" && got.body != "whole" {
+			t.Errorf("%s: got %q, %v; want a whole answer", request, got.body, got.err)
+		}
+	}
+}

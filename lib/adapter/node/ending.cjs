@@ -9,7 +9,7 @@ const room = Symbol('bytes of the body still to send');
 
 exports.install = function install() {
   const prototype = http.ServerResponse.prototype;
-  const { _send: send, write } = prototype;
+  const { _send: send, _finish: finish, write } = prototype;
   // Without a body Node.js keeps the head until the end, which may never come.
   prototype.write = function (...args) {
     const result = write.apply(this, args);
@@ -26,7 +26,20 @@ exports.install = function install() {
     if (left > 0) process.stderr.write('passenger: the response is longer than its Content-Length; the rest is not sent\n');
     return send.call(this, (typeof data === 'string' ? Buffer.from(data, encoding) : data).subarray(0, left), encoding, callback);
   };
+  prototype._finish = function (...args) {
+    if (isShort(this) && !this._last) {
+      this._last = true; // the end of the connection tells that the answer is not whole
+      process.stderr.write('passenger: the response is shorter than its Content-Length; its connection is closed\n');
+    }
+    return finish.apply(this, args);
+  };
 };
+
+// isShort says whether an answer that the application has ended has less of a
+// body than it promised: the client would wait for the rest.
+function isShort(response) {
+  return response._hasBody && !response.chunkedEncoding && (response[room] ?? response._contentLength) > 0;
+}
 
 // take counts data as part of the body, and returns its length.
 function take(response, data, encoding) {
