@@ -26,15 +26,36 @@ exports.install = function install(spawner) {
   net.Server.prototype.listen = function (...args) {
     const callback = typeof args[args.length - 1] === 'function' ? args[args.length - 1] : undefined;
     const place = placeOf(args);
-    const named = place.path === 'passenger' || place.path === '/passenger';
+    const named = isOurs(place);
     if (named && landed) throw new Error("only one server can listen on 'passenger'");
     if (!named && (landed || !autoInstall || isProbe(this))) return listen.apply(this, args);
     landed = true;
-    fit(this, place);
+    try {
+      fit(this, place);
+    } catch (error) {
+      spawner.failed({ category: 'config', summary: error.message, advice: error.advice });
+      throw error;
+    }
     listen.call(this, { fd: spawner.listenFD, backlog: place.backlog, signal: place.signal, exclusive: true }, callback);
     // Behind the application's callback: what throws there is no success.
     this.once('listening', () => spawner.ready());
     return this;
+  };
+};
+
+// installInWorker is for a worker of a cluster whose primary has our socket: it
+// hands connections of the proxy to the worker's servers, which find that they
+// have no address.
+exports.installInWorker = function installInWorker() {
+  ending.install();
+  raw.install();
+  const listen = net.Server.prototype.listen;
+  net.Server.prototype.listen = function (...args) {
+    this.prependOnceListener('listening', () => {
+      const place = placeOf(args);
+      if (!isProbe(this) && (this.address() === null || isOurs(place))) fit(this, place);
+    });
+    return listen.apply(this, args);
   };
 };
 
@@ -44,6 +65,11 @@ function placeOf(args) {
   if (first !== null && typeof first === 'object') return first;
   if (typeof first === 'string' && !(Number(first) >= 0)) return { path: first };
   return { port: first, host: typeof second === 'string' ? second : undefined };
+}
+
+// isOurs says whether an application names our socket.
+function isOurs(place) {
+  return place.path === 'passenger' || place.path === '/passenger';
 }
 
 // isProbe says whether a server is there for its port only, which is how
@@ -62,12 +88,45 @@ function fit(server, place) {
   if ('keepAliveTimeout' in server) server.keepAliveTimeout = 0;
 
   if (typeof server.setSecureContext === 'function') speakPlain(server);
+  const front = speaksHTTP2Only(server) ? frontOf(server) : server;
   server.prependListener('connection', (socket) => {
     claimLoopback(socket);
     raw.watch(socket);
   });
-  if ('keepAliveTimeout' in server) server.prependListener('request', (request, response) => ending.makeWay(response));
-  closeGracefully(server, passenger);
+  if ('keepAliveTimeout' in front) front.prependListener('request', (request, response) => ending.makeWay(response));
+  closeGracefully(server, passenger, front);
+}
+
+// speaksHTTP2Only says whether a server of node:http2 would refuse what the
+// proxy sends: it speaks HTTP/1.1 to all applications, and HTTP/2 to clients.
+function speaksHTTP2Only(server) {
+  return /^Http2(Secure)?Server$/.test(server.constructor.name) && typeof server.updateSettings === 'function' && !allowsHTTP1(server);
+}
+
+// allowsHTTP1 says whether a server was made with that option. Node.js keeps the
+// options to itself, and only gives such a server a timeout for heads.
+function allowsHTTP1(server) {
+  return server.headersTimeout !== undefined;
+}
+
+// frontOf returns a server that takes the connections of one for HTTP/2 and
+// passes on the requests, as allowHTTP1 does. Its streams have no like.
+function frontOf(server) {
+  if (server.listenerCount('request') === 0) {
+    throw Object.assign(new Error('the server takes streams of HTTP/2 only, and the proxy speaks HTTP/1.1 to applications'), {
+      advice: "Answer 'request' events of the same server, or use http.createServer(): clients have HTTP/2 from the proxy.",
+    });
+  }
+  const front = require('http').createServer((request, response) => server.emit('request', request, response));
+  front.keepAliveTimeout = 0;
+  front.emit('listening'); // since then it knows its connections
+  for (const event of ['upgrade', 'checkContinue', 'checkExpectation']) {
+    if (server.listenerCount(event) > 0) front.on(event, (...args) => server.emit(event, ...args));
+  }
+  const taken = typeof server.setSecureContext === 'function' ? 'secureConnection' : 'connection';
+  server.removeListener(taken, server.listeners(taken)[0]); // of the constructor
+  server.on(taken, (socket) => front.emit('connection', socket));
+  return front;
 }
 
 // addressOf returns what the application would see had it got what it asked

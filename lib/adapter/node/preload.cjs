@@ -4,7 +4,8 @@
 // passenger-spawn handed down, and passenger-spawn is told so.
 //
 // What the application starts with the same options (child_process.fork,
-// worker threads, cluster) loads this file too and finds nothing handed down.
+// worker threads, cluster) loads this file too and finds nothing handed down. A
+// worker of a cluster gets the connections of its primary.
 
 const spawner = require('./spawner.cjs');
 
@@ -16,4 +17,6 @@ if (spawner.takeUp()) {
   require('./backtrace.cjs').install();
   require('./failure.cjs').watch(spawner);
   require('./landing.cjs').install(spawner);
+} else if (spawner.isClusterWorker()) {
+  require('./landing.cjs').installInWorker();
 }

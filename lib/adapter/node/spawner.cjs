@@ -20,6 +20,10 @@ exports.takeUp = function takeUp() {
   return true;
 };
 
+// isClusterWorker says whether this is a worker of node:cluster. Node.js has
+// removed what says so from the environment, and set process.send.
+exports.isClusterWorker = () => isMainThread && process.send !== undefined && require('cluster').isWorker;
+
 // isWaiting says whether the spawner still waits to be told.
 exports.isWaiting = () => notifyFD >= 0;
 

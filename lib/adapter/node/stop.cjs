@@ -8,8 +8,9 @@ const upgradedGrace = 1000;
 const sweepEvery = 20;
 
 // closeGracefully makes server.close, also when the app calls it, end what is kept
-// alive and what was upgraded. SIGTERM calls it once server listens.
-exports.closeGracefully = function closeGracefully(server, passenger) {
+// alive and what was upgraded. SIGTERM calls it once server listens. front is
+// the server that takes the requests, if that is another.
+exports.closeGracefully = function closeGracefully(server, passenger, front = server) {
   const sockets = new Set();
   server.prependListener('connection', (socket) => {
     sockets.add(socket);
@@ -21,20 +22,38 @@ exports.closeGracefully = function closeGracefully(server, passenger) {
   server.close = function (callback) {
     if (!closing) {
       closing = true;
-      if ('keepAliveTimeout' in server) endConnections(server, sockets);
+      if ('keepAliveTimeout' in front) server.once('close', endConnections(front, sockets));
     }
     return close.call(server, callback);
   };
 
-  server.once('listening', () => process.on('SIGTERM', () => {
+  const obey = () => process.on('SIGTERM', () => {
     if (closing || applicationHandlesSIGTERM()) return;
-    server.close(() => {
+    server.close(() => stopWorkers(() => {
       if (!passenger.emit('exit')) process.exit(0);
-    });
-  }));
+    }));
+  });
+  if (server.listening) obey();
+  else server.once('listening', obey);
 };
 
-// endConnections ends the connections of an HTTP server as they fall idle.
+// stopWorkers has the workers of a cluster finish the requests that they have,
+// and calls then when all are gone. They would end with this process. What the
+// application starts in their place gets nothing to do.
+function stopWorkers(then) {
+  const workers = Object.values(require('cluster').workers ?? {}).filter((worker) => !worker.isDead());
+  let left = workers.length;
+  if (left === 0) return then();
+  for (const worker of workers) {
+    worker.process.once('exit', () => {
+      if (--left === 0) then();
+    });
+    worker.process.kill('SIGTERM');
+  }
+}
+
+// endConnections ends the connections of an HTTP server as they fall idle, until
+// the function that it returns is called.
 function endConnections(server, sockets) {
   server.prependListener('request', (request, response) => {
     response.shouldKeepAlive = false;
@@ -51,8 +70,8 @@ function endConnections(server, sockets) {
     }
   };
   const timer = setInterval(sweep, sweepEvery);
-  server.once('close', () => clearInterval(timer));
   sweep();
+  return () => clearInterval(timer);
 }
 
 // applicationHandlesSIGTERM says whether a listener other than ours acts on
