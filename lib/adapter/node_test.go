@@ -161,6 +161,11 @@ func TestNodeFinishesRequestsOnSIGTERM(t *testing.T) {
 	const slow = `
 const server = require('http').createServer((request, response) => {
   if (request.url === '/idle') return response.end('idle');
+  if (request.url === '/events') {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
+    setInterval(() => response.write('data: tick\n\n'), 1);
+    return;
+  }
   response.write('begun ');
   setTimeout(() => response.end('done'), 300);
 });
@@ -184,11 +189,15 @@ setInterval(() => {}, 1000);
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := startReady(t, nodeSpec(t, "app.js", slow+test.more))
-			idle, busy, fresh, upgraded := p.dial(t), p.dial(t), p.dial(t), p.dial(t)
+			idle, busy, fresh, upgraded, events := p.dial(t), p.dial(t), p.dial(t), p.dial(t), p.dial(t)
 			if got := idle.exchange(t, "/idle", ""); got.body != "idle" || got.Header.Get("Keep-Alive") != "" {
 				t.Errorf("got %q with %v", got.body, got.Header)
 			}
 			upgraded.exchange(t, "/", "Connection: Upgrade\r\nUpgrade: echo\r\n")
+			io.WriteString(events, "GET /events HTTP/1.1\r\nHost: app\r\n\r\n")
+			if line, err := events.r.Peek(1); err != nil {
+				t.Fatalf("%q, %v", line, err)
+			}
 			io.WriteString(busy, "GET /busy HTTP/1.1\r\nHost: app\r\n\r\n")
 			if line, err := busy.r.Peek(1); err != nil {
 				t.Fatalf("%q, %v", line, err)
@@ -200,6 +209,9 @@ setInterval(() => {}, 1000);
 			upgraded.Close()
 			if got := busy.receive(t, "GET"); got.body != "begun done" || got.err != nil {
 				t.Errorf("got %q, %v; want the whole response", got.body, got.err)
+			}
+			if got := events.receive(t, "GET"); got.err != nil || !strings.HasPrefix(got.body, "data: tick") {
+				t.Errorf("got %.20q, %v; want events, and the end of the response", got.body, got.err)
 			}
 			if got := p.wait(t); got != test.status {
 				t.Errorf("got exit status %d, want %d", got, test.status)

@@ -58,12 +58,17 @@ exports.completes = function completes(response, data) {
 };
 
 // makeWay ends the answer that a connection is busy with, if all of it is sent.
-// To the application it is as if its client went away: 'close', and what it
-// still writes is dropped.
 exports.makeWay = function makeWay(response) {
   const busy = response.req?.socket?._httpMessage;
   if (!busy || busy === response || busy.writableEnded || !busy._headerSent) return;
   if (busy._hasBody && busy[room] !== 0) return;
-  busy.end();
-  busy.destroyed = true;
+  cutOff(busy);
 };
+
+// cutOff ends an answer where it is. To the application it is as if its client
+// went away: 'close', and what it still writes is dropped.
+function cutOff(response) {
+  response.end();
+  response.destroyed = true;
+}
+exports.cutOff = cutOff;

@@ -1,6 +1,8 @@
 'use strict';
 // SIGTERM: no new connections, the requests in flight are finished, then exit.
 
+const { cutOff } = require('./ending.cjs');
+
 // upgradedGrace is how long the far end of an upgraded connection has, once we
 // have closed ours. Requests have no such limit: the sender of SIGTERM sets it.
 const upgradedGrace = 1000;
@@ -62,6 +64,7 @@ function endConnections(server, sockets) {
   const sweep = () => {
     server.closeIdleConnections?.();
     for (const socket of sockets) {
+      endEvents(socket._httpMessage);
       // No parser: HTTP has left it to an upgrade. Nothing read: a connection
       // that Node does not take for idle, though it has no request.
       if (socket.parser && socket.bytesRead > 0) continue;
@@ -72,6 +75,13 @@ function endConnections(server, sockets) {
   const timer = setInterval(sweep, sweepEvery);
   sweep();
   return () => clearInterval(timer);
+}
+
+// endEvents ends a stream of server-sent events, which has no end of its own:
+// its client comes back by itself (HTML, 9.2.3), and finds another process.
+function endEvents(response) {
+  if (!response?._headerSent || !/^content-type: *text\/event-stream\b/im.test(response._header)) return;
+  if (!response.writableEnded) cutOff(response);
 }
 
 // applicationHandlesSIGTERM says whether a listener other than ours acts on
