@@ -45,8 +45,8 @@ mkdir -p "$cache/node/bin"
 ln -sf "$(echo "$cache"/node/node_modules/node-linux-*/bin/node)" "$cache/node/bin/node"
 export PATH="$cache/node/bin:$PATH"
 if [ $# = 0 ]; then
-	# shellcheck disable=SC2016,SC2046 # words; for sed
-	set -- $(sed -n 's,^check-[a-z]* \$NPM/\([a-z-]*\).*,\1,p' "$here"/../*.txtar | sort -u)
+	# shellcheck disable=SC2016,SC2046 # words; for grep
+	set -- $(grep -ho '\$NPM/[a-z-]*' "$here"/../*.txtar | sed 's,.*/,,' | sort -u)
 fi
 for app; do
 	fresh "$app" "$here/../apps/$app"
