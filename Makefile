@@ -56,6 +56,12 @@ SUITES ?= bookworm trixie forky
 test-distros:
 	@testscripts/distros/distros.sh $(SUITES)
 
+# test-npm builds applications of npm's frameworks as of today (Next, Nuxt,
+# SvelteKit, NestJS, React Router, Node-RED), serves them, and prints a table.
+.PHONY: test-npm
+test-npm:
+	@testscripts/npm/npm.sh
+
 # test-vm boots a virtual machine of each Debian suite with systemd as process 1,
 # installs the package there and tests the units; needs root, qemu and 20 minutes.
 VM_SUITES ?= trixie bookworm
@@ -76,7 +82,7 @@ check:
 	go run $(UNPARAM) ./...
 	@$(MAKE) --no-print-directory vulncheck
 	mandoc -Tlint -Wwarning man/*.[1-8]
-	shellcheck lib/dist/passenger lib/dist/passenger-config testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/package/build.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
+	shellcheck lib/dist/passenger lib/dist/passenger-config testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/package/build.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
 
 # vulncheck looks the modules up in the vulnerability database that GOVULNDB
 # names by its URL. A machine without one is told so.
