@@ -121,3 +121,39 @@ func TestClientsThatCloseAreMissed(t *testing.T) {
 		}
 	})
 }
+
+// A client of HTTP/1.0 has its answer foretold by its first bytes while it waits,
+// since it knows no interim response: one that closed its connection leaves the
+// queue, and one that only ended its sending side gets its answer whole.
+func TestOldClientsAreAskedInTheQueue(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		g := newGate()
+		s, secure := serveTLS(t, Config{}, route(start(t, proto, 1, g.answer)))
+		first := s.dial().send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+		within(t, g.came, "the first call")
+		for name, dial := range map[string]func() *peer{
+			"plain": func() *peer { return s.dial() }, "TLS": func() *peer { return dialTLS(t, secure) },
+		} {
+			p := dial().send("GET /left HTTP/1.0\r\n\r\n")
+			eventually(t, name+": it waits", func() bool { return s.queued() == 1 })
+			p.Close()
+			eventually(t, name+": it has left", func() bool { return s.queued() == 0 })
+		}
+		p := s.dial().send("GET /waits HTTP/1.0\r\n\r\n")
+		p.Conn.(*net.TCPConn).CloseWrite()
+		if b, err := p.in.Peek(1); err != nil || b[0] != 'H' {
+			t.Errorf("got %q, %v; want the first byte of an answer", b, err)
+		}
+		if n := s.queued(); n != 1 {
+			t.Errorf("%d requests wait, want 1", n)
+		}
+		g.open()
+		if r := p.receive("GET"); r.Status != 200 || r.Body != "/waits" {
+			t.Errorf("got %+v", r)
+		}
+		if r := first.receive("GET"); r.Body != "/first" {
+			t.Errorf("got %+v", r)
+		}
+	})
+}

@@ -12,10 +12,11 @@ import (
 // A client that closed its connection and one that only ended its sending side
 // look the same, and the second must be answered: RFC 9112, 9.6. So such a
 // client is asked: it is sent a few bytes that it reads over, which the system of
-// one that is gone refuses. Before the answer that is an interim response, for
-// clients of HTTP/1.1; between two chunks of one it is a leading zero of the
-// next one's size. Of a client that cannot be asked the kernel's keep-alive
-// tells, after a minute or so.
+// one that is gone refuses. Before the answer that is an interim response, or for
+// clients of HTTP/1.0, which know none, the next byte of what every answer begins
+// with; between two chunks of one it is a leading zero of the next one's size. Of
+// a client that cannot be asked the kernel's keep-alive tells, after a minute or
+// so.
 type Probe struct {
 	Conn   *wire.Conn
 	old    bool  // it speaks HTTP/1.0, which has no interim responses
@@ -35,6 +36,7 @@ const (
 
 var (
 	Processing  = []byte("HTTP/1.1 102 Processing\r\n\r\n")
+	statusLine  = []byte("HTTP/1.1 ")
 	leadingZero = []byte("0")
 )
 
@@ -53,10 +55,15 @@ func (p *Probe) AnswerBegins() { p.askAt = 0 }
 // Look says that the client, which waits for an answer that has not begun, is
 // gone. No other goroutine writes to the connection meanwhile.
 func (p *Probe) Look(now int64) (gone bool) {
-	if p.old {
-		return p.Ask(now, nil)
+	if !p.old {
+		return p.Ask(now, Processing)
 	}
-	return p.Ask(now, Processing)
+	due, gone := p.mayAsk(now)
+	if due {
+		p.askAt = now + int64(AskEvery)
+		gone = !p.Conn.Foretell(statusLine)
+	}
+	return gone
 }
 
 // LookBetween is Look between two chunks of the answer.
@@ -74,13 +81,18 @@ func (p *Probe) LookBetween(now int64) (gone bool) {
 
 // Ask asks by question, nil for none, and says that the client is gone.
 func (p *Probe) Ask(now int64, question []byte) (gone bool) {
-	end, gone := p.Conn.Gone()
-	switch {
-	case gone || end && p.leaves:
-		return true
-	case !end || len(question) == 0 || now < p.askAt:
-		return false
+	due, gone := p.mayAsk(now)
+	if due && len(question) > 0 {
+		p.askAt = now + int64(AskEvery)
+		gone = !p.Conn.Say(question)
 	}
-	p.askAt = now + int64(AskEvery)
-	return !p.Conn.Say(question)
+	return gone
+}
+
+// mayAsk says that the client is gone, or that it ended its sending side and is
+// due to be asked.
+func (p *Probe) mayAsk(now int64) (due, gone bool) {
+	end, gone := p.Conn.Gone()
+	gone = gone || end && p.leaves
+	return end && !gone && now >= p.askAt, gone
 }

@@ -43,6 +43,8 @@ type Conn struct {
 	// Sent counts the bytes written.
 	Sent int64
 
+	foretold int // of what is written next were sent already
+
 	transport transport
 
 	reading, writing wait
@@ -159,8 +161,21 @@ func isOfWait(err error) bool {
 
 // WriteBoth writes all of p and then all of p2, which may be empty.
 func (c *Conn) WriteBoth(p, p2 []byte) (n int, err error) {
+	skipped := 0
+	if c.foretold > 0 {
+		p, p2, skipped = c.skipForetold(p, p2)
+	}
 	n, err = c.transport.write(p, p2)
+	n += skipped
 	return n, c.finishWrite(n, err)
+}
+
+// skipForetold returns what of p and p2 is still to be written, and how much is not.
+func (c *Conn) skipForetold(p, p2 []byte) (rest, rest2 []byte, skipped int) {
+	m := min(c.foretold, len(p))
+	m2 := min(c.foretold-m, len(p2))
+	c.foretold -= m + m2
+	return p[m:], p2[m2:], m + m2
 }
 
 // finishWrite counts n bytes and ends the wait of a write that failed with err,
@@ -178,6 +193,24 @@ func (c *Conn) finishWrite(n int, err error) error {
 // more either.
 func (c *Conn) Gone() (end, broken bool) { return c.transport.gone() }
 
-// Say sends a few bytes without waiting. ok is false if they did not leave as
-// a whole; then the connection is good for nothing.
-func (c *Conn) Say(text []byte) (ok bool) { return c.transport.say(text) }
+// Say sends a few bytes without waiting, unless there is no room for them. ok is
+// false if they left in part or the peer is gone; then the connection is good
+// for nothing.
+func (c *Conn) Say(text []byte) (ok bool) {
+	_, ok = c.transport.say(text)
+	return ok
+}
+
+// Foretell says one byte more of line, with which what is written next is sure to
+// begin, and which that leaves out; at the end of line it says nothing. ok is as
+// Say's.
+func (c *Conn) Foretell(line []byte) (ok bool) {
+	if c.foretold >= len(line) {
+		return true
+	}
+	said, ok := c.transport.say(line[c.foretold : c.foretold+1])
+	if said {
+		c.foretold++
+	}
+	return ok
+}

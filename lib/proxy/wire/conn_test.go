@@ -93,6 +93,47 @@ func TestSayDoesNotWait(t *testing.T) {
 	})
 }
 
+// What was foretold is left out of what is written then, however that is divided.
+func TestForetold(t *testing.T) {
+	t.Parallel()
+	const line = "HTTP/1.1 "
+	each(t, func(t *testing.T, c *Conn, peer *net.TCPConn) {
+		for _, tt := range []struct {
+			times    int
+			p, p2    string
+			then     string
+			wantSaid string
+		}{
+			{0, line + "200", "", "", ""},
+			{1, line + "200", " OK", "", "H"},
+			{4, "HT", "TP/1.1 200", "", "HTTP"},
+			{4, "HT", "", "TP/1.1 200", "HTTP"},
+			{20, line + "200", "", "", line},
+		} {
+			before := c.Sent
+			for range tt.times {
+				if !c.Foretell([]byte(line)) {
+					t.Error("the peer was called gone")
+				}
+			}
+			got := make([]byte, len(tt.wantSaid))
+			if _, err := io.ReadFull(peer, got); err != nil || string(got) != tt.wantSaid {
+				t.Errorf("foretold %d times: got %q, %v, want %q", tt.times, got, err, tt.wantSaid)
+			}
+			for _, parts := range [][2]string{{tt.p, tt.p2}, {tt.then, ""}} {
+				if n, err := c.WriteBoth([]byte(parts[0]), []byte(parts[1])); err != nil || n != len(parts[0])+len(parts[1]) {
+					t.Errorf("wrote %d of %q: %v", n, parts, err)
+				}
+			}
+			all := tt.p + tt.p2 + tt.then
+			rest := make([]byte, len(all)-len(got))
+			if _, err := io.ReadFull(peer, rest); err != nil || string(got)+string(rest) != all || c.Sent-before != int64(len(all)) {
+				t.Errorf("got %q and then %q, %v, want %q; %d bytes were counted", got, rest, err, all, c.Sent-before)
+			}
+		}
+	})
+}
+
 // fill writes until the peer, which reads nothing, takes no more for a while.
 func fill(t *testing.T, c *Conn) {
 	t.Helper()

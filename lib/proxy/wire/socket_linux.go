@@ -71,13 +71,14 @@ func (s *Socket) gone() (end, broken bool) {
 	return end, broken || err != nil
 }
 
-func (s *Socket) say(text []byte) (ok bool) {
+func (s *Socket) say(text []byte) (said, ok bool) {
 	t := dispatch{p: text}
 	err := s.raw.Control(func(fd uintptr) {
 		n, errno := t.send(fd)
-		ok = errno == 0 && n == len(text) || errno == syscall.EAGAIN
+		said = errno == 0 && n == len(text)
+		ok = said || errno == syscall.EAGAIN
 	})
-	return ok && err == nil
+	return said, ok && err == nil
 }
 
 // HasNews reports whether the client on raw sent something, or ended.

@@ -67,12 +67,12 @@ func (s stream) gone() (end, broken bool) {
 }
 
 // say writes only if the socket below has room.
-func (s stream) say(text []byte) (ok bool) {
+func (s stream) say(text []byte) (said, ok bool) {
 	if p := pollBelow(s.conn.Net); !p.writable {
-		return !p.broken
+		return false, !p.broken
 	}
 	_, err := s.conn.Net.Write(text)
-	return err == nil
+	return err == nil, err == nil
 }
 
 // Transport is the connection below nc's layers.

@@ -14,10 +14,10 @@ type transport interface {
 	write(p, p2 []byte) (n int, err error)
 
 	// gone, say and moved are asked about the peer, and never wait. gone is as
-	// Conn.Gone, say as Conn.Say. moved reports whether the peer took part of
+	// Conn.Gone, say as Conn.Foretell. moved reports whether the peer took part of
 	// a write that is still under way since moved was last called; false means
 	// that the transport would have noted it elsewhere, or cannot know.
 	gone() (end, broken bool)
-	say(text []byte) (ok bool)
+	say(text []byte) (said, ok bool)
 	moved() bool
 }
