@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"passenger/lib/list"
 )
 
 // Limits of what is kept of all apps together, and of one.
@@ -26,24 +28,22 @@ const (
 	entryCost = 512
 )
 
-// A Cache keeps answers of one app and gives them to whoever asks the same, as
-// long as they are fresh.
+// A Cache keeps answers of one app and gives them to every request for the same,
+// as long as they are fresh.
 type Cache struct {
 	total *atomic.Int64 // bytes in all caches together
 
 	Hits, Misses, Stores atomic.Uint64
 
-	mu     sync.Mutex        // guards all below, and the links of entries
-	byURI  map[string]*Entry // the first variant of each
-	newest *Entry            // by last use
-	oldest *Entry
-	count  int
-	bytes  int64
+	mu    sync.Mutex        // guards all below, and the links of entries
+	byURI map[string]*Entry // the first variant of each
+	used  list.List[*Entry] // all, the last used first
+	bytes int64
 
 	changes changes
 
 	// made is what the processes and settings were that the entries are of,
-	// empty if nothing is kept any more.
+	// empty if no entry is kept any more.
 	made string
 }
 
@@ -69,9 +69,9 @@ type Entry struct {
 	freshness
 	came time.Time
 
-	newer, older *Entry
-	sibling      *Entry        // the next variant
-	fetch        chan struct{} // closed when whoever fetches it anew is done; nil if nobody does
+	use     list.Node[*Entry]
+	sibling *Entry        // the next variant
+	fetch   chan struct{} // closed when the request that fetches it anew is done; nil if none does
 }
 
 // A varied is a field that an answer's Vary names, and its value in the request
@@ -91,9 +91,9 @@ func (e *Entry) size() int64 {
 	return int64(n)
 }
 
-// find returns the entry that answers l, nil if there is none. Then, if
-// somebody fetches what was the answer till now, wait is closed when that is
-// over; else it is up to l, which must call settle.
+// find returns the entry that answers l, nil if there is none. Then wait is
+// closed when the request that fetches a stale answer anew is done; if wait is
+// nil, l is that request and must call release.
 func (c *Cache) find(l *Lookup, now time.Time) (e *Entry, wait <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,23 +144,23 @@ func (c *Cache) add(l *Lookup, e *Entry) {
 		c.remove(last)
 	}
 	size := e.size()
-	for c.count > 0 && (c.count >= maxEntries || c.bytes+size > maxAppCached || c.total.Load()+size > maxCached) {
-		c.remove(c.oldest)
+	for c.used.Len() > 0 && (c.used.Len() >= maxEntries || c.bytes+size > maxAppCached || c.total.Load()+size > maxCached) {
+		c.remove(c.used.Last().Value)
 	}
 	if c.total.Load()+size > maxCached {
 		return // other apps have it all
 	}
 	e.sibling = c.byURI[e.uri]
 	c.byURI[e.uri] = e
-	c.push(e)
-	c.count++
+	e.use.Value = e
+	c.used.PushFront(&e.use)
 	c.bytes += size
 	c.total.Add(size)
 	c.Stores.Add(1)
 }
 
-// settle ends what l had to fetch, and lets those go on who wait for it.
-func (c *Cache) settle(l *Lookup) {
+// release ends what l had to fetch, and lets the requests go on that wait for it.
+func (c *Cache) release(l *Lookup) {
 	if l.fetching == nil {
 		return
 	}
@@ -190,8 +190,8 @@ func (c *Cache) KeepFor(made string) {
 	}
 	c.made = made
 	c.changes.noteAll()
-	for c.oldest != nil {
-		c.remove(c.oldest)
+	for c.used.Len() > 0 {
+		c.remove(c.used.Last().Value)
 	}
 }
 
@@ -209,39 +209,13 @@ func (c *Cache) remove(e *Entry) {
 			}
 		}
 	}
-	c.unlink(e)
-	c.count--
+	c.used.Remove(&e.use)
 	c.bytes -= e.size()
 	c.total.Add(-e.size())
 }
 
+// touch notes that e was used.
 func (c *Cache) touch(e *Entry) {
-	if c.newest != e {
-		c.unlink(e)
-		c.push(e)
-	}
-}
-
-func (c *Cache) push(e *Entry) {
-	e.older, e.newer = c.newest, nil
-	if c.newest != nil {
-		c.newest.newer = e
-	} else {
-		c.oldest = e
-	}
-	c.newest = e
-}
-
-func (c *Cache) unlink(e *Entry) {
-	if e.newer != nil {
-		e.newer.older = e.older
-	} else {
-		c.newest = e.older
-	}
-	if e.older != nil {
-		e.older.newer = e.newer
-	} else {
-		c.oldest = e.newer
-	}
-	e.newer, e.older = nil, nil
+	c.used.Remove(&e.use)
+	c.used.PushFront(&e.use)
 }

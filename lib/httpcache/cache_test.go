@@ -140,7 +140,7 @@ func keep(t testing.TB, c *Cache, uri string, size int, now time.Time) *Entry {
 	}
 	e := &Entry{uri: uri, variant: "v", body: make([]byte, size), freshness: freshness{lifetime: 10}, came: now}
 	c.add(l, e)
-	c.settle(l)
+	c.release(l)
 	return e
 }
 
@@ -159,8 +159,8 @@ func TestTheCacheIsBounded(t *testing.T) {
 			}
 		}
 	}
-	if c.count != maxEntries || len(c.byURI) != maxEntries || c.bytes != total.Load() {
-		t.Errorf("got %d entries, %d URIs, %d bytes of %d", c.count, len(c.byURI), c.bytes, total.Load())
+	if c.used.Len() != maxEntries || len(c.byURI) != maxEntries || c.bytes != total.Load() {
+		t.Errorf("got %d entries, %d URIs, %d bytes of %d", c.used.Len(), len(c.byURI), c.bytes, total.Load())
 	}
 	for i := range 1000 {
 		keep(t, c, "big"+strconv.Itoa(i), maxCachedBody, now)
@@ -176,8 +176,8 @@ func TestTheCacheIsBounded(t *testing.T) {
 	}
 	total.Add(2 * maxCached)
 	keep(t, c, "none", 100, now)
-	if c.count != 0 || c.bytes != 0 || c.oldest != nil || c.newest != nil {
-		t.Errorf("got %d entries, %d bytes, want none", c.count, c.bytes)
+	if c.used.Len() != 0 || c.bytes != 0 || c.used.Last() != nil || c.used.First() != nil {
+		t.Errorf("got %d entries, %d bytes, want none", c.used.Len(), c.bytes)
 	}
 	for i := range 3 * maxVariants {
 		l := lookupFor(t, c, "u")
@@ -186,8 +186,8 @@ func TestTheCacheIsBounded(t *testing.T) {
 		c.find(l, now)
 		c.add(l, &Entry{uri: "u", variant: string(l.variant), freshness: freshness{lifetime: 10}, came: now})
 	}
-	if c.count != maxVariants || len(c.byURI) != 1 {
-		t.Errorf("got %d variants of %d URIs, want %d of 1", c.count, len(c.byURI), maxVariants)
+	if c.used.Len() != maxVariants || len(c.byURI) != 1 {
+		t.Errorf("got %d variants of %d URIs, want %d of 1", c.used.Len(), len(c.byURI), maxVariants)
 	}
 }
 
@@ -203,7 +203,7 @@ func TestAnswersAgeAndAreFetchedOnce(t *testing.T) {
 		if e, _ := c.find(l, now.Add(age)); (e != nil) != fresh || e != nil && e.ageAt(now.Add(age)) != int64(age/time.Second) {
 			t.Errorf("after %v: got %v, want fresh %v", age, e, fresh)
 		}
-		c.settle(l)
+		c.release(l)
 	}
 	// The first that finds it stale fetches, the others wait for that.
 	later := now.Add(time.Minute)
@@ -221,19 +221,19 @@ func TestAnswersAgeAndAreFetchedOnce(t *testing.T) {
 		t.Error("the second waits no more before the first is done")
 	default:
 	}
-	c.settle(first)
+	c.release(first)
 	<-wait
 	if e, _ := c.find(second, later); e == nil {
 		t.Error("the second finds nothing")
 	}
-	// One that nobody keeps any more holds nobody either.
+	// An entry that is not kept any more makes no request wait either.
 	again := lookupFor(t, c, "u")
 	c.find(again, later.Add(time.Minute))
 	c.invalidate("u")
 	if _, wait := c.find(second, later.Add(time.Minute)); wait != nil {
-		t.Error("somebody waits for what was forgotten")
+		t.Error("a request waits for what was forgotten")
 	}
-	c.settle(again)
+	c.release(again)
 }
 
 func FuzzCacheControl(f *testing.F) {

@@ -20,12 +20,12 @@ func (l *Lookup) Keeps(r *http1.Response, sent, came time.Time) bool {
 	f, ok := storable(l.req, l.asked, r, sent, came)
 	kind := r.Body(false)
 	if !ok || kind == http1.UntilClose {
-		l.cache.settle(l) // who waits for it waits in vain
+		l.cache.release(l) // who waits for it waits in vain
 		return false
 	}
 	vary, ok := l.varies(r)
 	if !ok {
-		l.cache.settle(l)
+		l.cache.release(l)
 		return false
 	}
 	e := &Entry{
@@ -84,7 +84,7 @@ func (l *Lookup) Add(part []byte, ended bool) {
 // drop gives the answer up, if it was not kept.
 func (l *Lookup) drop() {
 	l.pending, l.body = nil, nil
-	l.cache.settle(l)
+	l.cache.release(l)
 }
 
 // Invalidate forgets what a request that changes something, which r answers,

@@ -57,7 +57,7 @@ func (l *Lookup) SetKey(key []byte, host, uri int) bool {
 
 // Free ends what l had to fetch, and gives l back.
 func (l *Lookup) Free() {
-	l.cache.settle(l)
+	l.cache.release(l)
 	*l = Lookup{key: l.key[:0]}
 	if cap(l.key) <= 2*maxKey {
 		lookups.Put(l)
@@ -65,13 +65,13 @@ func (l *Lookup) Free() {
 }
 
 // overrides are fields by which some frameworks let a request ask for something
-// else than its target and method say. Nobody else shall get such an answer.
+// else than its target and method say. No other request may get such an answer.
 var overrides = [...]string{
 	"x-original-url", "x-rewrite-url", "x-http-method-override", "x-http-method", "x-method-override", "x-host", "x-original-host",
 	"x-script-name", "x-url-scheme",
 }
 
-// mayUse says that the request may be answered from a cache, and its answer be
+// mayUse reports whether the request may be answered from a cache, and its answer be
 // kept: it reads, and wants all of what its target names.
 func (l *Lookup) mayUse() bool {
 	if m := string(l.req.Method); m != "GET" && m != "HEAD" || l.req.ContentLength > 0 || l.req.Chunked || l.asked.noStore {
@@ -93,7 +93,7 @@ func (l *Lookup) mayUse() bool {
 	return true
 }
 
-// takes says that e may be the answer: RFC 9111, 4 and 5.2.1. A max-age of 0,
+// takes reports whether e may be the answer: RFC 9111, 4 and 5.2.1. A max-age of 0,
 // which browsers send to load a page anew, takes none of this very second.
 func (l *Lookup) takes(e *Entry, now time.Time) bool {
 	age := e.ageAt(now)
@@ -103,7 +103,7 @@ func (l *Lookup) takes(e *Entry, now time.Time) bool {
 	return e.lifetime-age >= l.asked.minFresh
 }
 
-// matches says that the request's fields have the values that an answer was
+// matches reports whether the request's fields have the values that an answer was
 // chosen by.
 func (l *Lookup) matches(vary []varied) bool {
 	for _, v := range vary {
@@ -129,7 +129,8 @@ func (l *Lookup) matches(vary []varied) bool {
 // maxVaried is how many fields an answer that is kept may depend on.
 const maxVaried = 8
 
-// varies lists what an answer depends on. ok is false if nobody can know.
+// varies lists what an answer depends on. ok is false if that cannot be
+// known.
 func (l *Lookup) varies(r *http1.Response) (list []varied, ok bool) {
 	for i := range r.Count() {
 		if !http1.EqualFold(r.Name(i), "vary") {
