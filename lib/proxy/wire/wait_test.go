@@ -56,34 +56,54 @@ func TestHeldWaitLastsOverReads(t *testing.T) {
 }
 
 // A peer that takes part of an answer now and then is waited for; one that takes
-// nothing is not.
+// nothing is not. The test moves the clock's time itself.
 func TestWriteWaitBeginsAnewAsThePeerReads(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, c *Conn, peer *net.TCPConn) {
-		const wait = 25 * short
-		c.WriteWait = wait
+		c.Clock.Remove(c)
+		k := NewClock(tick, func(int64) {})
+		c.Clock = k
+		k.add(c)
+		pass := func(d time.Duration) {
+			k.Now.Add(int64(d))
+			k.sweep()
+		}
+		c.WriteWait = time.Hour
 		// The kernel tells of room only when a good part of a buffer is free.
 		Transport(c.Net).(*net.TCPConn).SetWriteBuffer(16 << 10)
 		peer.SetReadBuffer(16 << 10)
 		done := make(chan error, 1)
-		began := time.Now()
 		go func() {
 			_, err := c.WriteBoth(make([]byte, 64<<20), nil)
 			done <- err
 		}()
+		eventually(t, "the write waits", c.WriteWaits)
 		part := make([]byte, 32<<10)
-		for time.Since(began) < 2*wait {
-			if _, err := peer.Read(part); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(short)
+		for range 5 {
+			pass(time.Hour * 2 / 3)
+			before := c.writing.by.Load()
+			eventually(t, "the wait begins anew", func() bool {
+				if _, err := peer.Read(part); err != nil {
+					t.Fatal(err)
+				}
+				return c.writing.by.Load() != before
+			})
+		}
+		select {
+		case err := <-done:
+			t.Fatalf("the write ended while the peer reads: %v", err)
+		default:
+		}
+		eventually(t, "the write ends", func() bool {
+			pass(2 * time.Hour)
 			select {
 			case err := <-done:
-				t.Fatalf("the write ended while the peer reads: %v", err)
+				fails(t, "the write, once the peer reads no more", err, ErrTimeout)
+				return true
 			default:
+				return false
 			}
-		}
-		fails(t, "the write, once the peer reads no more", <-done, ErrTimeout)
+		})
 	})
 }
 
