@@ -89,8 +89,8 @@ type name struct {
 // maxOrders bounds how many orders run at once: authorities count them.
 const maxOrders = 4
 
-// New opens the directory and reads the certificates that it has. It talks to
-// nobody: Run does.
+// New opens the directory and reads the certificates that it has. Only Run
+// talks to the authority.
 func New(c Config) (*Keeper, error) {
 	s, err := openStore(c.Dir, c.Directory)
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 //
 //	AUTHORITY/account.pem        the account's key
 //	AUTHORITY/NAME.pem           key, certificate and chain of a domain
-//	AUTHORITY/NAME.lock          locked (flock) by whoever orders it
+//	AUTHORITY/NAME.lock          locked (flock) by the proxy that orders it
 //	challenges/TOKEN             the answer to an HTTP challenge under way
 //	challenges/NAME.pem          the proof of a TLS challenge under way
 //
@@ -204,5 +204,5 @@ func (s *store) put(name string, text []byte) (remove func(), err error) {
 	if err := write(path, text); err != nil {
 		return nil, err
 	}
-	return func() { _ = os.Remove(path) }, nil // one that stays answers nobody's question
+	return func() { _ = os.Remove(path) }, nil // a file that stays answers no question
 }

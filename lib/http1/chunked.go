@@ -161,7 +161,7 @@ func (c *Chunked) step(b byte) error {
 
 func (c *Chunked) size(b byte) error {
 	if kinds[b]&isHex != 0 {
-		// 15 digits are below 2^60; nobody has more to send.
+		// 15 digits are below 2^60, more than any body has.
 		if c.digits++; c.digits > 15 {
 			return errChunkSize
 		}

@@ -237,9 +237,9 @@ func (h *Head) readConnection() {
 	}
 }
 
-// markHop marks the fields that token names. A length is none of them: RFC 9110,
-// 7.6.1, lets nobody name what is meant for all, and a message without its
-// length, passed on, would end elsewhere.
+// markHop marks the fields that token names. It never marks a length:
+// RFC 9110, 7.6.1, forbids a sender to name a field that is meant for all
+// recipients, and a message passed on without its length would end elsewhere.
 func (h *Head) markHop(token []byte) {
 	for i := range h.count {
 		f := &h.fields[i]

@@ -53,8 +53,8 @@ func sameHost(a, b []byte, defaultPort string) bool {
 	return bytes.EqualFold(hostA, hostB) && (string(portA) == string(portB) || isDefault(portA) && isDefault(portB))
 }
 
-// validIPv6 says that b is an IPv6 address without a zone, which nobody else
-// could make sense of: RFC 3986, 3.2.2.
+// validIPv6 reports whether b is an IPv6 address without a zone, which has a
+// meaning on one machine only: RFC 3986, 3.2.2.
 func validIPv6(b []byte) bool {
 	if len(b) > len("0000:0000:0000:0000:0000:0000:255.255.255.255") || bytes.IndexByte(b, '%') >= 0 {
 		return false

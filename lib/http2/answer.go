@@ -59,7 +59,7 @@ func (s *Stream) write(p []byte) (n int, err error) {
 		}
 	}
 	if len(p) == n || s.ended {
-		return len(p), nil // what follows the end is nobody's
+		return len(p), nil // what follows the end is dropped
 	}
 	return len(p), s.writeBody(p[n:])
 }
@@ -181,7 +181,7 @@ func (s *Stream) end(last bool) {
 		s.ended = true
 		s.conn.patience.earn(requestEarns)
 		s.settle()
-		s.wake.Broadcast() // who reads waits for it
+		s.wake.Broadcast() // the reader waits for it
 	}
 }
 

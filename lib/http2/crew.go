@@ -47,7 +47,8 @@ func (w *crew) work(s *Stream) {
 	}
 }
 
-// rest notes that who takes from next is idle, and says if it may stay.
+// rest notes that the goroutine that takes from next is idle, and reports whether
+// it may stay.
 func (w *crew) rest(next chan *Stream) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,7 +63,8 @@ func (w *crew) rest(next chan *Stream) bool {
 	return true
 }
 
-// look lets those go that nobody needed, and comes again if there are others.
+// look ends the goroutines that were not needed, and comes again if there are
+// others.
 func (w *crew) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -194,7 +194,7 @@ func (h *head) text(ended bool, key string) []byte {
 	}
 	b = append(b, h.lines...)
 	if h.tooLong {
-		return b // whoever reads this refuses it before it ends
+		return b // the reader refuses it before it ends
 	}
 	return append(b, "\r\n"...)
 }

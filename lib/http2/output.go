@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// An output holds frames until somebody writes them. One goroutine writes at a
-// time, without the connection's mutex; what the others add meanwhile leaves
+// An output holds frames until a goroutine writes them. One writes at a time, without the connection's mutex; what the others add meanwhile leaves
 // with the next write, so that a busy connection needs few. The connection's
 // mutex guards it.
 type output struct {
 	pending *frames   // nil if there are none
-	writing bool      // somebody writes
+	writing bool      // a goroutine writes
 	failed  error     // why no more is written; else nil
 	moved   sync.Cond // something was written
 	waiting []*Stream // for room, or for the connection's window
@@ -49,9 +48,9 @@ func (o *output) wake() {
 	o.waiting = o.waiting[:0]
 }
 
-// flush writes what is pending, unless somebody does already; then it leaves
-// with theirs. It lets go of mu, which is held, while it writes, and says if it
-// did.
+// flush writes what is pending, unless another goroutine writes already, which
+// then writes it, too. flush lets go of mu, which is held, while it writes, and
+// reports whether it did.
 func (c *Conn) flush() bool {
 	o := &c.output
 	if o.writing || o.pending == nil || o.failed != nil {
@@ -60,7 +59,7 @@ func (c *Conn) flush() bool {
 	o.writing = true
 	c.writeOnce()
 	if o.pending != nil && o.failed == nil {
-		c.work.Go(c.writeRest) // of others: who flushes shall not be kept
+		c.work.Go(c.writeRest) // of others: the caller shall not be kept
 	} else {
 		o.writing = false
 	}

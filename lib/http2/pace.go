@@ -15,7 +15,7 @@ import (
 type pace struct {
 	next  time.Time // not before this is the next tiny frame sent
 	line  []*Stream
-	timer *time.Timer // runs while somebody is in line; nil before the first
+	timer *time.Timer // runs while a stream is in line; nil before the first
 }
 
 // A turn is a stream's with its connection's pace.

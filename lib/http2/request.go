@@ -41,7 +41,7 @@ type request struct {
 	tunnel  bool
 	ended   bool // nothing more comes
 	tailed  bool // the end of the chunks is in text, or was
-	dropped bool // nobody reads it
+	dropped bool // it is not read any more
 	trailer []byte
 }
 

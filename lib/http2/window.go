@@ -5,9 +5,9 @@ import "slices"
 // An inflow is how much the peer may send us. What was read of it is granted
 // anew, a good part at a time.
 //
-// The window grows up to most as it is read: a client that uploads to one who
-// reads need not wait, and bodies that nobody reads cannot take the whole
-// connection's window but in great number.
+// The window grows up to most as it is read. So a client need not wait whose
+// upload is read, and bodies that are not read cannot take the whole window of
+// the connection, unless there are very many.
 type inflow struct {
 	size int // of the window
 	most int // that size shall be

@@ -21,9 +21,9 @@ const (
 	logEvery = time.Second
 )
 
-// A File gathers lines and writes them by a goroutine of its own, so that
-// nobody who logs waits for a disk. Lines that find it full are dropped, and
-// counted in the log.
+// A File gathers lines and writes them by a goroutine of its own, so that no
+// request waits for a disk. It drops lines that find it full, and the log says how
+// many.
 type File struct {
 	path   string // empty for standard error
 	format Format

@@ -33,13 +33,13 @@ type Home struct {
 // An identity is what the route table says of a home.
 type identity struct {
 	app, path     string
-	device, inode uint64 // which directory it was when its processes started, 0 if nobody says
-	owner         int    // of that directory, UnknownUser if nobody says
-	uid           int    // whom the app runs as, UnknownUser if nobody says
+	device, inode uint64 // which directory it was when its processes started; 0 if that is not known
+	owner         int    // of that directory; UnknownUser if that is not known
+	uid           int    // the app's user; UnknownUser if that is not known
 	foreign       bool   // its user led there, and it is another's
 }
 
-// UnknownUser stands for a user whom nobody names.
+// UnknownUser stands for a user that the route table does not name.
 const UnknownUser = -1
 
 // A ground is a directory of an app, held open.
@@ -108,9 +108,10 @@ func (h *Home) renew() error {
 	return nil
 }
 
-// right says that the trail led to what the app's directory may be: the one that
-// it was, whose number may be another user's directory's by now, or one that took
-// its place and that nobody could have linked to but its own user.
+// right reports whether the trail led to what may be the app's directory. That is
+// the directory it was, if it still has the same owner, since its inode may be
+// another's by now; or one in its place that only its own user could have linked
+// to.
 func (h *Home) right(t *trail.Trail) bool {
 	same := h.inode != 0 && t.Stat.Dev == h.device && t.Stat.Ino == h.inode && (h.owner == UnknownUser || h.owner == t.Owner())
 	return h.free() || same || t.ChosenBy(t.Owner()) || t.Owner() == h.uid

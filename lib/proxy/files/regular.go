@@ -8,7 +8,7 @@ import (
 
 // A Regular is an open regular file.
 type Regular struct {
-	FD       int // -1 once it is closed, or somebody else's
+	FD       int // -1 once it is closed, or belongs to another owner
 	Size     int64
 	Modified time.Time
 }

@@ -43,7 +43,7 @@ func (r *Ring) Growth(n int) int64 {
 }
 
 // Write writes p, or as much of it as there is room for. What a disk that is
-// full took of it counts. Nobody can read it before it is committed.
+// full took of it counts. It cannot be read before it is committed.
 func (r *Ring) Write(p []byte) (n int, err error) {
 	end := r.end.Load()
 	p = p[:min(int64(len(p)), r.size-r.Length())]

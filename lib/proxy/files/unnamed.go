@@ -3,7 +3,7 @@ package files
 import "os"
 
 // Unnamed makes a file in dir, "" for the system's directory of temporary
-// files, that nobody else can open.
+// files, that no other process can open.
 func Unnamed(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "passenger-body-*")
 	if err != nil {

@@ -110,8 +110,9 @@ func (p *Predecessor) Close() {
 }
 
 // Offer hands the lock and the listeners, which serve the addresses, over to
-// whoever asks on l, until it has done so or ctx ends. handed says that
-// it has: then the files of the listeners are the successor's.
+// the first proxy that asks on l and becomes ready, or returns when ctx ends.
+// handed reports whether a successor has them: then it owns the files of the
+// listeners.
 func Offer(ctx context.Context, l *net.UnixListener, lock *os.File, addresses []string, listeners []net.Listener) (handed bool) {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()

@@ -69,8 +69,8 @@ func (s *Sockets) Listen(address string, file SocketFile) (net.Listener, error) 
 	return l, nil
 }
 
-// lost says that the address is that of a unix socket without its file: nobody
-// can connect to it any more.
+// lost reports whether the address is that of a unix socket without its file, to
+// which no client can connect any more.
 func lost(address string) bool {
 	path, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimPrefix(address, "tls:"), headersPrefix), "unix:")
 	if !ok {
