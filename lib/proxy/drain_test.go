@@ -84,7 +84,7 @@ func TestEndlessStreamsEndWithTheDrain(t *testing.T) {
 			<-c.Upstream.killed
 			return false
 		})
-		s := serve(t, short(func(t *Timeouts) { t.Drain = 4 * brief }), route(f))
+		s := serve(t, short(func(t *Timeouts) { t.Drain = 40 * brief }), route(f))
 		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		r, err := http.ReadResponse(p.in, nil)
 		if err != nil {
