@@ -131,15 +131,20 @@ func TestLeavesImportNothingAboveThem(t *testing.T) {
 // imports, itself or through others.
 var rooms = map[string][]string{
 	"listen":      {"account", "spelling", "unixsock"},
-	"certificate": {"account", "acme", "bug", "control", "protocol", "spelling", "unixsock"},
+	"certificate": {"account", "acme", "bug", "control", "jsonkey", "protocol", "spelling", "unixsock"},
 	"accesslog":   {"http1", "loglimit"},
 	"files":       {"http1", "protocol", "trail"},
-	"wire":        {"http1", "http2"},
-	"fronted":     {"account", "bug", "control", "farend", "http1", "http2", "protocol", "proxy/balance", "proxy/files", "proxy/wire", "spawnerror", "spelling", "trail", "unixsock", "visible"},
-	"buffering":   {"bug", "http1", "http2", "protocol", "proxy/files", "proxy/wire", "trail"},
+	"wire":        {"http1", "http2", "list"},
+	"fronted":     {"account", "bug", "control", "farend", "http1", "http2", "jsonkey", "list", "protocol", "proxy/balance", "proxy/files", "proxy/wire", "spawnerror", "spelling", "trail", "unixsock", "visible"},
+	"buffering":   {"bug", "http1", "http2", "list", "protocol", "proxy/files", "proxy/wire", "trail"},
 	"tunnel":      {"bug", "http1", "http2", "list", "proxy/wire"},
 	"page":        {"http1", "protocol", "proxy/files", "spawnerror", "trail", "visible"},
-	"balance":     {"bug", "farend", "http1", "http2", "protocol", "proxy/files", "proxy/wire", "spawnerror", "trail", "visible"},
+	"static":      {"http1", "http2", "list", "loglimit", "protocol", "proxy/files", "proxy/wire", "trail"},
+	"hosts":       {},
+	"forwarded":   {"account", "http1", "http2", "list", "protocol", "proxy/files", "proxy/wire", "spelling", "trail", "unixsock"},
+	"greeting":    {"http1", "http2", "list", "proxy/wire"},
+	"descriptors": {"loglimit"},
+	"balance":     {"bug", "farend", "http1", "http2", "list", "protocol", "proxy/files", "proxy/wire", "spawnerror", "trail", "visible"},
 }
 
 // TestRoomsOfTheProxyKnowNoProxy: each of them can be read, and changed, without

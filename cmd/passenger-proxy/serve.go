@@ -22,6 +22,7 @@ import (
 	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/certificate"
+	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/listen"
 	"passenger/lib/statedir"
 	"passenger/lib/systemd"
@@ -247,7 +248,7 @@ func (c *serveCommand) config() (proxy.Config, error) {
 			return proxy.Config{}, &cli.Error{Err: fmt.Errorf("a timeout of %v makes no sense: every wait has an end", d), Status: cli.Usage}
 		}
 	}
-	networks, err := proxy.ParseNetworks(c.TrustedProxy)
+	networks, err := forwarded.ParseNetworks(c.TrustedProxy)
 	if err != nil {
 		return proxy.Config{}, &cli.Error{Err: fmt.Errorf("--trusted-proxy: %w", err), Status: cli.Usage}
 	}

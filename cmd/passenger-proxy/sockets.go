@@ -8,7 +8,7 @@ import (
 
 	"passenger/lib/account"
 	"passenger/lib/cli"
-	"passenger/lib/proxy"
+	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/listen"
 	"passenger/lib/statedir"
 )
@@ -45,7 +45,7 @@ func (c *serveCommand) socketFile(address string, dir statedir.Dir) listen.Socke
 }
 
 // trustedPeers are the users and groups of --trusted-peer.
-func (c *serveCommand) trustedPeers() (p proxy.Peers, err error) {
+func (c *serveCommand) trustedPeers() (p forwarded.Peers, err error) {
 	for _, name := range c.TrustedPeer {
 		if group, ok := strings.CutPrefix(name, "@"); ok {
 			g, err := account.System.Group(group)

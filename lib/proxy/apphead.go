@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/tunnel"
 	"passenger/lib/proxy/wire"
@@ -49,9 +50,9 @@ func (x *exchange) send() (sent int, err error) {
 	var head []byte
 	x.body.session = x.session.process.Session
 	if x.session.process.Session {
-		head = x.appendSession(out.B[:0])
+		head = x.session.appendSession(out.B[:0])
 	} else {
-		head = x.appendHTTP(out.B[:0])
+		head = x.session.appendHTTP(out.B[:0], x.body.asked)
 	}
 	switch x.body.plan {
 	case heldBody:
@@ -105,74 +106,75 @@ func (q *request) appendTarget(b []byte) []byte {
 	return b
 }
 
-// appendHTTP appends the request's head for a process that speaks HTTP.
-func (x *exchange) appendHTTP(b []byte) []byte {
-	r, f := &x.req.Request, x.req.forwarded()
+// appendHTTP appends the request's head for a process that speaks HTTP. asked says
+// that it is to tell the client to send the body.
+func (s *session) appendHTTP(b []byte, asked bool) []byte {
+	r, f := &s.req.Request, s.req.forwarded()
 	b = append(b, r.Method...)
 	b = append(b, ' ')
-	b = x.req.appendTarget(b)
+	b = s.req.appendTarget(b)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	if r.Host != nil {
 		b = append(b, r.Host...)
 	} else {
-		b = append(b, localhost...)
+		b = append(b, forwarded.Localhost...)
 	}
 	b = append(b, "\r\n"...)
 	without := &fromClient
-	if x.client.trusted {
+	if s.req.client.trusted {
 		without = &fromTrusted
 	}
-	newTrace := x.req.makesTrace()
+	newTrace := s.req.makesTrace()
 	for i := range r.Count() {
-		if !x.req.ends(without, i, newTrace) {
+		if !s.req.ends(without, i, newTrace) {
 			b = append(b, r.Line(i)...)
 			b = append(b, "\r\n"...)
 		}
 	}
-	if x.client.http2 {
+	if s.req.client.http2 {
 		b = append(b, "Via: 2.0 passenger\r\n"...)
 	} else if r.Minor > 0 {
 		b = append(b, "Via: 1.1 passenger\r\n"...)
 	} else {
 		b = append(b, "Via: 1.0 passenger\r\n"...)
 	}
-	if x.body.asked {
+	if asked {
 		b = append(b, "Expect: 100-continue\r\n"...)
 	}
 	b = append(b, "X-Forwarded-For: "...)
 	n := len(b)
-	if b = x.req.appendChain(b); len(b) > n {
+	if b = s.req.appendChain(b); len(b) > n {
 		b = append(b, "\r\n"...)
 	} else {
 		b = b[:n-len("X-Forwarded-For: ")]
 	}
 	b = append(b, "X-Forwarded-Proto: "...)
-	b = append(b, f.proto...)
+	b = append(b, f.Proto...)
 	b = append(b, "\r\nX-Forwarded-Host: "...)
-	b = append(b, f.host...)
+	b = append(b, f.Host...)
 	b = append(b, "\r\nX-Forwarded-Port: "...)
-	b = append(b, f.port...)
+	b = append(b, f.Port...)
 	b = append(b, "\r\nX-Request-Id: "...)
-	b = append(b, x.req.id[:x.req.idLen]...)
+	b = append(b, s.req.id[:s.req.idLen]...)
 	b = append(b, "\r\nX-Request-Start: "...)
-	b = x.req.appendStart(b)
+	b = s.req.appendStart(b)
 	b = append(b, "\r\n"...)
 	if newTrace {
-		b = append(x.req.appendTrace(append(b, "Traceparent: "...)), "\r\n"...)
+		b = append(s.req.appendTrace(append(b, "Traceparent: "...)), "\r\n"...)
 	}
 	switch {
-	case x.req.Chunked:
+	case s.req.Chunked:
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
-	case x.req.ContentLength >= 0:
+	case s.req.ContentLength >= 0:
 		b = append(b, "Content-Length: "...)
-		b = strconv.AppendInt(b, x.req.ContentLength, 10)
+		b = strconv.AppendInt(b, s.req.ContentLength, 10)
 		b = append(b, "\r\n"...)
 	}
-	if s := x.session.process.Sendfile.Load(); s != nil {
+	if s := s.process.Sendfile.Load(); s != nil {
 		b = append(b, s.Lines...)
 	}
-	if x.req.upgrade {
-		b = tunnel.AppendList(append(b, "Connection: Upgrade\r\nUpgrade: "...), x.req.wanted())
+	if s.req.upgrade {
+		b = tunnel.AppendList(append(b, "Connection: Upgrade\r\nUpgrade: "...), s.req.wanted())
 		b = append(b, "\r\n"...)
 	}
 	return append(b, "\r\n"...)
@@ -180,8 +182,8 @@ func (x *exchange) appendHTTP(b []byte) []byte {
 
 // appendSession returns, in b's memory, the request's block for a process that
 // speaks the session protocol.
-func (x *exchange) appendSession(b []byte) []byte {
-	r, f := &x.req.Request, x.req.forwarded()
+func (s *session) appendSession(b []byte) []byte {
+	r, f := &s.req.Request, s.req.forwarded()
 	b = http1.BeginBlock(b[:0])
 	if r.Chunked {
 		b = append(b, "CONTENT_LENGTH\x00\x00TRANSFER_ENCODING\x00chunked\x00"...)
@@ -193,34 +195,34 @@ func (x *exchange) appendSession(b []byte) []byte {
 	b = append(b, "SCGI\x001\x00REQUEST_METHOD\x00"...)
 	b = append(b, r.Method...)
 	b = append(b, "\x00REQUEST_URI\x00"...)
-	b = x.req.appendTarget(b)
+	b = s.req.appendTarget(b)
 	b = append(b, "\x00SCRIPT_NAME\x00"...)
-	b = append(b, x.req.mount.base...)
+	b = append(b, s.req.mount.base...)
 	b = append(b, "\x00PATH_INFO\x00"...)
-	b = append(b, r.Path[len(x.req.mount.base):]...)
+	b = append(b, r.Path[len(s.req.mount.base):]...)
 	b = append(b, "\x00QUERY_STRING\x00"...)
 	b = append(b, r.Query...)
 	b = append(b, "\x00SERVER_NAME\x00"...)
-	b = append(b, f.name...)
+	b = append(b, f.Name...)
 	b = append(b, "\x00SERVER_PORT\x00"...)
-	b = append(b, f.namePort...)
+	b = append(b, f.NamePort...)
 	if r.Minor > 0 {
 		b = append(b, "\x00SERVER_PROTOCOL\x00HTTP/1.1\x00"...)
 	} else {
 		b = append(b, "\x00SERVER_PROTOCOL\x00HTTP/1.0\x00"...)
 	}
 	b = append(b, "SERVER_SOFTWARE\x00passenger/"...)
-	b = append(b, x.client.proxy.Release...)
+	b = append(b, s.req.client.proxy.Release...)
 	b = append(b, "\x00REMOTE_ADDR\x00"...)
 	n := len(b)
-	if b = x.req.appendAddr(b); len(b) == n {
+	if b = s.req.appendAddr(b); len(b) == n {
 		b = append(b, "127.0.0.1"...)
 	}
-	b = append(x.req.appendPort(append(b, "\x00REMOTE_PORT\x00"...)), 0)
-	if user := x.client.headers.Value(&x.req.Request, fronted.RemoteUser); user != nil {
+	b = append(s.req.appendPort(append(b, "\x00REMOTE_PORT\x00"...)), 0)
+	if user := s.req.client.headers.Value(&s.req.Request, fronted.RemoteUser); user != nil {
 		b = http1.AppendPair(b, "REMOTE_USER", user)
 	}
-	if f.https {
+	if f.Https {
 		b = append(b, "HTTPS\x00on\x00"...)
 	}
 	if v := r.Find(http1.ContentType); v != nil {
@@ -230,45 +232,45 @@ func (x *exchange) appendSession(b []byte) []byte {
 		b = http1.AppendPair(b, "HTTP_HOST", r.Host)
 	}
 	without := &sessionFromClient
-	if x.client.trusted {
+	if s.req.client.trusted {
 		without = &sessionFromTrusted
 	}
-	if x.req.makesTrace() {
+	if s.req.makesTrace() {
 		others := *without
 		others[http1.TraceParent] = true
 		without = &others
 	}
 	b = r.AppendVariables(b, without)
-	return http1.FinishBlock(x.appendSessionForwarded(b, &f))
+	return http1.FinishBlock(s.appendSessionForwarded(b, &f))
 }
 
-func (x *exchange) appendSessionForwarded(b []byte, f *forwarded) []byte {
+func (s *session) appendSessionForwarded(b []byte, f *forwarded.Claims) []byte {
 	b = append(b, "HTTP_X_FORWARDED_FOR\x00"...)
 	n := len(b)
-	if b = x.req.appendChain(b); len(b) > n {
+	if b = s.req.appendChain(b); len(b) > n {
 		b = append(b, 0)
 	} else {
 		b = b[:n-len("HTTP_X_FORWARDED_FOR\x00")]
 	}
 	b = append(b, "HTTP_X_FORWARDED_PROTO\x00"...)
-	b = append(b, f.proto...)
+	b = append(b, f.Proto...)
 	b = append(b, "\x00HTTP_X_FORWARDED_HOST\x00"...)
-	b = append(b, f.host...)
+	b = append(b, f.Host...)
 	b = append(b, "\x00HTTP_X_FORWARDED_PORT\x00"...)
-	b = append(b, f.port...)
+	b = append(b, f.Port...)
 	b = append(b, "\x00HTTP_X_REQUEST_ID\x00"...)
-	b = append(b, x.req.id[:x.req.idLen]...)
+	b = append(b, s.req.id[:s.req.idLen]...)
 	b = append(b, "\x00HTTP_X_REQUEST_START\x00"...)
-	b = x.req.appendStart(b)
+	b = s.req.appendStart(b)
 	b = append(b, 0)
-	if x.req.makesTrace() {
-		b = append(x.req.appendTrace(append(b, "HTTP_TRACEPARENT\x00"...)), 0)
+	if s.req.makesTrace() {
+		b = append(s.req.appendTrace(append(b, "HTTP_TRACEPARENT\x00"...)), 0)
 	}
-	if s := x.session.process.Sendfile.Load(); s != nil {
+	if s := s.process.Sendfile.Load(); s != nil {
 		b = append(b, s.Pairs...)
 	}
-	if x.req.upgrade {
-		b = append(tunnel.AppendList(append(b, "HTTP_CONNECTION\x00Upgrade\x00HTTP_UPGRADE\x00"...), x.req.wanted()), 0)
+	if s.req.upgrade {
+		b = append(tunnel.AppendList(append(b, "HTTP_CONNECTION\x00Upgrade\x00HTTP_UPGRADE\x00"...), s.req.wanted()), 0)
 	}
 	return b
 }

@@ -72,8 +72,8 @@ func (s *session) acquire(retried bool) error {
 		s.waiter.Since, s.waiter.Began = p.clock.After(0), time.Time{}
 		s.waiter.Wanted, s.waiter.Upgrade = nil, s.req.upgrade
 		s.beginProbe()
-		if s.req.mount.sticky.name != nil {
-			s.waiter.Wanted = s.req.mount.sticky.wanted(&s.req.Request)
+		if s.req.mount.sticky.Name != nil {
+			s.waiter.Wanted = s.req.mount.sticky.Wanted(&s.req.Request)
 		}
 	}
 	s.waiter.Alone = s.suspect
@@ -142,7 +142,7 @@ func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
 	switch {
 	case why == balance.ErrNoDescriptor:
 		p.makeRoom()
-		if p.descriptors.lacking.Due() {
+		if p.descriptors.Lacking.Due() {
 			slog.Error("could not connect to a process; requests wait, and get status 503 in the end", "err", why, "hint", "raise the limit of open files")
 		}
 		if waits > descriptorTime {

@@ -64,7 +64,7 @@ func (x *exchange) viaCache(c *httpcache.Cache) (again bool) {
 	}
 	l := c.Lookup(&x.req.Request)
 	defer l.Free()
-	if !l.SetKey(x.appendKey(l.Room())) {
+	if !l.SetKey(x.req.appendKey(l.Room())) {
 		return x.attempts()
 	}
 	x.lookup = l
@@ -82,24 +82,24 @@ func (x *exchange) viaCache(c *httpcache.Cache) (again bool) {
 // "host/path?query", and all else that the app is told of what is asked for and
 // may make an answer's links of. What a client could say beyond that reaches no
 // app.
-func (x *exchange) appendKey(b []byte) (key []byte, host, uri int) {
-	f := x.req.forwarded()
-	b = appendLower(b, f.host)
+func (q *request) appendKey(b []byte) (key []byte, host, uri int) {
+	f := q.forwarded()
+	b = appendLower(b, f.Host)
 	host = len(b)
-	b = x.req.appendTarget(b)
+	b = q.appendTarget(b)
 	uri = len(b)
-	b = append(append(b, f.proto...), ' ')
-	b = append(append(b, f.port...), '\n')
-	if x.client.trusted {
-		for i := range x.req.Count() {
-			if k := x.req.Kind(i); k == http1.XForwardedOther || k == http1.Forwarded {
-				b = append(append(b, x.req.Line(i)...), '\n')
+	b = append(append(b, f.Proto...), ' ')
+	b = append(append(b, f.Port...), '\n')
+	if q.client.trusted {
+		for i := range q.Count() {
+			if k := q.Kind(i); k == http1.XForwardedOther || k == http1.Forwarded {
+				b = append(append(b, q.Line(i)...), '\n')
 			}
 		}
 	}
-	b = append(append(b, x.client.headers.Value(&x.req.Request, fronted.RemoteUser)...), '\n')
-	if name := x.req.mount.cacheCookie; name != nil {
-		b = append(b, x.req.Cookie(name)...)
+	b = append(append(b, q.client.headers.Value(&q.Request, fronted.RemoteUser)...), '\n')
+	if name := q.mount.cacheCookie; name != nil {
+		b = append(b, q.Cookie(name)...)
 	}
 	return b, host, uri
 }
@@ -125,15 +125,15 @@ func (x *exchange) sendEntry(e *httpcache.Entry, now time.Time) (again bool) {
 
 // consider looks at the head of a process's answer for what it means for the
 // cache: an answer to keep, or a change that makes others wrong.
-func (x *exchange) consider(l *httpcache.Lookup) {
-	r := &x.session.resp
+func (s *session) consider(l *httpcache.Lookup) {
+	r := &s.resp
 	switch {
-	case !x.req.safe():
+	case !s.req.safe():
 		if r.Status >= 200 && r.Status < 400 {
 			l.Invalidate(r)
 		}
-	case l.Keeps(r, x.req.began, time.Now()):
-		l.KeepHead(x.session.appendKept(x.session.appendStatus(nil), false), x.session.appendKept([]byte("HTTP/1.1 304 Not Modified\r\n"), true))
+	case l.Keeps(r, s.req.began, time.Now()):
+		l.KeepHead(s.appendKept(s.appendStatus(nil), false), s.appendKept([]byte("HTTP/1.1 304 Not Modified\r\n"), true))
 	}
 }
 

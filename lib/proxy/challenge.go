@@ -28,7 +28,7 @@ func (x *exchange) challenge() (done, again bool) {
 }
 
 func (x *exchange) prove(text string) (again bool) {
-	x.leaveBody()
+	x.body.leaveBody()
 	b := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n", x.req.date(), len(text))
 	return x.reply(200, b, []byte(text))
 }

@@ -13,7 +13,9 @@ import (
 
 	"passenger/lib/bug"
 	"passenger/lib/proxy/buffering"
+	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/greeting"
 	"passenger/lib/proxy/wire"
 )
 
@@ -34,11 +36,11 @@ type client struct {
 	proxy    *Proxy
 	addr     string // without port; empty for a unix socket
 	port     string
-	trusted  bool      // may say who it asks for
-	stranger *stranger // who it is, of one over a unix socket that may not
-	secure   bool      // came over TLS
-	claimed  bool      // may not, and said that its client came over TLS
-	http2    bool      // is a stream of HTTP/2
+	trusted  bool                // may say who it asks for
+	stranger *forwarded.Stranger // who it is, of one over a unix socket that may not
+	secure   bool                // came over TLS
+	claimed  bool                // may not, and said that its client came over TLS
+	http2    bool                // is a stream of HTTP/2
 
 	headers *fronted.Headers // those of its present request; nil if it may send none
 
@@ -91,7 +93,7 @@ func (c *client) identify(nc net.Conn) {
 	c.ReadWait, c.WriteWait = c.proxy.Timeouts.Idle, c.proxy.Timeouts.Write
 	from := origin(nc)
 	if from == nil {
-		c.stranger = c.proxy.strangerOf(nc)
+		c.stranger = c.proxy.TrustedPeers.StrangerOf(nc)
 		c.trusted = c.stranger == nil
 		return
 	}
@@ -125,13 +127,13 @@ func (c *client) serve() (quiet bool) {
 			if err != nil {
 				return errors.Is(err, errQuiet)
 			}
-			if c.proxy.HTTP2Plain && c.headers == nil && !c.secure && !c.http2 && isPreface(b.B[:n]) {
+			if c.proxy.HTTP2Plain && c.headers == nil && !c.secure && !c.http2 && greeting.IsPreface(b.B[:n]) {
 				c.Clock.Remove(&c.Conn)
-				c.proxy.serveHTTP2(&replayed{c.Net, append([]byte(nil), b.B[:n]...)}, false)
+				c.proxy.serveHTTP2(greeting.Replay(c.Net, bytes.Clone(b.B[:n])), false)
 				b.Free()
 				return false
 			}
-			if c.proxy.HTTP2Plain && c.Sent == 0 && isForeign(b.B[:n]) {
+			if c.proxy.HTTP2Plain && c.Sent == 0 && greeting.IsForeign(b.B[:n]) {
 				b.Free()
 				return false
 			}

@@ -155,7 +155,9 @@ func TestPanicsEndOneConnection(t *testing.T) {
 	// An app that is not there makes the next request panic.
 	p := s.dial()
 	p.get("/")
-	s.index.Store(&index{version: 1, any: &site{mounts: map[string]*mount{"": {route: &protocol.Route{}}}}})
+	x := &index{version: 1}
+	x.hosts.Add(nil, "", &mount{route: &protocol.Route{}})
+	s.index.Store(x)
 	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").closed()
 	s.set(route(f))
 	if r := s.dial().get("/"); r.Body != "ok" {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/listen"
 )
 
@@ -445,7 +446,7 @@ func both(t *testing.T, f func(t *testing.T, proto string)) {
 
 func trust(t testing.TB, networks ...string) Config {
 	t.Helper()
-	list, err := ParseNetworks(networks)
+	list, err := forwarded.ParseNetworks(networks)
 	if err != nil {
 		t.Fatal(err)
 	}

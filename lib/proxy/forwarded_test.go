@@ -10,6 +10,7 @@ import (
 
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/accesslog"
+	"passenger/lib/proxy/forwarded"
 )
 
 // ask sends a request with fields and returns what the app got.
@@ -142,7 +143,7 @@ func TestTracesThatAreNoneAreBegunAnew(t *testing.T) {
 		"00-00000000000000000000000000000000-b7ad6b7169203331-01": false, "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01": false,
 		strings.Replace(good, "-", "_", 1): false, good[:54]: false, "0x" + good[2:]: false,
 	} {
-		if got := validTrace([]byte(trace)); got != valid {
+		if got := forwarded.ValidTrace([]byte(trace)); got != valid {
 			t.Errorf("%q: got %v", trace, got)
 		}
 	}
@@ -150,7 +151,7 @@ func TestTracesThatAreNoneAreBegunAnew(t *testing.T) {
 		for _, makes := range []bool{true, false} {
 			calls := make(chan *call, 1)
 			s := serve(t, Config{TraceParent: makes}, route(start(t, proto, 1, record(calls))))
-			if got := s.ask(calls, "Traceparent: garbage").header("Traceparent"); validTrace([]byte(got)) != makes || !makes && got != "garbage" {
+			if got := s.ask(calls, "Traceparent: garbage").header("Traceparent"); forwarded.ValidTrace([]byte(got)) != makes || !makes && got != "garbage" {
 				t.Errorf("making them %v: got %q", makes, got)
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/greeting"
 )
 
 // The cookie that we find is one that net/http finds too, where that accepts
@@ -18,14 +20,14 @@ func FuzzSticky(f *testing.F) {
 	for _, s := range []string{"route=1", "a=b; route=1", "route=1; route=2", "xroute=1;route=2", "route", "route=", ";;route=a=b;", " route=1", "a=\"; route=1\""} {
 		f.Add(s)
 	}
-	sticky := sticky{name: []byte("route")}
+	sticky := balance.Sticky{Name: []byte("route")}
 	f.Fuzz(func(t *testing.T, line string) {
 		var r http1.Request
 		r.Reset()
 		if done, err := r.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\nCookie: " + line + "\r\n\r\n")); !done || err != nil {
 			return
 		}
-		got := sticky.wanted(&r)
+		got := sticky.Wanted(&r)
 		if bytes.IndexByte(got, ';') >= 0 {
 			t.Fatalf("got %q", got)
 		}
@@ -70,8 +72,7 @@ func FuzzProxyHeader(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p := New(Config{Timeouts: quick})
-		nc, err := p.readProxyHeader(scriptedConn{Reader: bytes.NewReader(b)})
+		nc, err := greeting.ReadProxyHeader(scriptedConn{Reader: bytes.NewReader(b)}, patience)
 		if err != nil {
 			return
 		}

@@ -10,10 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pires/go-proxyproto"
-
 	"passenger/lib/bug"
 	"passenger/lib/proxy/certificate"
+	"passenger/lib/proxy/greeting"
 	"passenger/lib/proxy/wire"
 )
 
@@ -28,7 +27,7 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 		return
 	}
 	if p.ProxyHeader && p.trustsConn(nc) {
-		c, err := p.readProxyHeader(nc)
+		c, err := greeting.ReadProxyHeader(nc, p.Timeouts.Header)
 		if err != nil {
 			slog.Debug("connection refused", "client", nc.RemoteAddr(), "err", err)
 			nc.Close()
@@ -43,8 +42,8 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 		cancel()
 		if err != nil {
 			slog.Debug("TLS handshake not completed", "client", nc.RemoteAddr(), "err", err)
-			if brings := (tls.RecordHeaderError{}); errors.As(err, &brings) && brings.Conn != nil && isPlain(brings.RecordHeader[:]) {
-				refusePlain(brings.Conn, p.dates.at(time.Now()).http)
+			if brings := (tls.RecordHeaderError{}); errors.As(err, &brings) && brings.Conn != nil && greeting.IsPlain(brings.RecordHeader[:]) {
+				greeting.RefusePlain(brings.Conn, p.dates.at(time.Now()).http)
 			}
 			nc.Close()
 			return
@@ -75,48 +74,11 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 	go c.run()
 }
 
-var errNoProxyHeader = errors.New("it does not begin with a PROXY header")
-
-// readProxyHeader returns the connection behind the PROXY header that nc begins
-// with, from the client that the header names.
-func (p *Proxy) readProxyHeader(nc net.Conn) (net.Conn, error) {
-	c := proxyproto.NewConn(nc, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(p.Timeouts.Header))
-	if c.ProxyHeader() == nil {
-		return nil, errNoProxyHeader
-	}
-	return &introduced{c}, nil
-}
-
-// An introduced connection began with a PROXY header.
-type introduced struct{ *proxyproto.Conn }
-
-// CloseWrite ends the sending side.
-func (c *introduced) CloseWrite() error {
-	if h, ok := c.Raw().(interface{ CloseWrite() error }); ok {
-		return h.CloseWrite()
-	}
-	return nil
-}
-
-// RemoteAddr is the client's: that of the connection itself if the header says
-// that it is nobody else's, and none, which no one trusts, for a client without
-// an IP address.
-func (c *introduced) RemoteAddr() net.Addr {
-	h := c.ProxyHeader()
-	if h.Command.IsLocal() {
-		return c.Raw().RemoteAddr()
-	}
-	if a, ok := h.SourceAddr.(*net.TCPAddr); ok {
-		return a
-	}
-	return &net.TCPAddr{}
-}
-
 // trustsConn says that the peer of nc may speak for clients.
 func (p *Proxy) trustsConn(nc net.Conn) bool {
 	a, ok := nc.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return p.strangerOf(nc) == nil
+		return p.TrustedPeers.StrangerOf(nc) == nil
 	}
 	ip, _ := netip.AddrFromSlice(a.IP)
 	return p.trusts(ip.Unmap())

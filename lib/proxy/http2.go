@@ -1,16 +1,13 @@
 package proxy
 
 import (
-	"bytes"
 	"net"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"passenger/lib/bug"
-	"passenger/lib/http1"
 	"passenger/lib/http2"
 )
 
@@ -127,51 +124,4 @@ func (s *http2Server) cutOff() {
 	for c := range s.conns {
 		c.Close()
 	}
-}
-
-// A replayed connection begins with bytes that were read from it already.
-type replayed struct {
-	net.Conn
-	head []byte
-}
-
-// NetConn is the connection below.
-func (c *replayed) NetConn() net.Conn { return c.Conn }
-
-// CloseWrite ends the sending side.
-func (c *replayed) CloseWrite() error {
-	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return h.CloseWrite()
-	}
-	return nil
-}
-
-func (c *replayed) Read(p []byte) (int, error) {
-	if len(c.head) > 0 {
-		n := copy(p, c.head)
-		c.head = c.head[n:]
-		return n, nil
-	}
-	return c.Conn.Read(p)
-}
-
-// isPreface says that b begins like a connection that speaks HTTP/2 without
-// having negotiated it.
-func isPreface(b []byte) bool {
-	return strings.HasPrefix(string(b), "PRI * HTTP/2.0\r\n")
-}
-
-// isForeign says that b, the first that a connection brings, is of neither
-// protocol: RFC 9113, 3.4 has such a one closed without a word. What begins as a
-// request does, with a method and something like a target, is one of HTTP/1.1,
-// which has an answer for it if it makes no sense.
-func isForeign(b []byte) bool {
-	line, _, whole := bytes.Cut(b, []byte("\r\n"))
-	if !whole || len(line) == 0 || bytes.Contains(line, []byte("HTTP/")) {
-		return false
-	}
-	method, rest, _ := bytes.Cut(line, []byte{' '})
-	target, _, _ := bytes.Cut(rest, []byte{' '})
-	like := bytes.HasPrefix(target, []byte("/")) || string(target) == "*" || bytes.Contains(target, []byte("://"))
-	return !like || !http1.ValidName(method)
 }

@@ -31,11 +31,7 @@ func memoryPlaces() int {
 // descriptors for clients. So however many apps stand still, there is room for
 // those that wait for one more, or for nothing.
 func (p *Proxy) places(own int) int {
-	most := p.descriptors.most.Load()
-	if most == 0 {
-		p.descriptors.read()
-		most = p.descriptors.most.Load()
-	}
+	most := p.descriptors.ForClients()
 	others := p.waiting.Load() - int64(own)
 	left := min(int64(p.mostWaiting), most) - others
 	return int(min(max(left, 0)/2, mostPlaces))

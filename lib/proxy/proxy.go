@@ -13,7 +13,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -27,7 +26,9 @@ import (
 	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/certificate"
+	"passenger/lib/proxy/descriptors"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/wire"
 )
@@ -57,7 +58,7 @@ type Config struct {
 	// Trusted are the networks whose X-Forwarded-* headers are believed,
 	// TrustedPeers those who are on unix sockets.
 	Trusted      []netip.Prefix
-	TrustedPeers Peers
+	TrustedPeers forwarded.Peers
 
 	// AccessLog gets a line for each request; nil for none.
 	AccessLog *accesslog.File
@@ -125,13 +126,13 @@ type Proxy struct {
 	complained   loglimit.Limiter // of a disk that takes no body of a request
 	unkeptLogged loglimit.Limiter // of one that takes none of an answer
 	cached       atomic.Int64     // bytes of answers that are kept
-	disbelieved  disbelieved
+	disbelieved  forwarded.Disbelieved
 	dialer       balance.Dialer
 	unkept       atomic.Uint64    // bodies that could not be kept on disk
 	disk         buffering.Share  // for bodies
 	memory       buffering.Memory // for answers that clients do not take
 	misses       files.Misses
-	descriptors  descriptors
+	descriptors  descriptors.Limit
 	waiting      atomic.Int64  // requests in all queues
 	evicted      atomic.Uint64 // idle clients that were closed for others
 }
@@ -285,23 +286,6 @@ func (p *Proxy) cutOff() {
 	})
 	p.http2.cutOff()
 	slog.Warn("drain timed out", "connections", cut)
-}
-
-// ParseNetworks reads networks and addresses.
-func ParseNetworks(texts []string) ([]netip.Prefix, error) {
-	var list []netip.Prefix
-	for _, s := range texts {
-		n, err := netip.ParsePrefix(s)
-		if err != nil {
-			a, aerr := netip.ParseAddr(s)
-			if aerr != nil {
-				return nil, fmt.Errorf("%q is neither a network nor an address", s)
-			}
-			n = netip.PrefixFrom(a, a.BitLen())
-		}
-		list = append(list, n.Masked())
-	}
-	return list, nil
 }
 
 // ErrHandedOver is the cause with which a proxy's context ends once a successor

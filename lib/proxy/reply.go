@@ -30,8 +30,8 @@ func (a *answer) sendReply(status, length int, p, p2 []byte) error {
 }
 
 // leaveBody has the request's body stay unread, if it has one.
-func (x *exchange) leaveBody() {
-	if x.req.Chunked || x.req.ContentLength > 0 {
-		x.body.plan = sentBody
+func (r *requestBody) leaveBody() {
+	if r.req.Chunked || r.req.ContentLength > 0 {
+		r.plan = sentBody
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/static"
 	"passenger/lib/proxy/wire"
 )
 
@@ -71,7 +72,7 @@ func keptAnswer(t *testing.T, x *exchange) *httpcache.Entry {
 // was: the access log has 499, and it counts as abandoned.
 func TestOwnAnswersToNobodyHaveNoStatus(t *testing.T) {
 	t.Parallel()
-	dir := writeFiles(t, map[string]string{"small": "a", "large": strings.Repeat("a", maxCopied+1)})
+	dir := writeFiles(t, map[string]string{"small": "a", "large": strings.Repeat("a", static.MaxCopied+1)})
 	p := New(Config{Timeouts: quick})
 	r := route()
 	r.AppRoot, r.StaticDir = dir, dir
@@ -99,7 +100,7 @@ func TestOwnAnswersToNobodyHaveNoStatus(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			return x.serveFile(&fileWriter{x: x, header: map[string][]string{}}, f, 1, time.Now(), true)
+			return (&static.Writer{To: fileSink{x}, Fields: map[string][]string{}}).Serve(&x.req.Request, f, 1, time.Now(), true) == nil && x.finish()
 		}},
 	} {
 		x := gone(t, p, c.request)

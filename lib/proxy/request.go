@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"passenger/lib/http1"
+	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/wire"
 )
 
@@ -22,8 +23,8 @@ type request struct {
 	restEnd    int
 
 	began time.Time
-	tick  int64       // the same in the clock's time
-	id    [maxID]byte // request ID
+	tick  int64                 // the same in the clock's time
+	id    [forwarded.MaxID]byte // request ID
 	idLen int
 
 	mount   *mount // of the app that it is for; nil until that is found

@@ -241,8 +241,8 @@ func (x *exchange) appendResponse(b []byte, framing http1.BodyKind) []byte {
 
 // appendOurs appends what this proxy has to say in an answer of the process.
 func (s *session) appendOurs(b []byte) []byte {
-	if s.req.mount.sticky.name != nil {
-		b = s.req.mount.sticky.appendTo(b, s.process)
+	if s.req.mount.sticky.Name != nil {
+		b = s.req.mount.sticky.AppendTo(b, s.process)
 	}
 	if s.req.client.proxy.ServerTiming {
 		b = append(b, "Server-Timing: queue;dur="...)

@@ -27,10 +27,10 @@ type idler struct {
 // is idle. If there are none it has those parked that have just fallen idle, and
 // asks idle clients of HTTP/2 to leave: a later call finds them gone.
 func (p *Proxy) makeRoom() bool {
-	if !p.descriptors.clearing.TryLock() {
+	if !p.descriptors.Clearing.TryLock() {
 		return false // another is at it
 	}
-	defer p.descriptors.clearing.Unlock()
+	defer p.descriptors.Clearing.Unlock()
 	var idle []idler
 	now := p.clock.Now.Load()
 	p.clock.Each(func(c *wire.Conn) {
@@ -50,7 +50,7 @@ func (p *Proxy) makeRoom() bool {
 	}
 	if closed > 0 {
 		p.evicted.Add(uint64(closed))
-		if p.descriptors.evicting.Due() {
+		if p.descriptors.Evicting.Due() {
 			slog.Warn("idle clients are closed for others: three quarters of the descriptors are in use", "closed_total", p.evicted.Load(), "hint", "raise the limit of open files")
 		}
 		return true

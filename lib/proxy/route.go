@@ -20,7 +20,7 @@ func (x *exchange) route() (done, again bool) {
 		x.req.mount = m
 	}
 	if x.req.mount == nil {
-		x.req.mount = x.client.proxy.index.Load().find(x.req.Host, x.req.Path)
+		x.req.mount = x.client.proxy.index.Load().hosts.Find(x.req.Host, x.req.Path)
 	}
 	if x.req.mount == nil {
 		return true, x.noApp()
@@ -37,7 +37,7 @@ func (x *exchange) choose() (*mount, error) {
 			m = x.client.proxy.index.Load().byName[app]
 			return m != nil
 		},
-		Left: x.left,
+		Left: x.session.left,
 	})
 	if err != nil || app == "" {
 		return nil, err
@@ -46,10 +46,10 @@ func (x *exchange) choose() (*mount, error) {
 }
 
 // left says why a request that has no app yet waits no longer, nil if it does.
-func (x *exchange) left() error {
-	clock := x.client.proxy.clock
+func (s *session) left() error {
+	clock := s.req.client.proxy.clock
 	switch {
-	case x.session.waiter.Probe.Look(clock.Now.Load()):
+	case s.waiter.Probe.Look(clock.Now.Load()):
 		return balance.ErrGone
 	case clock.Ending.Load():
 		return errStopping
@@ -59,7 +59,7 @@ func (x *exchange) left() error {
 
 // notFronted answers a request whose app could not be found by secure headers.
 func (x *exchange) notFronted(err error) bool {
-	x.leaveBody()
+	x.body.leaveBody()
 	switch {
 	case errors.Is(err, fronted.ErrUnknownApp):
 		return x.fail(403, "The web server asks for an application that is not known here, or for settings of one, and may add none.")

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -10,23 +9,15 @@ import (
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/hosts"
 )
 
-// An index finds the app that a request is for. It is made once per route
-// table and never changed.
+// An index is a route table in use. It is made once per table and never changed.
 type index struct {
-	version  uint64
-	exact    map[string]*site // by host name
-	wildcard map[string]*site // by what follows the star: ".example.com"
-	any      *site
-	mounts   []*mount
-	byName   map[string]*mount // by the app's name
-}
-
-// A site is the apps of one host name by base URI.
-type site struct {
-	mounts  map[string]*mount // "/" is ""
-	longest int               // base URI
+	version uint64
+	hosts   hosts.Map[mount]
+	mounts  []*mount
+	byName  map[string]*mount // by the app's name
 }
 
 // A mount is an app at its place.
@@ -38,7 +29,7 @@ type mount struct {
 
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
-	sticky                 sticky
+	sticky                 balance.Sticky
 	files                  *files.Files     // nil if there are none
 	cache                  *httpcache.Cache // nil if its answers are not kept
 	cacheCookie            []byte           // whose value they go by; nil for none
@@ -61,12 +52,12 @@ func orElse(s float64, d time.Duration) time.Duration {
 
 // newIndex indexes a table. find returns the app of a name.
 func newIndex(t *protocol.Routes, find func(name string) *app) *index {
-	x := &index{version: t.Version, exact: map[string]*site{}, wildcard: map[string]*site{}, any: newSite(), byName: map[string]*mount{}}
+	x := &index{version: t.Version, byName: map[string]*mount{}}
 	for i := range t.Apps {
 		r := &t.Apps[i]
 		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
 			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: balance.QueueTime(r), requestTime: seconds(r.RequestTime)}
-		m.sticky = newSticky(m)
+		m.sticky = balance.NewSticky(r, m.base)
 		if r.CacheCookie != "" {
 			m.cacheCookie = []byte(r.CacheCookie)
 		}
@@ -78,17 +69,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		if r.Unlisted {
 			continue
 		}
-		if len(r.ServerNames) == 0 {
-			x.any.add(m)
-		}
-		for _, name := range r.ServerNames {
-			name = strings.TrimSuffix(strings.ToLower(name), ".")
-			if rest, ok := strings.CutPrefix(name, "*"); ok {
-				siteOf(x.wildcard, rest).add(m)
-			} else {
-				siteOf(x.exact, name).add(m)
-			}
-		}
+		x.hosts.Add(r.ServerNames, m.base, m)
 	}
 	return x
 }
@@ -99,86 +80,4 @@ func (m *mount) overflowStatus() int {
 		return s
 	}
 	return 503
-}
-
-func newSite() *site { return &site{mounts: map[string]*mount{}} }
-
-func siteOf(sites map[string]*site, name string) *site {
-	if sites[name] == nil {
-		sites[name] = newSite()
-	}
-	return sites[name]
-}
-
-// add mounts m. The first of two at one place stays: the pool refuses the
-// second, so this only decides what a wrong table does.
-func (s *site) add(m *mount) {
-	if s.mounts[m.base] == nil {
-		s.mounts[m.base] = m
-		s.longest = max(s.longest, len(m.base))
-	}
-}
-
-// find returns the app for a host, with or without port, and a path; nil if
-// there is none. An exact name wins over a wildcard, a longer wildcard over a
-// shorter, and any of these over apps without names.
-func (x *index) find(host, path []byte) *mount {
-	if len(x.exact) > 0 || len(x.wildcard) > 0 {
-		var lower [256]byte
-		name := hostName(lower[:0], host)
-		if s := x.exact[string(name)]; s != nil {
-			if m := s.find(path); m != nil {
-				return m
-			}
-		}
-		for rest := name; len(x.wildcard) > 0; {
-			dot := bytes.IndexByte(rest, '.')
-			if dot < 0 {
-				break
-			}
-			if s := x.wildcard[string(rest[dot:])]; s != nil && dot > 0 {
-				if m := s.find(path); m != nil {
-					return m
-				}
-			}
-			rest = rest[dot+1:]
-		}
-	}
-	return x.any.find(path)
-}
-
-// find returns the mount with the longest base URI that path lies below.
-func (s *site) find(path []byte) *mount {
-	if s.longest > 0 {
-		// Only ends of path elements count: cut from the right.
-		p := path
-		if len(p) > s.longest {
-			cut := s.longest
-			if p[cut] != '/' {
-				cut = bytes.LastIndexByte(p[:cut], '/')
-			}
-			p = p[:max(cut, 0)]
-		}
-		for len(p) > 0 {
-			if m := s.mounts[string(p)]; m != nil {
-				return m
-			}
-			p = p[:max(bytes.LastIndexByte(p, '/'), 0)]
-		}
-	}
-	return s.mounts[""]
-}
-
-// hostName appends host in lower case, without its port and a final dot.
-func hostName(b, host []byte) []byte {
-	if n := bytes.LastIndexByte(host, ':'); n >= 0 && bytes.IndexByte(host[n:], ']') < 0 {
-		host = host[:n]
-	}
-	for _, c := range host {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		b = append(b, c)
-	}
-	return bytes.TrimSuffix(b, []byte{'.'})
 }

@@ -9,6 +9,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/static"
 	"passenger/lib/proxy/wire"
 )
 
@@ -16,7 +17,7 @@ import (
 // in its body's place. Like forward it frees b, whose first n bytes are filled.
 func (x *exchange) passAnswer(b *wire.Buffer, n int) (again bool) {
 	if x.lookup != nil {
-		x.consider(x.lookup)
+		x.session.consider(x.lookup)
 	}
 	if s := x.session.process.Sendfile.Load(); s != nil {
 		if f, found, err := s.Find(&x.session.resp); found {
@@ -29,7 +30,7 @@ func (x *exchange) passAnswer(b *wire.Buffer, n int) (again bool) {
 // answerFile gives the process back and sends the file that its answer names,
 // unless err says that it may not be sent.
 func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error) (again bool) {
-	w := &fileWriter{x: x, header: x.session.fieldsOfFile(), extra: x.session.appendOurs(nil)}
+	w := &static.Writer{To: fileSink{x}, Fields: x.session.fieldsOfFile(), Extra: x.session.appendOurs(nil)}
 	status := x.session.resp.Status
 	x.session.phase.Store(responding)
 	x.discard(b, n)
@@ -63,7 +64,7 @@ func refusalOf(err error) *files.Refusal {
 // sendNamed sends the file, with the fields and the status of the answer that
 // named it. What the client has already, and which part of it it wants, counts
 // as for any file, but only if the app had all of it in mind.
-func (x *exchange) sendNamed(w *fileWriter, status int, f files.SentFile) (again bool, err error) {
+func (x *exchange) sendNamed(w *static.Writer, status int, f files.SentFile) (again bool, err error) {
 	t, err := files.OpenTree(f.Dir, x.req.began)
 	if err != nil {
 		return false, err
@@ -74,9 +75,9 @@ func (x *exchange) sendNamed(w *fileWriter, status int, f files.SentFile) (again
 		return false, err
 	}
 	defer file.Close()
-	h := w.header
+	h := w.Fields
 	if h.Get("Etag") == "" {
-		h.Set("Etag", entityTag(info))
+		h.Set("Etag", static.EntityTag(info))
 	}
 	if h.Get("Content-Type") == "" {
 		h.Set("Content-Type", files.ContentType(f.Name))
@@ -87,9 +88,9 @@ func (x *exchange) sendNamed(w *fileWriter, status int, f files.SentFile) (again
 	}
 	whole := !x.req.reads()
 	if status != http.StatusOK && status != http.StatusPartialContent {
-		w.status, whole = status, true
+		w.Status, whole = status, true
 	}
-	return x.serveFile(w, file, info.Size(), modified, whole), nil
+	return w.Serve(&x.req.Request, file, info.Size(), modified, whole) == nil && x.finish(), nil
 }
 
 // reads says that the request is for a representation, so that its conditions

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/static"
 )
 
 // withFiles serves an app that says "app", with files before it.
@@ -133,8 +134,8 @@ func TestStaticFilesInPartAndOnCondition(t *testing.T) {
 			t.Errorf("%s: got %d", fields, r.Status)
 		}
 	}
-	for n, status := range map[int]int{2: 206, maxRanges: 206, maxRanges + 1: 200, 1000: 200} {
-		if r := get("Range: bytes=" + strings.Repeat("1-1,", n-1) + "1-1"); n <= 10 && r.Status != status || n > maxRanges && r.Status != 200 {
+	for n, status := range map[int]int{2: 206, static.MaxRanges: 206, static.MaxRanges + 1: 200, 1000: 200} {
+		if r := get("Range: bytes=" + strings.Repeat("1-1,", n-1) + "1-1"); n <= 10 && r.Status != status || n > static.MaxRanges && r.Status != 200 {
 			t.Errorf("%d parts: got %d, want %d", n, r.Status, status)
 		}
 	}

@@ -1,8 +1,7 @@
-package proxy
+package static
 
 import (
 	"bytes"
-	"log/slog"
 	"net/http"
 	"os"
 	"strconv"
@@ -10,16 +9,15 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
-	"passenger/lib/proxy/page"
 	"passenger/lib/proxy/wire"
 )
 
-// maxCopied is the largest file that is copied behind its head and sent in one
+// MaxCopied is the largest file that is copied behind its head and sent in one
 // call; the kernel sends larger ones from its own memory.
-const maxCopied = 32 << 10
+const MaxCopied = 32 << 10
 
-// A staticFile is a file on its way to a client.
-type staticFile struct {
+// A File is a file on its way to a client.
+type File struct {
 	root   *files.Root // that it lies in
 	file   files.Regular
 	kind   files.Type
@@ -27,37 +25,56 @@ type staticFile struct {
 	fresh  bool   // its name changes with its content
 
 	tag, modified []byte // as in the head
+	at            int    // where the memory for what is sent before the content begins
 }
 
-// sendStatic answers with a file, and says whether the connection can go on. b
-// is for all that is sent before the content, from its byte at on.
+// Close closes the file, which was found.
+func (s *File) Close() { s.file.Close() }
+
+// A Sink takes an answer that is a file.
+type Sink interface {
+	Date() []byte                     // the present second, as a Date field has it
+	AppendConnection(b []byte) []byte // appends the Connection field, if there is to be one
+	SendReply(status, length int, p, p2 []byte) error
+	Conn() *wire.Conn
+	Show() // the answer may take a while from now on
+}
+
+// An UnreadError says that a file could be opened but not read to its end: nothing
+// was sent.
+type UnreadError struct{ Err error }
+
+func (e *UnreadError) Error() string { return e.Err.Error() }
+
+// Send answers q with the file. b is the buffer in which it was found. It returns
+// an *UnreadError if nothing was sent, and else why the client got less than all.
 //
 // It does by itself what nearly all ask for, without a byte of garbage: the
 // whole file, or whether the client's copy is good still. The rest is left to
 // http.ServeContent.
-func (x *exchange) sendStatic(s *staticFile, b *wire.Buffer, at int) (again bool) {
-	p := b.B[at:at]
+func (s *File) Send(to Sink, q *http1.Request, b *wire.Buffer) error {
+	p := b.B[s.at:s.at]
 	s.tag = s.appendTag(p)
 	p = s.tag[len(s.tag):]
 	s.modified = appendHTTPTime(p, s.file.Modified)
 	p = s.modified[len(s.modified):]
 	status := http.StatusOK
-	switch same, rare := s.conditions(&x.req.Request); {
+	switch same, rare := s.conditions(q); {
 	case rare:
-		return x.serveStatic(s)
+		return s.serve(to, q)
 	case same:
 		status = http.StatusNotModified
 	}
-	head := x.appendStatic(p, s, status)
-	if status == http.StatusNotModified || string(x.req.Method) == "HEAD" {
-		return x.answer.sendReply(status, len(head), head, nil) == nil && x.finish()
+	head := s.appendHead(p, to, status)
+	if status == http.StatusNotModified || string(q.Method) == "HEAD" {
+		return to.SendReply(status, len(head), head, nil)
 	}
-	return x.sendContent(s, head)
+	return s.sendContent(to, head)
 }
 
 // conditions says whether the client has the file already, or asks for
 // something rare: a part of it, or to be refused if it has changed.
-func (s *staticFile) conditions(q *http1.Request) (same, rare bool) {
+func (s *File) conditions(q *http1.Request) (same, rare bool) {
 	var since []byte
 	tagged := false
 	for i := range q.Count() {
@@ -87,7 +104,7 @@ func (s *staticFile) conditions(q *http1.Request) (same, rare bool) {
 
 // appendTag appends the entity tag, which tells the contents of a file apart,
 // and the compressed forms from the others.
-func (s *staticFile) appendTag(b []byte) []byte {
+func (s *File) appendTag(b []byte) []byte {
 	b = appendTag(append(b, '"'), s.file.Modified, s.file.Size)
 	if s.coding != "" {
 		b = append(append(b, '-'), s.coding...)
@@ -120,26 +137,26 @@ func appendHTTPTime(b []byte, t time.Time) []byte {
 
 func appendTwo(b []byte, n int) []byte { return append(b, '0'+byte(n/10), '0'+byte(n%10)) }
 
-// entityTag is the tag of a file without a compressed form.
-func entityTag(info os.FileInfo) string {
+// EntityTag is the tag of a file without a compressed form.
+func EntityTag(info os.FileInfo) string {
 	return string(append(appendTag([]byte{'"'}, info.ModTime(), info.Size()), '"'))
 }
 
 const forAYear = "public, max-age=31536000, immutable"
 
-// appendStatic appends the head of the answer.
-func (x *exchange) appendStatic(b []byte, s *staticFile, status int) []byte {
+// appendHead appends the head of the answer.
+func (s *File) appendHead(b []byte, to Sink, status int) []byte {
 	if status == http.StatusNotModified {
 		b = append(b, "HTTP/1.1 304 Not Modified\r\nDate: "...)
 	} else {
 		b = append(b, "HTTP/1.1 200 OK\r\nDate: "...)
 	}
-	b = append(b, x.req.date()...)
+	b = append(b, to.Date()...)
 	b = append(b, "\r\nLast-Modified: "...)
 	b = append(b, s.modified...)
 	b = append(b, "\r\nETag: "...)
 	b = append(b, s.tag...)
-	b = append(b, crlf...)
+	b = append(b, "\r\n"...)
 	if s.fresh {
 		b = append(b, "Cache-Control: "+forAYear+"\r\n"...)
 	}
@@ -148,21 +165,21 @@ func (x *exchange) appendStatic(b []byte, s *staticFile, status int) []byte {
 	}
 	if status == http.StatusOK {
 		if s.coding != "" {
-			b = append(append(append(b, "Content-Encoding: "...), s.coding...), crlf...)
+			b = append(append(append(b, "Content-Encoding: "...), s.coding...), "\r\n"...)
 		}
 		b = append(append(b, "Accept-Ranges: bytes\r\nContent-Type: "...), s.kind.Name...)
 		b = append(b, "\r\nContent-Length: "...)
-		b = append(strconv.AppendInt(b, s.file.Size, 10), crlf...)
+		b = append(strconv.AppendInt(b, s.file.Size, 10), "\r\n"...)
 	}
-	return append(x.answer.appendConnection(b), crlf...)
+	return append(to.AppendConnection(b), "\r\n"...)
 }
 
-// sendContent writes head and the file, and says whether the connection can go
-// on. A small file is read into head's own memory, or that of a larger buffer.
-func (x *exchange) sendContent(s *staticFile, head []byte) (again bool) {
+// sendContent writes head and the file. A small file is read into head's own
+// memory, or that of a larger buffer.
+func (s *File) sendContent(to Sink, head []byte) error {
 	size := s.file.Size
-	if size > maxCopied {
-		return x.streamContent(s, head) == nil && x.finish()
+	if size > MaxCopied {
+		return s.streamContent(to, head)
 	}
 	if int(size) > cap(head)-len(head) {
 		b := wire.TakeBuffer(len(head) + int(size))
@@ -171,27 +188,20 @@ func (x *exchange) sendContent(s *staticFile, head []byte) (again bool) {
 	}
 	whole := head[:len(head)+int(size)]
 	if err := s.file.ReadAt(whole[len(head):], 0); err != nil {
-		return x.notRead(err)
+		return &UnreadError{err}
 	}
-	return x.answer.sendReply(http.StatusOK, len(head), whole, nil) == nil && x.finish()
-}
-
-// notRead answers for a file that could be opened but not read to its end.
-func (x *exchange) notRead(err error) (again bool) {
-	if a := x.req.mount.app; a.complained.Due() {
-		slog.Warn("static file could not be read", "app", a.name, "path", string(x.req.Path), "err", err)
-	}
-	return x.page(page.Page{Status: http.StatusServiceUnavailable, Message: "The file is being changed.", Retry: 1})
+	return to.SendReply(http.StatusOK, len(head), whole, nil)
 }
 
 // streamContent writes head, and then the file as the client takes it.
-func (x *exchange) streamContent(s *staticFile, head []byte) error {
-	x.show()
-	if err := x.answer.sendReply(http.StatusOK, len(head), head, nil); err != nil {
+func (s *File) streamContent(to Sink, head []byte) error {
+	to.Show()
+	if err := to.SendReply(http.StatusOK, len(head), head, nil); err != nil {
 		return err
 	}
-	if to := x.client.Socket(); to != nil {
-		_, err := to.SendFile(s.file.FD, s.file.Size)
+	c := to.Conn()
+	if socket := c.Socket(); socket != nil {
+		_, err := socket.SendFile(s.file.FD, s.file.Size)
 		return err
 	}
 	b := wire.TakeBuffer(wire.Large)
@@ -201,7 +211,7 @@ func (x *exchange) streamContent(s *staticFile, head []byte) error {
 		if err := s.file.ReadAt(part, at); err != nil {
 			return err
 		}
-		if _, err := x.client.WriteBoth(part, nil); err != nil {
+		if _, err := c.WriteBoth(part, nil); err != nil {
 			return err
 		}
 		at += int64(len(part))
@@ -209,29 +219,23 @@ func (x *exchange) streamContent(s *staticFile, head []byte) error {
 	return nil
 }
 
-// show makes an answer visible that may take a while.
-func (x *exchange) show() {
-	x.session.phase.Store(responding)
-	x.client.publish(x)
-}
-
-// serveStatic leaves the answer to http.ServeContent.
-func (x *exchange) serveStatic(s *staticFile) (again bool) {
-	x.show()
-	w := &fileWriter{x: x, header: http.Header{}}
-	w.header.Set("Content-Type", s.kind.Name)
-	w.header.Set("Etag", string(s.tag))
+// serve leaves the answer to http.ServeContent.
+func (s *File) serve(to Sink, q *http1.Request) error {
+	to.Show()
+	w := &Writer{To: to, Fields: http.Header{}}
+	w.Fields.Set("Content-Type", s.kind.Name)
+	w.Fields.Set("Etag", string(s.tag))
 	if s.fresh {
-		w.header.Set("Cache-Control", forAYear)
+		w.Fields.Set("Cache-Control", forAYear)
 	}
 	if s.coding != "" {
-		w.header.Set("Content-Encoding", s.coding)
+		w.Fields.Set("Content-Encoding", s.coding)
 	}
 	if !s.kind.Packed {
-		w.header.Set("Vary", "Accept-Encoding")
+		w.Fields.Set("Vary", "Accept-Encoding")
 	}
 	f := os.NewFile(uintptr(s.file.FD), "static file")
 	s.file.FD = -1
 	defer f.Close()
-	return x.serveFile(w, f, s.file.Size, s.file.Modified, false)
+	return w.Serve(q, f, s.file.Size, s.file.Modified, false)
 }

@@ -1,25 +1,20 @@
-package proxy
+package hosts
 
 import (
 	"strings"
 	"testing"
-
-	"passenger/lib/protocol"
 )
 
-func TestRoutesAreFoundByHostAndPath(t *testing.T) {
+func TestHostAndPathFindAValue(t *testing.T) {
 	t.Parallel()
-	table := &protocol.Routes{Version: 1, Apps: []protocol.Route{
-		{App: "any", BaseURI: "/"},
-		{App: "any-sub", BaseURI: "/sub"},
-		{App: "any-deep", BaseURI: "/sub/deep"},
-		{App: "exact", BaseURI: "/", ServerNames: []string{"a.example.com", "b.example.com"}},
-		{App: "wild", BaseURI: "/", ServerNames: []string{"*.example.com"}},
-		{App: "wilder", BaseURI: "/", ServerNames: []string{"*.x.example.com"}},
-		{App: "shop", BaseURI: "/shop", ServerNames: []string{"shop.test"}},
-		{App: "v6", BaseURI: "/", ServerNames: []string{"[::1]"}},
-	}}
-	x := newIndex(table, func(name string) *app { return &app{name: name} })
+	var m Map[string]
+	for _, c := range []struct{ value, base, names string }{
+		{"any", "", ""}, {"any-sub", "/sub", ""}, {"any-deep", "/sub/deep", ""},
+		{"exact", "", "a.example.com b.example.com"}, {"wild", "", "*.example.com"}, {"wilder", "", "*.x.example.com"},
+		{"shop", "/shop", "shop.test"}, {"v6", "", "[::1]"}, {"second", "/shop", "shop.test"},
+	} {
+		m.Add(strings.Fields(c.names), c.base, &c.value)
+	}
 	for in, want := range map[string]string{
 		"other.test /":             "any",
 		" /":                       "any",
@@ -56,8 +51,8 @@ func TestRoutesAreFoundByHostAndPath(t *testing.T) {
 	} {
 		host, path, _ := strings.Cut(in, " ")
 		got := "none"
-		if m := x.find([]byte(host), []byte(path)); m != nil {
-			got = m.app.name
+		if v := m.Find([]byte(host), []byte(path)); v != nil {
+			got = *v
 		}
 		if got != want {
 			t.Errorf("%.40q: got %s, want %s", in, got, want)
@@ -65,24 +60,24 @@ func TestRoutesAreFoundByHostAndPath(t *testing.T) {
 	}
 }
 
-func TestNoRouteNoApp(t *testing.T) {
+func TestNoHostNoValue(t *testing.T) {
 	t.Parallel()
-	find := func(name string) *app { return &app{name: name} }
-	x := newIndex(&protocol.Routes{Version: 1, Apps: []protocol.Route{{App: "a", BaseURI: "/a", ServerNames: []string{"a.test"}}}}, find)
+	var m Map[string]
+	m.Add([]string{"a.test"}, "/a", new(string))
 	for _, in := range []string{"b.test /a", "a.test /", "a.test /ab", " /a"} {
 		host, path, _ := strings.Cut(in, " ")
-		if m := x.find([]byte(host), []byte(path)); m != nil {
-			t.Errorf("%q: got %s", in, m.app.name)
+		if m.Find([]byte(host), []byte(path)) != nil {
+			t.Errorf("%q: got one", in)
 		}
 	}
 }
 
-func TestFindingARouteAllocatesNothing(t *testing.T) {
-	x := newIndex(&protocol.Routes{Apps: []protocol.Route{{App: "a", BaseURI: "/a", ServerNames: []string{"*.test"}}}},
-		func(name string) *app { return &app{name: name} })
+func TestFindingAllocatesNothing(t *testing.T) {
+	var m Map[string]
+	m.Add([]string{"*.test"}, "/a", new(string))
 	host, path := []byte("Sub.Domain.test:80"), []byte("/a/b/c")
 	if n := testing.AllocsPerRun(100, func() {
-		if x.find(host, path) == nil {
+		if m.Find(host, path) == nil {
 			t.Fatal("not found")
 		}
 	}); n != 0 {

@@ -21,10 +21,10 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener) {
 	for {
 		nc, err := l.Accept()
 		if err == nil {
-			last := d.short(nc)
+			last := d.Short(nc)
 			p.welcome(nc, l)
 			if last {
-				d.await(ctx, l, p.makeRoom)
+				d.Await(ctx, l, p.makeRoom, func() bool { return pause(ctx) })
 			}
 			continue
 		}
@@ -34,7 +34,7 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener) {
 		if errors.Is(err, syscall.ECONNABORTED) {
 			continue
 		}
-		if d.complained.Due() {
+		if d.Complained.Due() {
 			slog.Error("could not accept a connection", "listener", l.Addr(), "err", err)
 		}
 		p.makeRoom()

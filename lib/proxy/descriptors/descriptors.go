@@ -1,4 +1,6 @@
-package proxy
+// Package descriptors keeps some of the descriptors that the system allows from
+// being used for new clients.
+package descriptors
 
 import (
 	"context"
@@ -18,11 +20,11 @@ import (
 // connections to processes and files, and for the control socket, so that a
 // proxy that is full still serves whom it took and tells how it is. Clients that are
 // idle go first.
-type descriptors struct {
-	complained loglimit.Limiter // of one for a client
-	lacking    loglimit.Limiter // of one for a process
-	evicting   loglimit.Limiter // of idle clients
-	clearing   sync.Mutex       // held by who makes room
+type Limit struct {
+	Complained loglimit.Limiter // of one for a client
+	Lacking    loglimit.Limiter // of one for a process
+	Evicting   loglimit.Limiter // of idle clients
+	Clearing   sync.Mutex       // held by who makes room
 
 	// most is how many may be in use for another client to be taken; 0 before it
 	// is known. The limit may be changed from outside, so it is read anew before
@@ -31,7 +33,7 @@ type descriptors struct {
 }
 
 // read reads the limit.
-func (d *descriptors) read() (limit int64) {
+func (d *Limit) read() (limit int64) {
 	var r syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
 		r.Cur = 1 << 10 // it cannot fail
@@ -41,9 +43,17 @@ func (d *descriptors) read() (limit int64) {
 	return limit
 }
 
-// short says that nc's descriptor is the last one for a client. The system
+// ForClients is how many descriptors may be in use for another client to be taken.
+func (d *Limit) ForClients() int64 {
+	if d.most.Load() == 0 {
+		d.read()
+	}
+	return d.most.Load()
+}
+
+// Short says that nc's descriptor is the last one for a client. The system
 // hands out the lowest that is free, so all below are in use.
-func (d *descriptors) short(nc net.Conn) bool {
+func (d *Limit) Short(nc net.Conn) bool {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return false
@@ -62,10 +72,10 @@ func (d *descriptors) short(nc net.Conn) bool {
 	return short && err == nil
 }
 
-// await waits until there are enough descriptors again, which makeRoom may help
-// to have.
-func (d *descriptors) await(ctx context.Context, l net.Listener, makeRoom func() bool) {
-	for makeRoom() || pause(ctx) {
+// Await waits until there are enough descriptors again, or ctx ends. makeRoom may
+// help to have them; pause waits a little otherwise, and says whether to go on.
+func (d *Limit) Await(ctx context.Context, l net.Listener, makeRoom, pause func() bool) {
+	for makeRoom() || pause() {
 		if ctx.Err() != nil {
 			return
 		}
@@ -77,7 +87,7 @@ func (d *descriptors) await(ctx context.Context, l net.Listener, makeRoom func()
 				return
 			}
 		}
-		if d.complained.Due() {
+		if d.Complained.Due() {
 			slog.Warn("new connections wait: three quarters of the descriptors are in use", "listener", l.Addr(), "limit", limit)
 		}
 	}

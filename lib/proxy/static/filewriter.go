@@ -1,4 +1,4 @@
-package proxy
+package static
 
 import (
 	"bytes"
@@ -6,30 +6,30 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"passenger/lib/http1"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// serveFile answers with a file, of which w.header says all that its content
-// does not, and says whether the connection can go on. Whole leaves out of
-// account what the client has already and which part it wants.
-func (x *exchange) serveFile(w *fileWriter, f *os.File, size int64, modified time.Time, whole bool) bool {
+// Serve answers q with a file. Whole leaves out of account what the client has
+// already and which part it wants. It returns why the client got less.
+func (w *Writer) Serve(q *http1.Request, f *os.File, size int64, modified time.Time, whole bool) error {
 	w.size = size
-	http.ServeContent(w, x.req.condition(whole), "", modified, f)
+	http.ServeContent(w, condition(q, whole), "", modified, f)
 	if !w.begun {
 		w.WriteHeader(http.StatusOK) // an empty file
 	}
-	return w.err == nil && x.finish()
+	return w.err
 }
 
-// maxRanges is how many parts of a file an answer may have. A list with more
+// MaxRanges is how many parts of a file an answer may have. A list with more
 // is ignored, as RFC 9110, 14.2 allows: it could only be an attack.
-const maxRanges = 32
+const MaxRanges = 32
 
 // condition is what http.ServeContent goes by, which looks at the first field
 // of a name only.
-func (q *request) condition(whole bool) *http.Request {
+func condition(q *http1.Request, whole bool) *http.Request {
 	r := &http.Request{Method: string(q.Method), Header: http.Header{}}
 	if whole {
 		return r
@@ -67,69 +67,68 @@ func ranges(value string) (list string, ok bool) {
 			parts[i] = beyond
 		}
 	}
-	return unit + strings.Join(parts, ","), len(parts) <= maxRanges
+	return unit + strings.Join(parts, ","), len(parts) <= MaxRanges
 }
 
 // beyond is a part that no file has.
 const beyond = "9223372036854775807-"
 
-// A fileWriter is the exchange as http.ServeContent wants it.
-type fileWriter struct {
-	x      *exchange
-	header http.Header
-	size   int64  // of the whole file
-	status int    // in place of 200; 0 for that
-	extra  []byte // more lines of the head
+// A Writer is a sink as http.ServeContent wants it.
+type Writer struct {
+	To     Sink
+	Fields http.Header // all that the content does not say
+	Status int         // in place of 200; 0 for that
+	Extra  []byte      // more lines of the head
+	size   int64       // of the whole file
 	begun  bool
 	mute   bool // the body is dropped
 	err    error
 }
 
-func (w *fileWriter) Header() http.Header { return w.header }
+func (w *Writer) Header() http.Header { return w.Fields }
 
-func (w *fileWriter) WriteHeader(status int) {
+func (w *Writer) WriteHeader(status int) {
 	if w.begun {
 		return
 	}
 	w.begun = true
-	x := w.x
 	switch {
 	case status >= 400:
 		// What http.ServeContent has to say of it is not worth its type.
-		w.header.Del("Content-Type")
-		w.header.Set("Content-Length", "0")
+		w.Fields.Del("Content-Type")
+		w.Fields.Set("Content-Length", "0")
 		w.mute = true
-	case w.header.Get("Content-Length") != "" || status == http.StatusNotModified:
+	case w.Fields.Get("Content-Length") != "" || status == http.StatusNotModified:
 	case status == http.StatusOK:
-		w.header.Set("Content-Length", strconv.FormatInt(w.size, 10))
+		w.Fields.Set("Content-Length", strconv.FormatInt(w.size, 10))
 	}
-	if status == http.StatusOK && w.status != 0 {
-		status = w.status
+	if status == http.StatusOK && w.Status != 0 {
+		status = w.Status
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status), x.req.date())
-	_ = w.header.Write(&b) // a buffer takes everything
-	b.Write(w.extra)
-	head := append(x.answer.appendConnection(b.Bytes()), crlf...)
-	w.err = x.answer.sendReply(status, len(head), head, nil)
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status), w.To.Date())
+	_ = w.Fields.Write(&b) // a buffer takes everything
+	b.Write(w.Extra)
+	head := append(w.To.AppendConnection(b.Bytes()), "\r\n"...)
+	w.err = w.To.SendReply(status, len(head), head, nil)
 }
 
-func (w *fileWriter) Write(p []byte) (n int, err error) {
+func (w *Writer) Write(p []byte) (n int, err error) {
 	w.WriteHeader(http.StatusOK)
 	if w.mute {
 		return len(p), nil
 	}
 	if w.err == nil {
-		n, w.err = w.x.client.WriteBoth(p, nil)
+		n, w.err = w.To.Conn().WriteBoth(p, nil)
 	}
 	return n, w.err
 }
 
 // ReadFrom lets the kernel send a file.
-func (w *fileWriter) ReadFrom(r io.Reader) (n int64, err error) {
+func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
 	w.WriteHeader(http.StatusOK)
 	limited, ok := r.(*io.LimitedReader)
-	if s := w.x.client.Socket(); ok && w.err == nil && s != nil {
+	if s := w.To.Conn().Socket(); ok && w.err == nil && s != nil {
 		if f, ok := limited.R.(*os.File); ok {
 			n, w.err = s.SendFile(int(f.Fd()), limited.N)
 			return n, w.err

@@ -1,4 +1,4 @@
-package proxy
+package descriptors
 
 import (
 	"context"
@@ -20,18 +20,19 @@ func TestShortageOfDescriptorsIsOfClientsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	var d descriptors
+	var d Limit
 	limit := d.read()
 	if most := d.most.Load(); most <= limit/2 || most >= limit {
 		t.Errorf("clients are left %d of %d descriptors", most, limit)
 	}
 	d.most.Store(1) // as if the limit had been low, and is raised
-	if d.short(nc) || d.most.Load() == 1 {
+	if d.Short(nc) || d.most.Load() == 1 {
 		t.Errorf("a limit of %d leaves none", limit)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	d.await(ctx, l, func() bool { return false }) // ends because there are enough
+	again := func() bool { return true }
+	d.Await(ctx, l, again, again) // ends because there are enough
 	if ctx.Err() != nil {
 		t.Error("the wait was ended by nobody")
 	}

@@ -1,4 +1,4 @@
-package proxy
+package greeting
 
 import (
 	"bytes"
@@ -10,9 +10,9 @@ import (
 	"passenger/lib/proxy/wire"
 )
 
-// isPlain says that a connection for TLS begins like a request in plain text: b
+// IsPlain says that a connection for TLS begins like a request in plain text: b
 // is as much of it as a record's header would be.
-func isPlain(b []byte) bool {
+func IsPlain(b []byte) bool {
 	method, target, whole := bytes.Cut(bytes.TrimPrefix(b, []byte("\r\n")), []byte{' '})
 	for _, c := range method {
 		if (c < 'A' || c > 'Z') && c != '-' {
@@ -22,9 +22,9 @@ func isPlain(b []byte) bool {
 	return len(method) > 0 && method[0] != '-' && (!whole || len(target) == 0 || bytes.IndexByte([]byte("/*hH"), target[0]) >= 0)
 }
 
-// refusePlain answers such a request, of which TLS has read an unknown part, and
+// RefusePlain answers such a request, of which TLS has read an unknown part, and
 // gives the client time to take it.
-func refusePlain(nc net.Conn, date []byte) {
+func RefusePlain(nc net.Conn, date []byte) {
 	const text = "400 Bad Request\n\nThis port speaks HTTPS, and the request came in plain text. Ask for https:// instead.\n"
 	if err := nc.SetDeadline(time.Now().Add(wire.LastWords)); err != nil {
 		return

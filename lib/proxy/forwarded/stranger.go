@@ -1,6 +1,7 @@
-package proxy
+package forwarded
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -24,29 +25,29 @@ func (p *Peers) trusts(u unixsock.Peer) bool {
 		slices.ContainsFunc(u.Groups, func(gid int) bool { return slices.Contains(p.GIDs, gid) })
 }
 
-// A stranger is a user of this machine whom we do not believe about clients.
-type stranger struct{ pid, uid int }
+// A Stranger is a user of this machine whom we do not believe about clients.
+type Stranger struct{ pid, uid int }
 
-// strangerOf returns who is at the other end of a connection over a unix socket,
+// StrangerOf returns the user at the other end of a connection over a unix socket,
 // nil for one that may speak for clients.
-func (p *Proxy) strangerOf(nc net.Conn) *stranger {
+func (p *Peers) StrangerOf(nc net.Conn) *Stranger {
 	c, ok := wire.Transport(nc).(*net.UnixConn)
 	if !ok {
-		return &stranger{uid: files.UnknownUser}
+		return &Stranger{uid: files.UnknownUser}
 	}
 	u, err := unixsock.PeerOf(c)
 	switch {
 	case err != nil:
-		return &stranger{uid: files.UnknownUser}
-	case p.TrustedPeers.trusts(u):
+		return &Stranger{uid: files.UnknownUser}
+	case p.trusts(u):
 		return nil
 	}
-	return &stranger{u.PID, u.UID}
+	return &Stranger{u.PID, u.UID}
 }
 
-// disbelieved are the users of whom it was said that they are not believed, and
+// Disbelieved are the users of whom it was said that they are not believed, and
 // the addresses.
-type disbelieved struct {
+type Disbelieved struct {
 	said sync.Map
 
 	mu        sync.Mutex // guards addresses
@@ -56,10 +57,10 @@ type disbelieved struct {
 // maxDisbelieved is of how many addresses we tell.
 const maxDisbelieved = 16
 
-// overTCP tells once of a client that says that its own client speaks HTTPS: it
+// OverTCP tells once of a client that says that its own client speaks HTTPS: it
 // may be the web server in front, and then apps redirect for good. Of clients
 // with public addresses, of which many may claim so, it tells once in all.
-func (d *disbelieved) overTCP(addr string) {
+func (d *Disbelieved) OverTCP(addr string) {
 	key := addr
 	if ip, err := netip.ParseAddr(addr); err != nil {
 		return
@@ -79,12 +80,12 @@ func (d *disbelieved) overTCP(addr string) {
 		"hint", "if this is your web server, add --trusted-proxy="+addr)
 }
 
-// disbelieve tells once of a user that would have spoken for clients: it may be
-// the web server in front, and only the administrator knows.
-func (q *request) disbelieve(s *stranger) {
+// OverUnix tells once of a user that would have spoken for clients: it may be the
+// web server in front, and only the administrator knows.
+func (d *Disbelieved) OverUnix(s *Stranger, r *http1.Request) {
 	claims := false
-	for i := range q.Count() {
-		switch q.Kind(i) {
+	for i := range r.Count() {
+		switch r.Kind(i) {
 		case http1.XForwardedFor, http1.XForwardedProto, http1.XForwardedHost, http1.XForwardedPort:
 			claims = true
 		}
@@ -92,8 +93,7 @@ func (q *request) disbelieve(s *stranger) {
 	if !claims || s.uid == files.UnknownUser {
 		return
 	}
-	p := q.client.proxy
-	if _, said := p.disbelieved.said.LoadOrStore(s.uid, true); said {
+	if _, said := d.said.LoadOrStore(s.uid, true); said {
 		return
 	}
 	go func() { // the user database may take its time
@@ -101,4 +101,21 @@ func (q *request) disbelieve(s *stranger) {
 		slog.Warn("X-Forwarded headers over a unix socket are not believed", "user", name, "pid", s.pid,
 			"hint", "if this is your web server, add --trusted-peer="+name)
 	}()
+}
+
+// ParseNetworks reads networks and addresses.
+func ParseNetworks(texts []string) ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, s := range texts {
+		n, err := netip.ParsePrefix(s)
+		if err != nil {
+			a, aerr := netip.ParseAddr(s)
+			if aerr != nil {
+				return nil, fmt.Errorf("%q is neither a network nor an address", s)
+			}
+			n = netip.PrefixFrom(a, a.BitLen())
+		}
+		list = append(list, n.Masked())
+	}
+	return list, nil
 }
