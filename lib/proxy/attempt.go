@@ -45,12 +45,12 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 		return x.connectFailed(errDiskSpent, n)
 	}
 	if x.session.up == nil {
-		x.session.phase.Store(connecting)
+		x.session.phase.on(connects)
 		if err := x.session.connect(); err != nil {
 			return x.connectFailed(err, n)
 		}
 	}
-	x.session.phase.Store(waiting)
+	x.session.phase.on(sends)
 	sent, err := x.send()
 	if err != nil && sent == 0 && n < maxAttempts {
 		// Not a byte left us, so no process can have acted on it.
@@ -67,7 +67,7 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 // acquire gets a process and a connection to it, if one is idle and open.
 func (s *session) acquire(retried bool) error {
 	p, a := s.req.client.proxy, s.req.mount.app.balance
-	s.phase.Store(queued)
+	s.phase.on(asks)
 	if !retried {
 		s.waiter.Since, s.waiter.Began = p.clock.After(0), time.Time{}
 		s.waiter.Wanted, s.waiter.Upgrade = nil, s.req.upgrade
@@ -76,7 +76,7 @@ func (s *session) acquire(retried bool) error {
 			s.waiter.Wanted = s.req.mount.sticky.Wanted(&s.req.Request)
 		}
 	}
-	s.waiter.Alone = s.suspect
+	s.waiter.Alone = s.try == loneTry
 	proc, up, err := a.Acquire(&s.waiter, retried)
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
 
 // noResponse handles a connection that ended before a response began.
 func (x *exchange) noResponse(err error, n int) (retry, again bool) {
-	if !x.session.begun && n < maxAttempts && x.body.repeatable() && x.mayRepeat(err) {
+	if !x.session.phase.begun() && n < maxAttempts && x.body.repeatable() && x.mayRepeat(err) {
 		x.retreat()
 		return true, false
 	}
@@ -167,7 +167,7 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 	broken := x.body.upload.clientError()
 	switch {
 	case broken != nil, errors.Is(err, balance.ErrGone), errors.Is(err, errStopping):
-	case errors.Is(err, wire.ErrTimeout) && !x.session.begun && x.req.mount.requestTime > 0:
+	case errors.Is(err, wire.ErrTimeout) && !x.session.phase.begun() && x.req.mount.requestTime > 0:
 		x.session.verdict = balance.Stuck
 	default:
 		x.session.verdict = balance.Failed
@@ -205,12 +205,14 @@ func (x *exchange) mayRepeat(err error) bool {
 	switch {
 	case reset && x.session.process.Local() && x.body.plan == noBody:
 		return true
-	case !reset && !errors.Is(err, io.EOF), x.session.repeated,
+	case !reset && !errors.Is(err, io.EOF), x.session.try != firstTry,
 		!x.session.up.Reused && !x.req.mount.app.balance.Crowded(x.session.process):
 		return false
 	}
-	x.session.repeated = true
-	x.session.suspect = x.client.proxy.clock.Now.Load()-x.session.granted < int64(balance.AloneTime)
+	x.session.try = secondTry
+	if x.client.proxy.clock.Now.Load()-x.session.granted < int64(balance.AloneTime) {
+		x.session.try = loneTry
+	}
 	return true
 }
 
@@ -218,7 +220,7 @@ func (x *exchange) mayRepeat(err error) bool {
 // connections when it ends: one that takes a new connection has only given this
 // one up, so it gets the request again, whoever else it has.
 func (x *exchange) retreat() {
-	if !x.session.suspect || !x.session.up.Reused || !x.req.mount.app.balance.Lives(x.session.process) {
+	if x.session.try != loneTry || !x.session.up.Reused || !x.req.mount.app.balance.Lives(x.session.process) {
 		x.dropSession()
 		return
 	}

@@ -126,10 +126,10 @@ func (q *request) safe() bool {
 func (x *exchange) describe(now time.Time) protocol.Request {
 	r := protocol.Request{
 		ID: string(x.req.id[:x.req.idLen]), Method: string(x.req.Method), Host: string(x.req.Host), Path: string(x.req.Path),
-		Age: now.Sub(x.req.began).Seconds(), Phase: phases[x.session.phase.Load()],
+		Age: now.Sub(x.req.began).Seconds(), Phase: phaseNames[x.session.phase.get()],
 		App: x.req.mount.app.name, Client: string(x.req.appendAddr(nil)),
 	}
-	if p := x.session.target.Load(); p != nil && r.Phase != phases[queued] {
+	if p := x.session.target.Load(); p != nil && r.Phase != phaseNames[queued] {
 		r.ProcessID, r.PID = p.ID, p.PID
 	}
 	return r

@@ -39,9 +39,7 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 	if framing == http1.UntilClose || (x.session.resp.Status >= 300 || !x.session.resp.KeepAlive) && x.body.upload.unfinished() {
 		x.answer.closing = true
 	}
-	if x.session.takeover == nil {
-		x.session.phase.Store(responding)
-	}
+	x.session.phase.on(answers)
 	x.session.waiter.Probe.AnswerBegins()
 	out := wire.TakeBuffer(x.session.resp.Len + 256)
 	head := x.appendResponse(out.B[:0], framing)

@@ -19,7 +19,7 @@ const partialField = "x-passenger-hijack"
 // takeOver notes that the app takes the connection over.
 func (s *session) takeOver() {
 	if s.takeover == nil {
-		s.phase.Store(upgraded)
+		s.phase.on(upgrades)
 		s.takeover = s.req.mount.app.balance.TakeOver(s.process, s, s.req.upgrade, &s.req.client.proxy.dialer, s.req.mount.readTimeout)
 	}
 }

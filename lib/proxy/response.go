@@ -16,8 +16,8 @@ func (x *exchange) readResponse() (b *wire.Buffer, n int, err error) {
 	if b, n, err = x.readUpstream(wire.Medium); err != nil {
 		return nil, 0, err
 	}
-	x.session.begun = true
-	if x.session.suspect {
+	x.session.phase.on(hears)
+	if x.session.try == loneTry {
 		x.req.mount.app.balance.Join(x.session.process)
 	}
 	for {
@@ -110,7 +110,7 @@ func (x *exchange) patiently(read func() error) error {
 
 // answerTime is how long the process may be silent.
 func (s *session) answerTime() time.Duration {
-	if t := s.req.mount.requestTime; t > 0 && !s.begun {
+	if t := s.req.mount.requestTime; t > 0 && !s.phase.begun() {
 		return min(s.req.mount.readTimeout, t)
 	}
 	return s.req.mount.readTimeout

@@ -32,7 +32,7 @@ func (x *exchange) passAnswer(b *wire.Buffer, n int) (again bool) {
 func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error) (again bool) {
 	w := &static.Writer{To: fileSink{x}, Fields: x.session.fieldsOfFile(), Extra: x.session.appendOurs(nil)}
 	status := x.session.resp.Status
-	x.session.phase.Store(responding)
+	x.session.phase.on(answers)
 	x.discard(b, n)
 	if err == nil {
 		again, err = x.sendNamed(w, status, f)

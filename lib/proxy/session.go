@@ -20,35 +20,22 @@ type session struct {
 	process *balance.Process
 	up      *balance.Upstream
 	granted int64 // when it began, in the clock's time
-	phase   atomic.Uint32
+	phase   phaseCell
+	try     try
 	target  atomic.Pointer[balance.Process] // process, for those who ask
 
 	resp       http1.Response
 	respChunks http1.Chunked // of its body
-	begun      bool          // bytes of it came
 	partial    bool          // the app writes its body itself
 	late       bool          // the first wait for it is over, in vain
 	halfClosed bool          // the process was told that the client is gone
 
 	verdict   balance.Verdict
 	workAsked bool // the process wants time without requests
-	repeated  bool // the request was sent again although a process may have acted on it
-	suspect   bool // that may have ended the process
 
 	takeover  *balance.Takeover // nil unless the app took the connection over
 	dismissed atomic.Bool       // it was upgraded, and is to end
 }
-
-// Phases of a request, the values of session.phase.
-const (
-	queued = iota
-	connecting
-	waiting
-	responding
-	upgraded
-)
-
-var phases = [...]string{"queued", "connecting", "waiting", "responding", "upgraded"}
 
 // init makes s, which is new, that of q for good.
 func (s *session) init(q *request) {
@@ -59,9 +46,9 @@ func (s *session) init(q *request) {
 func (s *session) reset() {
 	s.waiter.Probe.Conn = &s.req.client.Conn
 	s.waited, s.process, s.up, s.takeover, s.verdict = 0, nil, nil, nil, balance.Fine
-	s.begun, s.partial, s.late, s.halfClosed, s.workAsked, s.repeated, s.suspect = false, false, false, false, false, false, false
+	s.try, s.partial, s.late, s.halfClosed, s.workAsked = firstTry, false, false, false, false
 	s.target.Store(nil)
-	s.phase.Store(queued)
+	s.phase.reset()
 	s.dismissed.Store(false)
 }
 

@@ -53,6 +53,6 @@ func (s fileSink) SendReply(status, length int, p, p2 []byte) error {
 func (s fileSink) Conn() *wire.Conn { return &s.x.client.Conn }
 
 func (s fileSink) Show() {
-	s.x.session.phase.Store(responding)
+	s.x.session.phase.on(answers)
 	s.x.client.publish(s.x)
 }
