@@ -14,7 +14,7 @@ import (
 // those that end at this proxy, those that it sets itself, Proxy, which a CGI
 // environment would turn into the proxy settings of a library, and those that
 // tell Rack::Sendfile what to leave to the server, which would let a client
-// have files past whoever guards them (CVE-2025-61780).
+// have files past the app that guards them (CVE-2025-61780).
 var fromClient = http1.Names{
 	http1.Odd: true, http1.Host: true, http1.Connection: true, http1.ContentLength: true,
 	http1.TransferEncoding: true, http1.KeepAlive: true, http1.ProxyConnection: true,
@@ -72,7 +72,7 @@ func (x *exchange) send() (sent int, err error) {
 			return sent, err
 		}
 		x.body.upload.begin(&x.body, x.session.up)
-	case keptBody:
+	case bufferedBody:
 		if sent, err = x.session.up.WriteBoth(head, nil); err == nil {
 			x.body.upload.begin(&x.body, x.session.up)
 		}

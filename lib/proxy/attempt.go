@@ -64,51 +64,6 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 	return false, x.passAnswer(b, n1)
 }
 
-// acquire gets a process and a connection to it, if one is idle and open.
-func (s *session) acquire(retried bool) error {
-	p, a := s.req.client.proxy, s.req.mount.app.balance
-	s.phase.on(asks)
-	if !retried {
-		s.waiter.Since, s.waiter.Began = p.clock.After(0), time.Time{}
-		s.waiter.Wanted, s.waiter.Upgrade = nil, s.req.upgrade
-		s.beginProbe()
-		if s.req.mount.sticky.Name != nil {
-			s.waiter.Wanted = s.req.mount.sticky.Wanted(&s.req.Request)
-		}
-	}
-	s.waiter.Alone = s.try == loneTry
-	proc, up, err := a.Acquire(&s.waiter, retried)
-	if err != nil {
-		return err
-	}
-	if !s.waiter.Began.IsZero() {
-		before := s.waited
-		s.waited = time.Since(s.waiter.Began)
-		a.CountWait(before, s.waited)
-	}
-	s.process, s.granted = proc, p.clock.Now.Load()
-	s.target.Store(proc)
-	for up != nil && !up.Quiet() {
-		up.Close()
-		up = a.Another(proc)
-	}
-	s.up = up
-	return nil
-}
-
-// beginProbe prepares to find out whether the client is there. A web server in
-// front that speaks HTTP/1.0 over TCP, as nginx does unless told otherwise, never
-// ends its sending side alone.
-func (s *session) beginProbe() {
-	old := s.req.Minor == 0
-	s.waiter.Probe.Begin(old, old && s.req.client.trusted && s.req.client.addr != "")
-}
-
-func (s *session) connect() (err error) {
-	s.up, err = s.req.client.proxy.dialer.Dial(s.process)
-	return err
-}
-
 // refusedFor is how long a process that refused a connection is left alone;
 // the pool will have learned of its end by then.
 const refusedFor = time.Second
@@ -132,8 +87,9 @@ func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 	return false, x.fail(502, "No process of the application accepted the request.")
 }
 
-// awaitRoom waits a little, for as long as the request may wait in the queue, or
-// for descriptorTime if it is descriptors that lack. It is now.
+// awaitRoom waits a little for what is short, why. It gives up when the request has
+// waited as long as it may in the queue, or for descriptorTime if descriptors are
+// short. now is the clock's time.
 func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
 	if x.session.waiter.Probe.Look(now) {
 		return false, x.noProcess(balance.ErrGone)
@@ -218,7 +174,7 @@ func (x *exchange) mayRepeat(err error) bool {
 
 // retreat prepares another attempt. A process closes its socket before its
 // connections when it ends: one that takes a new connection has only given this
-// one up, so it gets the request again, whoever else it has.
+// one up, so it gets the request again, beside the others that it has.
 func (x *exchange) retreat() {
 	if x.session.try != loneTry || !x.session.up.Reused || !x.req.mount.app.balance.Lives(x.session.process) {
 		x.dropSession()

@@ -54,9 +54,9 @@ type client struct {
 	waitBy int64
 
 	// head is what it sent of a head before it was parked, else nil. watch is
-	// what the kernel watches meanwhile: whoever waits for a byte of it has
+	// what the kernel watches meanwhile: a reader that waits for a byte of it has
 	// nothing to read in the layers above; nil if the client cannot be parked.
-	// parked, enrolled and space are the park's: whether it is there, whether
+	// parked, enrolled and space are the poller's: whether it is there, whether
 	// it was before, and where.
 	head     []byte
 	watch    syscall.RawConn
@@ -85,7 +85,7 @@ func newClient(p *Proxy, nc net.Conn) (*client, error) {
 }
 
 // identify says whose connection c, which is new, is. Over a unix socket a web
-// server of ours may speak for clients, and others are nobody in particular.
+// server of ours may speak for clients; other users have no address.
 // Without an IP it is a client that one does not know.
 func (c *client) identify(nc net.Conn) {
 	c.Waker, c.disk = c, &c.ownDisk

@@ -29,7 +29,7 @@ var exchanges = sync.Pool{New: func() any { return newExchange() }}
 // newExchange returns an exchange whose parts know its request.
 func newExchange() *exchange {
 	x := &exchange{}
-	x.body.req, x.answer.req, x.answer.overflow = &x.req, &x.req, x.newReserve
+	x.body.req, x.answer.req, x.answer.overflow = &x.req, &x.req, x.newBuffer
 	x.session.init(&x.req)
 	return x
 }
@@ -53,7 +53,7 @@ func (x *exchange) reset() {
 }
 
 func (x *exchange) free() {
-	x.body.freeSpool()
+	x.body.freeBuffer()
 	x.req.free()
 	x.session.free()
 	x.client = nil
@@ -97,29 +97,6 @@ func (x *exchange) run() bool {
 		return x.viaCache(c)
 	}
 	return x.attempts()
-}
-
-// repeatable says that the request may be sent again although the process may
-// have begun to act on it: its method is idempotent, and we have it whole.
-func (r *requestBody) repeatable() bool {
-	if r.plan == sentBody || r.req.upgrade {
-		return false
-	}
-	switch string(r.req.Method) {
-	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE":
-		return true
-	}
-	return false
-}
-
-// safe says that the method only reads, so that nobody misses an answer that
-// its client does not wait for.
-func (q *request) safe() bool {
-	switch string(q.Method) {
-	case "GET", "HEAD", "OPTIONS", "TRACE":
-		return true
-	}
-	return false
 }
 
 // describe tells those who ask about x. The client's mutex is held.

@@ -32,3 +32,15 @@ func (r *requestBody) continues() error {
 	r.asked = false
 	return r.req.sendContinue()
 }
+
+var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
+
+// sendContinue tells a client that waits for it to send its body.
+func (q *request) sendContinue() error {
+	if !q.Continue || q.continued || q.end > q.Len {
+		return nil
+	}
+	q.continued = true
+	_, err := q.client.WriteBoth(continueLine, nil)
+	return err
+}

@@ -79,7 +79,7 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 			x.endExchange(!d.surplus)
 		}
 		if err == nil && ended {
-			err = x.answer.settleReserve()
+			err = x.answer.awaitBuffer()
 		}
 		if err != nil {
 			x.answer.closing = true
@@ -92,34 +92,12 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 		if b, n, err = x.readUpstream(wire.Large); err != nil {
 			if d.kind == http1.UntilClose && errors.Is(err, io.EOF) {
 				x.endExchange(false)
-				return x.answer.settleReserve() == nil
+				return x.answer.awaitBuffer() == nil
 			}
 			x.brokenOff(err)
 			return false
 		}
 	}
-}
-
-// writeBoth writes head and part in one call.
-func (a *answer) writeBoth(head, part []byte) (int, error) {
-	if len(head) == 0 && len(part) == 0 {
-		return 0, nil
-	}
-	return a.req.client.WriteBoth(joined(head, part))
-}
-
-// joined returns head and part, or a small part behind the head, where there is
-// room.
-func joined(head, part []byte) (p, p2 []byte) {
-	if len(head) > 0 && len(part) <= cap(head)-len(head) {
-		return append(head, part...), nil
-	}
-	return head, part
-}
-
-// begin notes that an answer begins, with a head of length bytes.
-func (a *answer) begin(status, length int) {
-	a.status, a.sentBefore = status, a.req.client.Sent+int64(length)
 }
 
 // measure says which part of p, the next bytes of the body, to pass on, and
@@ -154,7 +132,7 @@ func (x *exchange) endExchange(clean bool) {
 	if !whole {
 		x.answer.closing = true
 	}
-	clean = x.answer.reserve.Leave() && clean
+	clean = x.answer.buffer.Leave() && clean
 	x.endSession(clean && whole && x.session.resp.KeepAlive && !x.req.upgrade && !x.session.halfClosed && x.session.takeover == nil && !x.session.partial)
 }
 
@@ -180,7 +158,7 @@ func (x *exchange) cutOff(framing http1.BodyKind) bool {
 	if x.session.process != nil {
 		x.endSession(false)
 	}
-	_ = x.answer.settleReserve() // who left needs no end
+	_ = x.answer.awaitBuffer() // who left needs no end
 	if !x.answer.answered {
 		return x.fail(502, "The application sent an invalid response.")
 	}

@@ -84,8 +84,7 @@ func (p *Proxy) trustsConn(nc net.Conn) bool {
 	return p.trusts(ip.Unmap())
 }
 
-// An origin is whom a connection comes from: nobody in particular over a unix
-// socket.
+// origin is the address that a connection comes from, nil over a unix socket.
 func origin(nc net.Conn) *net.TCPAddr {
 	a, _ := nc.RemoteAddr().(*net.TCPAddr)
 	return a

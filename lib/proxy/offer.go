@@ -13,7 +13,7 @@ import (
 )
 
 // offer writes what the client takes of head and part without the process
-// having to wait for it, or for no longer than it has credit.
+// having to wait for it, or for no longer than its budget lasts.
 func (a *answer) offer(head, part []byte, last bool) (n int, err error) {
 	c := a.req.client
 	s := c.Socket()
@@ -23,19 +23,19 @@ func (a *answer) offer(head, part []byte, last bool) (n int, err error) {
 	case s == nil && last:
 		return 0, nil // insist does as well
 	case s == nil:
-		return c.offerStream(head, part, &a.credit)
+		return c.offerStream(head, part, &a.budget)
 	}
 	n, err = s.TryWrite(joined(head, part))
-	a.credit.Earn(n)
+	a.budget.Earn(n)
 	if !errors.Is(err, syscall.EAGAIN) {
 		return n, err
 	}
-	if last || a.credit <= 0 {
+	if last || a.budget <= 0 {
 		return n, nil
 	}
 	m := min(n, len(head))
 	began := time.Now()
-	c.BoundWrite(time.Duration(a.credit))
+	c.BoundWrite(time.Duration(a.budget))
 	more, err := c.WriteBoth(head[m:], part[n-m:])
 	if errors.Is(err, wire.ErrTimeout) && !c.WriteExpired() {
 		err = nil
@@ -43,8 +43,8 @@ func (a *answer) offer(head, part []byte, last bool) (n int, err error) {
 	if err == nil {
 		c.RearmWrite()
 	}
-	a.credit.Spend(time.Since(began))
-	a.credit.Earn(more)
+	a.budget.Spend(time.Since(began))
+	a.budget.Earn(more)
 	return n + more, err
 }
 
@@ -83,7 +83,7 @@ func (c *client) offerPiece(p []byte, allowed *buffering.Budget) (n int, err err
 }
 
 // writable waits until the socket below takes something, for as long as the
-// credit lasts.
+// budget lasts.
 func (c *client) writable(allowed *buffering.Budget) (ok bool) {
 	look := func(fd uintptr) bool {
 		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}

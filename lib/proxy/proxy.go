@@ -108,7 +108,7 @@ type Proxy struct {
 
 	index    atomic.Pointer[index]
 	draining atomic.Bool // no new clients
-	parting  atomic.Bool // and nobody comes after us
+	parting  atomic.Bool // and no successor comes
 	clock    *wire.Clock
 	dates    dates
 	report   chan struct{} // has room for one: a report is due
@@ -117,7 +117,7 @@ type Proxy struct {
 	apps map[string]*app
 
 	clients sync.WaitGroup
-	park    *park // nil unless Serve runs
+	poller  *poller // nil unless Serve runs
 
 	http2        *http2Server
 	unrouted     tally // of requests for which there was no app
@@ -219,8 +219,8 @@ func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener) {
 	defer wg.Wait()
 	defer stopClock()
 	wg.Go(func() { p.clock.Run(clock) })
-	p.park = newPark()
-	wg.Go(func() { p.park.run(clock) })
+	p.poller = newPoller()
+	wg.Go(func() { p.poller.run(clock) })
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
 		accepting.Go(func() { p.accept(ctx, l) })
@@ -299,3 +299,12 @@ func (p *Proxy) dismiss(force bool) {
 		a.balance.DismissAll(force)
 	}
 }
+
+const (
+	// defaultMostKept is Passenger's response_buffer_high_watermark.
+	defaultMostKept = 128 << 20
+
+	// mostMemory is how many bytes of all answers together, that their clients
+	// do not take, are held in memory.
+	mostMemory = 8 << 20
+)

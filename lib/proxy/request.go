@@ -47,3 +47,38 @@ func (q *request) free() {
 	q.rest.FreeIf()
 	q.in, q.rest, q.client, q.mount = nil, nil, nil, nil
 }
+
+// safe says that the method only reads: an answer that its client does not wait for
+// is lost without harm.
+func (q *request) safe() bool {
+	switch string(q.Method) {
+	case "GET", "HEAD", "OPTIONS", "TRACE":
+		return true
+	}
+	return false
+}
+
+// measureBody says how many bytes of p to pass on, how many belong to the
+// body, and whether it ends with them.
+func (q *request) measureBody(p []byte, left *int64) (keep, total int, ended bool, err error) {
+	if q.Chunked {
+		keep, total, err = q.chunks.Scan(p)
+		return keep, total, q.chunks.Done(), err
+	}
+	n := int(min(*left, int64(len(p))))
+	*left -= int64(n)
+	return n, n, *left == 0, nil
+}
+
+// keepRest keeps what was read behind the body: the next request.
+func (q *request) keepRest(p []byte, total int, inPlace bool) {
+	if inPlace {
+		q.start += total
+		return
+	}
+	q.start = q.end
+	if rest := p[total:]; len(rest) > 0 {
+		q.rest = wire.TakeBuffer(len(rest))
+		q.restEnd = copy(q.rest.B, rest)
+	}
+}

@@ -90,7 +90,7 @@ func (x *exchange) patiently(read func() error) error {
 		if since = max(since, x.body.upload.moved.Load()); x.body.upload.waits.Load() {
 			since = clock.Now.Load()
 		}
-		if x.answer.reserve.Failed() {
+		if x.answer.buffer.Failed() {
 			return balance.ErrGone
 		}
 		if x.body.upload.failed() || time.Duration(clock.Now.Load()-since) >= limit {
@@ -140,7 +140,7 @@ func (x *exchange) gone() bool {
 	switch {
 	case !x.answer.answered:
 		return p.Look(now)
-	case x.answer.passesChunks && x.answer.reserve == nil && x.session.respChunks.Between():
+	case x.answer.passesChunks && x.answer.buffer == nil && x.session.respChunks.Between():
 		return p.LookBetween(now)
 	}
 	return p.Ask(now, nil)
@@ -248,19 +248,6 @@ func (s *session) appendOurs(b []byte) []byte {
 		b = append(b, "Server-Timing: queue;dur="...)
 		b = strconv.AppendFloat(b, float64(s.waited.Microseconds())/1000, 'f', 3, 64)
 		b = append(b, crlf...)
-	}
-	return b
-}
-
-// appendConnection says whether the connection goes on, where the client
-// could not know.
-func (a *answer) appendConnection(b []byte) []byte {
-	a.closing = a.closing || a.req.client.proxy.draining.Load()
-	switch {
-	case a.closing:
-		return append(b, "Connection: close\r\n"...)
-	case a.req.Minor == 0:
-		return append(b, "Connection: keep-alive\r\n"...)
 	}
 	return b
 }

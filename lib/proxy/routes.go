@@ -10,6 +10,7 @@ import (
 	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/hosts"
+	"passenger/lib/proxy/wire"
 )
 
 // An index is a route table in use. It is made once per table and never changed.
@@ -80,4 +81,16 @@ func (m *mount) overflowStatus() int {
 		return s
 	}
 	return 503
+}
+
+// mostKept is how many bytes of an answer are kept for a client that does not
+// take them, 0 for none.
+func mostKept(r *protocol.Route) int64 {
+	switch {
+	case r.BufferResponse != nil && !*r.BufferResponse:
+		return 0
+	case r.ResponseHighWater == 0:
+		return defaultMostKept
+	}
+	return max(int64(r.ResponseHighWater), wire.Large)
 }

@@ -118,7 +118,7 @@ func (s *session) fieldsOfFile() http.Header {
 const maxDiscarded = 256 << 10
 
 // discard gives the process back after the answer whose head is in b, and whose
-// body nobody gets. It frees b; nothing of x.resp but its numbers is left.
+// body no client gets. It frees b; only the numbers of the response are left.
 func (x *exchange) discard(b *wire.Buffer, n int) {
 	d := download{kind: x.session.resp.Body(string(x.req.Method) == "HEAD"), left: x.session.resp.ContentLength}
 	x.session.respChunks.Reset()

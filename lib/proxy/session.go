@@ -75,3 +75,48 @@ func (s *session) followFrames(f *tunnel.Frames) {
 		f.Lose()
 	}
 }
+
+// acquire gets a process and a connection to it, if one is idle and open.
+func (s *session) acquire(retried bool) error {
+	p, a := s.req.client.proxy, s.req.mount.app.balance
+	s.phase.on(asks)
+	if !retried {
+		s.waiter.Since, s.waiter.Began = p.clock.After(0), time.Time{}
+		s.waiter.Wanted, s.waiter.Upgrade = nil, s.req.upgrade
+		s.beginProbe()
+		if s.req.mount.sticky.Name != nil {
+			s.waiter.Wanted = s.req.mount.sticky.Wanted(&s.req.Request)
+		}
+	}
+	s.waiter.Alone = s.try == loneTry
+	proc, up, err := a.Acquire(&s.waiter, retried)
+	if err != nil {
+		return err
+	}
+	if !s.waiter.Began.IsZero() {
+		before := s.waited
+		s.waited = time.Since(s.waiter.Began)
+		a.CountWait(before, s.waited)
+	}
+	s.process, s.granted = proc, p.clock.Now.Load()
+	s.target.Store(proc)
+	for up != nil && !up.Quiet() {
+		up.Close()
+		up = a.Another(proc)
+	}
+	s.up = up
+	return nil
+}
+
+// beginProbe prepares to find out whether the client is there. A web server in
+// front that speaks HTTP/1.0 over TCP, as nginx does unless told otherwise, never
+// ends its sending side alone.
+func (s *session) beginProbe() {
+	old := s.req.Minor == 0
+	s.waiter.Probe.Begin(old, old && s.req.client.trusted && s.req.client.addr != "")
+}
+
+func (s *session) connect() (err error) {
+	s.up, err = s.req.client.proxy.dialer.Dial(s.process)
+	return err
+}

@@ -10,7 +10,7 @@ import (
 	"passenger/lib/proxy/wire"
 )
 
-// errStopped says that nobody wants the rest of a body.
+// errStopped says that no process wants the rest of a body.
 var errStopped = errors.New("the upload was stopped")
 
 // An upload passes a request's body on while the answer may already come. It
@@ -49,14 +49,14 @@ func (u *upload) begin(r *requestBody, up *balance.Upstream) {
 	u.reset()
 	u.running, u.done = true, make(chan struct{})
 	done := u.done
-	u.read.Store(r.plan == keptBody)
+	u.read.Store(r.plan == bufferedBody)
 	go func() {
 		err, byClient := error(errBug), false
 		defer func() {
 			u.err, u.byClient = err, byClient
 			close(done)
 			if err != nil && (byClient || err == errBug) {
-				// Whoever waits for an answer waits in vain. The connection is
+				// A reader of the answer would wait in vain. The connection is
 				// never used again, so this hurts no other.
 				up.Interrupt()
 			}
@@ -167,10 +167,10 @@ func (u *upload) unfinished() bool {
 	}
 }
 
-// sendAll sends what the spool has of the body, and then what it does not have.
+// sendAll sends what the request buffer has of the body, and then what it does not have.
 func (r *requestBody) sendAll(up *balance.Upstream) (err error, byClient bool) {
-	if r.spool != nil {
-		if err := r.sendSpool(up); err != nil || !r.spool.Begun {
+	if r.buffer != nil {
+		if err := r.sendBuffer(up); err != nil || !r.buffer.Begun {
 			return err, false
 		}
 	}
@@ -189,14 +189,14 @@ func (r *requestBody) sendBody(up *balance.Upstream) (err error, byClient bool) 
 	})
 }
 
-// passBody reads the body, or what the spool does not have of it, and calls to
+// passBody reads the body, or what the buffer does not have of it, and calls to
 // with each part: first what is in the buffer already.
 func (r *requestBody) passBody(to func(p []byte, ended bool) error) (err error, byClient bool) {
 	c := r.req.client
 	c.ReadWait = c.proxy.Timeouts.Body
 	left, room := r.req.ContentLength, int64(r.req.mount.route.MaxBodySize)
-	if r.spool != nil && r.spool.Begun {
-		left -= r.spool.Size
+	if r.buffer != nil && r.buffer.Begun {
+		left -= r.buffer.Size
 	} else {
 		r.req.chunks.Reset()
 	}
@@ -237,18 +237,6 @@ func (r *requestBody) passBody(to func(p []byte, ended bool) error) (err error, 
 	}
 }
 
-// measureBody says how many bytes of p to pass on, how many belong to the
-// body, and whether it ends with them.
-func (q *request) measureBody(p []byte, left *int64) (keep, total int, ended bool, err error) {
-	if q.Chunked {
-		keep, total, err = q.chunks.Scan(p)
-		return keep, total, q.chunks.Done(), err
-	}
-	n := int(min(*left, int64(len(p))))
-	*left -= int64(n)
-	return n, n, *left == 0, nil
-}
-
 var crlf = []byte("\r\n")
 
 // passOn writes a part of the body. Of a chunked one's trailer a process that
@@ -265,17 +253,4 @@ func (r *requestBody) passOn(up *balance.Upstream, p []byte, ended bool) error {
 	}
 	_, err := up.WriteBoth(p, end)
 	return err
-}
-
-// keepRest keeps what was read behind the body: the next request.
-func (q *request) keepRest(p []byte, total int, inPlace bool) {
-	if inPlace {
-		q.start += total
-		return
-	}
-	q.start = q.end
-	if rest := p[total:]; len(rest) > 0 {
-		q.rest = wire.TakeBuffer(len(rest))
-		q.restEnd = copy(q.rest.B, rest)
-	}
 }

@@ -18,15 +18,15 @@ var errDiskSpent = errors.New("the client does not take its answers")
 
 // diskSpent says that the connection has something on disk and that no more may
 // be kept there: a further answer would hold a process until the client takes
-// it. Whoever takes what it asked for waits for nobody.
+// it. A client that takes its answers never waits here.
 func (r *requestBody) diskSpent() bool {
 	own := r.req.client.disk.Used()
 	if own == 0 {
 		return false
 	}
 	mine := int64(0) // the present request's, which is not to wait for itself
-	if r.spool != nil {
-		mine = r.spool.OnDisk()
+	if r.buffer != nil {
+		mine = r.buffer.OnDisk()
 	}
 	if own <= mine {
 		return false

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 
-	"passenger/lib/http1"
 	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/wire"
@@ -18,18 +17,18 @@ var errNoRoom = errors.New("no room for the request's body")
 // errSpent says that the disk has no room for more of a body.
 var errSpent = errors.New("the disk for bodies is spent")
 
-// fillSpool reads the body to its end before a process is held for it, or so
+// fillBuffer reads the body to its end before a process is held for it, or so
 // far as the disk's shares go: a process is to take the rest as it comes.
 //
 // A share counts what came and not what was announced: to announce much costs a
 // client nothing, and must not send the bodies of others to their processes.
-func (r *requestBody) fillSpool() error {
+func (r *requestBody) fillBuffer() error {
 	c := r.req.client
 	s, err := buffering.NewRequest(c.proxy.DataBufferDir, r.lease())
 	if err != nil {
 		return c.proxy.noRoom(err)
 	}
-	r.spool = s
+	r.buffer = s
 	if err := r.req.sendContinue(); err != nil {
 		return err
 	}
@@ -60,13 +59,13 @@ func (p *Proxy) noRoom(err error) error {
 	return fmt.Errorf("%w: %w", errNoRoom, err)
 }
 
-// sendSpool sends the body kept to up. Who asks for the upload to stop does so
+// sendBuffer sends the body kept to up. Who asks for the upload to stop does so
 // by interrupting the writing.
-func (r *requestBody) sendSpool(up *balance.Upstream) error {
+func (r *requestBody) sendBuffer(up *balance.Upstream) error {
 	b := wire.TakeBuffer(wire.Large)
 	defer b.Free()
-	for at := int64(0); at < r.spool.Size; {
-		n, err := r.spool.ReadAt(b.B, at)
+	for at := int64(0); at < r.buffer.Size; {
+		n, err := r.buffer.ReadAt(b.B, at)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
@@ -74,7 +73,7 @@ func (r *requestBody) sendSpool(up *balance.Upstream) error {
 			return io.ErrUnexpectedEOF // someone cut the file
 		}
 		at += int64(n)
-		if err := r.passOn(up, b.B[:n], at == r.spool.Size && !r.spool.Begun); err != nil {
+		if err := r.passOn(up, b.B[:n], at == r.buffer.Size && !r.buffer.Begun); err != nil {
 			return err
 		}
 		r.upload.moved.Store(r.req.client.Clock.Now.Load())
@@ -85,22 +84,9 @@ func (r *requestBody) sendSpool(up *balance.Upstream) error {
 	return nil
 }
 
-func (r *requestBody) freeSpool() {
-	if r.spool != nil {
-		r.spool.Free()
-		r.spool = nil
+func (r *requestBody) freeBuffer() {
+	if r.buffer != nil {
+		r.buffer.Free()
+		r.buffer = nil
 	}
-}
-
-var errBodyTooLong = &http1.Error{Status: 413, Reason: "body too long"}
-
-// buffers says whether bodies are kept before a process is held for them:
-// where processes take few requests at a time, unless the app says.
-func (m *mount) buffers(chunked bool) bool {
-	if b := m.route.BufferUpload; b != nil {
-		return *b
-	}
-	// A client may want the answer's begin before it sends all of a body whose
-	// length it does not know.
-	return m.scarce && !chunked
 }

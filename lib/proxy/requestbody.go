@@ -1,8 +1,8 @@
 package proxy
 
-import "passenger/lib/proxy/buffering"
-
 import (
+	"passenger/lib/http1"
+	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/fronted"
 )
 
@@ -10,10 +10,10 @@ import (
 type bodyPlan uint8
 
 const (
-	noBody   bodyPlan = iota
-	heldBody          // whole in the buffer behind the head
-	sentBody          // passed on as it comes, perhaps behind its beginning in the spool
-	keptBody          // whole in the spool
+	noBody       bodyPlan = iota
+	heldBody              // whole in the buffer behind the head
+	sentBody              // passed on as it comes, perhaps behind its beginning in the buffer
+	bufferedBody          // whole in the request buffer
 )
 
 // A requestBody is the body of a request on its way to a process.
@@ -21,7 +21,7 @@ type requestBody struct {
 	req     *request
 	plan    bodyPlan
 	upload  upload
-	spool   *buffering.Request // nil if the body is elsewhere
+	buffer  *buffering.Request // nil if the body is elsewhere
 	asked   bool               // the process is to tell the client to send it
 	session bool               // the process speaks the session protocol
 }
@@ -29,7 +29,7 @@ type requestBody struct {
 // reset makes r ready for another request.
 func (r *requestBody) reset() {
 	r.upload.reset()
-	r.freeSpool()
+	r.freeBuffer()
 	r.plan, r.asked, r.session = noBody, false, false
 }
 
@@ -66,11 +66,11 @@ func (r *requestBody) planBody() error {
 		r.plan = sentBody
 	}
 	if r.plan == sentBody && (r.req.mount.buffers(r.req.Chunked) || r.req.client.headers.Flagged(fronted.Buffer)) {
-		if err := r.fillSpool(); err != nil {
+		if err := r.fillBuffer(); err != nil {
 			return err
 		}
-		if !r.spool.Begun {
-			r.plan = keptBody
+		if !r.buffer.Begun {
+			r.plan = bufferedBody
 		}
 	}
 	return nil
@@ -92,4 +92,60 @@ func (r *requestBody) planChunked() error {
 		r.req.start += total
 	}
 	return nil
+}
+
+// repeatable says that the request may be sent again although the process may
+// have begun to act on it: its method is idempotent, and we have it whole.
+func (r *requestBody) repeatable() bool {
+	if r.plan == sentBody || r.req.upgrade {
+		return false
+	}
+	switch string(r.req.Method) {
+	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE":
+		return true
+	}
+	return false
+}
+
+// readBody reads a body of length bytes that fits in the buffer whole, before
+// a process is held for it.
+func (q *request) readBody(length int) error {
+	c := q.client
+	need := q.Len + length
+	if q.end >= need {
+		return nil
+	}
+	if err := q.sendContinue(); err != nil {
+		return err
+	}
+	if need > len(q.in.B) {
+		q.in = q.in.Grown(need, q.end)
+		if err := q.Rebase(q.in.B); err != nil {
+			return err
+		}
+	}
+	c.HoldRead(c.proxy.Timeouts.Body)
+	var err error
+	for q.end < need && err == nil {
+		var n int
+		n, err = c.Read(q.in.B[q.end:need])
+		q.end += n
+	}
+	if late := c.ReleaseRead(); late != nil {
+		return late
+	}
+	return err
+}
+
+var errBodyTooLong = &http1.Error{Status: 413, Reason: "body too long"}
+
+// buffers says whether bodies are kept before a process is held for them:
+// where processes take few requests at a time, unless the app says.
+func (m *mount) buffers(chunked bool) bool {
+	if b := m.route.BufferUpload; b != nil {
+		return *b
+	}
+	// A client may want the answer's begin before it sends all of a body whose
+	// length it does not know.
+	return m.scarce && !chunked
 }

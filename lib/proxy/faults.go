@@ -59,7 +59,7 @@ func (s *session) unanswered(err error) {
 // brokenOff judges and logs that an answer will have no end because of err,
 // unless the client or we ended it.
 func (x *exchange) brokenOff(err error) {
-	if errors.Is(err, balance.ErrGone) || errors.Is(err, errStopping) || x.body.upload.failed() || x.answer.reserve.Failed() {
+	if errors.Is(err, balance.ErrGone) || errors.Is(err, errStopping) || x.body.upload.failed() || x.answer.buffer.Failed() {
 		return
 	}
 	x.session.verdict = balance.Failed

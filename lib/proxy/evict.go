@@ -73,7 +73,7 @@ func (c *client) evict() bool {
 		c.resume()
 		return false
 	}
-	c.proxy.park.forget(c)
+	c.proxy.poller.forget(c)
 	c.Close()
 	c.proxy.clients.Done()
 	return true

@@ -10,12 +10,12 @@ import (
 // kept goes out as the client takes it.
 func (a *answer) deliver(head, part []byte, last bool) error {
 	for {
-		if r := a.reserve; r != nil {
+		if r := a.buffer; r != nil {
 			var err error
-			if head, part, err = r.PutBoth(head, part, &a.credit); err != nil || len(head)+len(part) == 0 {
+			if head, part, err = r.PutBoth(head, part, &a.budget); err != nil || len(head)+len(part) == 0 {
 				return err
 			}
-			a.reserve = nil // the client has taken all of it
+			a.buffer = nil // the client has taken all of it
 		}
 		n, err := a.offer(head, part, last)
 		if err != nil || n == len(head)+len(part) {
@@ -27,14 +27,14 @@ func (a *answer) deliver(head, part []byte, last bool) error {
 			return err
 		}
 		if last {
-			a.credit = buffering.Budget(buffering.MaxBudget) // nobody is held
+			a.budget = buffering.Budget(buffering.MaxBudget) // no process is held
 		}
-		a.reserve = a.overflow()
-		head, part = a.reserve.Begin(head, part)
+		a.buffer = a.overflow()
+		head, part = a.buffer.Begin(head, part)
 	}
 }
 
-// insist writes head and part although that may take long, if nobody else waits
+// insist writes head and part although that may take long, if no process waits
 // for it, or if the app wants it so. They lie in buffers that are held
 // meanwhile.
 func (a *answer) insist(head, part []byte, last bool) (done bool, err error) {
@@ -49,18 +49,18 @@ func (a *answer) insist(head, part []byte, last bool) (done bool, err error) {
 	return true, err
 }
 
-// settleReserve waits until the client has taken what is kept.
-func (a *answer) settleReserve() error {
-	r := a.reserve
+// awaitBuffer waits until the client has taken what is kept.
+func (a *answer) awaitBuffer() error {
+	r := a.buffer
 	if r == nil {
 		return nil
 	}
-	a.reserve = nil
+	a.buffer = nil
 	return r.Flush()
 }
 
-// newReserve returns a buffer for the rest of the answer.
-func (x *exchange) newReserve() *buffering.Response {
+// newBuffer returns a buffer for the rest of the answer.
+func (x *exchange) newBuffer() *buffering.Response {
 	a, p := x.req.mount.app, x.client.proxy
 	c := buffering.ResponseConfig{
 		Client: &x.client.Conn, Most: x.req.mount.mostKept, Memory: &p.memory, Dir: p.DataBufferDir, Lease: x.body.lease(),

@@ -27,16 +27,16 @@ const (
 	newPatience = 200 * time.Millisecond
 )
 
-// A park is where clients wait for whom there is nothing to do, without a
+// A poller is where clients wait for whom there is nothing to do, without a
 // goroutine and its stack and without a buffer: between requests, and while a
 // head comes in parts, which are gathered here. It is a set of descriptors that
 // the kernel watches, epoll(7); an event wakes the client, and so does the
 // clock when its time is over. A client wakes once each time it is parked, and
 // finds out for itself why.
 //
-// The nil park takes nobody.
-type park struct {
-	file *os.File // of the set, in the runtime's poller: nobody blocks in it
+// The nil poller takes no client.
+type poller struct {
+	file *os.File // of the set, in the runtime's poller: no thread blocks in it
 	raw  syscall.RawConn
 	fd   int
 
@@ -47,8 +47,8 @@ type park struct {
 	complained loglimit.Limiter
 }
 
-// newPark returns nil, after a warning, if the system has none to give.
-func newPark() *park {
+// newPoller returns nil, after a warning, if the system has none to give.
+func newPoller() *poller {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err == nil {
 		err = unix.SetNonblock(fd, true)
@@ -57,7 +57,7 @@ func newPark() *park {
 		slog.Warn("idle connections will need more memory", "err", err)
 		return nil
 	}
-	k := &park{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
+	k := &poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
 	if k.raw, err = k.file.SyscallConn(); err != nil {
 		slog.Warn("idle connections will need more memory", "err", err)
 		k.file.Close()
@@ -68,7 +68,7 @@ func newPark() *park {
 
 // run wakes clients for whom there is something to read, until ctx ends. Those
 // that are parked then wait for the clock.
-func (k *park) run(ctx context.Context) {
+func (k *poller) run(ctx context.Context) {
 	if k == nil {
 		return
 	}
@@ -93,7 +93,7 @@ func (k *park) run(ctx context.Context) {
 // attend gathers what came of a head, in part, and wakes c, which was parked,
 // for all else: the head's end, so much that it may be too long, another
 // request, the end of the connection.
-func (k *park) attend(c *client, part []byte) {
+func (k *poller) attend(c *client, part []byte) {
 	n := 0
 	if s := c.Socket(); c.head != nil && s != nil && !c.proxy.draining.Load() {
 		n = s.ReadNow(part[:wire.Small-len(c.head)%wire.Small]) // who wakes learns the rest
@@ -118,7 +118,7 @@ func endsHead(head []byte, n int) bool {
 	return false
 }
 
-func (k *park) at(fd int) *client {
+func (k *poller) at(fd int) *client {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.clients[fd]
@@ -126,7 +126,7 @@ func (k *park) at(fd int) *client {
 
 // add parks c. Something may wake it before add returns. If it fails c is not
 // parked.
-func (k *park) add(c *client) (err error) {
+func (k *poller) add(c *client) (err error) {
 	operation := unix.EPOLL_CTL_MOD
 	if !c.enrolled {
 		operation, c.enrolled = unix.EPOLL_CTL_ADD, true
@@ -165,7 +165,7 @@ const (
 	crowdSettles = 3 * time.Second
 )
 
-func (k *park) put(c *client) {
+func (k *poller) put(c *client) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if c.space >= len(k.clients) {
@@ -175,7 +175,7 @@ func (k *park) put(c *client) {
 }
 
 // forget lets go of a client that woke.
-func (k *park) forget(c *client) {
+func (k *poller) forget(c *client) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.clients[c.space] == c {
@@ -186,18 +186,18 @@ func (k *park) forget(c *client) {
 // mayPark says whether c may leave its goroutine: not at the end, when it has
 // not long to wait.
 func (c *client) mayPark() bool {
-	return c.watch != nil && c.proxy.park != nil && !c.proxy.draining.Load()
+	return c.watch != nil && c.proxy.poller != nil && !c.proxy.draining.Load()
 }
 
 // run serves the client, and parks it whenever it is quiet. It belongs to
 // proxy.clients until it is closed.
 func (c *client) run() {
 	if c.serve() {
-		err := c.proxy.park.add(c)
+		err := c.proxy.poller.add(c)
 		if err == nil {
 			return
 		}
-		c.proxy.park.refused(err)
+		c.proxy.poller.refused(err)
 		c.Close()
 	}
 	c.proxy.clients.Done()
@@ -216,7 +216,7 @@ func (c *client) Wake() bool {
 // resume is for who ended its being parked.
 func (c *client) resume() {
 	go func() {
-		c.proxy.park.forget(c)
+		c.proxy.poller.forget(c)
 		if c.EndRead() != nil {
 			c.Rearm()
 		}
@@ -226,7 +226,7 @@ func (c *client) resume() {
 
 // refused logs, at most once a second, that the system watches no more
 // descriptors for us.
-func (k *park) refused(err error) {
+func (k *poller) refused(err error) {
 	if k.complained.Due() {
 		slog.Warn("idle connections are closed: the system cannot watch them", "err", err)
 	}
