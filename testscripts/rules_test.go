@@ -141,6 +141,7 @@ var rooms = map[string][]string{
 	"page":        {"http1", "protocol", "proxy/files", "spawnerror", "trail", "visible"},
 	"static":      {"http1", "http2", "list", "loglimit", "protocol", "proxy/files", "proxy/wire", "trail"},
 	"hosts":       {},
+	"phase":       {},
 	"forwarded":   {"account", "http1", "http2", "list", "protocol", "proxy/files", "proxy/wire", "spelling", "trail", "unixsock"},
 	"greeting":    {"http1", "http2", "list", "proxy/wire"},
 	"descriptors": {"loglimit"},

@@ -9,6 +9,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/wire"
 )
 
@@ -45,12 +46,12 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 		return x.connectFailed(errDiskSpent, n)
 	}
 	if x.session.up == nil {
-		x.session.phase.on(connects)
+		x.session.phase.On(phase.Connects)
 		if err := x.session.connect(); err != nil {
 			return x.connectFailed(err, n)
 		}
 	}
-	x.session.phase.on(sends)
+	x.session.phase.On(phase.Sends)
 	sent, err := x.send()
 	if err != nil && sent == 0 && n < maxAttempts {
 		// Not a byte left us, so no process can have acted on it.
@@ -115,7 +116,7 @@ func (x *exchange) awaitRoom(now int64, why error) (retry, again bool) {
 
 // noResponse handles a connection that ended before a response began.
 func (x *exchange) noResponse(err error, n int) (retry, again bool) {
-	if !x.session.phase.begun() && n < maxAttempts && x.body.repeatable() && x.mayRepeat(err) {
+	if !x.session.phase.Begun() && n < maxAttempts && x.body.repeatable() && x.mayRepeat(err) {
 		x.retreat()
 		return true, false
 	}
@@ -123,7 +124,7 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 	broken := x.body.upload.clientError()
 	switch {
 	case broken != nil, errors.Is(err, balance.ErrGone), errors.Is(err, errStopping):
-	case errors.Is(err, wire.ErrTimeout) && !x.session.phase.begun() && x.req.mount.requestTime > 0:
+	case errors.Is(err, wire.ErrTimeout) && !x.session.phase.Begun() && x.req.mount.requestTime > 0:
 		x.session.verdict = balance.Stuck
 	default:
 		x.session.verdict = balance.Failed

@@ -7,6 +7,7 @@ import (
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/wire"
 )
 
@@ -103,10 +104,10 @@ func (x *exchange) run() bool {
 func (x *exchange) describe(now time.Time) protocol.Request {
 	r := protocol.Request{
 		ID: string(x.req.id[:x.req.idLen]), Method: string(x.req.Method), Host: string(x.req.Host), Path: string(x.req.Path),
-		Age: now.Sub(x.req.began).Seconds(), Phase: phaseNames[x.session.phase.get()],
+		Age: now.Sub(x.req.began).Seconds(), Phase: phase.Names[x.session.phase.Now()],
 		App: x.req.mount.app.name, Client: string(x.req.appendAddr(nil)),
 	}
-	if p := x.session.target.Load(); p != nil && r.Phase != phaseNames[queued] {
+	if p := x.session.target.Load(); p != nil && r.Phase != phase.Names[phase.Queued] {
 		r.ProcessID, r.PID = p.ID, p.PID
 	}
 	return r

@@ -6,6 +6,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/wire"
 )
 
@@ -39,7 +40,7 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 	if framing == http1.UntilClose || (x.session.resp.Status >= 300 || !x.session.resp.KeepAlive) && x.body.upload.unfinished() {
 		x.answer.closing = true
 	}
-	x.session.phase.on(answers)
+	x.session.phase.On(phase.Answers)
 	x.session.waiter.Probe.AnswerBegins()
 	out := wire.TakeBuffer(x.session.resp.Len + 256)
 	head := x.appendResponse(out.B[:0], framing)

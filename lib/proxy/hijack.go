@@ -1,5 +1,9 @@
 package proxy
 
+import (
+	"passenger/lib/proxy/phase"
+)
+
 // An app may take its connection over, in Ruby's words hijack it. Its adapter
 // says so before: it sends the interim response "199 Hijacked". From then on the
 // connection is the app's. What comes is the app's own answer, and no request
@@ -19,7 +23,7 @@ const partialField = "x-passenger-hijack"
 // takeOver notes that the app takes the connection over.
 func (s *session) takeOver() {
 	if s.takeover == nil {
-		s.phase.on(upgrades)
+		s.phase.On(phase.Upgrades)
 		s.takeover = s.req.mount.app.balance.TakeOver(s.process, s, s.req.upgrade, &s.req.client.proxy.dialer, s.req.mount.readTimeout)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/wire"
 )
 
@@ -16,7 +17,7 @@ func (x *exchange) readResponse() (b *wire.Buffer, n int, err error) {
 	if b, n, err = x.readUpstream(wire.Medium); err != nil {
 		return nil, 0, err
 	}
-	x.session.phase.on(hears)
+	x.session.phase.On(phase.Hears)
 	if x.session.try == loneTry {
 		x.req.mount.app.balance.Join(x.session.process)
 	}
@@ -110,7 +111,7 @@ func (x *exchange) patiently(read func() error) error {
 
 // answerTime is how long the process may be silent.
 func (s *session) answerTime() time.Duration {
-	if t := s.req.mount.requestTime; t > 0 && !s.phase.begun() {
+	if t := s.req.mount.requestTime; t > 0 && !s.phase.Begun() {
 		return min(s.req.mount.readTimeout, t)
 	}
 	return s.req.mount.readTimeout

@@ -9,6 +9,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/static"
 	"passenger/lib/proxy/wire"
 )
@@ -32,7 +33,7 @@ func (x *exchange) passAnswer(b *wire.Buffer, n int) (again bool) {
 func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error) (again bool) {
 	w := &static.Writer{To: fileSink{x}, Fields: x.session.fieldsOfFile(), Extra: x.session.appendOurs(nil)}
 	status := x.session.resp.Status
-	x.session.phase.on(answers)
+	x.session.phase.On(phase.Answers)
 	x.discard(b, n)
 	if err == nil {
 		again, err = x.sendNamed(w, status, f)

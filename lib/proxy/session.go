@@ -6,6 +6,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/tunnel"
 )
 
@@ -20,7 +21,7 @@ type session struct {
 	process *balance.Process
 	up      *balance.Upstream
 	granted int64 // when it began, in the clock's time
-	phase   phaseCell
+	phase   phase.Cell
 	try     try
 	target  atomic.Pointer[balance.Process] // process, for those who ask
 
@@ -48,7 +49,7 @@ func (s *session) reset() {
 	s.waited, s.process, s.up, s.takeover, s.verdict = 0, nil, nil, nil, balance.Fine
 	s.try, s.partial, s.late, s.halfClosed, s.workAsked = firstTry, false, false, false, false
 	s.target.Store(nil)
-	s.phase.reset()
+	s.phase.Reset()
 	s.dismissed.Store(false)
 }
 
@@ -79,7 +80,7 @@ func (s *session) followFrames(f *tunnel.Frames) {
 // acquire gets a process and a connection to it, if one is idle and open.
 func (s *session) acquire(retried bool) error {
 	p, a := s.req.client.proxy, s.req.mount.app.balance
-	s.phase.on(asks)
+	s.phase.On(phase.Asks)
 	if !retried {
 		s.waiter.Since, s.waiter.Began = p.clock.After(0), time.Time{}
 		s.waiter.Wanted, s.waiter.Upgrade = nil, s.req.upgrade
@@ -120,3 +121,12 @@ func (s *session) connect() (err error) {
 	s.up, err = s.req.client.proxy.dialer.Dial(s.process)
 	return err
 }
+
+// A try is which time it is that a session sends its request.
+type try uint8
+
+const (
+	firstTry  try = iota
+	secondTry     // a process may have acted on the request before
+	loneTry       // and may have ended because of it: the next one has no other request
+)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"passenger/lib/proxy/page"
+	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/static"
 	"passenger/lib/proxy/wire"
 )
@@ -53,6 +54,6 @@ func (s fileSink) SendReply(status, length int, p, p2 []byte) error {
 func (s fileSink) Conn() *wire.Conn { return &s.x.client.Conn }
 
 func (s fileSink) Show() {
-	s.x.session.phase.on(answers)
+	s.x.session.phase.On(phase.Answers)
 	s.x.client.publish(s.x)
 }

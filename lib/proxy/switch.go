@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/tunnel"
 	"passenger/lib/proxy/wire"
 )
@@ -37,7 +38,7 @@ func (x *exchange) passRaw(b *wire.Buffer, n int) bool {
 // in b, and then passes bytes on both ways for as long as the tunnel lasts. It
 // frees the buffers.
 func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) bool {
-	x.session.phase.on(upgrades)
+	x.session.phase.On(phase.Upgrades)
 	x.answer.answered, x.answer.closing = true, true
 	c := x.client
 	x.answer.begin(x.session.resp.Status, len(head))
