@@ -34,9 +34,7 @@ func (x *exchange) refuse(err error) bool {
 
 // noApp answers a request for which there is no app.
 func (x *exchange) noApp() bool {
-	if x.req.Chunked || x.req.ContentLength > 0 {
-		x.body.plan = sentBody
-	}
+	x.body.leaveBody()
 	if x.client.proxy.index.Load().version == 0 {
 		return x.page(page.Page{Status: 503, Message: "No application is known here yet.", Retry: 1})
 	}
