@@ -102,7 +102,7 @@ func (c *scaleCommand) Run(ctx context.Context, cmd *command) error {
 	if c.Instances != "auto" {
 		n, err := strconv.Atoi(c.Instances)
 		if err != nil || n < 0 {
-			return &cli.Error{Err: fmt.Errorf("%q is no number of processes, and not auto", c.Instances), Status: cli.Usage}
+			return &cli.Error{Err: fmt.Errorf("%q is neither a number of processes nor auto", c.Instances), Status: cli.Usage}
 		}
 		request.Instances = &n
 	}
@@ -185,7 +185,7 @@ func (c *resumeCommand) Run(ctx context.Context, cmd *command) error {
 
 func sensible(timeout time.Duration) error {
 	if timeout <= 0 {
-		return &cli.Error{Err: fmt.Errorf("a timeout of %v makes no sense", timeout), Status: cli.Usage}
+		return &cli.Error{Err: fmt.Errorf("a timeout of %v is not allowed: it must be over 0", timeout), Status: cli.Usage}
 	}
 	return nil
 }

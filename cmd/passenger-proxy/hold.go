@@ -33,7 +33,7 @@ func (c *holdCommand) Run() error {
 		args = args[1:]
 	}
 	if len(args) == 0 {
-		return usage("there is no command to become")
+		return usage("no command is given")
 	}
 	var listeners []net.Listener
 	var names []string

@@ -42,14 +42,14 @@ func (c *serveCommand) secureHeaders(dir statedir.Dir) (h fronted.Config, err er
 
 func takesHeaders(address string) bool { return strings.HasPrefix(address, "secure-headers:") }
 
-// readPassword reads the password in a file that not everybody may read.
+// readPassword reads the password in a file that not every user may read.
 func readPassword(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", fmt.Errorf("cannot read the password of secure headers: %w", err)
 	}
 	if info.Mode().Perm()&0o007 != 0 {
-		err := fmt.Errorf("the password of secure headers in %s may be read by everybody (%v)", path, info.Mode())
+		err := fmt.Errorf("the password of secure headers in %s may be read by every user (%v)", path, info.Mode())
 		return "", cli.Hint(err, "chmod o= %s", path)
 	}
 	b, err := os.ReadFile(path)

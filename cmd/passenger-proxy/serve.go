@@ -245,7 +245,7 @@ func (c *serveCommand) obey(ctx, rest context.Context, l *accesslog.File, m *sys
 func (c *serveCommand) config() (proxy.Config, error) {
 	for _, d := range []time.Duration{c.HeaderTimeout, c.BodyTimeout, c.IdleTimeout, c.WriteTimeout, c.DrainTimeout} {
 		if d <= 0 {
-			return proxy.Config{}, &cli.Error{Err: fmt.Errorf("a timeout of %v makes no sense: every wait has an end", d), Status: cli.Usage}
+			return proxy.Config{}, &cli.Error{Err: fmt.Errorf("a timeout of %v is not allowed: it must be over 0", d), Status: cli.Usage}
 		}
 	}
 	networks, err := forwarded.ParseNetworks(c.TrustedProxy)

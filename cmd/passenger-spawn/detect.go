@@ -19,7 +19,7 @@ import (
 
 type detect struct {
 	appArgs
-	JSON  bool     `name:"json" help:"Print JSON. Default when standard output is no terminal."`
+	JSON  bool     `name:"json" help:"Print JSON. Default when standard output is not a terminal."`
 	Field []string `placeholder:"NAME" help:"Print the value of this field of the JSON alone, or of each of these, a line each; empty where there is none."`
 }
 

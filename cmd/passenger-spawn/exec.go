@@ -46,7 +46,7 @@ func (e *execChange) Run() error {
 		args = args[1:]
 	}
 	if len(args) == 0 {
-		return wrong(errors.New("there is no command to become"))
+		return wrong(errors.New("no command is given"))
 	}
 	change, err := e.change()
 	if err != nil {

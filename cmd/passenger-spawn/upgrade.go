@@ -103,7 +103,7 @@ func listener(socket *os.File) (*net.UnixListener, error) {
 	unix, ok := l.(*net.UnixListener)
 	if !ok {
 		l.Close()
-		return nil, fmt.Errorf("socket %s: descriptor %d is no unix socket", socket.Name(), socket.Fd())
+		return nil, fmt.Errorf("socket %s: descriptor %d is not a unix socket", socket.Name(), socket.Fd())
 	}
 	unix.SetUnlinkOnClose(false)
 	return unix, nil

@@ -65,7 +65,7 @@ func (system) User(s string) (User, error) {
 	uid, err := strconv.Atoi(u.Uid)
 	gid, err2 := strconv.Atoi(u.Gid)
 	if err := errors.Join(err, err2); err != nil {
-		return User{}, fmt.Errorf("user %q: the user database has a number that is none: %w", s, err)
+		return User{}, fmt.Errorf("user %q: the user database has something else where a number should be: %w", s, err)
 	}
 	return User{Name: u.Username, UID: uid, GID: gid, Home: u.HomeDir, Shell: shellOf(u.Username)}, nil
 }
@@ -80,7 +80,7 @@ func (system) Group(s string) (Group, error) {
 	}
 	gid, err := strconv.Atoi(g.Gid)
 	if err != nil {
-		return Group{}, fmt.Errorf("group %q: the user database has a number that is none: %w", s, err)
+		return Group{}, fmt.Errorf("group %q: the user database has something else where a number should be: %w", s, err)
 	}
 	return Group{Name: g.Name, GID: gid}, nil
 }
@@ -96,7 +96,7 @@ func (system) GroupsOf(u User, gid int) ([]int, error) {
 	for _, id := range ids {
 		n, err := strconv.Atoi(id)
 		if err != nil {
-			return nil, fmt.Errorf("groups of user %q: the user database has a number that is none: %w", u.Name, err)
+			return nil, fmt.Errorf("groups of user %q: the user database has something else where a number should be: %w", u.Name, err)
 		}
 		if !slices.Contains(groups, n) {
 			groups = append(groups, n)

@@ -200,7 +200,7 @@ func Domain(text string) (string, error) {
 	}
 	labels := strings.Split(domain, ".")
 	if len(labels) < 2 || len(domain) > 253 || slices.ContainsFunc(labels, badLabel) {
-		return "", fmt.Errorf("%q is no public domain name", text)
+		return "", fmt.Errorf("%q is not a public domain name", text)
 	}
 	return domain, nil
 }
@@ -214,7 +214,7 @@ func badLabel(label string) bool {
 func CheckDirectory(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("%q is no https:// address", text)
+		return fmt.Errorf("%q is not an https:// address", text)
 	}
 	return nil
 }

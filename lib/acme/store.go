@@ -169,7 +169,7 @@ func (s *store) answer(token string) (string, bool) {
 // putAnswer keeps the answer to a token until remove is called.
 func (s *store) putAnswer(token, text string) (remove func(), err error) {
 	if !validToken(token) {
-		return nil, fmt.Errorf("the authority's token %q is none", token)
+		return nil, fmt.Errorf("the authority's token %q is malformed", token)
 	}
 	return s.put(token, []byte(text))
 }

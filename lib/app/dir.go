@@ -75,7 +75,7 @@ func (d *directory) ReadFile(name string) ([]byte, error) {
 	if fi, err := d.Stat(name); err != nil {
 		return nil, err
 	} else if !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", name)
+		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
 	f, err := d.open(name)
 	if err != nil {
@@ -85,7 +85,7 @@ func (d *directory) ReadFile(name string) ([]byte, error) {
 	if fi, err := f.Stat(); err != nil {
 		return nil, err
 	} else if !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", name)
+		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
 	return io.ReadAll(io.LimitReader(f, maxLook))
 }

@@ -92,7 +92,7 @@ func entriesOf(b []byte) ([]setting, error) {
 		var value json.RawMessage
 		err = d.Decode(&value)
 		if len(entries) == maxSettings {
-			return nil, fmt.Errorf("more than %d keys; it is no file of settings", maxSettings)
+			return nil, fmt.Errorf("more than %d keys; it is not a file of settings", maxSettings)
 		}
 		entries = append(entries, setting{key.(string), value, lineAt(b, d.InputOffset()-int64(len(value)))})
 	}

@@ -27,7 +27,7 @@ func checkServing(c protocol.AppConfig) error {
 		if strings.ContainsFunc(name, func(r rune) bool {
 			return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
 		}) {
-			return fmt.Errorf("%s: %q is no name of a cookie", key, name)
+			return fmt.Errorf("%s: %q is not a cookie name", key, name)
 		}
 	}
 	if strings.ContainsFunc(c.StickyAttributes, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
@@ -40,7 +40,7 @@ func checkServing(c protocol.AppConfig) error {
 func checkSendfile(c protocol.AppConfig) error {
 	for _, dir := range c.SendfileDirs {
 		if !validPath(dir) {
-			return fmt.Errorf("sendfile_dirs: %q is no directory", dir)
+			return fmt.Errorf("sendfile_dirs: %q is not a directory", dir)
 		}
 	}
 	for prefix, dir := range c.AccelLocations {
@@ -48,7 +48,7 @@ func checkSendfile(c protocol.AppConfig) error {
 			return fmt.Errorf("accel_locations: %q is not the beginning of a path such as \"/protected/\", with a slash at each end", prefix)
 		}
 		if !validPath(dir) {
-			return fmt.Errorf("accel_locations: %q for %q is no directory", dir, prefix)
+			return fmt.Errorf("accel_locations: %q for %q is not a directory", dir, prefix)
 		}
 	}
 	return nil

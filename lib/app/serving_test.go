@@ -15,10 +15,10 @@ func TestDirectoriesOfNamedFilesAreChecked(t *testing.T) {
 		want      string
 	}{
 		{[]string{"private", "/data"}, map[string]string{"/": "a", "/p/q/": "/b"}, ""},
-		{[]string{""}, nil, `sendfile_dirs: "" is no directory`},
-		{[]string{"a\x00"}, nil, `sendfile_dirs: "a\x00" is no directory`},
-		{[]string{"a\r\nb"}, nil, "is no directory"},
-		{nil, map[string]string{"/p/": ""}, `accel_locations: "" for "/p/" is no directory`},
+		{[]string{""}, nil, `sendfile_dirs: "" is not a directory`},
+		{[]string{"a\x00"}, nil, `sendfile_dirs: "a\x00" is not a directory`},
+		{[]string{"a\r\nb"}, nil, "is not a directory"},
+		{nil, map[string]string{"/p/": ""}, `accel_locations: "" for "/p/" is not a directory`},
 		{nil, map[string]string{"/p": "a"}, "with a slash at each end"},
 		{nil, map[string]string{"p/": "a"}, "with a slash at each end"},
 		{nil, map[string]string{"": "a"}, "with a slash at each end"},

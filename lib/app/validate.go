@@ -219,11 +219,11 @@ func checkServerName(name string) error {
 	host := strings.TrimPrefix(name, "*.")
 	switch {
 	case host == "" || len(host) > 253 || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") != "":
-		return fmt.Errorf("%q is no host name; a wildcard has the form \"*.example.com\"", name)
+		return fmt.Errorf("%q is not a host name; a wildcard has the form \"*.example.com\"", name)
 	case host[0] == '[' && host[len(host)-1] == ']':
 		return nil
 	case strings.Count(host, ":") > 1 && host[0] != '[':
-		return fmt.Errorf("%q is no host name; write an IPv6 address as \"[%s]\"", name, host)
+		return fmt.Errorf("%q is not a host name; write an IPv6 address as \"[%s]\"", name, host)
 	case strings.Contains(host, ":"):
 		return fmt.Errorf("%q has a port; an app answers on all of the proxy's", name)
 	}

@@ -87,7 +87,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{protocol.AppConfig{HealthPath: "up"}, `health_check_path: "up" is not a path of the app; it is to begin with "/"`},
 		{protocol.AppConfig{HealthPath: "/up", BaseURI: "/shop"}, `"/up" is not a path of the app; it is to begin with "/shop"`},
 		{protocol.AppConfig{WarmUp: []string{"/a b"}}, `warm_up_requests: "/a b" has ' ' in it`},
-		{protocol.AppConfig{ServerNames: []string{"a b"}}, `"a b" is no host name`},
+		{protocol.AppConfig{ServerNames: []string{"a b"}}, `"a b" is not a host name`},
 		{protocol.AppConfig{ServerNames: []string{"*"}}, `a wildcard has the form`},
 		{protocol.AppConfig{ServerNames: []string{"shop.test:8080"}}, `server_names: "shop.test:8080" has a port; an app answers on all of the proxy's`},
 		{protocol.AppConfig{ServerNames: []string{"[::1]:80"}}, `has a port`},

@@ -118,7 +118,7 @@ func ID(r *http.Request, name string) (string, error) {
 	ok := v != "" && len(v) <= 64 && v[0] != '.' && strings.Trim(v, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
 	if !ok {
 		return "", &protocol.Error{
-			Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is no %s", v, name),
+			Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is not a valid %s", v, name),
 			Hint: "one has characters of a-z, 0-9, '.', '_' and '-' only, no dot first, and at most 64 of them",
 		}
 	}

@@ -294,7 +294,7 @@ func TestTheStoreRefuses(t *testing.T) {
 		fds  []int
 		want string
 	}{
-		{"what does not listen", `{"action":"keep","addresses":["a"]}`, []int{int(p.Fd())}, "no listening socket"},
+		{"what does not listen", `{"action":"keep","addresses":["a"]}`, []int{int(p.Fd())}, "not a listening socket"},
 		{"an address without a socket", `{"action":"keep","addresses":["a"]}`, nil, "not as many"},
 		{"a socket without an address", `{"action":"keep"}`, []int{int(p.Fd())}, "not as many"},
 		{"what it does not know", `{"action":"eat"}`, nil, `unknown action \"eat\"`},

@@ -168,7 +168,7 @@ func (s *Store) obey(c *net.UnixConn, uid int, q request, brought []Socket) erro
 func (s *Store) keep(c *net.UnixConn, uid int, brought []Socket) error {
 	for _, b := range brought {
 		if v, err := syscall.GetsockoptInt(b.FD, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN); err != nil || v == 0 {
-			return fmt.Errorf("what is brought for %q is no listening socket", b.Address)
+			return fmt.Errorf("what is brought for %q is not a listening socket", b.Address)
 		}
 	}
 	s.clear()
@@ -218,7 +218,7 @@ func (s *Store) orphaned() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.expiry == t && s.by == nil {
-			slog.Warn("no server came for the sockets of the one that died; closed", "listen", addresses(s.sockets), "after", patience)
+			slog.Warn("no server came for the sockets of a dead one; they are closed", "listen", addresses(s.sockets), "after", patience)
 			s.clear()
 		}
 	})

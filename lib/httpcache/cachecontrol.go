@@ -16,7 +16,7 @@ type directives struct {
 	private, public         bool
 	mustRevalidate, ifCache bool // ifCache is only-if-cached
 
-	// Seconds, unset if there is none. One that is no number is 0 for a limit on
+	// Seconds, unset if there is none. One that is not a number is 0 for a limit on
 	// age, and most for min-fresh.
 	maxAge, sharedAge, minFresh int64
 }

@@ -137,7 +137,7 @@ func OpenLog(path string) (*os.File, error) {
 	}
 	fi, err := f.Stat()
 	if err == nil && !fi.Mode().IsRegular() {
-		err = fmt.Errorf("app_log_file %q is no regular file", path)
+		err = fmt.Errorf("app_log_file %q is not a regular file", path)
 	}
 	if err != nil {
 		f.Close()

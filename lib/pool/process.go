@@ -138,7 +138,7 @@ func (q *process) drained(now time.Time, d *Decision) bool {
 		d.wake(deadline)
 		return false
 	}
-	slog.Warn("process has requests still after its drain timeout", "app", q.app.config.Name, "pid", q.record.PID,
+	slog.Warn("process still has requests after its drain timeout", "app", q.app.config.Name, "pid", q.record.PID,
 		"in_flight", q.traffic.inFlight, "upgraded", q.traffic.upgraded)
 	return true
 }

@@ -147,7 +147,7 @@ func parseAddress(s string) (netip.AddrPort, error) {
 	address, port, _ := strings.Cut(s, ":")
 	b, err := hex.DecodeString(address)
 	if err != nil || len(b)%4 != 0 {
-		return netip.AddrPort{}, fmt.Errorf("%q is no address", s)
+		return netip.AddrPort{}, fmt.Errorf("%q is not an address", s)
 	}
 	for i := 0; i < len(b); i += 4 {
 		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
@@ -155,7 +155,7 @@ func parseAddress(s string) (netip.AddrPort, error) {
 	ip, ok := netip.AddrFromSlice(b)
 	number, err := strconv.ParseUint(port, 16, 16)
 	if !ok || err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%q is no address", s)
+		return netip.AddrPort{}, fmt.Errorf("%q is not an address", s)
 	}
 	return netip.AddrPortFrom(ip.Unmap(), uint16(number)), nil
 }

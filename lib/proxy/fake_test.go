@@ -210,7 +210,7 @@ func (c *call) readSession() error {
 	}
 	parts := strings.Split(string(block[:n-1]), "\x00")
 	if len(parts)%2 != 0 || parts[0] != "CONTENT_LENGTH" {
-		return fmt.Errorf("block %q is no list of pairs", block)
+		return fmt.Errorf("block %q is not a list of pairs", block)
 	}
 	c.Vars = map[string]string{}
 	for i := 0; i < len(parts); i += 2 {

@@ -245,19 +245,19 @@ func TestSecureHeadersThatMakeNoSenseAreRefused(t *testing.T) {
 	_, pool, path := front(t, protocol.ProtocolHTTP, say("ok"))
 	root := "!~PASSENGER_APP_ROOT: /srv/a"
 	for want, fields := range map[string][]string{
-		"PASSENGER_NONSENSE": {root, "!~PASSENGER_NONSENSE: 1"},
-		"PASSENGER-APP-ROOT": {"!~PASSENGER-APP-ROOT: /srv/b"},
-		"comes twice":        {root, "!~passenger_app_root: /srv/b"},
-		"unknown flag":       {root, "!~FLAGS: X"},
-		"is no address":      {root, "!~REMOTE_ADDR: evil"},
-		"is no port":         {root, "!~REMOTE_PORT: 1x"},
-		"an absolute path":   {"!~PASSENGER_APP_ROOT: srv/a"},
-		"is no number":       {"!~PASSENGER_APP_GROUP_NAME: x", root, "!~PASSENGER_MIN_PROCESSES: many"},
-		"neither on nor off": {"!~PASSENGER_APP_GROUP_NAME: y", root, "!~PASSENGER_STICKY_SESSIONS: perhaps"},
-		"not base64":         {"!~PASSENGER_APP_GROUP_NAME: z", root, "!~PASSENGER_ENV_VARS: %"},
-		"no list of names":   {"!~PASSENGER_APP_GROUP_NAME: q", root, "!~PASSENGER_ENV_VARS: YQ=="},
-		"unknown secure":     {root, "!~" + strings.Repeat("A", 100) + ": 1"},
-		"is not known here":  {"!~PASSENGER_APP_GROUP_NAME: stranger"},
+		"PASSENGER_NONSENSE":  {root, "!~PASSENGER_NONSENSE: 1"},
+		"PASSENGER-APP-ROOT":  {"!~PASSENGER-APP-ROOT: /srv/b"},
+		"comes twice":         {root, "!~passenger_app_root: /srv/b"},
+		"unknown flag":        {root, "!~FLAGS: X"},
+		"is not an address":   {root, "!~REMOTE_ADDR: evil"},
+		"is not a port":       {root, "!~REMOTE_PORT: 1x"},
+		"an absolute path":    {"!~PASSENGER_APP_ROOT: srv/a"},
+		"is not a number":     {"!~PASSENGER_APP_GROUP_NAME: x", root, "!~PASSENGER_MIN_PROCESSES: many"},
+		"neither on nor off":  {"!~PASSENGER_APP_GROUP_NAME: y", root, "!~PASSENGER_STICKY_SESSIONS: perhaps"},
+		"not base64":          {"!~PASSENGER_APP_GROUP_NAME: z", root, "!~PASSENGER_ENV_VARS: %"},
+		"not a list of names": {"!~PASSENGER_APP_GROUP_NAME: q", root, "!~PASSENGER_ENV_VARS: YQ=="},
+		"unknown secure":      {root, "!~" + strings.Repeat("A", 100) + ": 1"},
+		"is not known here":   {"!~PASSENGER_APP_GROUP_NAME: stranger"},
 	} {
 		r := dialPeer(t, "unix", path).send(secureRequest("/", append(fields, "Accept: text/plain")...)).receive("GET")
 		if (r.Status != 400 && r.Status != 403) || !strings.Contains(r.Body, want) {
@@ -280,7 +280,7 @@ func TestSecureHeadersThatMakeNoSenseAreRefused(t *testing.T) {
 func TestWhatThePoolSaysBecomesAnAnswer(t *testing.T) {
 	t.Parallel()
 	_, pool, path := front(t, protocol.ProtocolHTTP, say("ok"))
-	pool.fail = &protocol.Error{Code: protocol.CodeInvalidApp, Message: "secret /srv/a is no directory"}
+	pool.fail = &protocol.Error{Code: protocol.CodeInvalidApp, Message: "secret /srv/a is not a directory"}
 	ask := func(path string) reply {
 		return dialPeer(t, "unix", path).send(secureRequest("/", "!~PASSENGER_APP_ROOT: /srv/a")).receive("GET")
 	}

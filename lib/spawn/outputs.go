@@ -25,7 +25,7 @@ func (s *Spawner) readOutput(p *process.Process) error {
 	}
 	file, done, err := s.logFiles.Use(r.LogFile, logUser(r), s.opener(r))
 	if err != nil {
-		slog.Error("log file not opened; the output goes where ours goes", "app", r.App, "pid", r.PID, "err", err)
+		slog.Error("log file not opened; the app's output goes to standard error", "app", r.App, "pid", r.PID, "err", err)
 		return p.Read(s.Log, nil)
 	}
 	return p.Read(file, done)

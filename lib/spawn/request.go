@@ -12,7 +12,7 @@ import (
 // completes it with the settings, which it reads itself.
 func (s *Spawner) checkRequest(req *protocol.SpawnRequest) error {
 	if len(req.ID) < 4 || len(req.ID) > 16 || strings.Trim(req.ID, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is no process ID: 4 to 16 characters of a-z and 0-9", req.ID)}
+		return &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("%q is not a process ID: 4 to 16 characters of a-z and 0-9", req.ID)}
 	}
 	if req.App == "" || req.Generation < 0 {
 		return &protocol.Error{Code: protocol.CodeBadRequest, Message: "the request names no app, or a negative generation"}

@@ -164,7 +164,7 @@ func (s *Spawner) warnOfRoot(p *plan.Plan) {
 		s.asRoot = map[string]bool{}
 	}
 	s.asRoot[p.Config.Name] = true
-	slog.Warn("app runs as root, and another user owns it: who can change its files is root", "app", p.Config.Name, "user", p.User.Name, "owner", account.NameOf(p.Owner),
+	slog.Warn("app runs as root, and another user owns it: that user can become root by changing its files", "app", p.Config.Name, "user", p.User.Name, "owner", account.NameOf(p.Owner),
 		"hint", "\"passenger start --user-switching\" runs the app as its owner, and pool and proxy as the user of --run-as; passenger-spawn(1), USERS")
 }
 

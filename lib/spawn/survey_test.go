@@ -73,7 +73,7 @@ func TestFilesThatAreNone(t *testing.T) {
 	s, _ := newSpawner(t, shortDir(t))
 	_, err := s.Spawn(t.Context(), request("none0001", protocol.AppConfig{Name: "none", AppRoot: dir, Environment: "production"}))
 	var se *protocol.SpawnError
-	if !errors.As(err, &se) || !strings.Contains(se.Summary, "holds no app of a known type") || !strings.Contains(se.Summary, "package.json: package.json is no regular file") {
+	if !errors.As(err, &se) || !strings.Contains(se.Summary, "holds no app of a known type") || !strings.Contains(se.Summary, "package.json: package.json is not a regular file") {
 		t.Errorf("got %v, want no app", err)
 	}
 }

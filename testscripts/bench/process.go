@@ -90,7 +90,7 @@ func statFields(pid int) []int64 {
 	}
 	f := make([]int64, len(words))
 	for i, w := range words {
-		f[i], _ = strconv.ParseInt(w, 10, 64) // the state is no number
+		f[i], _ = strconv.ParseInt(w, 10, 64) // the state is not a number
 	}
 	return f
 }

@@ -52,7 +52,7 @@ func (o *Owner) list() (protocol.AppList, error) {
 func (o *Owner) healthy() error {
 	list, err := o.list()
 	if err == nil && !list.SpawnerUp {
-		err = errors.New("the spawner is not heard")
+		err = errors.New("the spawner does not answer")
 	}
 	return err
 }

@@ -79,7 +79,7 @@ func (m machine) pressure(resource, tasks string) float64 {
 	for line := range strings.Lines(string(b)) {
 		if rest, ok := strings.CutPrefix(line, tasks+" avg10="); ok {
 			value, _, _ := strings.Cut(rest, " ")
-			percent, _ := strconv.ParseFloat(value, 64) // 0 for what is no number
+			percent, _ := strconv.ParseFloat(value, 64) // 0 for what is not a number
 			return percent
 		}
 	}
@@ -92,7 +92,7 @@ func (m machine) number(file string) int64 {
 	if err != nil {
 		return 0
 	}
-	n, _ := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64) // "max" is no number
+	n, _ := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64) // "max" is not a number
 	return n
 }
 

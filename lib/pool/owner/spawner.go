@@ -248,6 +248,6 @@ func (o *Owner) stop(ctx context.Context, s pool.Stop) {
 	var answer *protocol.Error
 	gone = err == nil || errors.As(err, &answer) && answer.Code == protocol.CodeUnknownProcess
 	if !gone {
-		slog.Debug("stop came to nothing", "id", s.ID, "err", err)
+		slog.Debug("process not stopped", "id", s.ID, "err", err)
 	}
 }

@@ -118,7 +118,7 @@ func (k *watcher) look(id string) {
 	switch w.stopped {
 	case 1: // it may go on by itself
 	case 2:
-		slog.Error("proxy is stopped by a signal; letting it go on", "pid", identity.PID)
+		slog.Error("proxy is stopped by a signal; waking it", "pid", identity.PID)
 		w.signal(unix.SIGCONT)
 	default:
 		slog.Error("proxy is stopped by a signal; killing it so that another can serve", "pid", identity.PID)

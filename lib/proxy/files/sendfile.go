@@ -101,9 +101,9 @@ func (r *Refusal) Error() string { return r.Reason }
 // Why a name is no good.
 var (
 	errOutside  = &Refusal{403, "it is in none of the sendfile_dirs"}
-	errRelative = &Refusal{403, "it is no absolute path"}
+	errRelative = &Refusal{403, "it is not an absolute path"}
 	errUnmapped = &Refusal{404, "none of the accel_locations begins it"}
-	errNamed    = &Refusal{404, "a named location of nginx is none here"}
+	errNamed    = &Refusal{404, "named locations of nginx do not exist here"}
 	errEscape   = &Refusal{404, "its percent-encoding is malformed"}
 	errUnsafe   = &Refusal{404, `it has a ".." or a NUL in it`}
 )

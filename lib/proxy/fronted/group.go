@@ -116,7 +116,7 @@ func (s *setting) parse(v string) (any, error) {
 	case number:
 		n, err := strconv.ParseFloat(v, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no number", v)
+			return nil, fmt.Errorf("%q is not a number", v)
 		}
 		return n, nil
 	case boolean:
@@ -140,7 +140,7 @@ func parseVariables(v string) (map[string]string, error) {
 	}
 	parts := strings.Split(string(b), "\x00")
 	if len(parts)%2 != 1 || parts[len(parts)-1] != "" {
-		return nil, errors.New("it is no list of names and values, each with a NUL byte at its end")
+		return nil, errors.New("it is not a list of names and values, each with a NUL byte at its end")
 	}
 	list := map[string]string{}
 	for i := 0; i+1 < len(parts); i += 2 {

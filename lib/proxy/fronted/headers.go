@@ -200,10 +200,10 @@ func (h *Headers) check(r *http1.Request) error {
 	if addr := h.Value(r, RemoteAddr); string(addr) == "unix:" { // nginx's word for a client without address
 		h.at[RemoteAddr] = 0
 	} else if !http1.Only(addr, "0123456789abcdefABCDEF.:") || len(addr) > MaxAddr {
-		return badSecure("REMOTE_ADDR is no address")
+		return badSecure("REMOTE_ADDR is not an address")
 	}
 	if port := h.Value(r, RemotePort); !http1.Only(port, "0123456789") || len(port) > 5 {
-		return badSecure("REMOTE_PORT is no port")
+		return badSecure("REMOTE_PORT is not a port")
 	}
 	if h.flags&NoContinue != 0 {
 		r.Continue = false

@@ -126,7 +126,7 @@ func (r *Registrar) Find(q Request, t Table) (app string, err error) {
 	}
 	if g := (*r.groups.Load())[string(name)]; g != nil && t.Known(g.app) {
 		if g.digest != h.digest(q.Head) && g.warned.CompareAndSwap(false, true) {
-			slog.Warn("web server gives an app other settings than first; those count until it is removed or the proxy is replaced", "app", g.app)
+			slog.Warn("web server changes the settings of an app; the first ones count until the app is removed or the proxy is replaced", "app", g.app)
 		}
 		return g.app, nil
 	}

@@ -55,7 +55,7 @@ func At(address string, f SocketFile) (net.Listener, error) {
 		return listenFD(fd)
 	}
 	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
-		return nil, fmt.Errorf("%q is no address; it is HOST:PORT, :PORT, unix:PATH or fd:N", address)
+		return nil, fmt.Errorf("%q is not an address; it is HOST:PORT, :PORT, unix:PATH or fd:N", address)
 	}
 	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
 	l, err := lc.Listen(context.Background(), "tcp", address)
@@ -153,13 +153,13 @@ func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net:
 func listenFD(text string) (net.Listener, error) {
 	fd, err := strconv.Atoi(text)
 	if err != nil || fd < 3 {
-		return nil, fmt.Errorf("%q is no number of a descriptor over 2", text)
+		return nil, fmt.Errorf("%q is not the number of a descriptor over 2", text)
 	}
 	f := os.NewFile(uintptr(fd), "fd:"+text)
 	defer f.Close()
 	l, err := net.FileListener(f)
 	if err != nil {
-		return nil, fmt.Errorf("descriptor %d is no listening socket: %w", fd, reason(err))
+		return nil, fmt.Errorf("descriptor %d is not a listening socket: %w", fd, reason(err))
 	}
 	syscall.CloseOnExec(fd)
 	return l, nil

@@ -86,7 +86,7 @@ func (g *Gate) Open(ctx context.Context, o Order) (a Answer, err error) {
 }
 
 // ErrSilent says that a forked process ended before it came to its gate.
-var ErrSilent = errors.New("its process ended before it said a word")
+var ErrSilent = errors.New("its process ended before it said anything")
 
 // Hello waits for the first byte of a process that a preloader forked, and
 // returns its pid, which the kernel adds (SCM_CREDENTIALS in unix(7)). The error

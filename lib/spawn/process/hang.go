@@ -88,7 +88,7 @@ func (p *Process) dumpByInspector(ctx context.Context) []string {
 	}
 	stack, err := adapter.InspectorStack(ctx, address)
 	if err != nil {
-		slog.Debug("no stack", "err", err)
+		slog.Debug("stack not read", "err", err)
 		return nil
 	}
 	return strings.Split(strings.TrimRight(stack, "\n"), "\n")

@@ -23,7 +23,7 @@ func openRoots(at int, path string, flags int) (*os.File, error) {
 	var st unix.Stat_t
 	err = unix.Fstat(fd, &st)
 	if err == nil && flags&unix.O_DIRECTORY == 0 && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		err = errors.New("is no regular file")
+		err = errors.New("is not a regular file")
 	}
 	if err == nil {
 		err = rootsAlone(st, false)
