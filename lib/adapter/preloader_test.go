@@ -252,6 +252,7 @@ end)
 `,
 		"python": `
 import errno, os
+from passenger_adapter import preloader
 fork, forks = os.fork, 0
 def limited_fork():
     global forks
@@ -260,7 +261,7 @@ def limited_fork():
     if forks > limit and limit < 2:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
     return fork()
-os.fork = limited_fork
+preloader.fork = limited_fork
 `,
 	}
 	eachLanguage(t, func(t *testing.T, l language, spec Spec) {
@@ -468,6 +469,27 @@ func TestPythonForkHooksRun(t *testing.T) {
 	p.awaitOutput(t, "after fork")
 	if got := w.ask(t, "/frozen"); got != "True" {
 		t.Errorf("the collector's objects are not frozen")
+	}
+}
+
+// TestPythonForksAsTheSystemDoes has an app that puts other functions in the
+// places of those that the preloader needs, as gevent does.
+func TestPythonForksAsTheSystemDoes(t *testing.T) {
+	t.Parallel()
+	l := languages[1]
+	need(t, l.interpreter)
+	spec := l.spec
+	spec.AppRoot = writeApp(t, map[string]string{l.file: l.app + `
+def other(*_args):
+    raise RuntimeError("the app's own")
+os.close = os.fork = os.waitpid = other
+`})
+	p, _ := startReadyPreloader(t, spec)
+	for range 2 {
+		w := p.worker(t)
+		if got := w.ask(t, "/pid"); got != strconv.Itoa(w.pid) {
+			t.Errorf("got pid %s, want %d", got, w.pid)
+		}
 	}
 }
 

@@ -1,8 +1,10 @@
 """The contract with passenger-spawn: what it hands down, what it is told."""
 import contextlib
 import os
-import socket
 import sys
+# Those of the system, whatever the application puts in their places.
+from os import close
+from socket import socket as Socket
 
 FIRST_FD = 3
 
@@ -48,7 +50,7 @@ class Spawner:
         if self._notify >= 0:
             os.set_inheritable(self._notify, False)
         os.set_inheritable(FIRST_FD, False)
-        self.socket = socket.socket(fileno=FIRST_FD)
+        self.socket = Socket(fileno=FIRST_FD)
 
     def replace(self, listener, notify):
         """Take up what a forked process has got instead."""
@@ -92,5 +94,5 @@ class Spawner:
 
     def _end(self):
         if self._notify >= 0:
-            os.close(self._notify)
+            close(self._notify)
             self._notify = -1

@@ -2,10 +2,14 @@
 import array
 import json
 import os
-import select
 import signal
 import socket
 import sys
+# Those of the system, taken before the application is loaded: gevent puts its
+# own in their places, which leave work to a loop that does not run here.
+from os import close, fork, waitpid
+from select import POLLIN, poll
+from socket import socket as Socket
 
 # For hooks that the application's modules have in fork.
 _FORK_SECONDS = 30
@@ -26,7 +30,7 @@ class Order:
 
     def close(self):
         for descriptor in self.descriptors:
-            os.close(descriptor)
+            close(descriptor)
 
 
 class Promoted(Exception):
@@ -114,7 +118,7 @@ class Preloader:
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
         self._spawner.replace(listener, notify)
-        kept = socket.socket(fileno=os.dup(gate)) if _wait_at(gate) == b"k" else None
+        kept = Socket(fileno=os.dup(gate)) if _wait_at(gate) == b"k" else None
         order.close()
         for number, handler in self._handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
@@ -128,37 +132,37 @@ def _fork_twice():
     """
     reading, writing = os.pipe()
     try:
-        between = os.fork()
+        between = fork()
     except OSError as error:
-        os.close(reading)
-        os.close(writing)
+        close(reading)
+        close(writing)
         return "cannot fork: %s" % error.strerror
     if not between:
-        os.close(reading)
+        close(reading)
         return _fork_between(writing)
-    os.close(writing)
+    close(writing)
     try:
         return _outcome(reading, between)
     finally:
-        os.close(reading)
+        close(reading)
         _reap(between)
 
 
 def _fork_between(writing):
     try:
-        if os.fork():
+        if fork():
             os._exit(0)
     except OSError as error:
         os.write(writing, ("cannot fork: %s" % error.strerror).encode())
         os._exit(1)
-    os.close(writing)
+    close(writing)
     return None
 
 
 def _outcome(reading, between):
-    poll = select.poll()
-    poll.register(reading, select.POLLIN)
-    if poll.poll(_FORK_SECONDS * 1000):
+    answer = poll()
+    answer.register(reading, POLLIN)
+    if answer.poll(_FORK_SECONDS * 1000):
         return os.read(reading, 1024).decode()
     os.kill(between, signal.SIGKILL)
     return "cannot fork: no answer in %d s: a hook of os.register_at_fork hangs" % _FORK_SECONDS
@@ -166,7 +170,7 @@ def _outcome(reading, between):
 
 def _reap(pid):
     try:
-        os.waitpid(pid, 0)
+        waitpid(pid, 0)
     except ChildProcessError:
         pass  # the application ignores SIGCHLD, so that the kernel has reaped it
 
@@ -190,6 +194,15 @@ def close_databases():
     django = sys.modules.get("django.db")
     if django and sys.modules["django.conf"].settings.configured:
         django.connections.close_all()
+
+
+def renew_loop():
+    """Give a forked process a loop of its own where gevent is loaded, which
+    knows of forks only by the fork that it has put in place.
+    """
+    gevent = sys.modules.get("gevent")
+    if gevent:
+        gevent.reinit()
 
 
 def reseed():

@@ -69,6 +69,7 @@ def _fork_ready(spawner):
         stream.flush()  # else each forked process would write it too
     spawner.preloaded(findings.all_but(spawner.descriptors()))
     gate = preloader.Preloader(spawner).run()
+    or_fail(spawner, preloader.renew_loop)
     or_fail(spawner, preloader.reseed)
     return gate
 
