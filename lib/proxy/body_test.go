@@ -352,14 +352,14 @@ func TestInterimResponses(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
 		s := serve(t, Config{}, route(start(t, proto, 1, func(c *call) bool {
-			c.reply("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
-			c.reply("HTTP/1.1 103 Early Hints\r\nLink: </b>\r\nConnection: close\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			c.reply("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nLink: </a>\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </h>\r\n\r\n")
+			c.reply("HTTP/1.1 102 Processing\r\nLink: </b>\r\nConnection: close\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 			return true
 		})))
 		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		for _, want := range []string{"</a>", "</b>"} {
-			if r := p.receive("GET"); r.Status != 103 || r.Header.Get("Link") != want || r.Close {
-				t.Errorf("got %+v, want 103 with %s", r, want)
+			if r := p.receive("GET"); r.Status != 102 || r.Header.Get("Link") != want || r.Close {
+				t.Errorf("got %+v, want 102 with %s", r, want)
 			}
 		}
 		if r := p.receive("GET"); r.Status != 200 || r.Body != "ok" {

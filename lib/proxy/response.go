@@ -156,7 +156,10 @@ const maxInterims = 601
 var errInterims = &http1.Error{Status: 502, Reason: "too many interim responses"}
 
 // passInterim passes an interim response on, but for 100, which is ours to
-// send, and not to HTTP/1.0 clients, who know none.
+// send, and not to HTTP/1.0 clients, who know none. Early hints go to clients
+// of HTTP/2 alone: browsers want them there only, and Python's http.client and
+// nginx before 1.29 take a 103 for the answer. RFC 8297, section 2, leaves that
+// to servers.
 func (x *exchange) passInterim() error {
 	if x.answer.interims++; x.answer.interims > maxInterims {
 		return errInterims
@@ -168,7 +171,7 @@ func (x *exchange) passInterim() error {
 	if x.session.resp.Status == 100 {
 		return x.body.continues()
 	}
-	if x.req.Minor == 0 {
+	if x.req.Minor == 0 || x.session.resp.Status == 103 && !x.client.http2 {
 		return nil
 	}
 	out := wire.TakeBuffer(x.session.resp.Len + 64)

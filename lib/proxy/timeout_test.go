@@ -142,13 +142,13 @@ func TestLongWaitsWithinAHead(t *testing.T) {
 			return false
 		})))
 		p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-		for _, part := range []string{"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-", "Length: 2\r\n\r\nok"} {
+		for _, part := range []string{"HTTP/1.1 102 Processing\r\nLink: </a>\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-", "Length: 2\r\n\r\nok"} {
 			parts <- part
 			begin := s.clock.Now.Load()
 			eventually(t, "more than a look's time", func() bool { return s.clock.Now.Load() > begin+int64(lookEvery)*3/2 })
 		}
 		close(parts)
-		for _, want := range []int{103, 200} {
+		for _, want := range []int{102, 200} {
 			if r := p.receive("GET"); r.Status != want {
 				t.Fatalf("got %+v, want %d", r, want)
 			}
