@@ -10,6 +10,9 @@
 const spawner = require('./spawner.cjs');
 
 if (spawner.takeUp()) {
+  if (Number.parseInt(process.versions.node, 10) < 18) {
+    process.stderr.write(`passenger: Node.js ${process.versions.node} is older than 18, the oldest that the adapter is tested with; it may work\n`);
+  }
   // SIGUSR1 opens the inspector, on any port that is free. What the application
   // starts with our options is not to open one.
   process.debugPort = 0;

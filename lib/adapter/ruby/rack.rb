@@ -13,6 +13,10 @@
 # PhusionPassenger, and nothing is defined at the top level, whose local
 # variables and methods config.ru can see.
 
+if (RUBY_VERSION.split(".").map(&:to_i) <=> [3, 1]) == -1
+  warn "passenger: Ruby #{RUBY_VERSION} is older than 3.1, the oldest that the Rack adapter is tested with; it may work"
+end
+
 require_relative "backtraces"
 require_relative "events"
 require_relative "forks"

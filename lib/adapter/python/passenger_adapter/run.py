@@ -8,6 +8,9 @@ import sys
 from . import contract, findings, load, preloader, reexec, server
 
 
+TESTED_SINCE = (3, 11)
+
+
 def run(target, preload=False):
     """Load the application that target names and serve it until SIGTERM; or
     serve it in processes forked from this one.
@@ -96,3 +99,7 @@ def prepare():
     # application prints would show up hours later.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)
+    if sys.version_info < TESTED_SINCE:
+        version = ".".join(str(part) for part in sys.version_info[:3])
+        sys.stderr.write("passenger: Python %s is older than %d.%d, the oldest that the adapters are tested with; it may work\n"
+                         % ((version,) + TESTED_SINCE))
