@@ -33,11 +33,11 @@ class Page:
         self.text = body.decode("utf-8", "replace")
 
     def expect(self, *patterns, status=200):
-        """Fails unless the answer has this status and matches all patterns."""
+        """Fails unless the answer has this status, or one of these, and matches all patterns."""
         for pattern in patterns:
             if not re.search(pattern, self.text, re.DOTALL):
                 sys.exit(f"{self.path}: status {self.status}, no {pattern!r} in: {self.told()}")
-        if self.status != status:
+        if self.status not in (status if isinstance(status, tuple) else (status,)):
             sys.exit(f"{self.path}: got status {self.status}, want {status}: {self.told()}")
         return self
 

@@ -92,6 +92,7 @@ inside() {
 # before its app did.
 rows() {
 	for script in "$repo"/testscripts/stack_*.txtar "$here"/*.txtar; do
+		[ -e "$script" ] || continue
 		name=$(basename "$script" .txtar)
 		grep -q "^=== RUN .*TestScripts/$name\$" "$work/log" || continue
 		! grep -q "^ *--- SKIP: TestScripts/$name " "$work/log" || continue
