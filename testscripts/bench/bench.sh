@@ -4,13 +4,14 @@
 # says what is missing and fails.
 #
 # BENCH_SECONDS (5) is the length of one measurement, BENCH_ROUNDS (3) how many
-# there are of each server.
+# there are of each server. SUITE=forky measures the peers of that suite of
+# Debian, in its chroot (see distros/chroot.sh); needs root.
 
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-packages='nginx-light passenger puma gunicorn uwsgi uwsgi-plugin-python3 wrk nghttp2-client
-	ruby ruby-rack ruby-rails bundler python3 nodejs'
+packages='nginx-light haproxy passenger puma gunicorn uwsgi uwsgi-plugin-python3 wrk nghttp2-client
+	ruby ruby-rack ruby-rails bundler python3 python3-uvicorn nodejs'
 
 # has PACKAGE: it is installed. Node.js may come from elsewhere than Debian.
 has() {
@@ -51,19 +52,53 @@ install_peers() {
 	}
 }
 
-install_peers
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$root"
+chroot=''
+if [ -n "${SUITE:-}" ]; then
+	chroot=$(testscripts/distros/chroot.sh "$SUITE" peers)
+else
+	install_peers
+fi
+mkdir "$tmp/bin"
 for program in spawn pool proxy status; do
-	go build -o "$tmp/passenger-$program" "./cmd/passenger-$program"
+	CGO_ENABLED=0 go build -o "$tmp/bin/passenger-$program" "./cmd/passenger-$program"
 done
-go build -o "$tmp/bench" ./testscripts/bench
+CGO_ENABLED=0 go build -o "$tmp/bin/bench" ./testscripts/bench
+
+# inside runs bench in the chroot, in a mount and pid namespace of its own: what
+# Passenger leaves running ends with it.
+# shellcheck disable=SC2016 # for the shell inside
+inside() {
+	mkdir "$tmp/src"
+	tar -cf - testscripts/bench lib/dist | tar -C "$tmp/src" -xf -
+	exec flock --shared "$chroot/.used" unshare --mount --pid --fork --kill-child -- sh -euc '
+		root=$1 tmp=$2
+		shift 2
+		mount --make-rprivate /
+		mount -t proc proc "$root/proc"
+		mount --rbind /sys "$root/sys"
+		mount --rbind /dev "$root/dev"
+		mount -t tmpfs tmpfs "$root/tmp"
+		mount -t tmpfs tmpfs "$root/run"
+		mount --bind "$tmp/src" "$root/src"
+		mount --bind "$tmp/bin" "$root/bin.tests"
+		exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 /bin.tests/bench -root /src -bin /bin.tests "$@"
+	' inside "$chroot" "$tmp" "$@"
+}
 
 # The program stops what it started when it is told to end; wait for that.
 child=''
 trap 'if [ -n "$child" ]; then kill -TERM "$child"; fi' INT TERM HUP
-"$tmp/bench" -root "$root" -bin "$tmp" -duration "${BENCH_SECONDS:-5}s" -rounds "${BENCH_ROUNDS:-3}" "$@" &
+set -- -duration "${BENCH_SECONDS:-5}s" -rounds "${BENCH_ROUNDS:-3}" "$@"
+if [ -n "$chroot" ]; then
+	commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+	[ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit with changes"
+	inside -commit "$commit, on Debian $SUITE" "$@" &
+else
+	"$tmp/bin/bench" -root "$root" -bin "$tmp/bin" "$@" &
+fi
 child=$!
 status=0
 wait "$child" || status=$?

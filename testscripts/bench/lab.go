@@ -14,6 +14,7 @@ import (
 type lab struct {
 	root   string // of the repository
 	bin    string // the four programs
+	commit string // that they were built from, if it is not git that knows
 	dir    string // ours, below the system's temporary files
 	load   load
 	rounds int

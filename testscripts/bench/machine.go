@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +13,7 @@ import (
 
 // printMachine says what the numbers were measured on and with.
 func printMachine(w io.Writer, l *lab) {
-	fmt.Fprintf(w, "%s, commit %s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), commit(l.root))
+	fmt.Fprintf(w, "%s, commit %s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), cmp.Or(l.commit, commit(l.root)))
 	fmt.Fprintf(w, "%d × %s, Linux %s, %s\n", runtime.NumCPU(), cpuModel(), output("uname", "-r"), runtime.Version())
 	fmt.Fprintf(w, "%s\n", strings.Join(versions(), ", "))
 	fmt.Fprintf(w, "wrk -t1 -c%d, median of %d × %v, the servers of a row in turn\n", l.load.connections, l.rounds, l.load.duration)
@@ -39,7 +40,7 @@ func cpuModel() string {
 // versions are those of Debian's packages.
 func versions() []string {
 	var list []string
-	for _, p := range []string{"nginx", "passenger", "puma", "gunicorn", "uwsgi-core", "ruby", "ruby-rails", "python3", "nodejs", "wrk", "nghttp2-client"} {
+	for _, p := range []string{"nginx", "haproxy", "passenger", "puma", "gunicorn", "python3-uvicorn", "uwsgi-core", "ruby", "ruby-rails", "python3", "nodejs", "wrk", "nghttp2-client"} {
 		version := output("dpkg-query", "-W", "-f", "${Version}", p)
 		list = append(list, p+" "+version)
 	}

@@ -24,6 +24,7 @@ func main() {
 	l := &lab{}
 	flag.StringVar(&l.bin, "bin", "", "`folder` of the four programs")
 	flag.StringVar(&l.root, "root", ".", "root of the repository")
+	flag.StringVar(&l.commit, "commit", "", "what is measured; git knows, where it is")
 	flag.DurationVar(&l.load.duration, "duration", 5*time.Second, "length of one measurement")
 	flag.IntVar(&l.load.connections, "connections", 64, "connections of wrk")
 	flag.IntVar(&l.rounds, "rounds", 3, "measurements of each server")

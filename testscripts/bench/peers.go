@@ -35,12 +35,22 @@ func puma(workers int) func(*lab, site) (command, error) {
 	}
 }
 
-// gunicorn closes every connection: its sync workers know no keep-alive.
-func gunicorn(workers int) func(*lab, site) (command, error) {
+// gunicorn closes every connection if its workers are sync: those know no
+// keep-alive.
+func gunicorn(workers int, options ...string) func(*lab, site) (command, error) {
 	return func(l *lab, s site) (command, error) {
-		return command{dir: l.app("wsgi"), args: []string{
-			"/usr/bin/gunicorn", "--workers", strconv.Itoa(workers), "--worker-class", "sync", "--worker-tmp-dir", "/dev/shm",
-			"--bind", "127.0.0.1:" + s.port, "passenger_wsgi:application",
+		args := []string{
+			"/usr/bin/gunicorn", "--workers", strconv.Itoa(workers), "--worker-tmp-dir", "/dev/shm", "--bind", "127.0.0.1:" + s.port,
+		}
+		return command{dir: l.app("wsgi"), args: append(append(args, options...), "passenger_wsgi:application")}, nil
+	}
+}
+
+func uvicorn(workers int) func(*lab, site) (command, error) {
+	return func(l *lab, s site) (command, error) {
+		return command{dir: l.app("asgi"), args: []string{
+			"/usr/bin/python3", "-m", "uvicorn", "--workers", strconv.Itoa(workers), "--host", "127.0.0.1", "--port", s.port,
+			"--no-access-log", "--log-level", "warning", "passenger_asgi:application",
 		}}, nil
 	}
 }
@@ -74,6 +84,28 @@ func nginxHello(dir string) (command, error) {
 		location = /kept { add_header Cache-Control max-age=600; return 200 "hello world\n"; }
 		location / { return 200 "hello world\n"; }
 	}`, dir))
+}
+
+// haproxy runs one thread, as nginx runs one worker.
+func haproxy(_ *lab, s site) (command, error) {
+	config := fmt.Sprintf(`
+global
+	nbthread 1
+	maxconn 9000
+defaults
+	mode http
+	timeout connect 5s
+	timeout client 60s
+	timeout server 60s
+frontend web
+	bind 127.0.0.1:%s
+	default_backend hello
+backend hello
+	http-reuse always
+	server upstream unix@%s/upstream.sock
+`, s.port, s.upstream)
+	path := filepath.Join(s.dir, "haproxy.cfg")
+	return command{args: []string{"/usr/sbin/haproxy", "-db", "-f", path}}, os.WriteFile(path, []byte(config), 0o600)
 }
 
 func nginxProxy(_ *lab, s site) (command, error) { return nginxBefore(s, "") }

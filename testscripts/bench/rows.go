@@ -24,9 +24,18 @@ func appRows() []row {
 			unit: "requests/s", format: "%.0f", want: hello, processes: 2, value: requestsPerSecond,
 			contestants: []contestant{
 				{name: "Passenger 6, builtin engine", start: passenger6("wsgi", 2), target: 2},
-				{name: "Gunicorn, sync", start: gunicorn(2), target: 2},
+				{name: "Gunicorn, sync", start: gunicorn(2, "--worker-class", "sync"), target: 2},
+				{name: "Gunicorn, gthread, 4 threads", start: gunicorn(2, "--worker-class", "gthread", "--threads", "4", "--keep-alive", "60"), target: 2},
 				{name: "uWSGI, http-socket", start: uwsgi(2), target: 2},
 				{name: "ours", start: ours("wsgi", 2)},
+			},
+		},
+		{
+			name: "asgi", title: "ASGI hello, 2 processes",
+			unit: "requests/s", format: "%.0f", want: hello, processes: 2, value: requestsPerSecond,
+			contestants: []contestant{
+				{name: "uvicorn --workers 2", start: uvicorn(2)},
+				{name: "ours, with uvicorn inside", start: ours("asgi", 2)},
 			},
 		},
 		{

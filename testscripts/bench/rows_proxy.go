@@ -11,7 +11,7 @@ func proxyRows() []row {
 		{
 			name: "proxy", title: "CPU of the proxy per request, unix socket upstream",
 			unit: "µs", format: "%.1f", less: true, want: hello, value: microsecondsPerRequest, upstream: nginxHello,
-			contestants: beside(nginxProxy, 1.0),
+			contestants: append([]contestant{{name: "HAProxy, 1 thread", start: haproxy, programs: []string{"haproxy"}}}, beside(nginxProxy, 1.0)...),
 		},
 		{
 			name: "browser", title: "The same with a browser's 15 headers and a page of 10 kB",
