@@ -53,7 +53,7 @@ scripts:
 # test-distros runs the tests of apps inside chroots of Debian suites, with their
 # runtimes and frameworks, and prints a table; SHORT=yes leaves out what is not in it.
 SUITES ?= bookworm trixie forky
-test-distros:
+test-distros: prepare
 	@testscripts/distros/distros.sh $(SUITES)
 
 # test-npm builds applications of npm's frameworks as of today (Next, Nuxt,
