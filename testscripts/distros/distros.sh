@@ -105,7 +105,7 @@ versions() {
 	# shellcheck disable=SC2016 # for dpkg-query
 	chroot "$1" dpkg-query -W -f '${Package} ${Version}\n' ruby ruby-rails ruby-rack ruby-sinatra puma python3 python3-django python3-flask \
 		python3-fastapi gunicorn python3-uvicorn nodejs redmine mailman3-web radicale bepasty 2>/dev/null |
-		sed '/ $/d; s/^ruby-//; s/^python3-//; s/ [0-9]*:/ /; s/[+~-].*//' | tr '\n' ',' | sed 's/,$//; s/,/, /g'
+		sed '/ $/d; s/^ruby-//; s/^python3-//; s/ [0-9]*:/ /; s/ \([^+~-]*\).*/ \1/' | tr '\n' ',' | sed 's/,$//; s/,/, /g'
 }
 
 failed=0
@@ -137,7 +137,7 @@ for suite; do
 	echo "$suite: $(count PASS) passed, $(count FAIL) failed, $(count SKIP) skipped; $(versions "$root")"
 done
 echo
-awk '{ for (i = 1; i < NF; i++) printf "%-10s", $i; print $NF }' "$work/table"
+awk '{ for (i = 1; i < NF; i++) printf((i == 2 ? "%-16s" : "%-10s"), $i); print $NF }' "$work/table"
 echo
 awk '{ gsub("-", " ", $1); printf "%-22s%6.1f min\n", $1, $2 / 60 }' "$work/parts"
 exit $failed
