@@ -218,7 +218,7 @@ func (c *serveCommand) obey(ctx, rest context.Context, l *accesslog.File, m *sys
 	signals := make(chan os.Signal, 3) // one of each
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	next := &upgrade{manager: m}
+	next := &upgrade{manager: m, args: os.Args, wait: upgradeWait}
 	for {
 		select {
 		case <-rest.Done():
