@@ -167,6 +167,36 @@ func (p *Pool) unknown(name string) *app {
 	return a
 }
 
+// steer moves one app towards what it should be, but for starts, which apps
+// compete for.
+func (a *app) steer(now time.Time, d *Decision) {
+	switch {
+	case a.removed:
+		for _, q := range a.processes {
+			q.drain(now, "app removed")
+		}
+		if len(a.processes) == 0 {
+			a.pool.forget(a)
+		}
+	case a.held || !a.pool.spawner.heard:
+	default:
+		a.roll(now, d)
+		a.refresh(now, d)
+		a.renew(now)
+		a.reject(now, d)
+		a.promote(d)
+		a.rest(now, d)
+		a.shrink(now, d)
+		a.ease(now, d)
+	}
+}
+
+func (p *Pool) forget(a *app) {
+	delete(p.apps, a.config.Name)
+	p.outcomes.removed = append(p.outcomes.removed, a.config.Name)
+	slog.Info("app removed", "app", a.config.Name)
+}
+
 // most is how many processes the app may have.
 func (a *app) most() int {
 	switch {

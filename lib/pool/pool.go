@@ -13,7 +13,6 @@ package pool
 import (
 	"cmp"
 	"iter"
-	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -167,36 +166,6 @@ func (p *Pool) Decide(now time.Time) Decision {
 	d.Check, d.Events = p.checks, p.events
 	p.checks, p.events, p.outcomes = nil, nil, outcomes{}
 	return d
-}
-
-// steer moves one app towards what it should be, but for starts, which apps
-// compete for.
-func (a *app) steer(now time.Time, d *Decision) {
-	switch {
-	case a.removed:
-		for _, q := range a.processes {
-			q.drain(now, "app removed")
-		}
-		if len(a.processes) == 0 {
-			a.pool.forget(a)
-		}
-	case a.held || !a.pool.spawner.heard:
-	default:
-		a.roll(now, d)
-		a.refresh(now, d)
-		a.renew(now)
-		a.reject(now, d)
-		a.promote(d)
-		a.rest(now, d)
-		a.shrink(now, d)
-		a.ease(now, d)
-	}
-}
-
-func (p *Pool) forget(a *app) {
-	delete(p.apps, a.config.Name)
-	p.outcomes.removed = append(p.outcomes.removed, a.config.Name)
-	slog.Info("app removed", "app", a.config.Name)
 }
 
 // sorted returns the apps by name, so that decisions do not depend on a map's

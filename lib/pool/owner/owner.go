@@ -4,7 +4,6 @@ package owner
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"sync"
@@ -222,15 +221,4 @@ func (o *Owner) do(ctx context.Context, d pool.Decision) {
 		}
 		delete(o.restarting, name)
 	}
-}
-
-// newID makes the ID of a process.
-func newID() string {
-	const letters = "abcdefghijklmnopqrstuvwxyz234567" // 32, so that all are equally likely
-	b := make([]byte, 8)
-	_, _ = rand.Read(b) // it never returns an error
-	for i := range b {
-		b[i] = letters[b[i]%32]
-	}
-	return string(b)
 }
