@@ -21,8 +21,8 @@ type app struct {
 	cache   atomic.Pointer[httpcache.Cache] // nil if its answers are not kept
 	tally   tally
 
-	disk       buffering.Share // for bodies of its requests and answers
-	diskLogged atomic.Int64    // when that was spent last, in Unix nanoseconds
+	disk       buffering.Share  // for bodies of its requests and answers
+	diskLogged loglimit.Limiter // of a spent share of the disk
 
 	complained loglimit.Limiter // of a file that is not sent
 	faults     faults

@@ -44,8 +44,7 @@ const diskLogPause = 10 * time.Second
 
 // diskSpent logs that a share is spent, and what to do about it.
 func (a *app) diskSpent(p *Proxy, s *buffering.Share) {
-	now, last := time.Now().UnixNano(), a.diskLogged.Load()
-	if now-last < int64(diskLogPause) || !a.diskLogged.CompareAndSwap(last, now) {
+	if !a.diskLogged.DueAfter(diskLogPause) {
 		return
 	}
 	whose, option := "a connection", "--data-buffer-connection-size"
