@@ -1,6 +1,9 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // CutElement cuts the first element off a list. A comma in quotes ends none.
 func CutElement(list []byte) (element, rest []byte) {
@@ -16,6 +19,19 @@ func CutElement(list []byte) (element, rest []byte) {
 		}
 	}
 	return bytes.TrimSpace(list), nil
+}
+
+// AppendList appends the elements of a list as a field has them, with a comma
+// between two: RFC 9110, 5.6.1.
+func AppendList(b []byte, list iter.Seq[[]byte]) []byte {
+	first := true
+	for element := range list {
+		if !first {
+			b = append(b, ", "...)
+		}
+		b, first = append(b, element...), false
+	}
+	return b
 }
 
 // ListsTag says whether a list of entity tags has one, compared weakly: RFC

@@ -174,7 +174,7 @@ func (s *session) appendHTTP(b []byte, asked bool) []byte {
 		b = append(b, s.Lines...)
 	}
 	if s.req.upgrade {
-		b = tunnel.AppendList(append(b, "Connection: Upgrade\r\nUpgrade: "...), s.req.wanted())
+		b = http1.AppendList(append(b, "Connection: Upgrade\r\nUpgrade: "...), tunnel.Wanted(&s.req.Request))
 		b = append(b, "\r\n"...)
 	}
 	return append(b, "\r\n"...)
@@ -270,7 +270,7 @@ func (s *session) appendSessionForwarded(b []byte, f *forwarded.Claims) []byte {
 		b = append(b, s.Pairs...)
 	}
 	if s.req.upgrade {
-		b = append(tunnel.AppendList(append(b, "HTTP_CONNECTION\x00Upgrade\x00HTTP_UPGRADE\x00"...), s.req.wanted()), 0)
+		b = append(http1.AppendList(append(b, "HTTP_CONNECTION\x00Upgrade\x00HTTP_UPGRADE\x00"...), tunnel.Wanted(&s.req.Request)), 0)
 	}
 	return b
 }

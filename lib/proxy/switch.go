@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"passenger/lib/http1"
 	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/tunnel"
 	"passenger/lib/proxy/wire"
@@ -13,7 +14,7 @@ func (x *exchange) switchProtocols(b *wire.Buffer, n int) bool {
 		x.endSession(false)
 		return x.fail(502, "The application switched to another protocol although the client did not ask for it.")
 	}
-	if !x.req.askedForAll(tunnel.Upgrades(&x.session.resp.Head)) {
+	if !tunnel.WantedAll(&x.req.Request, tunnel.Upgrades(&x.session.resp.Head)) {
 		b.Free()
 		x.endSession(false)
 		return x.fail(502, "The application switched to another protocol than the client asked for.")
@@ -21,7 +22,7 @@ func (x *exchange) switchProtocols(b *wire.Buffer, n int) bool {
 	out := wire.TakeBuffer(x.session.resp.Len + 256)
 	head := x.session.appendFields(x.session.appendStatus(out.B[:0]))
 	head = append(head, "Connection: Upgrade\r\nUpgrade: "...)
-	head = tunnel.AppendList(head, x.session.upgradedTo())
+	head = http1.AppendList(head, x.session.upgradedTo())
 	head = append(head, "\r\n\r\n"...)
 	return x.tunnel(out, head, b, n)
 }
