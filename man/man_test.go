@@ -3,6 +3,7 @@
 package man_test
 
 import (
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -210,5 +211,37 @@ func TestInternals(t *testing.T) {
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("passenger-internals(7) names %s: %v", name, err)
 		}
+	}
+}
+
+// taggedPackage is an entry of the list of packages.
+var taggedPackage = regexp.MustCompile(`(?m)^\.It Pa (lib/[a-z0-9/]+)$`)
+
+// TestPackages compares the packages of passenger-internals(7) with the
+// directories that hold Go files.
+func TestPackages(t *testing.T) {
+	t.Parallel()
+	var listed, there []string
+	for _, m := range taggedPackage.FindAllStringSubmatch(page(t, "passenger-internals.7"), -1) {
+		listed = append(listed, m[1])
+	}
+	err := filepath.WalkDir("../lib", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.Name() == "testdata":
+			return filepath.SkipDir
+		case filepath.Ext(path) == ".go":
+			there = append(there, strings.TrimPrefix(filepath.Dir(path), "../"))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(listed)
+	slices.Sort(there)
+	if diff := cmp.Diff(slices.Compact(there), listed); diff != "" {
+		t.Errorf("packages (-there +listed):\n%s", diff)
 	}
 }
