@@ -94,7 +94,7 @@ vulncheck:
 	fi
 
 bench: build
-	@BIN=$(BIN) testscripts/bench/bench.sh
+	@BIN=$(BIN) testscripts/bench/bench.sh $(ROWS)
 
 fmt:
 	gofmt -w .
