@@ -219,6 +219,7 @@ func (c *serveCommand) obey(ctx, rest context.Context, l *accesslog.File, m *sys
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	next := &upgrade{manager: m, args: os.Args, wait: upgradeWait}
+	defer next.leave()
 	for {
 		select {
 		case <-rest.Done():

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ type upgrade struct {
 	args    []string      // how this program was started
 	wait    time.Duration // for the successor to take over
 	running atomic.Bool
+	bounds  sync.WaitGroup
 }
 
 // upgradeWait is how long a successor may take to take over. One that hangs
@@ -52,10 +54,10 @@ func (u *upgrade) begin(ctx context.Context) {
 		return
 	}
 	slog.Info("upgrade begins", "successor", successor.Process.Pid)
+	ended, stop := context.WithCancel(context.Background())
+	u.bounds.Go(func() { u.bound(ctx, ended, successor.Process) })
 	bug.Go(func() {
-		ended, stop := context.WithCancel(context.Background())
 		defer u.running.Store(false)
-		bug.Go(func() { u.bound(ctx, ended, successor.Process) })
 		err := successor.Wait()
 		stop()
 		if ctx.Err() == nil {
@@ -63,6 +65,10 @@ func (u *upgrade) begin(ctx context.Context) {
 		}
 	})
 }
+
+// leave waits until the successor is told what becomes of it, once the context
+// of begin has ended: a proxy that ends sooner leaves one that nothing stops.
+func (u *upgrade) leave() { u.bounds.Wait() }
 
 // bound ends a successor that takes too long, or that is not needed anymore. It
 // returns when the successor has taken over or was told to end, or when ended

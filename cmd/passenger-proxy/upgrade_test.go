@@ -70,6 +70,7 @@ func TestUpgradeStopsTheSuccessorWithTheProxy(t *testing.T) {
 	u.begin(ctx)
 	pid := started(t, file)
 	stop()
+	u.leave()
 	await(t, "end of the group", groupIsGone(pid))
 }
 
