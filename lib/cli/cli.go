@@ -104,8 +104,7 @@ func run(name, description string, command any, args []string) int {
 	if command := parsed.Selected(); command != nil && command.Name == "serve" {
 		outliveReaders()
 	}
-	ctx, stop := signalContext()
-	defer stop()
+	ctx := signalContext()
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return report(name, parsed.Run())
 }
@@ -122,15 +121,16 @@ const SameWish = time.Second
 // signalContext ends on the first SIGTERM or SIGINT; SameWish later these
 // signals have their default effect again. A SIGINT that was ignored at start
 // stays ignored: the shell does so for a background job, whose parent decides
-// when it ends.
-func signalContext() (context.Context, context.CancelFunc) {
+// when it ends. They are caught until the program has ended: one that comes in
+// its last moment does not change its status.
+func signalContext() context.Context {
 	signals := []os.Signal{syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGINT) {
 		signals = append(signals, syscall.SIGINT)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, func() { time.AfterFunc(SameWish, stop) })
-	return ctx, stop
+	return ctx
 }
 
 func setLog(parsed *kong.Context, program string) {
