@@ -13,7 +13,14 @@ until_true 30 sh -c "journalctl -u passenger-spawn --no-pager | grep -q 'out of 
 until_true 60 answers
 passenger-pool wait shop --timeout 60s
 
-curl -s -m 20 'http://127.0.0.1/forks?n=200' | tee /dev/stderr | grep -q 'EAGAIN' || die "the fork bomb went on"
+# Ruby tries a fork that was refused again and again; the neighbour serves.
+curl -s -o /dev/null -m 60 'http://127.0.0.1/forks?n=200' &
+until_true 60 sh -c "journalctl -k --no-pager | grep -q 'fork rejected by pids controller in /passenger.slice/passenger-apps.service/process-'"
+for group in "$c"/process-*; do
+	[ "$(cat "$group/pids.current")" -le 60 ] || die "$(cat "$group/pids.current") processes in $group"
+done
+until_true 20 answers
+wait
 until_true 60 answers
 
 # a spawner that starts again adopts the cgroups
