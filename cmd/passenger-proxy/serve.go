@@ -195,7 +195,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	})
 	defer stopping()
 	wg.Go(func() { p.Report(rest, pool, id) })
-	// Not while somebody is served, who would wait for it.
+	// Only while no request is under way: it would wait for this.
 	wg.Go(func() { proc.KeepSettled(rest, p.Idle) })
 	offered := make(chan bool, 1) // room for its one answer
 	go func() {

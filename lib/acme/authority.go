@@ -194,7 +194,7 @@ func (a *authority) prove(ctx context.Context, c *acme.Client, domain, url strin
 	return errors.New("the authority does not offer it")
 }
 
-// lay puts the answer to a challenge where those who are asked find it.
+// lay puts the answer to a challenge where each proxy that is asked finds it.
 func (a *authority) lay(c *acme.Client, domain string, challenge *acme.Challenge) (remove func(), err error) {
 	if challenge.Type == string(HTTP01) {
 		answer, err := c.HTTP01ChallengeResponse(challenge.Token)

@@ -78,7 +78,7 @@ func renewAt(leaf *x509.Certificate) time.Time {
 }
 
 // pause is how long to wait after the nth failure in a row, with up to a tenth
-// more, so that those who failed together do not come back together.
+// more, so that proxies that failed together do not come back together.
 func pause(n int, err error) time.Duration {
 	d := longestPause
 	if n <= 10 {

@@ -40,7 +40,7 @@ func checkSpawning(c protocol.AppConfig) error {
 	})
 }
 
-// checkPrivileges is for whom a process runs as and what it may use.
+// checkPrivileges checks the user that a process runs as and what it may use.
 func checkPrivileges(c protocol.AppConfig) error {
 	if n, err := strconv.ParseUint(c.Umask, 8, 32); c.Umask != "" && (err != nil || n > 0o777) {
 		return fmt.Errorf("umask %q is not octal, such as \"0027\"", c.Umask)

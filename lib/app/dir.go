@@ -19,7 +19,7 @@ const maxLook = 1 << 20
 type directory struct {
 	path string
 
-	// root confines: no symlink leads out of the directory. Nil does not.
+	// root keeps symlinks from leading out of the directory; nil lets them.
 	root *os.Root
 }
 

@@ -13,9 +13,9 @@ import (
 // the startup file. Passenger has the same word.
 const SameGroup = "!STARTUP_FILE!"
 
-// RunAs are the rules by which a spawner that is root finds whom an app runs
-// as. They are Passenger's, but that a user or group which the settings name
-// has to exist.
+// RunAs are the rules by which a spawner that is root finds the user of an app.
+// They are Passenger's, with one difference: a user or group that the settings
+// name has to exist.
 type RunAs struct {
 	// DefaultUser and DefaultGroup are for apps whose startup file belongs to
 	// root, or to a number that is no user of the system. An empty DefaultGroup is
@@ -28,7 +28,7 @@ type RunAs struct {
 // An Owner is who a startup file belongs to.
 type Owner struct{ UID, GID int }
 
-// A Who is whom an app runs as.
+// A Who is the user and the groups that an app runs as.
 type Who struct {
 	account.User
 	Groups []int // all of them, the primary one first; GID is that one
@@ -43,7 +43,7 @@ func (r RunAs) Check() error {
 	return err
 }
 
-// Of returns whom the app runs as. reference is the owner of its startup file,
+// Of returns the user and the groups that the app runs as. reference is the owner of its startup file,
 // or of its directory if it has none. It is root only if the settings say so.
 func (r RunAs) Of(c protocol.AppConfig, reference Owner) (Who, error) {
 	u, err := r.User(c, reference.UID)

@@ -8,8 +8,8 @@ import (
 	"passenger/lib/account"
 )
 
-// AccessHint says as whom to run a command again that may not reach a daemon in
-// the state directory.
+// AccessHint says as which user to repeat a command that may not reach a daemon
+// in the state directory.
 func AccessHint(dir string) string {
 	fi, err := os.Stat(dir)
 	if err != nil {

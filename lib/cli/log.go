@@ -23,7 +23,7 @@ func (f LogFormat) Output() output.Format {
 }
 
 // Handler writes the log of the program to w, which ends at standard error, in
-// the format called "text" or "json". A text is for those who read standard
+// the format called "text" or "json". A text is for people who read standard
 // error: a person at a terminal, the journal, or a file.
 func Handler(w io.Writer, format, program string, level slog.Level) slog.Handler {
 	if format != "json" {

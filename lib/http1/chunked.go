@@ -57,8 +57,8 @@ func (c *Chunked) Done() bool { return c.state == chunkDone }
 func (c *Chunked) Between() bool { return c.state == chunkSize && c.digits == 0 }
 
 // Trailer is the trailer's lines that may be passed on, each with its end:
-// those that mean nothing to a proxy, so that no recipient which takes a
-// trailer for header fields learns what it must not.
+// fields that no proxy acts on. A recipient that mistakes a trailer for header
+// fields is so not misled.
 func (c *Chunked) Trailer() []byte { return c.kept }
 
 // Scan follows p, the next bytes of the body. total is how many of them belong

@@ -38,7 +38,7 @@ func controlOf(h *http1.Head) directives {
 			pragma = pragma || bytes.Contains(bytes.ToLower(h.Value(i)), []byte("no-cache"))
 		}
 	}
-	// RFC 9111, 5.4: for those who know nothing newer.
+	// RFC 9111, 5.4: for clients that know nothing newer.
 	d.noCache = d.noCache || pragma && !d.present
 	return d
 }

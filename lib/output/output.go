@@ -21,7 +21,7 @@ const (
 	Stderr Stream = "stderr"
 )
 
-// A Source is whose output it is.
+// A Source names the process that wrote a line.
 type Source struct {
 	App         string
 	Environment string // such as "production"

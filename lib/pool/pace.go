@@ -14,8 +14,8 @@ const (
 	freeReplacements = 10
 
 	// Then there is one in this time, or in so many times as a start takes: an
-	// app that dies again and again is not to take a processor from its
-	// neighbours, but goes on to serve in between.
+	// app that dies again and again must not take a processor from its
+	// neighbours, and still serves in between.
 	replacePause = 100 * time.Millisecond
 	replaceShare = 3
 

@@ -35,8 +35,8 @@ type trial struct {
 	death   *protocol.SpawnError // of a process that served, nil if none died
 	kills   int
 
-	// settled is how long the new generation settled without need, which is part
-	// of the trial: it is not to take longer for it.
+	// settled is how long the new generation settled without need. It counts as
+	// part of the trial, which must not take longer for it.
 	settled time.Duration
 
 	before counts // of the old generation: in the minute before, and since
@@ -128,8 +128,8 @@ func (r *restart) evidence(now time.Time, d *Decision) evidence {
 	return e
 }
 
-// lost takes down that a process of the new generation, which served, ended by
-// itself.
+// lost notes that a process of the new generation ended by itself after it had
+// served.
 func (t *trial) lost(exit *protocol.Exit, why *protocol.SpawnError) {
 	t.until = time.Time{}
 	if exit != nil && exit.Signal == "SIGKILL" && !exit.OutOfMemory {

@@ -37,11 +37,11 @@ type Change struct {
 	// NoNewPrivileges keeps every later execve(2) from giving privileges.
 	NoNewPrivileges bool `json:"no_new_privileges,omitempty"`
 
-	// Switch is the user to run as, nil to stay who we are. It needs root.
+	// Switch is the user to run as, nil to keep the present one. It needs root.
 	Switch *User `json:"switch,omitempty"`
 }
 
-// A User is whom to run as, with exactly these supplementary groups.
+// A User is a user to run as, with exactly these supplementary groups.
 type User struct {
 	UID    int   `json:"uid"`
 	GID    int   `json:"gid"`

@@ -65,7 +65,7 @@ type client struct {
 	space    int
 
 	mu sync.Mutex // guards x
-	x  *exchange  // the request in flight, for those who ask; else nil
+	x  *exchange  // the request in flight, for the control socket; else nil
 }
 
 // clientOf is the client whose connection c is, nil for a process's.
@@ -210,7 +210,7 @@ func (c *client) part(by int64) {
 	}
 }
 
-// publish tells those who ask which request is in flight.
+// publish lets the control socket see which request is in flight.
 func (c *client) publish(x *exchange) {
 	c.mu.Lock()
 	c.x = x

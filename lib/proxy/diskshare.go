@@ -24,7 +24,7 @@ func (r *requestBody) diskSpent() bool {
 	if own == 0 {
 		return false
 	}
-	mine := int64(0) // the present request's, which is not to wait for itself
+	mine := int64(0) // the present request's: it must not wait for itself
 	if r.buffer != nil {
 		mine = r.buffer.OnDisk()
 	}
@@ -54,5 +54,5 @@ func (a *app) diskSpent(p *Proxy, s *buffering.Share) {
 	case &a.disk:
 		whose, option = "the app", "--data-buffer-app-size"
 	}
-	slog.Warn("no more is kept on disk; processes wait for their clients", "app", a.name, "limit_of", whose, "bytes", s.Most, "hint", "raise "+option+" if clients are slow by right")
+	slog.Warn("no more is kept on disk; processes wait for their clients", "app", a.name, "limit_of", whose, "bytes", s.Most, "hint", "raise "+option+" if clients are expected to be this slow")
 }

@@ -100,7 +100,7 @@ func (x *exchange) run() bool {
 	return x.attempts()
 }
 
-// describe tells those who ask about x. The client's mutex is held.
+// describe is what the control socket says of x. The client's mutex is held.
 func (x *exchange) describe(now time.Time) protocol.Request {
 	r := protocol.Request{
 		ID: string(x.req.id[:x.req.idLen]), Method: string(x.req.Method), Host: string(x.req.Host), Path: string(x.req.Path),

@@ -16,8 +16,8 @@ import (
 // errBug ends what a bug of ours broke.
 var errBug = errors.New("internal error")
 
-// faults tell of requests that processes of an app let down, at most once a
-// second: one that dies lets down all that it had.
+// faults log requests that a process of an app failed, at most once a second: a
+// process that dies fails all that it had.
 type faults struct {
 	loglimit.Limiter
 	unlogged atomic.Int64 // since the last that was logged
@@ -26,8 +26,8 @@ type faults struct {
 // maxLoggedPath bounds what a client can write into the log.
 const maxLoggedPath = 200
 
-// fault logs that a process, the last that x was tried on, let x down. The
-// query is left out: it may hold secrets.
+// fault logs that the process which the request was last tried on failed it. It
+// leaves the query out, which may hold secrets.
 func (s *session) fault(message string, err error) {
 	a, t := s.req.mount.app, s.target.Load()
 	if !a.faults.Due() {

@@ -20,8 +20,7 @@ func (q *request) makeID() {
 	q.idLen = len(forwarded.AppendRandom(forwarded.AppendRandom(q.id[:0])))
 }
 
-// makesTrace says that the request begins a trace here: it brings none, or
-// something that is none.
+// makesTrace says that the request begins a trace here: it brings no valid one.
 func (q *request) makesTrace() bool {
 	return q.client.proxy.TraceParent && !forwarded.ValidTrace(q.Find(http1.TraceParent))
 }
@@ -77,8 +76,8 @@ func (q *request) forwarded() (f forwarded.Claims) {
 	return f
 }
 
-// appendChain appends the value of X-Forwarded-For: whom a trusted client
-// names, and the client itself. It is empty for a unix socket that names none.
+// appendChain appends the value of X-Forwarded-For: the addresses that a trusted
+// client names, and its own. It is empty for a unix socket that names none.
 func (q *request) appendChain(b []byte) []byte {
 	start := len(b)
 	if q.client.trusted {

@@ -27,8 +27,8 @@ const (
 	newPatience = 200 * time.Millisecond
 )
 
-// A poller is where clients wait for whom there is nothing to do, without a
-// goroutine and its stack and without a buffer: between requests, and while a
+// A poller waits for the bytes of all clients that are quiet, so that each needs
+// no goroutine and its stack and without a buffer: between requests, and while a
 // head comes in parts, which are gathered here. It is a set of descriptors that
 // the kernel watches, epoll(7); an event wakes the client, and so does the
 // clock when its time is over. A client wakes once each time it is parked, and
@@ -66,8 +66,8 @@ func newPoller() *poller {
 	return k
 }
 
-// run wakes clients for whom there is something to read, until ctx ends. Those
-// that are parked then wait for the clock.
+// run wakes each client that has something to read, until ctx ends. Clients that
+// are parked then wait for the clock.
 func (k *poller) run(ctx context.Context) {
 	if k == nil {
 		return

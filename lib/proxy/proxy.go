@@ -56,7 +56,7 @@ type Config struct {
 	Timeouts Timeouts
 
 	// Trusted are the networks whose X-Forwarded-* headers are believed,
-	// TrustedPeers those who are on unix sockets.
+	// TrustedPeers the users and groups that may send them on unix sockets.
 	Trusted      []netip.Prefix
 	TrustedPeers forwarded.Peers
 

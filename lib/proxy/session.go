@@ -23,7 +23,7 @@ type session struct {
 	granted int64 // when it began, in the clock's time
 	phase   phase.Cell
 	try     try
-	target  atomic.Pointer[balance.Process] // process, for those who ask
+	target  atomic.Pointer[balance.Process] // process, for the control socket
 
 	resp       http1.Response
 	respChunks http1.Chunked // of its body

@@ -31,7 +31,7 @@ type Options struct {
 	// Log takes what the processes write; nil drops it.
 	Log output.Sink
 
-	// Switching runs each app as a user of its own; nil does not.
+	// Switching runs each app as a user of its own; nil runs all as the spawner's.
 	Switching *switching.Rules
 
 	// Group may connect to the processes' sockets, nil for none but root and
@@ -170,7 +170,7 @@ func (s *Spawner) warnOfRoot(p *plan.Plan) {
 
 // wait sees the process end, and publishes that.
 func (s *Spawner) wait(p *process.Process) {
-	p.Wait(func() { // those who wait for the end find it in the list
+	p.Wait(func() { // a caller that waits for the end then finds it in the list
 		s.origins.drop(p)
 		s.children.Forget(p.PID())
 		s.publish()

@@ -32,7 +32,7 @@ func (st Style) red(s string) string    { return st.mark("1;31", s) }
 func (st Style) yellow(s string) string { return st.mark("33", s) }
 func (st Style) green(s string) string  { return st.mark("32", s) }
 
-// A cell is plain text and how to mark it; mark is nil for as it is.
+// A cell is plain text and how to mark it; a nil mark leaves the text as it is.
 type cell struct {
 	text string
 	mark func(string) string

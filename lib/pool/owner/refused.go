@@ -15,7 +15,7 @@ import (
 )
 
 // refusals are the settings that are not in use, for callers that ask. The zero
-// refusals are none.
+// refusals is empty.
 type refusals struct {
 	mu   sync.Mutex // guards list
 	list []protocol.Refusal

@@ -22,7 +22,7 @@ func Check(ctx context.Context, p protocol.Process, c protocol.AppConfig) *proto
 	began := time.Now()
 	limit := time.Duration(c.HealthTimeout * float64(time.Second))
 	for _, path := range c.WarmUp {
-		// What it answers does not matter, but that it takes for ever does.
+		// Any answer will do, but it has to come in time.
 		one, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v", limit))
 		_, err := Get(one, p, request(c, path))
 		late := one.Err() != nil

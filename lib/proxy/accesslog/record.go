@@ -13,7 +13,7 @@ type Record struct {
 	HTTP2   bool
 	ID      []byte
 	Addr    []byte // of the client
-	User    []byte // whom a web server in front let in
+	User    []byte // the user that a web server in front authenticated
 
 	Began  time.Time
 	Took   time.Duration // to the end of the answer

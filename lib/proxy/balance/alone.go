@@ -104,7 +104,7 @@ func (a *App) Crowded(p *Process) bool {
 	return p.crowded
 }
 
-// Lives says that p has given no sign of its end but that of a connection.
+// Lives says that p has shown no sign of its end beside that of one connection.
 func (a *App) Lives(p *Process) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

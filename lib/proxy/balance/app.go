@@ -176,8 +176,8 @@ func (a *App) refusal(w *Waiter, retried bool) error {
 	return nil
 }
 
-// shed refuses the request that has waited longest, for the sake of a new one, and
-// says whether it did: its client is the least likely to be there still.
+// shed refuses the request that has waited longest, to make room for a new one, and
+// says whether it did. That client is the least likely to be there still.
 func (a *App) shed() bool {
 	w := a.queue.oldest()
 	if w == nil {
@@ -259,7 +259,7 @@ func (a *App) grant() {
 	a.queue.serve(func(w *Waiter) (enough bool) {
 		p := a.pickFor(w)
 		if p == nil {
-			// Then those after w get none, unless they take what w does not.
+			// No later one gets a process either, unless it takes one that w does not.
 			return len(w.Wanted) == 0 && !w.Upgrade || w.Alone
 		}
 		a.queue.remove(w)

@@ -13,7 +13,7 @@ const (
 	stickyAttributes = "SameSite=Lax; Secure;"
 )
 
-// A Sticky is how an app's clients find the process again that they had.
+// A Sticky says how an app's clients come back to the process that served them.
 type Sticky struct {
 	Name   []byte // of the cookie; nil if clients go anywhere
 	suffix []byte // of the Set-Cookie line

@@ -15,16 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Descriptors are limited: RLIMIT_NOFILE. New clients are taken only while
-// three quarters of them are not in use. The rest is for what clients ask for,
-// connections to processes and files, and for the control socket, so that a
-// proxy that is full still serves whom it took and tells how it is. Clients that are
-// idle go first.
+// A Limit divides the descriptors that the system allows, RLIMIT_NOFILE. The proxy
+// takes new clients while fewer than three quarters are in use. The rest is for
+// what clients ask for, connections to processes and files, and for the control
+// socket, so that a full proxy still serves the clients that it has and tells how
+// it is. Clients that are idle go first.
 type Limit struct {
 	Complained loglimit.Limiter // of one for a client
 	Lacking    loglimit.Limiter // of one for a process
 	Evicting   loglimit.Limiter // of idle clients
-	Clearing   sync.Mutex       // held by who makes room
+	Clearing   sync.Mutex       // held while room is made
 
 	// most is how many may be in use for another client to be taken; 0 before it
 	// is known. The limit may be changed from outside, so it is read anew before

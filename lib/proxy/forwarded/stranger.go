@@ -25,7 +25,7 @@ func (p *Peers) trusts(u unixsock.Peer) bool {
 		slices.ContainsFunc(u.Groups, func(gid int) bool { return slices.Contains(p.GIDs, gid) })
 }
 
-// A Stranger is a user of this machine whom we do not believe about clients.
+// A Stranger is a user of this machine that may not speak for clients.
 type Stranger struct{ pid, uid int }
 
 // StrangerOf returns the user at the other end of a connection over a unix socket,
@@ -45,8 +45,8 @@ func (p *Peers) StrangerOf(nc net.Conn) *Stranger {
 	return &Stranger{u.PID, u.UID}
 }
 
-// Disbelieved are the users of whom it was said that they are not believed, and
-// the addresses.
+// Disbelieved are the users and addresses that the log has called not believed:
+// once for each is enough.
 type Disbelieved struct {
 	said sync.Map
 

@@ -87,9 +87,9 @@ func (c *Introduced) CloseWrite() error {
 	return nil
 }
 
-// RemoteAddr is the client's: that of the connection itself if the header says
-// that it is nobody else's, and none, which no one trusts, for a client without
-// an IP address.
+// RemoteAddr is the client's address. A LOCAL header names no other client, so
+// that it is the connection's own. It is empty, and never trusted, for a client
+// without an IP address.
 func (c *Introduced) RemoteAddr() net.Addr {
 	h := c.ProxyHeader()
 	if h.Command.IsLocal() {

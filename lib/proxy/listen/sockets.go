@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// Sockets are the listening sockets of a proxy before us. Its listeners at
-// addresses of our own go on with what waits in the kernel's queue. The zero
-// Sockets are none.
+// Sockets are the listening sockets that a former proxy left. A listener made from
+// one accepts the connections that wait in the kernel's queue. The zero Sockets
+// is empty.
 type Sockets struct {
 	order []string
 	files map[string]*os.File // by address

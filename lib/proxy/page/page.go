@@ -28,10 +28,10 @@ type Page struct {
 	Next    string               `json:"next,omitempty"` // when the app is started again
 
 	Retry int         // seconds, for Retry-After; 0 for none
-	Own   files.Place // of the app's own page, for those who want HTML; zero for none
+	Own   files.Place // of the app's own page, sent as HTML; zero for none
 }
 
-// Render makes the body. The app's own page is for those who want HTML.
+// Render makes the body. As HTML it is the app's own page, if there is one.
 func (p *Page) Render(f Form) (kind string, body []byte) {
 	switch f {
 	case JSON:
@@ -149,7 +149,7 @@ func formOf(kind []byte) (f Form, ok bool) {
 }
 
 // weightOf is the weight of an element of a list, in thousandths: RFC 9110,
-// 12.4.2. One that makes no sense is none.
+// 12.4.2. A weight that is no number counts as 0.
 func weightOf(element []byte) int {
 	_, parameters, _ := bytes.Cut(element, []byte{';'})
 	for len(parameters) > 0 {

@@ -167,9 +167,9 @@ var codings = [...]struct{ suffix, coding string }{{".br", "br"}, {".gz", "gzip"
 
 const longestSuffix = len(pageSuffix + ".br\x00")
 
-// pack takes the compressed twin of a file, if the client takes that, unless
-// it is older than the file. name has room behind it. That there is none is
-// known for a second, as of pages.
+// pack takes the compressed twin of a file, if the client takes that, unless it
+// is older than the file. name has room for a suffix. A twin that is missing is
+// not looked for again within a second, like a page.
 func (d *Finder) pack(s *File, accepted, name []byte) {
 	for _, c := range codings {
 		if !accepts(accepted, c.coding) {

@@ -3,8 +3,8 @@ package tunnel
 import "encoding/binary"
 
 // Frames follows the frames of a WebSocket (RFC 6455, section 5.2) in what one
-// side sends, as far as to know when none is under way. Only then may a frame of
-// our own come in between. Whoever passes bytes on past it calls lose.
+// side sends, and knows when none is under way. Only then may a frame of our own
+// come in between. A caller that passes bytes on unseen calls lose.
 type Frames struct {
 	head    [14]byte // the header of the next frame, as far as it is here
 	Have    int

@@ -170,7 +170,8 @@ func (c *Conn) WriteBoth(p, p2 []byte) (n int, err error) {
 	return n, c.finishWrite(n, err)
 }
 
-// skipForetold returns what of p and p2 is still to be written, and how much is not.
+// skipForetold returns the parts of p and p2 that are still to be written, and how
+// many bytes are written already.
 func (c *Conn) skipForetold(p, p2 []byte) (rest, rest2 []byte, skipped int) {
 	m := min(c.foretold, len(p))
 	m2 := min(c.foretold-m, len(p2))

@@ -52,7 +52,7 @@ func newSocket(c *Conn, nc net.Conn) (*Socket, error) {
 	return s, nil
 }
 
-// Raw is the descriptor, for those who watch it.
+// Raw is the descriptor, for a poller to watch.
 func (s *Socket) Raw() syscall.RawConn { return s.raw }
 
 func (s *Socket) read(p []byte, size int) (b *Buffer, n int, err error) {

@@ -117,7 +117,7 @@ func (p *Plan) invoke(f survey.Findings, adapters adapter.Set) (env []string, er
 	return inv.Env, nil
 }
 
-// confine decides as whom the process runs and within which limits.
+// confine decides as which user the process runs and within which limits.
 func (p *Plan) confine(sw *switching.Rules, f survey.Findings) error {
 	c := p.Config
 	change := proc.Change{Dir: p.Root, Device: f.Release.Device, Inode: f.Release.Inode, Nice: c.Nice}

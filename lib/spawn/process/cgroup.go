@@ -113,8 +113,8 @@ func (c *Cgroups) Use(tree *cgroup.Tree, reason error, open func() (*cgroup.Tree
 	c.tree, c.reason, c.open = tree, reason, open
 }
 
-// Place puts the process, which waits at its gate, into a cgroup of its own. What
-// is not to be had here is logged once; the process runs all the same.
+// Place puts the process, which waits at its gate, into a cgroup of its own. It
+// logs a limit that this machine cannot set, once; the process runs without.
 func (c *Cgroups) Place(p *Process, limits cgroup.Limits) {
 	r := p.Snapshot()
 	group, err := c.make(r.ID, limits)

@@ -156,7 +156,7 @@ func (p *Process) happened(e event) bool {
 
 // BecomeReady makes the process ready, and has ready complete its record. It
 // returns false if the process was asked to stop, or has ended. secrets are those
-// of the process's environment, which its last words are not to show.
+// of the process's environment; its last words must not show them.
 func (p *Process) BecomeReady(secrets secret.Set, ready func(*protocol.Process)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

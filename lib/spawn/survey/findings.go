@@ -31,7 +31,7 @@ type Question struct {
 
 // Switches are set where apps run as users of their own.
 type Switches struct {
-	// DefaultUser is whom an app runs as whose startup file is root's.
+	// DefaultUser is the user of an app whose startup file is root's.
 	DefaultUser string `json:"default_user"`
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 // Rules make a spawner that runs as root start each app as a user of its
-// own. What is run as whom then comes from files that only root can write; a
+// own. The command and the user then come from files that only root can write; a
 // request names an app and a generation, and no more.
 type Rules struct {
 	// AppsDir holds the settings of each app, NAME.json.
@@ -93,7 +93,7 @@ func (r *Rules) Config(name string) (protocol.AppConfig, error) {
 	return c, nil
 }
 
-// Who returns whom the app runs as.
+// Who returns the user and the groups that the app runs as.
 //
 // The owner of a symlink on the way to the app's directory chose that directory,
 // and must not choose another user's by it: then what it runs would run as that
