@@ -44,7 +44,7 @@ func LoadSigned(dir string) (c protocol.AppConfig, author int, err error) {
 	} else if !fi.IsDir() {
 		return c, 0, fmt.Errorf("app directory %q: %w", dir, syscall.ENOTDIR)
 	}
-	c, author, err = readOwn(filepath.Join(root, File))
+	c, author, err = readSigned(filepath.Join(root, File))
 	if errors.Is(err, fs.ErrNotExist) {
 		c, err = protocol.AppConfig{}, nil
 	}
@@ -60,9 +60,9 @@ func LoadSigned(dir string) (c protocol.AppConfig, author int, err error) {
 	return c, author, nil
 }
 
-// readOwn is Read for what an app's user may have put there: a FIFO would keep us
-// waiting for its writer.
-func readOwn(path string) (c protocol.AppConfig, author int, err error) {
+// readSigned is Read, and tells which user the file belongs to. It does not wait for
+// the writer of a FIFO.
+func readSigned(path string) (c protocol.AppConfig, author int, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return c, 0, err
@@ -98,15 +98,12 @@ func nearestDirectory(path string) string {
 	return spelling.DidYouMean(filepath.Base(path), names)
 }
 
-// Read reads one settings file. Unknown keys, values of the wrong type and
-// anything that is not one JSON object are errors that name each key.
+// Read reads one settings file, which must be a regular file. Unknown keys, values
+// of the wrong type and anything that is not one JSON object are errors that name
+// each key.
 func Read(path string) (protocol.AppConfig, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return protocol.AppConfig{}, err
-	}
-	defer f.Close()
-	return readAt(path, f)
+	c, _, err := readSigned(path)
+	return c, err
 }
 
 func readAt(path string, r io.Reader) (protocol.AppConfig, error) {

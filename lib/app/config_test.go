@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -266,14 +267,29 @@ func TestParseTellsAllAtOnceInOrder(t *testing.T) {
 	}
 }
 
-// No read waits for a writer of a FIFO in an app's directory.
+// No read waits for a writer of a FIFO, in an app's directory or another.
 func TestSettingsAreARegularFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := syscall.Mkfifo(filepath.Join(dir, File), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-		t.Errorf("got %v", err)
+	for name, read := range map[string]func() error{
+		"Load": func() error { _, err := Load(dir); return err },
+		"Read": func() error { _, err := Read(filepath.Join(dir, File)); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := make(chan error, 1)
+			go func() { got <- read() }()
+			select {
+			case err := <-got:
+				if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+					t.Errorf("got %v", err)
+				}
+			case <-time.After(30 * time.Second):
+				t.Error("it waits")
+			}
+		})
 	}
 }
