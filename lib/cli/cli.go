@@ -99,7 +99,7 @@ func run(name, description string, command any, args []string) int {
 	if err := emptyFlag(parsed); err != nil {
 		return report(name, &usageError{err})
 	}
-	environment.readLines(parsed)
+	environment.readLists(parsed)
 	setLog(parsed, name)
 	if command := parsed.Selected(); command != nil && command.Name == "serve" {
 		outliveReaders()

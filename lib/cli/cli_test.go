@@ -324,7 +324,7 @@ func TestTakeStateDirNamesTheHolder(t *testing.T) {
 
 // TestVariables sets flags of a daemon by variables.
 func TestVariables(t *testing.T) {
-	all := []string{"PASSENGER_TEST_MAX_SIZE=9", "PASSENGER_TEST_LISTEN=:1,:2", "PASSENGER_TEST_HOOK=a=b,c\n\n d=e\n",
+	all := []string{"PASSENGER_TEST_MAX_SIZE=9", "PASSENGER_TEST_LISTEN= :1, :2,", "PASSENGER_TEST_HOOK=a=b,c\n\n d=e\n",
 		"PASSENGER_TEST_DIR=/d", "PASSENGER_TEST_VERBOSE=true"}
 	for _, c := range []struct {
 		name   string
@@ -347,6 +347,7 @@ func TestVariables(t *testing.T) {
 		{name: "a client has none", args: []string{"take", "it"},
 			env: []string{"PASSENGER_TEST_MAX_SIZE=many", "PASSENGER_TEST_LISTEN=", "PASSENGER_TEST_VERBOSE=perhaps"}},
 		{name: "the help names them", args: []string{"serve", "--help"}, stdout: "($PASSENGER_TEST_MAX_SIZE)"},
+		{name: "the help names lists", args: []string{"serve", "--help"}, stdout: "($PASSENGER_TEST_LISTEN)"},
 		{name: "the help names lines", args: []string{"serve", "--help"}, stdout: "($PASSENGER_TEST_HOOK, one a line)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

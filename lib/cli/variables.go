@@ -18,13 +18,13 @@ type variables struct {
 	serve   *kong.Node
 	verbose *kong.Flag
 
-	// lines are the flags whose values may hold a comma. Their variables hold
-	// one value a line.
-	lines map[*kong.Flag]string
+	// lists are the variables of flags that may be repeated. They hold values
+	// separated by commas; or one a line, where a value may hold a comma.
+	lists map[*kong.Flag]string
 }
 
 func newVariables(parser *kong.Kong, program string) *variables {
-	v := &variables{lines: map[*kong.Flag]string{}}
+	v := &variables{lists: map[*kong.Flag]string{}}
 	for _, node := range parser.Model.Children {
 		if node.Name == "serve" {
 			v.serve = node
@@ -40,9 +40,13 @@ func newVariables(parser *kong.Kong, program string) *variables {
 	}
 	for _, f := range v.serve.Flags {
 		name := variable(program, f.Name)
-		if f.IsSlice() && f.Tag.Sep == -1 {
-			v.lines[f] = name
-			f.Help += " ($" + name + ", one a line)"
+		if f.IsSlice() {
+			v.lists[f] = name
+			f.Help += " ($" + name
+			if onePerLine(f) {
+				f.Help += ", one a line"
+			}
+			f.Help += ")"
 			continue
 		}
 		f.Envs = []string{name}
@@ -50,6 +54,8 @@ func newVariables(parser *kong.Kong, program string) *variables {
 	}
 	return v
 }
+
+func onePerLine(f *kong.Flag) bool { return f.Tag.Sep == -1 }
 
 func variable(program, flag string) string {
 	return strings.ToUpper(strings.ReplaceAll(program+"_"+flag, "-", "_"))
@@ -67,7 +73,11 @@ func (v *variables) check(parser *kong.Kong, program string, args []string) erro
 		flags = append(append([]*kong.Flag{}, flags...), v.serve.Flags...)
 	}
 	for _, f := range flags {
-		for _, env := range f.Envs {
+		names := f.Envs
+		if list, ok := v.lists[f]; ok {
+			names = []string{list}
+		}
+		for _, env := range names {
 			if value, ok := os.LookupEnv(env); ok && value == "" {
 				return fmt.Errorf("$%s is set but empty; unset it or give it a value", env)
 			}
@@ -92,8 +102,9 @@ func (v *variables) serves(parser *kong.Kong, args []string) bool {
 	return false
 }
 
-// readLines sets the flags of the daemon that take one value a line.
-func (v *variables) readLines(parsed *kong.Context) {
+// readLists sets the flags of the daemon that may be repeated, unless they are
+// given. Blanks around a value and empty values mean nothing.
+func (v *variables) readLists(parsed *kong.Context) {
 	if v.serve == nil || parsed.Selected() != v.serve {
 		return
 	}
@@ -101,18 +112,21 @@ func (v *variables) readLines(parsed *kong.Context) {
 	for _, at := range parsed.Path {
 		given[at.Flag] = true
 	}
-	for f, name := range v.lines {
-		if given[f] {
+	for f, name := range v.lists {
+		text := os.Getenv(name)
+		if given[f] || text == "" {
 			continue
 		}
+		separator := ','
+		if onePerLine(f) {
+			separator = '\n'
+		}
 		values := []string{}
-		for line := range strings.Lines(os.Getenv(name)) {
-			if line = strings.TrimSpace(line); line != "" {
-				values = append(values, line)
+		for _, value := range kong.SplitEscaped(text, separator) {
+			if value = strings.TrimSpace(value); value != "" {
+				values = append(values, value)
 			}
 		}
-		if len(values) > 0 {
-			f.Target.Set(reflect.ValueOf(values))
-		}
+		f.Target.Set(reflect.ValueOf(values))
 	}
 }
