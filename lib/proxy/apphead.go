@@ -7,7 +7,6 @@ import (
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/tunnel"
-	"passenger/lib/proxy/wire"
 )
 
 // fromClient are the fields of a client that never reach the app as they are:
@@ -41,54 +40,6 @@ var sessionFromClient, sessionFromTrusted = func() (c, t http1.Names) {
 	c[http1.ContentType], t[http1.ContentType] = true, true
 	return c, t
 }()
-
-// send sends the request to x.up: all of it, or its head, when the body
-// follows by itself. sent is how many bytes of it got away.
-func (x *exchange) send() (sent int, err error) {
-	out := wire.TakeBuffer(x.req.Len + 1<<10)
-	defer out.Free()
-	var head []byte
-	x.body.session = x.session.process.Session
-	if x.session.process.Session {
-		head = x.session.appendSession(out.B[:0])
-	} else {
-		head = x.session.appendHTTP(out.B[:0], x.body.asked)
-	}
-	switch x.body.plan {
-	case heldBody:
-		sent, err = x.ask(head, x.req.in.B[x.req.Len:x.req.start])
-	case sentBody:
-		if sent, err = x.session.up.WriteBoth(head, nil); err != nil {
-			return sent, err
-		}
-		if x.body.asked && x.session.process.Session {
-			x.body.asked = false // it cannot tell
-		}
-		if !x.body.asked {
-			err = x.req.sendContinue()
-		}
-		if err != nil {
-			x.body.upload.fail(err, x.session.up)
-			return sent, err
-		}
-		x.body.upload.begin(&x.body, x.session.up)
-	case bufferedBody:
-		if sent, err = x.session.up.WriteBoth(head, nil); err == nil {
-			x.body.upload.begin(&x.body, x.session.up)
-		}
-	default:
-		sent, err = x.ask(head, nil)
-	}
-	return sent, err
-}
-
-// ask sends a request that is whole, and waits for the answer as readUpstream
-// does, but for the first time only.
-func (x *exchange) ask(head, body []byte) (sent int, err error) {
-	x.session.up.ReadWait = min(x.session.answerTime(), lookEvery)
-	sent, x.session.late, err = x.session.up.Ask(head, body)
-	return sent, err
-}
 
 // appendTarget appends the target in origin form.
 func (q *request) appendTarget(b []byte) []byte {

@@ -72,6 +72,54 @@ const refusedFor = time.Second
 // descriptorTime is how long a request waits for a descriptor.
 const descriptorTime = time.Second
 
+// send sends the request to the process: all of it, or its head, when the body
+// follows by itself. sent is how many bytes of it got away.
+func (x *exchange) send() (sent int, err error) {
+	out := wire.TakeBuffer(x.req.Len + 1<<10)
+	defer out.Free()
+	var head []byte
+	x.body.session = x.session.process.Session
+	if x.session.process.Session {
+		head = x.session.appendSession(out.B[:0])
+	} else {
+		head = x.session.appendHTTP(out.B[:0], x.body.asked)
+	}
+	switch x.body.plan {
+	case heldBody:
+		sent, err = x.ask(head, x.req.in.B[x.req.Len:x.req.start])
+	case sentBody:
+		if sent, err = x.session.up.WriteBoth(head, nil); err != nil {
+			return sent, err
+		}
+		if x.body.asked && x.session.process.Session {
+			x.body.asked = false // it cannot tell
+		}
+		if !x.body.asked {
+			err = x.req.sendContinue()
+		}
+		if err != nil {
+			x.body.upload.fail(err, x.session.up)
+			return sent, err
+		}
+		x.body.upload.begin(&x.body, x.session.up)
+	case bufferedBody:
+		if sent, err = x.session.up.WriteBoth(head, nil); err == nil {
+			x.body.upload.begin(&x.body, x.session.up)
+		}
+	default:
+		sent, err = x.ask(head, nil)
+	}
+	return sent, err
+}
+
+// ask sends a request that is whole, and waits for the answer as readUpstream
+// does, but for the first time only.
+func (x *exchange) ask(head, body []byte) (sent int, err error) {
+	x.session.up.ReadWait = min(x.session.answerTime(), lookEvery)
+	sent, x.session.late, err = x.session.up.Ask(head, body)
+	return sent, err
+}
+
 func (x *exchange) connectFailed(err error, n int) (retry, again bool) {
 	p, a := x.client.proxy, x.req.mount.app.balance
 	now := p.clock.Now.Load()
@@ -200,29 +248,4 @@ func (x *exchange) stopUpload() {
 	if x.body.stopUpload(x.session.up) {
 		x.answer.closing = true
 	}
-}
-
-// endSession gives the process back, with its connection if that can carry
-// another request.
-func (x *exchange) endSession(reusable bool) {
-	if x.session.up != nil && !reusable {
-		x.stopUpload()
-		x.session.up.Close()
-		x.session.up = nil
-	}
-	if x.session.takeover != nil {
-		x.req.mount.app.balance.EndTakeover(x.session.takeover)
-		x.session.takeover = nil
-	}
-	p, up := x.session.process, x.session.up
-	x.session.process, x.session.up = nil, nil
-	if x.session.verdict == balance.Fine && x.session.resp.Status >= 500 {
-		x.session.verdict = balance.Failed
-	}
-	if x.session.workAsked {
-		x.session.workAsked = false
-		x.req.mount.app.balance.AskWork(p)
-	}
-	now := x.client.proxy.clock.Now.Load()
-	x.req.mount.app.balance.Release(p, up, now, now-x.session.granted, x.session.verdict)
 }

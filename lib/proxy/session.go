@@ -130,3 +130,28 @@ const (
 	secondTry     // a process may have acted on the request before
 	loneTry       // and may have ended because of it: the next one has no other request
 )
+
+// endSession gives the process back, with its connection if that can carry
+// another request.
+func (x *exchange) endSession(reusable bool) {
+	if x.session.up != nil && !reusable {
+		x.stopUpload()
+		x.session.up.Close()
+		x.session.up = nil
+	}
+	if x.session.takeover != nil {
+		x.req.mount.app.balance.EndTakeover(x.session.takeover)
+		x.session.takeover = nil
+	}
+	p, up := x.session.process, x.session.up
+	x.session.process, x.session.up = nil, nil
+	if x.session.verdict == balance.Fine && x.session.resp.Status >= 500 {
+		x.session.verdict = balance.Failed
+	}
+	if x.session.workAsked {
+		x.session.workAsked = false
+		x.req.mount.app.balance.AskWork(p)
+	}
+	now := x.client.proxy.clock.Now.Load()
+	x.req.mount.app.balance.Release(p, up, now, now-x.session.granted, x.session.verdict)
+}
