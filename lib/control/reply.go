@@ -17,18 +17,24 @@ import (
 
 // Decode reads a request's JSON body into v. Unknown keys are ignored; one that
 // an object has twice is an error.
+//
+// It reads no further than the JSON is valid: what is no JSON costs no memory.
 func Decode(r *http.Request, v any) error {
-	b, err := Body(r)
-	if err != nil {
-		return err
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
+	var read bytes.Buffer
+	d := json.NewDecoder(io.TeeReader(r.Body, &read))
 	if err := d.Decode(v); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return bodyTooLarge(tooLarge)
+		}
 		return badRequest("the body is not the JSON expected: %v", inWords(err))
 	}
-	for _, t := range jsonkey.Twins(b[:d.InputOffset()], 1) {
+	for _, t := range jsonkey.Twins(read.Bytes()[:d.InputOffset()], 1) {
 		return badRequest("the body has the key %q twice", t.Path)
 	}
+	// Its end is what lifts its deadline. What comes behind is not ours to
+	// judge.
+	_, _ = io.Copy(io.Discard, r.Body)
 	return nil
 }
 
@@ -38,11 +44,15 @@ func Body(r *http.Request) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, &protocol.Error{Code: protocol.CodeTooLarge, Message: fmt.Sprintf("the body is over %d bytes", tooLarge.Limit)}
+		return nil, bodyTooLarge(tooLarge)
 	case err != nil:
 		return nil, badRequest("the body could not be read: %v", err)
 	}
 	return b, nil
+}
+
+func bodyTooLarge(err *http.MaxBytesError) error {
+	return &protocol.Error{Code: protocol.CodeTooLarge, Message: fmt.Sprintf("the body is over %d bytes", err.Limit)}
 }
 
 func badRequest(format string, args ...any) error {
