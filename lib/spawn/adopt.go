@@ -34,13 +34,11 @@ func (s *Spawner) adoptAll() error {
 			adopted = append(adopted, p)
 		case errors.Is(err, proc.ErrGone), isUnknown(err):
 			// The process is gone, or its spawner died before it let it through
-			// its gate, or could not write its record. RemoveAll follows no symlink.
+			// its gate, or could not write its record.
 			if isUnknown(err) {
 				endUnknown(dir)
 			}
-			if err := os.RemoveAll(string(dir)); err != nil {
-				slog.Error("process directory not removed", "err", err)
-			}
+			process.RemoveDirectory(dir)
 		default:
 			slog.Error("process not adopted", "dir", string(dir), "err", err)
 		}

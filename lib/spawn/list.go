@@ -2,8 +2,6 @@ package spawn
 
 import (
 	"errors"
-	"log/slog"
-	"os"
 	"slices"
 	"time"
 
@@ -72,9 +70,7 @@ func (s *Spawner) forget(p *process.Process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.processes = slices.DeleteFunc(s.processes, func(q *process.Process) bool { return q == p })
-	if err := os.RemoveAll(string(p.Dir)); err != nil {
-		slog.Error("process directory not removed", "err", err)
-	}
+	process.RemoveDirectory(p.Dir)
 }
 
 // running are the processes that run.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -210,9 +209,7 @@ func (p *Process) see() {
 	p.happened(ended)
 	p.record.Exit = &exit
 	slog.Info(p.noun()+" exited", "app", p.record.App, "pid", p.record.PID, "state", was, "cause", exit.Cause)
-	if err := os.RemoveAll(string(p.Dir)); err != nil {
-		slog.Error("process directory not removed", "err", err)
-	}
+	RemoveDirectory(p.Dir)
 }
 
 // explain puts our part in an exit into its record. outOfMemory is the kernel's,
