@@ -17,10 +17,10 @@ exports.install = function install() {
     return result;
   };
   prototype._send = function (data, encoding, callback, ...rest) {
-    if (this.chunkedEncoding || !this._hasBody || typeof this._contentLength !== 'number') {
+    if (this.chunkedEncoding || !this._hasBody || promised(this) === undefined) {
       return send.call(this, data, encoding, callback, ...rest);
     }
-    const left = this[room] ?? this._contentLength;
+    const left = this[room] ?? promised(this);
     const length = take(this, data, encoding);
     if (length <= left) return send.call(this, data, encoding, callback, ...rest);
     if (left > 0) process.stderr.write('passenger: the response is longer than its Content-Length; the rest is not sent\n');
@@ -38,13 +38,21 @@ exports.install = function install() {
 // isShort says whether an answer that the application has ended has less of a
 // body than it promised: the client would wait for the rest.
 function isShort(response) {
-  return response._hasBody && !response.chunkedEncoding && (response[room] ?? response._contentLength) > 0;
+  return response._hasBody && !response.chunkedEncoding && (response[room] ?? promised(response)) > 0;
+}
+
+// promised is the length of the body that the head announces, undefined if it
+// announces none. Some releases of Node.js 20 keep the text that the application
+// gave.
+function promised(response) {
+  const length = response._contentLength ?? '';
+  return length === '' || Number.isNaN(Number(length)) ? undefined : Number(length);
 }
 
 // take counts data as part of the body, and returns its length.
 function take(response, data, encoding) {
   const length = typeof data === 'string' ? Buffer.byteLength(data, encoding) : data.byteLength;
-  response[room] = Math.max((response[room] ?? response._contentLength) - length, 0);
+  response[room] = Math.max((response[room] ?? promised(response)) - length, 0);
   return length;
 }
 
@@ -52,7 +60,7 @@ function take(response, data, encoding) {
 // is the last of its body.
 exports.completes = function completes(response, data) {
   if (response.chunkedEncoding) return /(^|\r\n)0+\r\n(.*\r\n)*\r\n$/.test(Buffer.from(data).toString('latin1'));
-  if (typeof response._contentLength !== 'number') return false; // the end of the connection is
+  if (promised(response) === undefined) return false; // the end of the connection is
   take(response, data);
   return response[room] === 0;
 };
