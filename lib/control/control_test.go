@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"passenger/lib/histogram"
 	"passenger/lib/protocol"
 	"passenger/lib/unixsock"
 )
@@ -327,6 +328,11 @@ func TestMetricsText(t *testing.T) {
 	m.Gauge("b", "Second.", 0.5)
 	m.Counter("a_total", "First.", 2, "app", `sh"op\`, "host", "x\ny")
 	m.Gauge("b", "Second.", 1, "app", "shop")
+	h := histogram.New([]time.Duration{5 * time.Millisecond, 2 * time.Second})
+	h.Add(time.Second)
+	h.Add(time.Minute)
+	m.Histogram("c_seconds", "Third.", h.Snapshot(), "app", "no UTF-8: \xff")
+	m.Histogram("c_seconds", "Third.", histogram.New(nil).Snapshot())
 	want := `# HELP b Second.
 # TYPE b gauge
 b 0.5
@@ -334,6 +340,16 @@ b{app="shop"} 1
 # HELP a_total First.
 # TYPE a_total counter
 a_total{app="sh\"op\\",host="x\ny"} 2
+# HELP c_seconds Third.
+# TYPE c_seconds histogram
+c_seconds_bucket{app="no UTF-8: �",le="0.005"} 0
+c_seconds_bucket{app="no UTF-8: �",le="2"} 1
+c_seconds_bucket{app="no UTF-8: �",le="+Inf"} 2
+c_seconds_sum{app="no UTF-8: �"} 61
+c_seconds_count{app="no UTF-8: �"} 2
+c_seconds_bucket{le="+Inf"} 0
+c_seconds_sum 0
+c_seconds_count 0
 `
 	if got := string(m.Text()); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,7 +44,8 @@ type Server struct {
 	// Listen fills Info's field of that name; nil for none.
 	Listen func() []string
 
-	// Usage fills Info's field of that name where it is asked for; nil for none.
+	// Usage fills Info's field of that name where it is asked for, and is told with
+	// the metrics; nil for none.
 	Usage func() protocol.Usage
 
 	// Healthy says why the daemon is not fit to serve; nil means it always is.
@@ -113,13 +115,28 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	m := &Metrics{}
-	m.Gauge("passenger_up", "1 while the daemon runs.", 1, "program", s.Program, "version", s.Release)
-	m.Gauge("passenger_uptime_seconds", "Time since the daemon started.", time.Since(s.started).Seconds(), "program", s.Program)
-	m.Gauge("passenger_goroutines", "Goroutines of the daemon; they go up and down with what it does.", float64(runtime.NumGoroutine()), "program", s.Program)
+	s.ownMetrics(m)
 	if s.Metrics != nil {
 		s.Metrics(m)
 	}
 	_, _ = w.Write(m.Text()) // an error means that the caller is gone
+}
+
+// ownMetrics are those that every daemon has, told apart by the label part. All
+// others are of one daemon alone, so that what the daemons say can be joined.
+func (s *Server) ownMetrics(m *Metrics) {
+	part := strings.TrimPrefix(s.Program, "passenger-")
+	gauge := func(name, help string, value float64) { m.Gauge("passenger_"+name, help, value, "part", part) }
+	gauge("up", "1 while the daemon runs.", 1)
+	m.Gauge("passenger_build_info", "1; the labels tell the daemon's version.", 1, "part", part, "version", s.Release, "go_version", runtime.Version())
+	gauge("uptime_seconds", "Time since the daemon started.", time.Since(s.started).Seconds())
+	gauge("goroutines", "Goroutines of the daemon; they go up and down with what it does.", float64(runtime.NumGoroutine()))
+	if s.Usage == nil {
+		return
+	}
+	usage := s.Usage()
+	gauge("resident_memory_bytes", "Memory that the daemon itself has.", float64(usage.RSS))
+	m.Counter("passenger_cpu_seconds_total", "User and system time of the daemon itself.", usage.CPU, "part", part)
 }
 
 // Serve answers calls on l until ctx ends, then gives those under way a moment
