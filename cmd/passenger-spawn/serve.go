@@ -67,7 +67,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	log := output.NewLog(os.Stderr, s.LogFormat.Output())
 	defer log.Close(logPatience)
 	log.Limit(output.Rate{Lines: max(0, s.OutputLines), Bytes: max(0, s.OutputBytes)})
-	slog.SetDefault(slog.New(cli.Handler(log, s.LogFormat.LogFormat, "passenger-spawn", c.Level())))
+	slog.SetDefault(slog.New(s.Watched(cli.Handler(log, s.LogFormat.LogFormat, "passenger-spawn", c.Level()), "passenger-spawn")))
 	var sink output.Sink = log
 	if s.LogFormat.LogFormat == "text" && isatty.IsTerminal(os.Stderr.Fd()) {
 		sink = &output.Novel{To: log}

@@ -137,7 +137,8 @@ func setLog(parsed *kong.Context, program string) {
 	c := Common{}
 	c.Verbose, _ = flagValue(parsed, "verbose").(bool)
 	format, _ := flagValue(parsed, "log-format").(string) // "" of a command without the flag
-	slog.SetDefault(slog.New(Handler(os.Stderr, format, program, c.Level())))
+	events, _ := flagValue(parsed, "security-log").(string)
+	slog.SetDefault(slog.New(LogFormat{SecurityLog: events}.Watched(Handler(os.Stderr, format, program, c.Level()), program)))
 }
 
 // Level is the least level that the log shows.

@@ -7,11 +7,23 @@ import (
 	"strings"
 
 	"passenger/lib/output"
+	"passenger/lib/security"
 )
 
-// A LogFormat holds the flag of daemons for what their log looks like.
+// A LogFormat holds the flags of daemons for what their log looks like, and what
+// of it is written to a second place.
 type LogFormat struct {
-	LogFormat string `enum:"text,json" default:"text" placeholder:"text|json" help:"Write the log as text for people, or as JSON lines with the names of the Elastic Common Schema (${default})."`
+	LogFormat   string `enum:"text,json" default:"text" placeholder:"text|json" help:"Write the log as text for people, or as JSON lines with the names of the Elastic Common Schema (${default})."`
+	SecurityLog string `placeholder:"FILE" help:"Also write what passenger-security(7) lists, such as refused calls, to this file, as JSON lines."`
+}
+
+// Validate opens the security log, so that a daemon that could not write there
+// does not start.
+func (f *LogFormat) Validate() error {
+	if f.SecurityLog == "" {
+		return nil
+	}
+	return security.File(f.SecurityLog).Check()
 }
 
 // Output is the format for what apps write, to go with it.
@@ -29,10 +41,23 @@ func Handler(w io.Writer, format, program string, level slog.Level) slog.Handler
 	if format != "json" {
 		return textHandler(w, lookFor(os.Stderr), level)
 	}
+	return jsonHandler(w, program, "passenger.log", level)
+}
+
+func jsonHandler(w io.Writer, program, dataset string, level slog.Level) slog.Handler {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: ecs}
 	return slog.NewJSONHandler(w, options).WithAttrs([]slog.Attr{
-		slog.String("ecs.version", output.ECSVersion), slog.String("service.name", program), slog.String("event.dataset", "passenger.log"),
+		slog.String("ecs.version", output.ECSVersion), slog.String("service.name", program), slog.String("event.dataset", dataset),
 	})
+}
+
+// Watched is the handler of a daemon's log, which copies events to the security
+// log if there is one.
+func (f LogFormat) Watched(log slog.Handler, program string) slog.Handler {
+	if f.SecurityLog == "" {
+		return log
+	}
+	return security.Copy(log, jsonHandler(security.File(f.SecurityLog), program, "passenger.security", slog.LevelInfo))
 }
 
 // ecsNames are what the Elastic Common Schema calls our attributes. What it has
@@ -45,6 +70,9 @@ var ecsNames = map[string]string{
 func ecs(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) > 0 || strings.Contains(a.Key, ".") {
 		return a
+	}
+	if action, ok := a.Value.Any().(security.Action); ok { // its fields stand beside the others
+		return slog.Attr{Value: slog.GroupValue(action.Fields()...)}
 	}
 	switch name, ok := ecsNames[a.Key]; {
 	case a.Key == slog.LevelKey:

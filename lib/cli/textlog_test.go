@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"passenger/lib/security"
 )
 
 func TestLooksOfTheTextLog(t *testing.T) {
@@ -67,5 +70,26 @@ func TestJournalIsTheStreamThatSystemdConnected(t *testing.T) {
 		if got := isJournal(f, stream); got != want {
 			t.Errorf("%q: got %v", stream, got)
 		}
+	}
+}
+
+// An event has the fields of the Elastic Common Schema in JSON, its name in text.
+func TestEventInTheLog(t *testing.T) {
+	t.Parallel()
+	r := slog.NewRecord(time.Time{}, slog.LevelWarn, "call refused", 0)
+	r.Add(security.CallRefused.Attr(), "user.id", "7", "pid", 12, "path", "/v1/apps")
+	var b bytes.Buffer
+	if err := jsonHandler(&b, "passenger-pool", "passenger.security", slog.LevelInfo).Handle(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"log.level":"warn","message":"call refused","ecs.version":"8.11.0","service.name":"passenger-pool","event.dataset":"passenger.security",` +
+		`"event.kind":"event","event.category":["api"],"event.type":["denied"],"event.action":"call-refused","event.outcome":"failure",` +
+		`"user.id":"7","process.pid":12,"passenger.path":"/v1/apps"}` + "\n"
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+	b.Reset()
+	if err := textHandler(&b, journalLook, slog.LevelInfo).Handle(t.Context(), r); err != nil || !strings.Contains(b.String(), "event=call-refused") {
+		t.Errorf("got %q, %v", b.String(), err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"passenger/lib/account"
 	"passenger/lib/protocol"
+	"passenger/lib/security"
 	"passenger/lib/unixsock"
 )
 
@@ -66,12 +68,27 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// tellRefused tells of a caller that was not let in, at most once a second: any
+// user of the machine may call as often as it likes.
+func (s *Server) tellRefused(peer unixsock.Peer, known bool, r *http.Request) {
+	if !s.refused.Due() {
+		return
+	}
+	if !known {
+		slog.Warn("call refused", security.CallRefused.Attr(), "reason", "the kernel does not tell who calls")
+		return
+	}
+	slog.Warn("call refused", security.CallRefused.Attr(), "user.name", account.NameOf(peer.UID), "user.id", strconv.Itoa(peer.UID), "pid", peer.PID,
+		"method", r.Method, "path", r.URL.Path)
+}
+
 func (s *Server) admit(r *http.Request) error {
 	if r.Header.Get("Origin") != "" || r.Header.Get("Referer") != "" {
 		return &protocol.Error{Code: protocol.CodeNotAllowed, Message: "a control socket does not talk to browsers"}
 	}
 	peer, ok := Caller(r)
 	if !ok || !s.admits(peer) {
+		s.tellRefused(peer, ok, r)
 		e := &protocol.Error{
 			Code:    protocol.CodeNotAllowed,
 			Message: fmt.Sprintf("user %s may not talk to this daemon", account.NameOf(peer.UID)),

@@ -3,9 +3,12 @@ package control
 import (
 	"log/slog"
 	"net/http"
+	"strconv"
 
+	"passenger/lib/account"
 	"passenger/lib/bug"
 	"passenger/lib/protocol"
+	"passenger/lib/security"
 )
 
 // A Call is a row of the table of calls that a daemon answers. GET /v1 lists
@@ -19,6 +22,10 @@ type Call struct {
 
 	// Access says whether the call changes anything. Calls that do are logged.
 	Access protocol.Access
+
+	// Ordered says that people and tools make the call, not daemons: the log says
+	// who did.
+	Ordered bool
 
 	// Handler answers the call. nil answers with the newest value of Feed.
 	Handler Handler
@@ -78,9 +85,20 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *Call) {
 		return
 	}
 	if c.Access == protocol.Changes {
-		slog.Debug("control call", "method", r.Method, "path", r.URL.Path)
+		c.tell(r)
 	}
 	reply(w, http.StatusOK, v)
+}
+
+// tell logs a call that changed something.
+func (c *Call) tell(r *http.Request) {
+	peer, known := Caller(r)
+	if !c.Ordered || !known {
+		slog.Debug("control call", "method", r.Method, "path", r.URL.Path)
+		return
+	}
+	slog.Info("control call", security.CallMade.Attr(), "user.name", account.NameOf(peer.UID), "user.id", strconv.Itoa(peer.UID), "pid", peer.PID,
+		"method", r.Method, "path", r.URL.Path)
 }
 
 func (c *Call) handle(r *http.Request) (any, error) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"passenger/lib/account"
+	"passenger/lib/loglimit"
 	"passenger/lib/protocol"
 )
 
@@ -55,6 +56,7 @@ type Server struct {
 	// process's own.
 	Metrics func(*Metrics)
 
+	refused loglimit.Limiter // of the message that a caller was refused
 	started time.Time
 	mux     *http.ServeMux
 	table   []Call          // what mux answers

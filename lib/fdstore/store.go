@@ -8,10 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
+	"passenger/lib/loglimit"
+	"passenger/lib/security"
 	"passenger/lib/unixsock"
 )
 
@@ -33,6 +36,8 @@ type Store struct {
 	// own user; negative for none. Once a user's sockets are kept, they are
 	// that user's and root's only.
 	GID int
+
+	refused loglimit.Limiter // of the message that a caller was refused
 
 	mu      sync.Mutex // guards all below
 	sockets []Socket
@@ -82,6 +87,9 @@ func (s *Store) Serve(ctx context.Context, l *net.UnixListener) {
 func (s *Store) serve(c *net.UnixConn) {
 	peer, err := unixsock.PeerOf(c)
 	if err != nil || !peer.Trusted(s.GID) {
+		if err == nil && s.refused.Due() {
+			slog.Warn("kept sockets refused", security.DescriptorRefused.Attr(), "user.id", strconv.Itoa(peer.UID), "pid", peer.PID)
+		}
 		return
 	}
 	for {
@@ -130,6 +138,9 @@ func (s *Store) answer(c *net.UnixConn, uid int, q request, fds []int) error {
 	var sent []Socket
 	switch {
 	case err != nil:
+		if s.refused.Due() {
+			slog.Warn("sockets refused", security.DescriptorRefused.Attr(), "user.id", strconv.Itoa(uid), "action", q.Action, "err", err)
+		}
 		r.Error = err.Error()
 		CloseAll(brought)
 	case q.Action == take:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/security"
 )
 
 // An app is one app with its processes.
@@ -95,16 +96,16 @@ func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 	case a == nil:
 		a = &app{pool: p, config: c, running: c, generation: 1, newest: 1}
 		p.apps[c.Name] = a
-		slog.Info("app added", "app", c.Name, "app_root", c.AppRoot)
+		slog.Info("app added", security.AppAdded.Attr(), "app", c.Name, "app_root", c.AppRoot)
 	case a.removed || a.held:
 		// Its processes may run with other settings, which the pool cannot know.
 		// Those that already drain go on to do so.
 		a.config, a.running, a.removed, a.held, a.backoff = c, c, false, false, backoff{}
-		slog.Info("app added", "app", c.Name, "app_root", c.AppRoot)
+		slog.Info("app added", security.AppAdded.Attr(), "app", c.Name, "app_root", c.AppRoot)
 	case !reflect.DeepEqual(a.config, c):
 		stale := !sameProcess(a.running, c)
 		a.config = c
-		slog.Info("app changed", "app", c.Name)
+		slog.Info("app changed", security.AppChanged.Attr(), "app", c.Name)
 		if stale {
 			a.begin(now, How{WatchErrors: c.WatchErrors, Cause: "settings"})
 		} else {
@@ -194,7 +195,7 @@ func (a *app) steer(now time.Time, d *Decision) {
 func (p *Pool) forget(a *app) {
 	delete(p.apps, a.config.Name)
 	p.outcomes.removed = append(p.outcomes.removed, a.config.Name)
-	slog.Info("app removed", "app", a.config.Name)
+	slog.Info("app removed", security.AppRemoved.Attr(), "app", a.config.Name)
 }
 
 // most is how many processes the app may have.

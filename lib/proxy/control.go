@@ -34,7 +34,7 @@ func (p *Proxy) table(drain func()) []control.Call {
 			}
 			return nil, p.AccessLog.Reopen(r.Context())
 		}},
-		{Method: "POST", Path: protocol.PathDrain, Access: protocol.Changes, Handler: func(*http.Request) (any, error) {
+		{Method: "POST", Path: protocol.PathDrain, Access: protocol.Changes, Ordered: true, Handler: func(*http.Request) (any, error) {
 			drain()
 			return nil, nil
 		}},

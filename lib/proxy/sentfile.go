@@ -12,6 +12,7 @@ import (
 	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/static"
 	"passenger/lib/proxy/wire"
+	"passenger/lib/security"
 )
 
 // passAnswer passes the response on whose head is in b, or the file that it names
@@ -46,7 +47,11 @@ func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error
 		refused = refusalOf(err)
 	}
 	if a := x.req.mount.app; a.complained.Due() {
-		slog.Warn("file that an answer names was not sent", "app", a.name, "header", f.Header, "value", f.Value, "status", refused.Status, "err", err)
+		facts := []any{"app", a.name, "header", f.Header, "value", f.Value, "status", refused.Status, "err", err}
+		if refused.Status == http.StatusForbidden {
+			facts = append(facts, security.PathRefused.Attr())
+		}
+		slog.Warn("file that an answer names was not sent", facts...)
 	}
 	return x.fail(refused.Status, "The file is not available.")
 }

@@ -12,6 +12,7 @@ import (
 	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/security"
 	"passenger/lib/spawn/gate"
 	"passenger/lib/spawn/process"
 )
@@ -25,7 +26,7 @@ func (s *Spawner) readOutput(p *process.Process) error {
 	}
 	file, done, err := s.logFiles.Use(r.LogFile, logUser(r), s.opener(r))
 	if err != nil {
-		slog.Error("log file not opened; the app's output goes to standard error", "app", r.App, "pid", r.PID, "err", err)
+		slog.Error("log file not opened; the app's output goes to standard error", security.PathRefused.Attr(), "app", r.App, "pid", r.PID, "err", err)
 		return p.Read(s.Log, nil)
 	}
 	return p.Read(file, done)

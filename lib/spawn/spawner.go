@@ -15,6 +15,7 @@ import (
 	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/security"
 	"passenger/lib/spawn/children"
 	"passenger/lib/spawn/notify"
 	"passenger/lib/spawn/plan"
@@ -97,6 +98,7 @@ func New(dir statedir.Dir, o Options) (*Spawner, error) {
 // the process is killed.
 func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protocol.Process, error) {
 	if err := s.checkRequest(&req); err != nil {
+		tellRefused(req.App, err)
 		return protocol.Process{}, err
 	}
 	g, leave := s.generationOf(req.App, req.Generation)
@@ -149,6 +151,15 @@ func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *gener
 	return r, nil
 }
 
+// tellRefused tells of a request for what the pool may not have, and of settings
+// that others than root could have written.
+func tellRefused(app string, err error) {
+	var refused *protocol.Error
+	if errors.As(err, &refused) && refused.Code == protocol.CodeNotAllowed {
+		slog.Error("settings refused", security.SettingsRefused.Attr(), "app", app, "err", refused.Message)
+	}
+}
+
 // warnOfRoot says, once for each app, that it runs as root though another user
 // can change what it runs.
 func (s *Spawner) warnOfRoot(p *plan.Plan) {
@@ -164,7 +175,7 @@ func (s *Spawner) warnOfRoot(p *plan.Plan) {
 		s.asRoot = map[string]bool{}
 	}
 	s.asRoot[p.Config.Name] = true
-	slog.Warn("app runs as root, and another user owns it: that user can become root by changing its files", "app", p.Config.Name, "user", p.User.Name, "owner", account.NameOf(p.Owner),
+	slog.Warn("app runs as root, and another user owns it: that user can become root by changing its files", security.RunsAsRoot.Attr(), "app", p.Config.Name, "user", p.User.Name, "owner", account.NameOf(p.Owner),
 		"hint", "\"passenger start --user-switching\" runs the app as its owner, and pool and proxy as the user of --run-as; passenger-spawn(1), USERS")
 }
 

@@ -3,13 +3,16 @@ package spawn
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
+	"strconv"
 	"syscall"
 	"time"
 
 	"passenger/lib/bug"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/security"
 	"passenger/lib/spawn/diagnosis"
 	"passenger/lib/spawn/environ"
 	"passenger/lib/spawn/fork"
@@ -159,7 +162,21 @@ func (a *attempt) exec(ctx context.Context) error {
 	a.s.ports.Release(a.port)
 	said, err := p.gate.Open(ctx, a.plan.Order)
 	a.plan.Add(said.Added)
+	if err == nil {
+		a.tellUser()
+	}
 	return err
+}
+
+// tellUser tells as whom the app's command runs, where that is decided for each
+// app. What a preloader forks runs as the same user.
+func (a *attempt) tellUser() {
+	if a.s.Switching == nil {
+		return
+	}
+	u := a.plan.User
+	slog.Info("command runs as user", security.UserSwitched.Attr(), "app", a.req.App, "pid", a.p.PID(), "generation", a.req.Generation,
+		"user.name", u.Name, "user.id", strconv.Itoa(u.UID), "command", a.plan.Args[0])
 }
 
 // testOnlyForked is called while the process has no record yet.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/security"
 	"passenger/lib/spelling"
 	"passenger/lib/statedir"
 )
@@ -173,7 +174,7 @@ func (o *Owner) Reload(ctx context.Context) (protocol.ReloadReply, error) {
 	reply := protocol.ReloadReply{Refused: []protocol.Refusal{}}
 	err := o.ask(ctx, func(now time.Time) {
 		if err := o.files.check(); err != nil {
-			slog.Error("apps directory refused; what runs goes on", "err", err)
+			slog.Error("apps directory refused; what runs goes on", security.SettingsRefused.Attr(), "err", err)
 			reply.Refused = append(reply.Refused, protocol.Refusal{File: o.files.Fixed, At: now, Message: err.Error()})
 		} else {
 			o.drop(now, list)
@@ -181,7 +182,7 @@ func (o *Owner) Reload(ctx context.Context) (protocol.ReloadReply, error) {
 		for _, e := range list {
 			if err := o.take(now, e); err != nil {
 				reply.Refused = append(reply.Refused, o.refusal(e.origin, e.config, err))
-				slog.Error("app refused; what runs goes on", "from", e.path, "err", err)
+				slog.Error("app refused; what runs goes on", security.SettingsRefused.Attr(), "from", e.path, "err", err)
 			} else {
 				o.followLink(now, e.settings)
 			}

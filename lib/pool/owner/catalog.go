@@ -16,6 +16,7 @@ import (
 	"passenger/lib/account"
 	"passenger/lib/app"
 	"passenger/lib/protocol"
+	"passenger/lib/security"
 )
 
 // A catalog says where the settings of each app are.
@@ -208,7 +209,7 @@ func (o *Owner) load() error {
 		}
 		if err != nil {
 			refused = append(refused, o.refusal(e.origin, e.config, err))
-			slog.Error("app refused", "file", e.path, "err", err)
+			slog.Error("app refused", security.SettingsRefused.Attr(), "file", e.path, "err", err)
 		}
 	}
 	o.refused.replace(refused)

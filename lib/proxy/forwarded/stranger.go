@@ -13,6 +13,7 @@ import (
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/wire"
+	"passenger/lib/security"
 	"passenger/lib/unixsock"
 )
 
@@ -76,7 +77,7 @@ func (d *Disbelieved) OverTCP(addr string) {
 		d.addresses = map[string]bool{}
 	}
 	d.addresses[key] = true
-	slog.Warn("X-Forwarded-Proto: https is not believed", "client", addr,
+	slog.Warn("X-Forwarded-Proto: https is not believed", security.ForwardedRefused.Attr(), "client", addr,
 		"hint", "if this is your web server, add --trusted-proxy="+addr)
 }
 
@@ -98,7 +99,7 @@ func (d *Disbelieved) OverUnix(s *Stranger, r *http1.Request) {
 	}
 	go func() { // the user database may take its time
 		name := account.NameOf(s.uid)
-		slog.Warn("X-Forwarded headers over a unix socket are not believed", "user", name, "pid", s.pid,
+		slog.Warn("X-Forwarded headers over a unix socket are not believed", security.ForwardedRefused.Attr(), "user", name, "pid", s.pid,
 			"hint", "if this is your web server, add --trusted-peer="+name)
 	}()
 }

@@ -14,6 +14,7 @@ import (
 	"passenger/lib/http1"
 	"passenger/lib/loglimit"
 	"passenger/lib/proxy/files"
+	"passenger/lib/security"
 )
 
 // A Finder finds the file that answers a request for an app.
@@ -96,7 +97,7 @@ func (d *Finder) findIn(r *files.Root, s *File, name []byte) (found []byte, ok b
 		}
 	}
 	if (err == syscall.EXDEV || err2 == syscall.EXDEV) && d.Escapes.Due() {
-		slog.Warn("file was not sent: a symbolic link leads out of the static files", "app", d.App, "dir", r.Path, "file", string(name))
+		slog.Warn("file was not sent: a symbolic link leads out of the static files", security.PathRefused.Attr(), "app", d.App, "dir", r.Path, "file", string(name))
 	}
 	return nil, false
 }
