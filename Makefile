@@ -28,6 +28,8 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BIN)/passenger $(BIN)/passenger-config $(BIN)/passenger-spawn $(BIN)/passenger-pool $(BIN)/passenger-proxy $(BIN)/passenger-status $(BIN)/passenger-demo $(DESTDIR)$(PREFIX)/bin
 	install -D -m 644 lib/dist/demo/Passengerfile.json $(DESTDIR)$(PREFIX)/share/passenger/demo/Passengerfile.json
+	for file in nginx/passenger.conf nginx/app.conf apache/passenger.conf; do install -D -m 644 lib/dist/$$file $(DESTDIR)$(PREFIX)/share/passenger/$$file; done
+	install -D -m 755 lib/dist/certbot/passenger $(DESTDIR)$(PREFIX)/share/passenger/certbot/passenger
 	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 # packages makes deb, rpm and apk of each architecture in PACKAGES, with their sums.
@@ -82,7 +84,7 @@ check:
 	go run $(UNPARAM) ./...
 	@$(MAKE) --no-print-directory vulncheck
 	mandoc -Tlint -Wwarning man/*.[1-8]
-	shellcheck lib/dist/passenger lib/dist/passenger-config testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/package/build.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
+	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/package/build.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
 
 # vulncheck looks the modules up in the vulnerability database that GOVULNDB
 # names by its URL. A machine without one is told so.

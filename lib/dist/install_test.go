@@ -16,7 +16,7 @@ func TestInstallHasTheDemo(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, want := range []string{"/built/passenger-demo /image/usr/bin\n", "lib/dist/demo/Passengerfile.json /image/usr/share/passenger/demo/Passengerfile.json\n"} {
+	for _, want := range []string{"/built/passenger-demo /image/usr/bin\n", "lib/dist/demo/Passengerfile.json /image/usr/share/passenger/demo/Passengerfile.json\n", "/image/usr/share/passenger/certbot/passenger\n"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("got no %q in\n%s", want, out)
 		}

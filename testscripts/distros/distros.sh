@@ -13,7 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../.." && pwd)
 
 # What concerns an app: how it starts, serves, fails to start, and is replaced.
-scripts='^(asgi|debian|fork|hijack|hooks|limit_memory|limit_oob_work|notify|output(_log)?$|proxy_sendfile|refork|deploy_broken|deploy_rolling|scale_spare|serve|spawn_error|spawn_ports|stack|static|stock|threads|websockets|wrapper_start)'
+scripts='^(asgi|debian|fork|front_(apache|nginx)|hijack|hooks|limit_memory|limit_oob_work|notify|output(_log)?$|proxy_sendfile|refork|deploy_broken|deploy_rolling|scale_spare|serve|spawn_error|spawn_ports|stack|static|stock|threads|websockets|wrapper_start)'
 sets='table scripts applications'
 if [ -n "${SHORT:-}" ]; then
 	scripts='^stack_'

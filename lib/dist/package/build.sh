@@ -37,6 +37,10 @@ stage() {
 	put 644 lib/dist/systemd/passenger.sysusers usr/lib/sysusers.d/passenger.conf
 	put 644 lib/dist/systemd/passenger.tmpfiles usr/lib/tmpfiles.d/passenger.conf
 	put 644 lib/dist/systemd/passenger.default etc/default/passenger
+	for file in nginx/passenger.conf nginx/app.conf apache/passenger.conf; do
+		put 644 "lib/dist/$file" "usr/share/passenger/$file"
+	done
+	put 755 lib/dist/certbot/passenger usr/share/passenger/certbot/passenger
 	put 644 lib/dist/package/logrotate etc/logrotate.d/passenger
 	put 644 lib/dist/package/apps.README etc/passenger/apps.d/README
 	put 644 lib/dist/package/lintian-overrides usr/share/lintian/overrides/passenger-toolkit
