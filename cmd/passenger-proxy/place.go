@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,25 +28,40 @@ type place struct {
 	sockets *listen.Sockets
 }
 
+// deathTime is how long a proxy that cannot hand over may take to be gone. One
+// that was killed holds the lock until the kernel has closed its descriptors.
+const deathTime = time.Second
+
 // takePlace takes the state directory from the proxy that has it, else what is
 // left of the last one.
 func (c *serveCommand) takePlace(cmd *command) (*place, error) {
-	dir, lock, err := cmd.TakeStateDir(statedir.Proxy)
-	if err == nil {
-		return &place{dir: dir, lock: lock, sockets: c.left(dir)}, nil
+	for end := time.Now().Add(deathTime); ; time.Sleep(deathTime / 100) {
+		dir, lock, err := cmd.TakeStateDir(statedir.Proxy)
+		if err == nil {
+			return &place{dir: dir, lock: lock, sockets: c.left(dir)}, nil
+		}
+		if !errors.Is(err, statedir.ErrLocked) {
+			return nil, err
+		}
+		at, err := succeed(cmd.StatePath())
+		if err == nil || time.Now().After(end) {
+			return at, err
+		}
 	}
-	if !errors.Is(err, statedir.ErrLocked) {
-		return nil, err
-	}
-	if dir, err = statedir.Open(cmd.StatePath()); err != nil {
+}
+
+// succeed takes over from the proxy that runs on the state directory at path.
+func succeed(path string) (*place, error) {
+	dir, err := statedir.Open(path)
+	if err != nil {
 		return nil, fmt.Errorf("cannot start: %w", err)
 	}
-	fdstore.CloseAll(passed()) // those of the proxy that lives count
 	old, err := listen.Succeed(dir.Handover())
 	if err != nil {
 		err = fmt.Errorf("cannot take over from the proxy that runs (pid %d): %w", dir.Holder(statedir.Proxy), err)
 		return nil, cli.Hint(err, "it does so unless it is stopped or stopping; see \"passenger-status\"")
 	}
+	fdstore.CloseAll(passed()) // those of the proxy that lives count
 	return &place{dir: dir, lock: statedir.Adopted(old.Lock), old: old, sockets: &old.Sockets}, nil
 }
 
