@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"time"
-
 	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/fronted"
 )
@@ -30,7 +28,7 @@ func (x *exchange) log() {
 func (x *exchange) record(addr []byte) accesslog.Record {
 	r := accesslog.Record{
 		Request: &x.req.Request, HTTP2: x.client.http2, ID: x.req.id[:x.req.idLen], Addr: x.req.appendAddr(addr), User: x.client.headers.Value(&x.req.Request, fronted.RemoteUser),
-		Began: x.req.began, Took: time.Since(x.req.began), Waited: x.session.waited, Status: x.answer.status,
+		Began: x.req.began, Took: x.took, Waited: x.session.waited, Status: x.answer.status,
 		Bytes: max(x.client.Sent-x.answer.sentBefore, 0),
 	}
 	if x.req.mount != nil {

@@ -20,6 +20,7 @@ type app struct {
 	dirs    files.Dirs                      // the proxy's mutex guards them
 	cache   atomic.Pointer[httpcache.Cache] // nil if its answers are not kept
 	tally   tally
+	times   times
 
 	disk       buffering.Share  // for bodies of its requests and answers
 	diskLogged loglimit.Limiter // of a spent share of the disk
@@ -48,6 +49,7 @@ func (p *Proxy) allApps() []*app {
 	for name, a := range p.apps {
 		if a.balance.Over() {
 			delete(p.apps, name)
+			p.times.forget(&a.times)
 			continue
 		}
 		apps = append(apps, a)

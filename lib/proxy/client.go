@@ -149,8 +149,7 @@ func (c *client) serve() (quiet bool) {
 		} else {
 			again = x.run()
 		}
-		x.count()
-		x.log()
+		x.end()
 		c.publish(nil)
 		if !x.next() {
 			x.free()

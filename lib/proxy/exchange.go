@@ -23,6 +23,7 @@ type exchange struct {
 	lookup *httpcache.Lookup // nil if no cache has to do with it
 
 	garbled bool // the request was not understood, or not whole
+	took    time.Duration
 }
 
 var exchanges = sync.Pool{New: func() any { return newExchange() }}
@@ -98,6 +99,16 @@ func (x *exchange) run() bool {
 		return x.viaCache(c)
 	}
 	return x.attempts()
+}
+
+// end counts and logs the exchange, which has ended. It is the one reading of a
+// clock for both.
+func (x *exchange) end() {
+	if x.req.mount != nil || x.client.proxy.AccessLog != nil {
+		x.took = time.Since(x.req.began)
+	}
+	x.count()
+	x.log()
 }
 
 // describe is what the control socket says of x. The client's mutex is held.

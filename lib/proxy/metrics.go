@@ -11,7 +11,7 @@ import (
 	"passenger/lib/proxy/wire"
 )
 
-// metrics are described in passenger-proxy(1).
+// metrics are described in passenger-watching(7).
 func (p *Proxy) metrics(m *control.Metrics) {
 	m.Gauge("passenger_proxy_connections", "Client connections open.", float64(p.connections()))
 	m.Gauge("passenger_proxy_routes_version", "Version of the route table in use.", float64(p.index.Load().version))
@@ -32,6 +32,7 @@ func (p *Proxy) metrics(m *control.Metrics) {
 	for _, a := range apps {
 		a.metrics(m, p.clock)
 	}
+	p.times.others.metrics(m, "*")
 }
 
 func (a *app) metrics(m *control.Metrics, k *wire.Clock) {
@@ -44,6 +45,7 @@ func (a *app) metrics(m *control.Metrics, k *wire.Clock) {
 	count("retried_total", "Times that a request was tried again: on another process, or on one that had no room for a connection.", float64(r.Retried))
 	count("errors_total", "Requests that processes let down: with a 5xx status, or without a whole answer.", float64(r.Errors))
 	a.tally.metrics(m, a.name)
+	a.times.metrics(m, a.name)
 	count("waits_total", "Requests that waited in the queue and got a process.", float64(a.balance.Waits.Load()))
 	count("wait_seconds_total", "How long they waited together.", time.Duration(a.balance.WaitTime.Load()).Seconds())
 	gauge("queued", "Requests that wait for a process.", float64(r.Queued))

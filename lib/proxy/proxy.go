@@ -99,6 +99,8 @@ type Config struct {
 	idlePatience time.Duration
 	mostMemory   int64
 	mostWaiting  int // memoryPlaces
+
+	mostHistograms int64
 }
 
 // A Proxy serves clients. Make it with New, give it a table with SetRoutes,
@@ -121,6 +123,7 @@ type Proxy struct {
 
 	http2        *http2Server
 	unrouted     tally // of requests for which there was no app
+	times        timekeeper
 	registrar    *fronted.Registrar
 	tls          *tls.Config      // nil without Certificates
 	complained   loglimit.Limiter // of a disk that takes no body of a request
@@ -148,6 +151,7 @@ func New(c Config) *Proxy {
 	p.dialer = balance.Dialer{Clock: p.clock, WriteWait: c.Timeouts.Write}
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server()
+	p.times.most = cmp.Or(p.mostHistograms, mostHistograms)
 	p.registrar = fronted.NewRegistrar(c.SecureHeaders, p.clients.Go)
 	p.disk.Most = c.Disk.All
 	p.mostWaiting = cmp.Or(p.mostWaiting, memoryPlaces())

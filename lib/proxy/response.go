@@ -18,6 +18,7 @@ func (x *exchange) readResponse() (b *wire.Buffer, n int, err error) {
 		return nil, 0, err
 	}
 	x.session.phase.On(phase.Hears)
+	x.countFirstByte()
 	if x.session.try == loneTry {
 		x.req.mount.app.balance.Join(x.session.process)
 	}

@@ -91,12 +91,14 @@ func (s *session) acquire(retried bool) error {
 	}
 	s.waiter.Alone = s.try == loneTry
 	proc, up, err := a.Acquire(&s.waiter, retried)
+	before := s.waited
+	if !s.waiter.Began.IsZero() {
+		s.waited = time.Since(s.waiter.Began)
+	}
 	if err != nil {
 		return err
 	}
 	if !s.waiter.Began.IsZero() {
-		before := s.waited
-		s.waited = time.Since(s.waiter.Began)
 		a.CountWait(before, s.waited)
 	}
 	s.process, s.granted = proc, p.clock.Now.Load()
