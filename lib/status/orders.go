@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/status/layout"
 	"passenger/lib/visible"
 )
 
@@ -18,7 +19,7 @@ func (a App) writeOrders(b *strings.Builder, st Style) {
 		fmt.Fprintf(b, "  %s\n", st.yellow("paused: requests get a maintenance page; passenger-pool resume ends it"))
 	}
 	if a.Instances != nil {
-		fmt.Fprintf(b, "  scaled to %s; passenger-pool scale %s auto ends it\n", plural(*a.Instances, "process", "processes"), a.Name)
+		fmt.Fprintf(b, "  scaled to %s; passenger-pool scale %s auto ends it\n", layout.Plural(*a.Instances, "process", "processes"), a.Name)
 	}
 }
 
@@ -32,10 +33,10 @@ func (a App) writeRestart(b *strings.Builder, st Style, now time.Time) {
 	switch r.State {
 	case protocol.RestartRunning:
 		fmt.Fprintf(b, "  %s\n", st.yellow(fmt.Sprintf("%s restart to generation %d began %s (%s)",
-			r.Mode, r.Generation, ago(now, r.BeganAt), r.Cause)))
+			r.Mode, r.Generation, layout.Ago(now, r.BeganAt), r.Cause)))
 	case protocol.RestartWatching:
 		fmt.Fprintf(b, "  %s\n", st.yellow(fmt.Sprintf("generation %d is on trial for another %s",
-			r.Generation, span(max(0, r.WatchedUntil.Sub(now).Seconds())))))
+			r.Generation, layout.Span(max(0, r.WatchedUntil.Sub(now).Seconds())))))
 	case protocol.RestartFailed, protocol.RestartRolledBack:
 		what := "failed"
 		if r.State == protocol.RestartRolledBack {
@@ -45,7 +46,7 @@ func (a App) writeRestart(b *strings.Builder, st Style, now time.Time) {
 		if r.Error != nil {
 			why = visible.Line(r.Error.Summary)
 		}
-		fmt.Fprintf(b, "  %s %s\n", st.red(fmt.Sprintf("restart to generation %d %s %s:", r.Generation, what, ago(now, r.EndedAt))), why)
+		fmt.Fprintf(b, "  %s %s\n", st.red(fmt.Sprintf("restart to generation %d %s %s:", r.Generation, what, layout.Ago(now, r.EndedAt))), why)
 		if a.Generation != r.Generation { // else it goes on to be tried
 			fmt.Fprintf(b, "    generation %d serves; next try: the next restart\n", a.Generation)
 		}

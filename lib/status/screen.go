@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"passenger/lib/protocol"
+	"passenger/lib/status/layout"
 	"passenger/lib/visible"
 )
 
@@ -19,10 +20,10 @@ func (s Status) Screen(st Style) string {
 	lines := s.fitting(st)
 	if len(lines) > st.Height {
 		more := len(lines) - st.Height + 1
-		lines = append(lines[:st.Height-1], st.dim(plural(more, "more line does", "more lines do")+" not fit"))
+		lines = append(lines[:st.Height-1], st.dim(layout.Plural(more, "more line does", "more lines do")+" not fit"))
 	}
 	for i, line := range lines {
-		lines[i] = cut(line, st.Width)
+		lines[i] = layout.Cut(line, st.Width)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -54,26 +55,26 @@ func split(text string) []string { return strings.Split(strings.TrimSuffix(text,
 func (s Status) overview(st Style) string {
 	var b strings.Builder
 	s.writeHead(&b, st)
-	t := table{right: []bool{false, false, true, true, true, true, false}, width: st.Width, spare: []int{6, 5, 3, 2}}
-	var head []cell
+	t := layout.Table{Right: []bool{false, false, true, true, true, true, false}, Width: st.Width, Spare: []int{6, 5, 3, 2}}
+	var head []layout.Cell
 	for _, h := range []string{"APP", "STATE", "PROCESSES", "IN FLIGHT", "QUEUED", "MEMORY", ""} {
-		head = append(head, cell{h, st.dim})
+		head = append(head, layout.Marked(h, st.dim))
 	}
-	t.add(head...)
+	t.Add(head...)
 	apps := slices.Clone(s.Apps)
 	slices.SortStableFunc(apps, func(a, b App) int { return cmp.Compare(a.calm(), b.calm()) })
 	for _, a := range apps {
-		queued, takes := none, none
+		queued, takes := layout.None, layout.None
 		if a.Queued != nil {
-			queued = count(uint64(*a.Queued))
+			queued = layout.Count(uint64(*a.Queued))
 		}
 		if a.Memory != nil {
-			takes = size(*a.Memory)
+			takes = layout.Size(*a.Memory)
 		}
-		t.add(cell{a.Name, st.bold}, cell{a.State, func(string) string { return st.state(a.State) }}, cell{strconv.Itoa(len(a.Processes)), nil},
-			cell{a.inFlight(), nil}, cell{queued, nil}, cell{takes, nil}, cell{a.trouble(), st.red})
+		t.Add(layout.Marked(a.Name, st.bold), layout.Marked(a.State, func(string) string { return st.state(a.State) }), layout.Plain(strconv.Itoa(len(a.Processes))),
+			layout.Plain(a.inFlight()), layout.Plain(queued), layout.Plain(takes), layout.Marked(a.trouble(), st.red))
 	}
-	t.write(&b, "")
+	t.Write(&b, "")
 	return b.String()
 }
 
@@ -90,7 +91,7 @@ func (a App) inFlight() string {
 	n := 0
 	for _, p := range a.Processes {
 		if p.InFlight == nil {
-			return none
+			return layout.None
 		}
 		n += *p.InFlight
 	}
@@ -105,7 +106,7 @@ func (a App) trouble() string {
 	case a.Paused != "":
 		return "paused"
 	case a.Rejected != nil && *a.Rejected > 0:
-		return fmt.Sprintf("%s rejected", count(*a.Rejected))
+		return fmt.Sprintf("%s rejected", layout.Count(*a.Rejected))
 	}
 	return ""
 }

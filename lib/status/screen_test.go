@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/status/layout"
 )
 
 // village has many apps, each with processes.
@@ -76,7 +77,7 @@ func shownWidth(line string) int {
 	for _, code := range []string{"0", "1", "2", "1;31", "32", "33"} {
 		line = strings.ReplaceAll(line, "\x1b["+code+"m", "")
 	}
-	return width(line)
+	return layout.Width(line)
 }
 
 func TestCut(t *testing.T) {
@@ -90,8 +91,8 @@ func TestCut(t *testing.T) {
 		{"\x1b[1mshops\x1b[0m", 4, "\x1b[1msho…\x1b[0m"}, {"日本語", 6, "日本語"}, {"日本語", 5, "日本…"}, {"日本語", 4, "日…"},
 		{"e\u0301e\u0301", 2, "e\u0301e\u0301"}, {"a\tb", 3, "a b"},
 	} {
-		if got := cut(tt.line, tt.columns); got != tt.want {
-			t.Errorf("cut(%q, %d): got %q, want %q", tt.line, tt.columns, got, tt.want)
+		if got := layout.Cut(tt.line, tt.columns); got != tt.want {
+			t.Errorf("layout.Cut(%q, %d): got %q, want %q", tt.line, tt.columns, got, tt.want)
 		}
 	}
 }

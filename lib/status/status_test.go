@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"passenger/lib/protocol"
+	"passenger/lib/status/layout"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -232,10 +233,10 @@ func TestMemoryIsKnownOnlyIfAllOfItIs(t *testing.T) {
 func TestUnits(t *testing.T) {
 	t.Parallel()
 	for want, got := range map[string]string{
-		"0s": span(0), "0.3s": span(0.26), "59s": span(59.99), "1m": span(60), "3h 12m": span(11520), "2d 1h": span(49*3600 + 1),
-		"-": size(-1), "0.0 MiB": size(0), "9.9 MiB": size(10_420_000), "10 MiB": size(10_450_000), "12.0 GiB": size(12 << 30),
-		"0": count(0), "999": count(999), "1,000": count(1000), "1,234,567": count(1234567),
-		"never": ago(now, time.Time{}), "just now": ago(now, now.Add(-time.Millisecond)), "4s ago": ago(now, now.Add(-4500*time.Millisecond)),
+		"0s": layout.Span(0), "0.3s": layout.Span(0.26), "59s": layout.Span(59.99), "1m": layout.Span(60), "3h 12m": layout.Span(11520), "2d 1h": layout.Span(49*3600 + 1),
+		"-": layout.Size(-1), "0.0 MiB": layout.Size(0), "9.9 MiB": layout.Size(10_420_000), "10 MiB": layout.Size(10_450_000), "12.0 GiB": layout.Size(12 << 30),
+		"0": layout.Count(0), "999": layout.Count(999), "1,000": layout.Count(1000), "1,234,567": layout.Count(1234567),
+		"never": layout.Ago(now, time.Time{}), "just now": layout.Ago(now, now.Add(-time.Millisecond)), "4s ago": layout.Ago(now, now.Add(-4500*time.Millisecond)),
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -9,6 +9,7 @@ import (
 
 	"passenger/lib/protocol"
 	"passenger/lib/spawnerror"
+	"passenger/lib/status/layout"
 	"passenger/lib/visible"
 )
 
@@ -51,39 +52,39 @@ func (s Status) writeHead(b *strings.Builder, st Style) {
 }
 
 func (s Status) writeParts(b *strings.Builder, st Style) {
-	t := table{right: []bool{false, false, false, false, true}}
+	t := layout.Table{Right: []bool{false, false, false, false, true}}
 	for _, p := range s.Parts {
-		row := []cell{{"passenger-" + p.Name, nil}}
+		row := []layout.Cell{layout.Plain("passenger-" + p.Name)}
 		switch p.State {
 		case Up:
-			row = append(row, cell{"up", st.green}, pid(p.PID), cell{span(p.Uptime), nil}, cell{memory(p.Usage), nil}, cell{s.about(p), nil})
+			row = append(row, layout.Marked("up", st.green), pid(p.PID), layout.Plain(layout.Span(p.Uptime)), layout.Plain(memory(p.Usage)), layout.Plain(s.about(p)))
 		case Silent:
-			row = append(row, cell{"silent", st.red}, pid(p.PID), cell{none, nil}, cell{memory(p.Usage), nil}, cell{p.Error, st.red})
+			row = append(row, layout.Marked("silent", st.red), pid(p.PID), layout.Plain(layout.None), layout.Plain(memory(p.Usage)), layout.Marked(p.Error, st.red))
 		default:
-			row = append(row, cell{"down", st.red}, pid(p.PID), cell{none, nil}, cell{none, nil}, cell{p.Error, st.red})
+			row = append(row, layout.Marked("down", st.red), pid(p.PID), layout.Plain(layout.None), layout.Plain(layout.None), layout.Marked(p.Error, st.red))
 		}
-		t.add(row...)
+		t.Add(row...)
 	}
-	t.write(b, "")
+	t.Write(b, "")
 	if s.Memory != nil {
-		fmt.Fprintf(b, "memory: %s, apps and daemons together\n", size(*s.Memory))
+		fmt.Fprintf(b, "memory: %s, apps and daemons together\n", layout.Size(*s.Memory))
 	}
 }
 
-func pid(n int) cell {
+func pid(n int) layout.Cell {
 	if n == 0 {
-		return cell{none, nil}
+		return layout.Plain(layout.None)
 	}
-	return cell{"pid " + strconv.Itoa(n), nil}
+	return layout.Plain("pid " + strconv.Itoa(n))
 }
 
 // about is what there is to say of a part that answered.
 func (s Status) about(p Part) string {
 	switch {
 	case p.Name == "pool" && s.MaxPoolSize != nil:
-		return fmt.Sprintf("%d of at most %s", s.ProcessCount, plural(*s.MaxPoolSize, "process", "processes"))
+		return fmt.Sprintf("%d of at most %s", s.ProcessCount, layout.Plural(*s.MaxPoolSize, "process", "processes"))
 	case p.Name == "proxy" && s.Connections != nil:
-		return fmt.Sprintf("%s, on %s", plural(*s.Connections, "connection", "connections"), strings.Join(p.Listen, ", "))
+		return fmt.Sprintf("%s, on %s", layout.Plural(*s.Connections, "connection", "connections"), strings.Join(p.Listen, ", "))
 	}
 	return ""
 }
@@ -105,7 +106,7 @@ func (s Status) writeApp(b *strings.Builder, st Style, a App) {
 			fmt.Fprintf(b, "  %d more exited lately\n", len(a.Exited)-i)
 			break
 		}
-		fmt.Fprintf(b, "  pid %d exited %s after %s: %s\n", p.PID, ago(s.At, p.Exit.At), span(p.Uptime), visible.Line(p.Exit.Cause))
+		fmt.Fprintf(b, "  pid %d exited %s after %s: %s\n", p.PID, layout.Ago(s.At, p.Exit.At), layout.Span(p.Uptime), visible.Line(p.Exit.Cause))
 	}
 }
 
@@ -115,7 +116,7 @@ func (s Status) writeBriefly(b *strings.Builder, st Style, a App) {
 	a.writeOrders(b, st)
 	a.writeRestart(b, st, s.At)
 	if e := a.LastError; e != nil {
-		fmt.Fprintf(b, "  %s %s\n", st.red("last start failed "+ago(s.At, e.At)+":"), visible.Line(e.Summary))
+		fmt.Fprintf(b, "  %s %s\n", st.red("last start failed "+layout.Ago(s.At, e.At)+":"), visible.Line(e.Summary))
 	}
 	if len(a.Processes)+len(a.Preloaders) > 0 {
 		s.writeProcesses(b, st, a)
@@ -167,17 +168,17 @@ func (a App) traffic(st Style) string {
 	} else if *a.Queued == 0 {
 		parts = append(parts, "queue empty")
 	} else {
-		waits := fmt.Sprintf("%s, the oldest for %s", plural(*a.Queued, "request waits", "requests wait"), span(a.OldestWait))
+		waits := fmt.Sprintf("%s, the oldest for %s", layout.Plural(*a.Queued, "request waits", "requests wait"), layout.Span(a.OldestWait))
 		parts = append(parts, st.yellow(waits))
 	}
 	if a.Requests != nil {
-		parts = append(parts, plural(int(*a.Requests), "request served", "requests served"))
+		parts = append(parts, layout.Plural(int(*a.Requests), "request served", "requests served"))
 	}
 	if a.Upgraded > 0 {
-		parts = append(parts, plural(a.Upgraded, "upgraded connection", "upgraded connections"))
+		parts = append(parts, layout.Plural(a.Upgraded, "upgraded connection", "upgraded connections"))
 	}
 	if a.Rejected != nil && *a.Rejected > 0 {
-		parts = append(parts, st.red(count(*a.Rejected)+" rejected"))
+		parts = append(parts, st.red(layout.Count(*a.Rejected)+" rejected"))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -188,11 +189,11 @@ func (a App) writeError(b *strings.Builder, st Style, now time.Time) {
 		return
 	}
 	e := a.LastError
-	fmt.Fprintf(b, "  %s %s\n", st.red("last start failed "+ago(now, e.At)+":"), visible.Line(e.Summary))
+	fmt.Fprintf(b, "  %s %s\n", st.red("last start failed "+layout.Ago(now, e.At)+":"), visible.Line(e.Summary))
 	if a.Failures > 0 {
-		line := plural(a.Failures, "failure", "failures in a row")
+		line := layout.Plural(a.Failures, "failure", "failures in a row")
 		if !a.NextTry.IsZero() {
-			line += ", next try in " + span(max(0, a.NextTry.Sub(now).Seconds()))
+			line += ", next try in " + layout.Span(max(0, a.NextTry.Sub(now).Seconds()))
 		}
 		fmt.Fprintf(b, "    %s\n", line)
 	}

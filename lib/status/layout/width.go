@@ -1,4 +1,4 @@
-package status
+package layout
 
 import (
 	"strings"
@@ -30,8 +30,8 @@ func columnsOf(r rune) int {
 	return 1
 }
 
-// width is how many columns a text without marks takes.
-func width(s string) int {
+// Width is how many columns a text without marks takes.
+func Width(s string) int {
 	n := 0
 	for _, r := range s {
 		n += columnsOf(r)
@@ -39,10 +39,10 @@ func width(s string) int {
 	return n
 }
 
-// cut shortens a line with marks to so many columns, the last of them an
+// Cut shortens a line with marks to so many columns, the last of them an
 // ellipsis if something is missing. A tab becomes a space: how wide it would be
 // depends on where it stands.
-func cut(line string, columns int) string {
+func Cut(line string, columns int) string {
 	line = strings.ReplaceAll(line, "\t", " ")
 	n, fits := 0, 0 // columns seen, and the end of what leaves room for an ellipsis
 	for i := 0; i < len(line); {
@@ -69,7 +69,7 @@ func unmarked(line string) string {
 	return ""
 }
 
-// reset ends every mark of a [Style].
+// reset ends every mark of a [Pen].
 const reset = "\x1b[0m"
 
 // markAt is the mark that s begins with, empty if it begins with none.

@@ -1,4 +1,4 @@
-package status
+package layout
 
 import (
 	"fmt"
@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// none stands where a value is unknown or there is none.
-const none = "-"
+// None stands where a value is unknown or there is none.
+const None = "-"
 
-// span writes a duration in seconds with its two largest units: "4s", "3h 12m".
-func span(seconds float64) string {
+// Span writes a duration in seconds with its two largest units: "4s", "3h 12m".
+func Span(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {
 	case d < 10*time.Second:
@@ -32,23 +32,23 @@ func pair(large int, unit string, small int, smaller string) string {
 	return fmt.Sprintf("%d%s %d%s", large, unit, small, smaller)
 }
 
-// ago writes how long before now t was, "never" for the zero time.
-func ago(now, t time.Time) string {
+// Ago writes how long before now t was, "never" for the zero time.
+func Ago(now, t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
 	if d := now.Sub(t); d >= time.Second {
-		return span(d.Truncate(time.Second).Seconds()) + " ago"
+		return Span(d.Truncate(time.Second).Seconds()) + " ago"
 	}
 	return "just now"
 }
 
-// size writes bytes in MiB, with a digit after the point below ten.
-func size(bytes int64) string {
+// Size writes bytes in MiB, with a digit after the point below ten.
+func Size(bytes int64) string {
 	mib := float64(bytes) / (1 << 20)
 	switch {
 	case bytes < 0:
-		return none
+		return None
 	case mib < 9.95:
 		return fmt.Sprintf("%.1f MiB", mib)
 	case mib < 9999.5:
@@ -57,8 +57,8 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f GiB", mib/1024)
 }
 
-// count writes a number with a comma at the thousands.
-func count(n uint64) string {
+// Count writes a number with a comma at the thousands.
+func Count(n uint64) string {
 	s := strconv.FormatUint(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
@@ -66,10 +66,10 @@ func count(n uint64) string {
 	return s
 }
 
-// plural writes "1 process", "2 processes".
-func plural(n int, one, many string) string {
+// Plural writes "1 process", "2 processes".
+func Plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return count(uint64(n)) + " " + many
+	return Count(uint64(n)) + " " + many
 }
