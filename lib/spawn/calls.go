@@ -38,6 +38,7 @@ func (s *Spawner) calls(ctx context.Context) []control.Call {
 		{Method: "POST", Path: protocol.PathProcesses + id + "/backtrace", Access: protocol.Changes, Handler: ofID(s.Backtrace)},
 		{Method: "GET", Path: protocol.PathPreloaders, Access: protocol.Reads, Handler: s.listPreloaders},
 		{Method: "POST", Path: protocol.PathPreloaders, Access: protocol.Changes, Handler: decoded(promote)},
+		{Method: "GET", Path: protocol.PathPreloaders + id + "/output", Access: protocol.Reads, Handler: ofID(s.PreloaderOutput)},
 		{Method: "DELETE", Path: protocol.PathPreloaders + id, Access: protocol.Changes, Handler: ofID(s.StopPreloader)},
 	}
 }
