@@ -93,7 +93,7 @@ func cmdAwaitStdout(ts *testscript.TestScript, neg bool, args []string) {
 	pattern, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
 	ts.Check(eventually("output of "+args[1], func() error {
-		cmd := exec.Command(args[1], args[2:]...)
+		cmd := exec.Command("env", args[1:]...) // which looks in the script's PATH
 		cmd.Dir = ts.MkAbs(".")
 		cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "PASSENGER_STATE_DIR="+ts.Getenv("PASSENGER_STATE_DIR"))
 		out, err := cmd.Output()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"passenger/lib/cli"
@@ -21,33 +20,27 @@ type backtracesCommand struct {
 
 // Run prints what the processes do. They go on.
 func (b *backtracesCommand) Run(ctx context.Context, c *command) error {
-	if c.Watch {
-		return &cli.Error{Err: errors.New("backtraces are not watched: each is asked of the app"), Status: cli.Usage, Hint: "leave --watch out"}
-	}
-	dir, err := c.dir()
+	dir, err := c.once("backtraces")
 	if err != nil {
 		return err
 	}
-	found, err := status.Caller{Program: program, Release: cli.Release}.Backtraces(ctx, dir, b.Wanted)
+	found, err := caller.Backtraces(ctx, dir, b.Wanted)
 	if err != nil {
 		return b.inWords(err, dir)
 	}
-	out := ""
 	if c.Format == "json" {
-		text, err := marshal(map[string]any{"backtraces": found}, true)
-		if err != nil {
-			return fmt.Errorf("internal error: %w", err)
-		}
-		out = string(text) + "\n"
-	} else {
-		texts := make([]string, len(found))
-		for i := range found {
-			texts[i] = found[i].Text()
-		}
-		out = strings.Join(texts, "\n")
+		return writeJSON(map[string]any{"backtraces": found})
 	}
-	_, err = os.Stdout.WriteString(out)
-	return err
+	return write(inTexts(found))
+}
+
+// inTexts writes one backtrace after another, an empty line between two.
+func inTexts(found []status.Backtrace) string {
+	texts := make([]string, len(found))
+	for i := range found {
+		texts[i] = found[i].Text()
+	}
+	return strings.Join(texts, "\n")
 }
 
 // inWords says in the words of a person why there is no backtrace.

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,17 +23,36 @@ const program = "passenger-status"
 
 type command struct {
 	cli.Common
-	Format string `enum:"text,json" default:"text" placeholder:"FORMAT" help:"What to print: text or json."`
+	Format string `enum:"default,text,json" default:"default" placeholder:"FORMAT" help:"What to print: text or json. Default: text; of events, json."`
 	Watch  bool   `help:"Show it again and again until interrupted."`
+	As     string `name:"show" placeholder:"DOCUMENT" help:"A document as Phusion Passenger prints it: xml, requests, backtraces; or pool, json."`
+	JSON   bool   `name:"json" hidden:""`
 
 	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"Pause between two looks of --watch (${default})."`
 
 	Show       showCommand       `cmd:"" default:"withargs" help:"Show all apps, or one. It is done without the word too."`
+	Requests   requestsCommand   `cmd:"" help:"Show the requests in flight."`
 	Backtraces backtracesCommand `cmd:"" help:"Ask the processes of an app, or one, what they do; they go on."`
+	Memory     memoryCommand     `cmd:"" help:"Show what takes the machine's memory."`
+	Errors     errorsCommand     `cmd:"" help:"Show starts and deploys that failed lately, and exits."`
+	Health     healthCommand     `cmd:"" help:"Judge what runs, with the exit status of a monitoring plug-in."`
+	Logs       logsCommand       `cmd:"" help:"Show what an app's processes wrote last."`
+	Events     eventsCommand     `cmd:"" help:"Show what happened, as lines of JSON."`
 }
 
 type showCommand struct {
 	App string `arg:"" optional:"" help:"Show only this app."`
+}
+
+// caller asks the daemons in our name.
+var caller = status.Caller{Program: program, Release: cli.Release}
+
+// AfterApply refuses the flag that other programs have for --format=json.
+func (c *command) AfterApply() error {
+	if c.JSON {
+		return errors.New("unknown flag --json; say --format=json")
+	}
+	return nil
 }
 
 func main() {
@@ -50,6 +68,9 @@ func (*showCommand) Run(ctx context.Context, c *command) error {
 	dir, err := c.dir()
 	if err != nil {
 		return err
+	}
+	if c.As != "" && c.As != "pool" && c.As != "json" {
+		return c.showAs(ctx, dir)
 	}
 	st, err := c.look(ctx, dir)
 	if err != nil {
@@ -94,17 +115,39 @@ func notThere(message string) error {
 	}
 }
 
-// look gathers a status and cuts it down to what was asked for.
-func (c *command) look(ctx context.Context, dir statedir.Dir) (status.Status, error) {
-	snapshot, err := status.Caller{Program: program, Release: cli.Release}.Gather(ctx, dir)
+// gather asks all parts.
+func gather(ctx context.Context, dir statedir.Dir) (status.Snapshot, error) {
+	snapshot, err := caller.Gather(ctx, dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return status.Status{}, notThere(fmt.Sprintf("nothing is running in %q: no such directory", dir.Path()))
+		return snapshot, notThere(fmt.Sprintf("nothing is running in %q: no such directory", dir.Path()))
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return status.Status{}, cli.Hint(fmt.Errorf("cannot look: %w", err), "%s", cli.AccessHint(dir.Path()))
+		return snapshot, cli.Hint(fmt.Errorf("cannot look: %w", err), "%s", cli.AccessHint(dir.Path()))
 	}
 	if err != nil {
-		return status.Status{}, fmt.Errorf("cannot look: %w", err)
+		return snapshot, fmt.Errorf("cannot look: %w", err)
+	}
+	return snapshot, nil
+}
+
+// ask gathers what runs. It is an error that nothing does.
+func (c *command) ask(ctx context.Context, dir statedir.Dir) (status.Snapshot, status.Status, error) {
+	snapshot, err := gather(ctx, dir)
+	if err != nil {
+		return snapshot, status.Status{}, err
+	}
+	st := snapshot.Status()
+	if !st.Running() {
+		return snapshot, st, notThere(fmt.Sprintf("nothing is running in %q", dir.Path()))
+	}
+	return snapshot, st, nil
+}
+
+// look gathers a status and cuts it down to what was asked for.
+func (c *command) look(ctx context.Context, dir statedir.Dir) (status.Status, error) {
+	snapshot, err := gather(ctx, dir)
+	if err != nil {
+		return status.Status{}, err
 	}
 	st := snapshot.Status()
 	if names := st.AppNames(); c.Show.App != "" && st.Running() && !st.Only(c.Show.App) {
@@ -154,7 +197,7 @@ func (c *command) print(st status.Status) error {
 
 func (c *command) render(st status.Status) (string, error) {
 	switch {
-	case c.Format == "json":
+	case c.Format == "json" || c.As == "json":
 		b, err := marshal(st, !c.Watch)
 		if err != nil {
 			return "", fmt.Errorf("internal error: %w", err)
@@ -169,11 +212,4 @@ func (c *command) render(st status.Status) (string, error) {
 // style is that of stdout.
 func style() status.Style {
 	return status.Style{Colour: isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-}
-
-func marshal(v any, indent bool) ([]byte, error) {
-	if indent {
-		return json.MarshalIndent(v, "", "  ")
-	}
-	return json.Marshal(v)
 }

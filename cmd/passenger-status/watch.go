@@ -20,7 +20,7 @@ const (
 // watch shows st and then what is found every interval, until ctx ends.
 func (c *command) watch(ctx context.Context, dir statedir.Dir, st status.Status) error {
 	show, redraw := c.print, make(chan os.Signal, 1)
-	if t := newTerminal(os.Stdout); t != nil && c.Format == "text" {
+	if t := newTerminal(os.Stdout); t != nil && c.Format != "json" {
 		t.enter()
 		defer t.leave()
 		show = func(st status.Status) error { return t.draw(st) }

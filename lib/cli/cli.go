@@ -173,6 +173,8 @@ type usageError struct{ error }
 
 // An Error is an error with the exit status and the hint that go with it.
 type Error struct {
+	// Err is what to say. If it is nil, Status is the command's answer, and
+	// nothing is printed.
 	Err    error
 	Status int    // 0 means Failed
 	Hint   string // empty for none
@@ -181,7 +183,12 @@ type Error struct {
 	Body string
 }
 
-func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit status %d", e.Status)
+	}
+	return e.Err.Error()
+}
 func (e *Error) Unwrap() error { return e.Err }
 
 // Hint adds a hint to err.
@@ -194,9 +201,12 @@ func report(name string, err error) int {
 	if err == nil {
 		return Done
 	}
-	fmt.Fprintf(os.Stderr, "%s: error: %s\n", name, visible.Text(err.Error()))
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.Err == nil {
+		return e.Status
+	}
+	fmt.Fprintf(os.Stderr, "%s: error: %s\n", name, visible.Text(err.Error()))
+	if e != nil {
 		if e.Hint != "" {
 			fmt.Fprintf(os.Stderr, "%s: hint: %s\n", name, visible.Text(e.Hint))
 		}

@@ -40,7 +40,7 @@ type Backtrace struct {
 var ErrNoProcess = errors.New("no app or process")
 
 // Backtraces asks the spawner what the processes of an app do, or the one with
-// a pid or an ID. The error is that of the spawner, or of the first process if
+// a pid or an ID, or all if nothing is wanted. The error is that of the spawner, or of the first process if
 // none told.
 func (c Caller) Backtraces(ctx context.Context, dir statedir.Dir, wanted string) ([]Backtrace, error) {
 	client := control.NewClient(dir.Socket(statedir.Spawn), c.Program, c.Release)
@@ -72,7 +72,7 @@ func (c Caller) Backtraces(ctx context.Context, dir statedir.Dir, wanted string)
 }
 
 // meantBy returns the processes that run of an app; of a number, that with the
-// pid, unless an app has it for its name.
+// pid, unless an app has it for its name; all if nothing is wanted.
 func meantBy(all []protocol.Process, wanted string) []protocol.Process {
 	running := func(is func(protocol.Process) bool) (found []protocol.Process) {
 		for _, p := range all {
@@ -82,7 +82,7 @@ func meantBy(all []protocol.Process, wanted string) []protocol.Process {
 		}
 		return found
 	}
-	if found := running(func(p protocol.Process) bool { return p.App == wanted }); len(found) > 0 {
+	if found := running(func(p protocol.Process) bool { return wanted == "" || p.App == wanted }); len(found) > 0 {
 		return found
 	}
 	return running(func(p protocol.Process) bool { return p.ID == wanted || strconv.Itoa(p.PID) == wanted })
