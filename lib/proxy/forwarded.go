@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -120,6 +121,19 @@ func (q *request) appendAddr(b []byte) []byte {
 		return append(b, v...)
 	}
 	return append(b, q.client.addr...)
+}
+
+// origin is the address that the request counts for where addresses share. It is
+// the zero one for clients without an address, and for those that a trusted client
+// does not name: they may be many.
+func (q *request) origin() netip.Addr {
+	if v := q.client.headers.Value(&q.Request, fronted.RemoteAddr); v != nil {
+		return forwarded.Origin(string(v))
+	}
+	if q.client.trusted {
+		return forwarded.OriginBehind(&q.Request, q.client.proxy.trusts)
+	}
+	return forwarded.Origin(q.client.addr)
 }
 
 // appendPort appends its port; 0 for a client that a web server names without.

@@ -40,7 +40,7 @@ type session struct {
 
 // init makes s, which is new, that of q for good.
 func (s *session) init(q *request) {
-	s.req, s.waiter.Answered = q, make(chan struct{}, 1)
+	s.req, s.waiter.Answered, s.waiter.From = q, make(chan struct{}, 1), q.origin
 }
 
 // reset makes s ready for another request.

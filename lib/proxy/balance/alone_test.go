@@ -3,16 +3,20 @@ package balance
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"passenger/lib/proxy/wire"
 )
 
 // An aloneWorld is an app whose requests are letters, those that may have ended a
 // process in upper case, and whose processes are digits.
 type aloneWorld struct {
 	*App
+	clock   *wire.Clock // does not run
 	waiters map[string]*Waiter
 	since   time.Time
 }
@@ -23,7 +27,8 @@ func (w *aloneWorld) do(what, which string) {
 	switch what {
 	case "come":
 		for _, c := range which {
-			r := &Waiter{Began: time.Now(), Answered: make(chan struct{}, 1)}
+			r := newWaiter(w.clock, &presence{}, netip.Addr{})
+			r.Began = time.Now()
 			r.Alone = c < 'a'
 			w.waiters[string(c)] = r
 			go func() { r.Process, _, _ = w.Acquire(r, r.Alone) }()
@@ -123,8 +128,8 @@ func TestWhoMayHaveEndedAProcessGetsOneAlone(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := &aloneWorld{App: New("app", func() {}, nil, nil), waiters: map[string]*Waiter{}, since: time.Now()}
-				w.size = 100
+				w := &aloneWorld{App: New("app", func() {}, nil, nil), clock: wire.NewClock(time.Second, nil), waiters: map[string]*Waiter{}, since: time.Now()}
+				w.size, w.wait = 100, time.Minute
 				for step := range strings.SplitSeq(tt.does, ", ") {
 					what, which, _ := strings.Cut(step, " ")
 					w.do(what, which)

@@ -168,23 +168,35 @@ func (a *App) refusal(w *Waiter, retried bool) error {
 		return ErrNoProcess
 	case w.Upgrade && a.allLaden():
 		return ErrUpgraded
-	case retried:
-	case !a.open && a.queue.length >= a.size, a.open && a.queue.length >= a.room(a.queue.length) && !a.shed():
+	case !retried && !a.makePlace(w):
 		return ErrQueueFull
 	}
 	return nil
 }
 
-// shed refuses the request that has waited longest, to make room for a new one, and
-// says whether it did. That client is the least likely to be there still.
-func (a *App) shed() bool {
-	w := a.queue.oldest()
-	if w == nil {
+// makePlace says whether there is a place in the queue for w, which has come. To
+// make one it may refuse the request that has waited longest, whose client is the
+// least likely to be there still; but where a table bounds the queue, only for one
+// of another client address.
+func (a *App) makePlace(w *Waiter) bool {
+	places := a.size
+	if a.open {
+		places = a.room(a.queue.length)
+	}
+	who, yes := a.queue.yields(w, places)
+	if !yes {
+		return true
+	}
+	if !a.open && (!who.IsValid() || who == w.from) {
 		return false
 	}
-	a.queue.remove(w)
+	shed := a.queue.oldestOf(who)
+	if shed == nil {
+		return false
+	}
+	a.queue.remove(shed)
 	a.reject()
-	w.answer(nil, nil, ErrQueueFull)
+	shed.answer(nil, nil, ErrQueueFull)
 	return true
 }
 
@@ -255,17 +267,40 @@ func (a *App) Cancel(p *Process, refused bool, retry int64) {
 // grant gives free processes to those that wait. All code that makes a process
 // free calls it, so that afterwards no request waits for a free process.
 func (a *App) grant() {
-	a.queue.serve(func(w *Waiter) (enough bool) {
-		p := a.pickFor(w)
-		if p == nil {
-			// No later one gets a process either, unless it takes one that w does not.
-			return len(w.Wanted) == 0 && !w.Upgrade || w.Alone
+	var p *Process
+	there := func(w *Waiter) bool {
+		p = a.pickFor(w)
+		return p != nil
+	}
+	for w := a.queue.next(there); w != nil; w = a.queue.next(there) {
+		if time.Since(w.Began) > lookAfter && a.leaves(w, w.Probe.Conn.Clock.Now.Load()) {
+			continue
 		}
 		a.queue.remove(w)
+		a.queue.served++
 		w.answer(p, a.start(w, p), nil)
-		return false
-	})
+	}
 	a.hold()
+}
+
+// lookAfter is how long a request has waited when its client is looked for once
+// more before it gets a process. That is a system call; and few clients leave
+// sooner.
+const lookAfter = 100 * time.Millisecond
+
+// leaves takes w out of the queue if its time is over or its client is gone, and
+// says whether it did. now is the clock's time.
+func (a *App) leaves(w *Waiter, now int64) bool {
+	switch {
+	case now >= w.Since+int64(a.wait):
+		a.reject()
+		a.queue.leave(w, ErrQueueTime)
+	case w.Probe.Look(now):
+		a.queue.leave(w, ErrGone)
+	default:
+		return false
+	}
+	return true
 }
 
 // hopeless says that waiting for a process is in vain: the last start failed
@@ -307,14 +342,7 @@ func (a *App) Sweep(now int64) {
 	}
 	for w := a.queue.first; w != nil; {
 		next := w.next
-		if now >= w.Since+int64(a.wait) {
-			a.queue.remove(w)
-			a.reject()
-			w.answer(nil, nil, ErrQueueTime)
-		} else if w.Probe.Look(now) {
-			a.queue.remove(w)
-			w.answer(nil, nil, ErrGone)
-		}
+		a.leaves(w, now)
 		w = next
 	}
 	a.sweepAlone(now)

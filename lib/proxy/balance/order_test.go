@@ -13,19 +13,24 @@ func TestOrderOfTheQueue(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		does string // letters come; "+" is 100 ms, "R" before one that it had a process, and "." serves
+		does string // letters come; "+" is 100 ms, "*" that 20 others are served, "!" that a client leaves after a second, "R" before one that it had a process, and "." serves
 		want string
 	}{
 		{"health: the oldest first", "abc...", "abc"},
 		{"health up to 200 ms", "a++bc...", "abc"},
-		{"stale: the newest first", "a+++bc...", "cba"},
-		{"it is the oldest that counts", "a+b++c.", "c"},
-		{"what comes later is newer still", "a+++b.c.d..", "bcda"},
-		{"health again once the old ones are gone", "a+++b..cd..", "bacd"},
+		{"a wait that is none of others' doing", "a+++bc...", "abc"},
+		{"stale: the newest first", "a+++*bc...", "cba"},
+		{"however fast others are", "a++*bc...", "abc"},
+		{"it is the oldest that counts", "a+b++*c.", "c"},
+		{"what comes later is newer still", "a+++*b.c.d..", "bcda"},
+		{"health again once the old ones are gone", "a+++*b..cd..", "bacd"},
 		{"who had a process is first in health", "abRc...", "cab"},
-		{"and when it is stale", "a+++bRc...", "cba"},
-		{"and does not make it stale", "Ra+++bc...", "abc"},
-		{"one alone", "a+++++++.", "a"},
+		{"and when it is stale", "a+++*bRc...", "cba"},
+		{"and does not make it stale", "Ra+++*bc...", "abc"},
+		{"clients that leave: stale though few are served", "a+++!bc...", "cba"},
+		{"from a quarter of their wait on", "a++!bc...", "abc"},
+		{"and not for ever", "!+++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++a+++bc...", "abc"},
+		{"one alone", "a+++++++*.", "a"},
 		{"nobody", ".", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -41,12 +46,15 @@ func TestOrderOfTheQueue(t *testing.T) {
 						time.Sleep(100 * time.Millisecond)
 					case 'R':
 						retried = true
+					case '*':
+						q.served += staleTurns
+					case '!':
+						q.left, q.patience = time.Now(), time.Second
 					case '.':
-						q.serve(func(w *Waiter) bool {
+						if w := q.next(func(*Waiter) bool { return true }); w != nil {
 							q.remove(w)
 							got.WriteString(names[w])
-							return true
-						})
+						}
 					default:
 						w := &Waiter{Began: time.Now(), retried: retried}
 						names[w], retried = string(c), false
@@ -71,15 +79,19 @@ func TestServingPassesOverThoseWithoutUse(t *testing.T) {
 			q.add(&Waiter{Began: time.Now(), Wanted: []byte(fmt.Sprint(i))})
 		}
 		order := func() (s string) {
-			q.serve(func(w *Waiter) bool { s += string(w.Wanted); return false })
+			q.next(func(w *Waiter) bool { s += string(w.Wanted); return false })
 			return s
 		}
 		if s := order(); s != "0123" {
 			t.Errorf("in health: %s", s)
 		}
 		time.Sleep(time.Second)
-		if s := order(); s != "3210" {
-			t.Errorf("when it is stale: %s", s)
+		q.served += staleTurns
+		for there, want := range map[string]string{"02": "2", "013": "3", "0": "0"} {
+			w := q.next(func(w *Waiter) bool { return strings.Contains(there, string(w.Wanted)) })
+			if string(w.Wanted) != want {
+				t.Errorf("of %s: %s is next", there, w.Wanted)
+			}
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -9,15 +10,18 @@ import (
 // was added.
 type Waiter struct {
 	Probe   Probe
-	Wanted  []byte    // the process it had before, by its cookie
-	Upgrade bool      // the client asks for another protocol
-	retried bool      // it had a process that turned out to be gone
-	Alone   bool      // it may have ended that one, and gets the next for itself
-	aloneBy int64     // it waits no longer for that, in the clock's time; 0 as long as it may
-	Since   int64     // when it first came, in the clock's time
-	Began   time.Time // the same, finer; zero until it has to wait
+	From    func() netip.Addr // the client's address, as one that shares; the zero one if it has none
+	Wanted  []byte            // the process it had before, by its cookie
+	Upgrade bool              // the client asks for another protocol
+	retried bool              // it had a process that turned out to be gone
+	Alone   bool              // it may have ended that one, and gets the next for itself
+	aloneBy int64             // it waits no longer for that, in the clock's time; 0 as long as it may
+	Since   int64             // when it first came, in the clock's time
+	Began   time.Time         // the same, finer; zero until it has to wait
 
 	next, prev *Waiter
+	ahead      uint64     // what the queue had served when it was added
+	from       netip.Addr // as From says, while the queue counts addresses
 
 	// The answer: a process and an idle connection to it if there is one, or
 	// an error. Written before the signal in answered, which has room for it.
@@ -32,16 +36,28 @@ func (w *Waiter) answer(p *Process, u *Upstream, err error) {
 	w.Answered <- struct{}{}
 }
 
+// first says that w is served before those that had no process yet.
+func (w *Waiter) first() bool { return w.retried && !w.Alone }
+
+// choosy says that w does not take every process that others take.
+func (w *Waiter) choosy() bool { return len(w.Wanted) > 0 || w.Upgrade || w.Alone }
+
 // A queue is a list of waiters, oldest first. The app's mutex guards it.
 type queue struct {
 	first, last *Waiter
 	length      int
 	alone       int           // of them, those that want a process for themselves
 	waiting     *atomic.Int64 // counts those in all queues; nil if they are not counted
+
+	served   uint64        // waiters that got a process
+	left     time.Time     // when one was last seen to have left, or sent away for its age
+	patience time.Duration // how long that one had waited
+	shares   shares
 }
 
 // add adds w, at the head if it was retried, unless it wants a process for itself.
 func (q *queue) add(w *Waiter) {
+	w.ahead = q.served
 	q.count(w, 1)
 	switch {
 	case q.first == nil:
@@ -76,10 +92,8 @@ func (q *queue) count(w *Waiter, more int) {
 	if q.waiting != nil {
 		q.waiting.Add(int64(more))
 	}
+	q.shares.count(w, more, q.length)
 }
-
-// first says that w is served before those that had no process yet.
-func (w *Waiter) first() bool { return w.retried && !w.Alone }
 
 // oldest is the waiter that has waited longest of those that had no process yet,
 // nil if there is none.
@@ -91,51 +105,78 @@ func (q *queue) oldest() *Waiter {
 	return w
 }
 
-// staleAfter is how long the oldest may have waited in a healthy queue: a burst is
-// over by then.
-const staleAfter = 200 * time.Millisecond
+const (
+	// staleAfter is how long the oldest may have waited in a healthy queue: a
+	// burst is over by then.
+	staleAfter = 200 * time.Millisecond
 
-// stale says that requests come faster than they are answered, for so long that
-// to serve the oldest first would serve none in time: by its turn each would have
-// waited as long as its client is willing to, or longer.
-func (q *queue) stale() bool {
-	w := q.oldest()
-	return w != nil && time.Since(w.Began) > staleAfter
+	// staleTurns is how many others may have been served meanwhile. A queue so
+	// long is rare where processes keep up with what comes, and an app whose
+	// requests take seconds keeps up though each of them waits for longer than
+	// staleAfter.
+	staleTurns = 20
+
+	// While clients leave, within leavesTell of the last one, the oldest may wait
+	// for a quarter of what that one did: a process takes its time too. Nobody
+	// leaves because of a wait below leastPatience.
+	leavesTell    = 10 * time.Second
+	leastPatience = 50 * time.Millisecond
+)
+
+// stale says that requests come faster than they are answered: w, the oldest that
+// a process could be given to, has waited for so long that to serve the oldest
+// first would serve none in time. By its turn each would have waited as long as
+// its client is willing to, or longer.
+func (q *queue) stale(w *Waiter) bool {
+	now := time.Now()
+	waited := now.Sub(w.Began)
+	return waited > staleAfter && q.served-w.ahead >= staleTurns ||
+		waited > max(q.patience/4, leastPatience) && now.Sub(q.left) < leavesTell
 }
 
-// serve offers each waiter to f, in the order of service, until
-// f says that it is enough; f may remove the one it is given. First come those
-// that had a process before; then the oldest, or the newest if the queue is
-// stale; and at last, whatever f said, those that want a process for themselves.
-func (q *queue) serve(f func(*Waiter) (enough bool)) {
-	if q.first == nil {
-		return
-	}
-	q.serveMost(f)
-	for w := q.first; w != nil && q.alone > 0; {
-		next := w.next
-		if w.Alone && f(w) {
-			return
-		}
-		w = next
-	}
+// leave takes w out, which waits no longer because of why.
+func (q *queue) leave(w *Waiter, why error) {
+	q.left = time.Now()
+	q.patience = q.left.Sub(w.Began)
+	q.remove(w)
+	w.answer(nil, nil, why)
 }
 
-// serveMost is serve without those that want a process for themselves.
-func (q *queue) serveMost(f func(*Waiter) (enough bool)) {
-	newest := q.stale()
-	for w := q.first; w != nil && (w.retried || !newest); {
-		next := w.next
-		if !w.Alone && f(w) {
-			return
+// next is the waiter to be served next of those for which there is a process, nil
+// if there is none. First come those that had a process before; then the oldest,
+// or the newest if the queue is stale; and at last those that want a process for
+// themselves.
+func (q *queue) next(there func(*Waiter) bool) *Waiter {
+	for w := q.first; w != nil; w = w.next {
+		switch {
+		case w.Alone:
+			continue
+		case there(w):
+			if !w.retried && q.stale(w) {
+				return q.newest(there)
+			}
+			return w
+		case w.choosy():
+			continue
 		}
-		w = next
+		break // no later one gets a process either
 	}
-	for w := q.last; newest && w != nil && !w.first(); {
-		prev := w.prev
-		if !w.Alone && f(w) {
-			return
+	for w := q.first; w != nil && q.alone > 0; w = w.next {
+		if w.Alone {
+			if there(w) {
+				return w
+			}
+			return nil
 		}
-		w = prev
 	}
+	return nil
+}
+
+// newest is the youngest waiter for which there is a process: there is one.
+func (q *queue) newest(there func(*Waiter) bool) *Waiter {
+	w := q.last
+	for w.Alone || !there(w) {
+		w = w.prev
+	}
+	return w
 }

@@ -1,16 +1,19 @@
 package balance
 
 import (
+	"net/netip"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/wire"
 )
 
 // wantsOnly is a waiter for a process, or any if id is empty.
 func wantsOnly(id string) *Waiter {
-	w := &Waiter{Answered: make(chan struct{}, 1)}
+	w := newWaiter(wire.NewClock(time.Second, nil), &presence{}, netip.Addr{})
 	if id != "" {
 		w.Wanted = []byte(StickyID(id))
 	}
