@@ -9,8 +9,10 @@ const program = "passenger-pool"
 type command struct {
 	cli.Common
 	Serve      serveCommand      `cmd:"" help:"Keep apps running until SIGTERM, which leaves their processes running."`
+	Check      checkCommand      `cmd:"" help:"Say all that is wrong with settings, without starting anything; fail if something is."`
 	Add        addCommand        `cmd:"" help:"Add an app to the pool that runs, or change its settings."`
 	Remove     removeCommand     `cmd:"" help:"Remove an app, and wait until its processes are gone."`
+	Show       showCommand       `cmd:"" help:"Print the settings of an app that are in effect, and where each comes from."`
 	List       listCommand       `cmd:"" help:"Print the names of the apps, one a line."`
 	Restart    restartCommand    `cmd:"" help:"Replace the processes of an app by new ones."`
 	Set        setCommand        `cmd:"" help:"Change settings of an app that was added."`

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/alecthomas/kong"
+
 	"passenger/lib/account"
 	"passenger/lib/bug"
 	"passenger/lib/cli"
@@ -44,15 +46,9 @@ type serveCommand struct {
 // collecting often costs next to nothing.
 const gcPercent = 25
 
-func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
-	if c.MaxPoolSize < 1 {
-		return &cli.Error{Err: fmt.Errorf("--max-pool-size is %d; it must be at least 1", c.MaxPoolSize), Status: cli.Usage}
-	}
-	if err := c.checkMinimum(); err != nil {
-		return err
-	}
-	if c.Surge < 0 {
-		return &cli.Error{Err: fmt.Errorf("--restart-surge is %d; it must be 0 or more", c.Surge), Status: cli.Usage}
+func (c *serveCommand) Run(ctx context.Context, parsed *kong.Context, cmd *command) error {
+	if wrong := c.wrong(); len(wrong) > 0 {
+		return wrong[0]
 	}
 	hooks, err := c.hooks()
 	if err != nil {
@@ -64,7 +60,7 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 		return err
 	}
 	defer lock.Unlock()
-	o, err := c.owner(dir, hooks)
+	o, err := c.owner(dir, hooks, cli.VariableOf(parsed, program, "set"))
 	if err != nil {
 		return refused(err)
 	}
@@ -81,24 +77,42 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	return os.Remove(dir.Socket(statedir.Pool))
 }
 
+// wrong is all that is wrong with the flags.
+func (c *serveCommand) wrong() (list []error) {
+	refuse := func(err error) {
+		if err != nil {
+			list = append(list, &cli.Error{Err: err, Status: cli.Usage})
+		}
+	}
+	if c.MaxPoolSize < 1 {
+		refuse(fmt.Errorf("--max-pool-size is %d; it must be at least 1", c.MaxPoolSize))
+	}
+	refuse(c.checkMinimum())
+	if c.Surge < 0 {
+		refuse(fmt.Errorf("--restart-surge is %d; it must be 0 or more", c.Surge))
+	}
+	_, err := c.hooks()
+	refuse(err)
+	return list
+}
+
 // checkMinimum refuses a minimum that is asked for here and can never be. What
 // files say is no contradiction in this command line: it is logged.
 func (c *serveCommand) checkMinimum() error {
 	for _, setting := range c.Set {
 		text, ok := strings.CutPrefix(setting, "min_instances=")
 		if n, err := strconv.Atoi(text); ok && err == nil && n > c.MaxPoolSize {
-			return &cli.Error{
-				Err:    fmt.Errorf("min_instances is %d and --max-pool-size %d; the minimum is over the maximum", n, c.MaxPoolSize),
-				Status: cli.Usage,
-			}
+			return fmt.Errorf("min_instances is %d and --max-pool-size %d; the minimum is over the maximum", n, c.MaxPoolSize)
 		}
 	}
 	return nil
 }
 
-func (c *serveCommand) owner(dir statedir.Dir, hooks owner.Hooks) (*owner.Owner, error) {
+// owner makes the owner of the pool. variable is what --set came from, empty for
+// the command line.
+func (c *serveCommand) owner(dir statedir.Dir, hooks owner.Hooks, variable string) (*owner.Owner, error) {
 	spawner := control.NewClient(dir.Socket(statedir.Spawn), program, cli.Release)
-	files := owner.Files{Routes: dir.Routes(), Added: dir.Apps(), Fixed: c.AppsDir, Named: c.AppDirs, Settings: c.Set}
+	files := owner.Files{Routes: dir.Routes(), Added: dir.Apps(), Fixed: c.AppsDir, Named: c.AppDirs, Settings: c.Set, Variable: variable}
 	limits := pool.Limits{Processes: c.MaxPoolSize, Surge: c.Surge, Starting: max(2, runtime.NumCPU())}
 	return owner.New(owner.NewRemote(spawner), files, limits, hooks)
 }

@@ -19,8 +19,9 @@ type acmeFlags struct {
 	ACMEDir  string   `name:"acme-dir" placeholder:"DIR" help:"Where certificates and the account's key are kept. Default: acme in systemd's state directory, else below /var/lib/passenger for root, else below the user's directory for state."`
 }
 
-// keeper returns what gets the certificates, nil if none are wanted.
-func (f *acmeFlags) keeper(challenges []acme.Challenge) (*acme.Keeper, error) {
+// config is what the flags say, nil if no certificates are wanted. Its directory
+// is as given.
+func (f *acmeFlags) config() (*acme.Config, error) {
 	if len(f.Domains) == 0 {
 		if f.AgreeTOS || f.CA+f.Email+f.ACMEDir != "" {
 			return nil, usage("the --acme flags mean nothing without --acme-domain")
@@ -34,7 +35,7 @@ func (f *acmeFlags) keeper(challenges []acme.Challenge) (*acme.Keeper, error) {
 			Status: cli.Usage,
 		}
 	}
-	c := acme.Config{Directory: f.CA, Email: f.Email, Dir: f.ACMEDir, Challenges: challenges}
+	c := &acme.Config{Directory: f.CA, Email: f.Email, Dir: f.ACMEDir}
 	if c.Directory == "" {
 		c.Directory = acme.LetsEncrypt
 	}
@@ -48,13 +49,22 @@ func (f *acmeFlags) keeper(challenges []acme.Challenge) (*acme.Keeper, error) {
 		}
 		c.Names = append(c.Names, name)
 	}
-	var err error
+	return c, nil
+}
+
+// keeper returns what gets the certificates, nil if none are wanted.
+func (f *acmeFlags) keeper(challenges []acme.Challenge) (*acme.Keeper, error) {
+	c, err := f.config()
+	if err != nil || c == nil {
+		return nil, err
+	}
+	c.Challenges = challenges
 	if c.Dir == "" {
 		if c.Dir, err = defaultACMEDir(); err != nil {
 			return nil, cli.Hint(fmt.Errorf("cannot choose a directory for certificates: %w", err), "name one with --acme-dir")
 		}
 	}
-	k, err := acme.New(c)
+	k, err := acme.New(*c)
 	if err != nil {
 		err = fmt.Errorf("cannot keep certificates: %w", err)
 		if errors.Is(err, fs.ErrPermission) {

@@ -8,7 +8,7 @@ type command struct {
 	cli.Common
 	Serve serveCommand `cmd:"" help:"Serve clients until SIGTERM, then drain."`
 	Hold  holdCommand  `cmd:"" help:"Listen, then become a command that has the sockets for the proxies that it starts."`
-	Check checkCommand `cmd:"" help:"Say whether a proxy could accept clients at an address; fail if not."`
+	Check checkCommand `cmd:"" help:"Say all that would keep a proxy from serving with these flags, or as the service; fail if something would."`
 }
 
 func main() {

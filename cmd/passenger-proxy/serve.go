@@ -243,11 +243,18 @@ func (c *serveCommand) obey(ctx, rest context.Context, l *accesslog.File, m *sys
 	}
 }
 
-func (c *serveCommand) config() (proxy.Config, error) {
+func (c *serveCommand) checkTimes() error {
 	for _, d := range []time.Duration{c.HeaderTimeout, c.BodyTimeout, c.IdleTimeout, c.WriteTimeout, c.DrainTimeout} {
 		if d <= 0 {
-			return proxy.Config{}, &cli.Error{Err: fmt.Errorf("a timeout of %v is not allowed: it must be over 0", d), Status: cli.Usage}
+			return usage("a timeout of %v is not allowed: it must be over 0", d)
 		}
+	}
+	return nil
+}
+
+func (c *serveCommand) config() (proxy.Config, error) {
+	if err := c.checkTimes(); err != nil {
+		return proxy.Config{}, err
 	}
 	networks, err := forwarded.ParseNetworks(c.TrustedProxy)
 	if err != nil {

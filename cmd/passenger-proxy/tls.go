@@ -14,32 +14,44 @@ import (
 // loadCertificates reads the certificates, and returns nil if no listener
 // needs any.
 func (c *serveCommand) loadCertificates() (*certificate.Set, error) {
-	secure := slices.ContainsFunc(c.Listen, isSecure)
-	switch {
-	case len(c.Certificate) != len(c.Key):
-		return nil, usage("%d times --certificate but %d times --key: each certificate has one key", len(c.Certificate), len(c.Key))
-	case secure && len(c.Certificate) == 0 && len(c.Domains) == 0:
-		return nil, usage("a tls: address needs --certificate and --key, or --acme-domain")
-	case !secure && len(c.Certificate) > 0:
-		return nil, usage("certificates without a tls: address to listen on")
-	case !secure && len(c.Domains) > 0:
-		return nil, usage("--acme-domain without a tls: address to listen on")
-	case !secure:
-		return nil, nil
-	}
-	var pairs []certificate.KeyPair
-	for i, name := range c.Certificate {
-		pairs = append(pairs, certificate.KeyPair{Certificate: name, Key: c.Key[i]})
+	if err := c.checkTLS(); err != nil || !c.secure() {
+		return nil, err
 	}
 	keeper, err := c.keeper(c.challenges())
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := certificate.Load(pairs, keeper)
+	certificates, err := certificate.Load(c.pairs(), keeper)
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve HTTPS: %w", err)
 	}
 	return certificates, nil
+}
+
+// secure says that an address is for TLS.
+func (c *serveCommand) secure() bool { return slices.ContainsFunc(c.Listen, isSecure) }
+
+// checkTLS refuses flags for certificates that do not fit the addresses.
+func (c *serveCommand) checkTLS() error {
+	switch secure := c.secure(); {
+	case len(c.Certificate) != len(c.Key):
+		return usage("%d times --certificate but %d times --key: each certificate has one key", len(c.Certificate), len(c.Key))
+	case secure && len(c.Certificate) == 0 && len(c.Domains) == 0:
+		return usage("a tls: address needs --certificate and --key, or --acme-domain")
+	case !secure && len(c.Certificate) > 0:
+		return usage("certificates without a tls: address to listen on")
+	case !secure && len(c.Domains) > 0:
+		return usage("--acme-domain without a tls: address to listen on")
+	}
+	return nil
+}
+
+// pairs are the certificates with their keys.
+func (c *serveCommand) pairs() (pairs []certificate.KeyPair) {
+	for i, name := range c.Certificate {
+		pairs = append(pairs, certificate.KeyPair{Certificate: name, Key: c.Key[i]})
+	}
+	return pairs
 }
 
 // challenges are those that our listeners can answer, best first: a file in

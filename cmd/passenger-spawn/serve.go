@@ -139,11 +139,16 @@ func (s *serve) switching() (*switching.Rules, error) {
 	if s.AppsDir == "" {
 		return nil, &cli.Error{Err: errors.New("--user-switching needs --apps-dir"), Status: cli.Usage, Hint: "apps run as other users only by settings that root alone can write"}
 	}
-	sw := &switching.Rules{AppsDir: s.AppsDir, RunAs: app.RunAs{DefaultUser: s.DefaultUser, DefaultGroup: s.DefaultGroup, Accounts: account.System}}
+	sw := s.rules()
 	if err := sw.Check(); err != nil {
 		return nil, fmt.Errorf("cannot start: %w", err)
 	}
 	return sw, nil
+}
+
+// rules are those by which users are switched.
+func (s *serve) rules() *switching.Rules {
+	return &switching.Rules{AppsDir: s.AppsDir, RunAs: app.RunAs{DefaultUser: s.DefaultUser, DefaultGroup: s.DefaultGroup, Accounts: account.System}}
 }
 
 // serveUntil answers calls until ctx ends, or returns errUpgrade when the

@@ -60,26 +60,35 @@ func LoadSigned(dir string) (c protocol.AppConfig, author int, err error) {
 	return c, author, nil
 }
 
-// readSigned is Read, and tells which user the file belongs to. It does not wait for
-// the writer of a FIFO.
+// readSigned is Read, and tells which user the file belongs to.
 func readSigned(path string) (c protocol.AppConfig, author int, err error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, fi, err := openSettings(path)
 	if err != nil {
 		return c, 0, err
 	}
 	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return c, 0, err
-	}
-	if !fi.Mode().IsRegular() {
-		return c, 0, fmt.Errorf("%s: not a regular file", path)
-	}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		author = int(st.Uid)
 	}
 	c, err = readAt(path, f)
 	return c, author, err
+}
+
+// openSettings opens a regular file. It does not wait for the writer of a FIFO.
+func openSettings(path string) (*os.File, os.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, fi, nil
 }
 
 // nearestDirectory is a question after the directory beside path whose name is

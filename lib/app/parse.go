@@ -33,11 +33,11 @@ func Parse(b []byte) (protocol.AppConfig, error) {
 				c.Unused = append(c.Unused, e.key)
 			}
 		case known[e.key] == nil && len(wrong) < mostTold:
-			wrong = append(wrong, fmt.Errorf("unknown key %q%s", shortened(e.key), unknownKey(e.key)))
+			wrong = append(wrong, &Mistake{e.line, fmt.Errorf("unknown key %q%s", shortened(e.key), unknownKey(e.key))})
 		case known[e.key] == nil:
 			wrong = append(wrong, errUnknownKey)
 		case bytes.Equal(e.value, []byte("null")):
-			wrong = append(wrong, fmt.Errorf("key %q is null; leave it out for the default", e.key))
+			wrong = append(wrong, &Mistake{e.line, fmt.Errorf("key %q is null; leave it out for the default", e.key)})
 		default:
 			wrong = append(wrong, e.into(&c))
 		}
@@ -106,7 +106,8 @@ func entriesOf(b []byte) ([]setting, error) {
 // not for us to say.
 func twice(b []byte) (wrong []error) {
 	for _, t := range jsonkey.Twins(b, mostTold) {
-		wrong = append(wrong, fmt.Errorf("line %d: key %q stands twice; remove one of the two", lineAt(b, int64(t.Offset)), shortened(t.Path)))
+		line := lineAt(b, int64(t.Offset))
+		wrong = append(wrong, &Mistake{line, fmt.Errorf("line %d: key %q stands twice; remove one of the two", line, shortened(t.Path))})
 	}
 	return wrong
 }
@@ -120,16 +121,50 @@ func (e setting) into(c *protocol.AppConfig) error {
 	}
 	takes, found := kindName(known[e.key]), "not "+valueName(wrong.Value)
 	if _, number, _ := strings.Cut(wrong.Value, " "); kindName(wrong.Type) == "a whole number" && isWhole(number) {
-		return fmt.Errorf("line %d: key %q: %s is too large a number", e.line, e.key, number)
+		return &Mistake{e.line, fmt.Errorf("line %d: key %q: %s is too large a number", e.line, e.key, number)}
 	}
 	if kindName(wrong.Type) != takes {
 		found += " in it"
 	}
-	return fmt.Errorf("line %d: key %q takes %s, %s", e.line, e.key, takes, found)
+	return &Mistake{e.line, fmt.Errorf("line %d: key %q takes %s, %s", e.line, e.key, takes, found)}
+}
+
+// Lines tells on which line of a file of settings the value of each key begins.
+// It is empty if the file cannot be read.
+func Lines(path string) map[string]int {
+	lines := map[string]int{}
+	f, _, err := openSettings(path)
+	if err != nil {
+		return lines
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil || len(b) > maxFile {
+		return lines
+	}
+	entries, _ := entriesOf(b) // what is wrong is told where it is read for use
+	for _, e := range entries {
+		lines[e.key] = e.line
+	}
+	return lines
 }
 
 func lineAt(b []byte, offset int64) int {
 	return 1 + bytes.Count(b[:min(int(offset), len(b))], []byte("\n"))
+}
+
+// A Mistake is one thing that is wrong in a file of settings.
+type Mistake struct {
+	Line int
+	Err  error
+}
+
+func (m *Mistake) Error() string { return m.Err.Error() }
+func (m *Mistake) Unwrap() error { return m.Err }
+
+// Text is the error for one who is told the line beside it.
+func (m *Mistake) Text() string {
+	return strings.TrimPrefix(m.Err.Error(), fmt.Sprintf("line %d: ", m.Line))
 }
 
 // Errors are several things that are wrong, one a line.

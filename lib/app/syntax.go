@@ -17,7 +17,8 @@ const byteOrderMark = "\ufeff"
 func notSettings(b []byte, err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return fmt.Errorf("line %d: not JSON: %s", lineAt(b, max(0, syntax.Offset-1)), mistake(b, int(syntax.Offset)))
+		line := lineAt(b, max(0, syntax.Offset-1))
+		return &Mistake{line, fmt.Errorf("line %d: not JSON: %s", line, mistake(b, int(syntax.Offset)))}
 	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) && wrong.Field == "" {

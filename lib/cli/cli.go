@@ -78,31 +78,18 @@ func Main(name, description string, command any) {
 }
 
 func run(name, description string, command any, args []string) int {
-	parser, err := kong.New(command,
-		kong.Name(name),
-		kong.Description(description+" See "+name+"(1)."),
-		kong.Vars{"version": name + " " + Release},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), durations{}),
-	)
+	p, err := newParser(name, description, command)
 	if err != nil {
-		return report(name, fmt.Errorf("internal error: %w", err))
+		return report(name, err)
 	}
-	environment := newVariables(parser, name)
-	if err := environment.check(parser, name, args); err != nil {
+	parsed, err := p.parse(args)
+	if err != nil {
 		return report(name, &usageError{err})
 	}
-	parsed, err := parser.Parse(args)
-	if err != nil {
-		return report(name, &usageError{inWords(parser, err)})
-	}
-	if err := emptyFlag(parsed); err != nil {
-		return report(name, &usageError{err})
-	}
-	environment.readLists(parsed)
 	setLog(parsed, name)
 	if command := parsed.Selected(); command != nil && command.Name == "serve" {
 		outliveReaders()
+		p.warnOfUnknown(os.Environ())
 	}
 	ctx := signalContext()
 	parsed.BindTo(ctx, (*context.Context)(nil))

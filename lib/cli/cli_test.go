@@ -339,7 +339,7 @@ func TestVariables(t *testing.T) {
 		{name: "flags win", args: []string{"serve", "--max-size=1", "--listen=:3", "--hook=f=g", "--dir=/e"}, env: all,
 			stdout: `1 [":3"] ["f=g"] "/e" true`},
 		{name: "not a number", args: []string{"serve"}, env: []string{"PASSENGER_TEST_MAX_SIZE=many"}, status: Usage,
-			stderr: `--max-size: takes a whole number, not "many" (from envar PASSENGER_TEST_MAX_SIZE="many")`},
+			stderr: `--max-size: takes a whole number, not "many" (from $PASSENGER_TEST_MAX_SIZE)`},
 		{name: "empty", args: []string{"serve"}, env: []string{"PASSENGER_TEST_LISTEN="}, status: Usage,
 			stderr: "$PASSENGER_TEST_LISTEN is set but empty; unset it or give it a value"},
 		{name: "empty beside a state directory", args: []string{"--state-dir", "serve", "serve"}, env: []string{"PASSENGER_TEST_LISTEN="}, status: Usage,

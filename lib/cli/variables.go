@@ -130,3 +130,33 @@ func (v *variables) readLists(parsed *kong.Context) {
 		f.Target.Set(reflect.ValueOf(values))
 	}
 }
+
+// VariableOf is the variable that a flag of the daemon got its value from, empty
+// if it stands on the command line or has its default.
+func VariableOf(parsed *kong.Context, program, flag string) string {
+	name := variable(program, flag)
+	for _, at := range parsed.Path {
+		if at.Flag != nil && at.Flag.Name == flag {
+			return ""
+		}
+	}
+	if _, set := os.LookupEnv(name); !set {
+		return ""
+	}
+	return name
+}
+
+// names are all variables of the daemon, but for that of the state directory.
+func (v *variables) names(program string) []string {
+	if v.serve == nil {
+		return nil
+	}
+	var names []string
+	for _, f := range v.serve.Flags {
+		names = append(names, variable(program, f.Name))
+	}
+	if v.verbose != nil {
+		names = append(names, variable(program, v.verbose.Name))
+	}
+	return names
+}

@@ -35,6 +35,7 @@ var phrases = []struct {
 	{regexp.MustCompile(`expected a valid \d+ bit u?int but got`), "takes a whole number, not"},
 	{regexp.MustCompile(`expected a float but got (".*") \(string\)`), "takes a number, not $1"},
 	{regexp.MustCompile(`^expected "(<.*>)"$`), "an argument is missing: $1"},
+	{regexp.MustCompile(`\(from envar (\w+)=.*\)`), "(from $$$1)"},
 	{regexp.MustCompile(`, did you mean `), "; did you mean "},
 }
 

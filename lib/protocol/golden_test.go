@@ -26,6 +26,7 @@ var messages = map[string]any{
 	"app":             App{},
 	"app-config":      AppConfig{},
 	"app-list":        AppList{},
+	"app-settings":    AppSettings{},
 	"call-list":       CallList{},
 	"error-reply":     ErrorReply{},
 	"event":           Event{},
@@ -101,6 +102,8 @@ func fill(v reflect.Value, name string) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(len(name)))
+	case reflect.Uint8: // of JSON in JSON
+		v.SetUint('1')
 	case reflect.Uint64:
 		v.SetUint(1<<40 + uint64(len(name)))
 	case reflect.Float64:

@@ -184,6 +184,7 @@ func (o *Owner) Reload(ctx context.Context) (protocol.ReloadReply, error) {
 				reply.Refused = append(reply.Refused, o.refusal(e.origin, e.config, err))
 				slog.Error("app refused; what runs goes on", security.SettingsRefused.Attr(), "from", e.path, "err", err)
 			} else {
+				e.warn()
 				o.followLink(now, e.settings)
 			}
 		}

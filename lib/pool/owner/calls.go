@@ -28,6 +28,10 @@ func (c calls) app(r *http.Request, name string) (any, error) {
 	return shown(c.o.App(r.Context(), name))
 }
 
+func (c calls) settings(r *http.Request, name string) (any, error) {
+	return c.o.Settings(r.Context(), name)
+}
+
 func (c calls) put(r *http.Request, name string) (any, error) {
 	body, err := control.Body(r)
 	if err != nil {

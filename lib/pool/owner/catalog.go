@@ -204,6 +204,9 @@ func (o *Owner) load() error {
 	var refused []protocol.Refusal
 	for _, e := range o.files.entries() {
 		err := o.take(time.Now(), e)
+		if err == nil {
+			e.warn()
+		}
 		if err != nil && e.kind == named && !o.comesBack() {
 			return err
 		}
@@ -254,12 +257,16 @@ func (o *Owner) take(now time.Time, e entry) error {
 	if err := o.pool.Check(e.config); err != nil {
 		return err
 	}
-	for _, w := range app.Warnings(e.config) {
-		slog.Warn("setting without effect", "app", e.config.Name, "warning", w)
-	}
 	o.pool.Put(now, e.config, e.byApp...)
 	o.catalog[e.config.Name], o.claims[e.config.Name] = e.origin, e.claim
 	return nil
+}
+
+// warn logs which settings of an app that was taken have no effect.
+func (e entry) warn() {
+	for _, w := range app.Warnings(e.config) {
+		slog.Warn("setting without effect", "app", e.config.Name, "warning", w)
+	}
 }
 
 // dropped returns the apps of the administrator whose files are gone.

@@ -29,6 +29,7 @@ func (o *Owner) table() []control.Call {
 	return []control.Call{
 		{Method: "GET", Path: protocol.PathApps, Access: protocol.Reads, Handler: c.apps},
 		{Method: "GET", Path: app, Access: protocol.Reads, Handler: control.Named("name", c.app)},
+		{Method: "GET", Path: app + "/settings", Access: protocol.Reads, Handler: control.Named("name", c.settings)},
 		{Method: "PUT", Path: app, Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.put)},
 		{Method: "PATCH", Path: app, Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.patch)},
 		{Method: "DELETE", Path: app, Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.remove)},

@@ -55,6 +55,10 @@ type Files struct {
 
 	// Settings go over those of the named apps: "key=value".
 	Settings []string
+
+	// Variable is the environment variable that Settings come from, empty if it
+	// is the command line.
+	Variable string
 }
 
 // Hooks are shell commands by the event that they are run on, one of

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// A parser reads the command line of a program, and the variables of its flags.
+type parser struct {
+	*kong.Kong
+	program   string
+	variables *variables
+}
+
+func newParser(program, description string, command any) (*parser, error) {
+	k, err := kong.New(command,
+		kong.Name(program),
+		kong.Description(description+" See "+program+"(1)."),
+		kong.Vars{"version": program + " " + Release},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), durations{}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("internal error: %w", err)
+	}
+	return &parser{k, program, newVariables(k, program)}, nil
+}
+
+// parse fills the command in.
+func (p *parser) parse(args []string) (*kong.Context, error) {
+	if err := p.variables.check(p.Kong, p.program, args); err != nil {
+		return nil, err
+	}
+	parsed, err := p.Parse(args)
+	if err != nil {
+		return nil, inWords(p.Kong, err)
+	}
+	if err := emptyFlag(parsed); err != nil {
+		return nil, err
+	}
+	p.variables.readLists(parsed)
+	return parsed, nil
+}
