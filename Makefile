@@ -30,6 +30,7 @@ install: build
 	install -D -m 644 lib/dist/demo/Passengerfile.json $(DESTDIR)$(PREFIX)/share/passenger/demo/Passengerfile.json
 	for file in nginx/passenger.conf nginx/app.conf apache/passenger.conf; do install -D -m 644 lib/dist/$$file $(DESTDIR)$(PREFIX)/share/passenger/$$file; done
 	install -D -m 755 lib/dist/certbot/passenger $(DESTDIR)$(PREFIX)/share/passenger/certbot/passenger
+	cd lib/dist && for file in $$(find $$(cat package/share) -type f); do mode=644; [ ! -x $$file ] || mode=755; install -D -m $$mode $$file $(DESTDIR)$(PREFIX)/share/passenger/$$file; done
 	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 # packages makes deb, rpm and apk of each architecture in PACKAGES, with their sums.

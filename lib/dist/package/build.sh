@@ -41,6 +41,13 @@ stage() {
 		put 644 "lib/dist/$file" "usr/share/passenger/$file"
 	done
 	put 755 lib/dist/certbot/passenger usr/share/passenger/certbot/passenger
+	# The file "share" names directories that are installed as they are.
+	# shellcheck disable=SC2013,SC2046 # lists of words
+	for file in $(cd lib/dist && find $(cat package/share) -type f); do
+		mode=644
+		[ ! -x "lib/dist/$file" ] || mode=755
+		put "$mode" "lib/dist/$file" "usr/share/passenger/$file"
+	done
 	put 644 lib/dist/package/logrotate etc/logrotate.d/passenger
 	put 644 lib/dist/package/apps.README etc/passenger/apps.d/README
 	put 644 lib/dist/package/lintian-overrides usr/share/lintian/overrides/passenger-toolkit
