@@ -32,6 +32,7 @@ type app struct {
 	demand    demand
 	history   history
 
+	short     shortage
 	startTook time.Duration // of the process that was ready last
 
 	removed bool // goes when its last process is gone

@@ -1,14 +1,16 @@
 package pool
 
-// A Host is what the machine can spare. A zero field is not known.
-type Host struct {
-	// MemoryFree is how many bytes new processes may take.
-	MemoryFree int64
+import (
+	"fmt"
+	"log/slog"
+	"time"
 
-	// CPUPressure and MemoryPressure are the shares of the last ten seconds,
-	// in percent, in which something waited for a processor, and everything
-	// for memory.
-	CPUPressure, MemoryPressure float64
+	"passenger/lib/protocol"
+)
+
+// A Host is what processes can have of the machine, where they live.
+type Host struct {
+	protocol.Host
 
 	// Processes is the memory of each process in bytes, by ID.
 	Processes map[string]int64
@@ -18,6 +20,9 @@ type Host struct {
 func (p *Pool) Measured(h Host) {
 	if h.Processes == nil {
 		h.Processes = p.host.Processes // those are measured less often
+	}
+	if h.Unknown != "" && p.host.Unknown == "" {
+		slog.Warn("the pool does not know how much memory there is, and starts processes without regard to it", "unknown", h.Unknown)
 	}
 	p.host = h
 }
@@ -50,19 +55,65 @@ func (p *Pool) LimitsMemory() bool {
 	return false
 }
 
-// fits says that the machine has the memory for one more process of the app
-// beside those that start.
+// fits says that there is memory for one more process of the app beside those
+// that start.
 func (a *app) fits() bool {
+	need := a.needs()
+	return need == 0 || a.pool.host.MemoryFree == 0 || need <= a.pool.host.MemoryFree
+}
+
+// needs is the memory of one more process of the app and of those that start, 0
+// if it is not known.
+func (a *app) needs() int64 {
 	need := a.footprint()
-	if a.pool.host.MemoryFree == 0 || need == 0 {
-		return true // it is not known
+	if need == 0 {
+		return 0
 	}
 	for _, q := range a.pool.processes {
 		if q.starting() {
 			need += q.app.footprint()
 		}
 	}
-	return need <= a.pool.host.MemoryFree
+	return need
+}
+
+// withheldPause is how long no start was withheld until the log tells of the
+// next one again.
+const withheldPause = time.Minute
+
+// withhold notes, and logs once for a while, that memory keeps the app from a
+// process that it would have.
+func (a *app) withhold(now time.Time) {
+	h := a.pool.host.Host
+	why := fmt.Sprintf("everything waited for memory %.0f %% of the last 10 s", h.MemoryPressure)
+	if need := a.needs(); !a.fits() {
+		why = fmt.Sprintf("it needs %d MB, and %s has %d MB left", need>>20, h.MemoryBound, h.MemoryFree>>20)
+		if h.MemoryBound != protocol.WholeMachine {
+			why += fmt.Sprintf(" of its limit of %d MB", h.MemoryMax>>20)
+		}
+	}
+	if now.Sub(a.short.at) > withheldPause {
+		slog.Warn("start withheld for want of memory", "app", a.config.Name, "reason", why)
+	}
+	a.short = shortage{now, why}
+}
+
+// A shortage is a start that was withheld for want of memory.
+type shortage struct {
+	at  time.Time // the zero time if none was
+	why string
+}
+
+// withheldShown is how long a shortage is shown: decisions are made that often.
+const withheldShown = 10 * time.Second
+
+// withheld says why the app has not the processes that it would have, empty if
+// memory keeps none from it.
+func (a *app) withheld(now time.Time) string {
+	if a.short.at.IsZero() || now.Sub(a.short.at) > withheldShown {
+		return ""
+	}
+	return a.short.why
 }
 
 // footprint is what a process of the app will take: as much as the largest

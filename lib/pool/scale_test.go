@@ -170,7 +170,7 @@ func TestQueueThatJustFormedStartsNothing(t *testing.T) {
 
 func TestNothingMoreIsStartedOnABusyMachine(t *testing.T) {
 	t.Parallel()
-	for _, h := range []Host{{CPUPressure: highCPU + 1}, {MemoryPressure: highMemory + 1}} {
+	for _, h := range []Host{{Host: protocol.Host{CPUPressure: highCPU + 1}}, {Host: protocol.Host{MemoryPressure: highMemory + 1}}} {
 		w := serving(t, roomy, settings("shop", 1, 0), settings("blog", 0, 0))
 		w.p.Measured(h)
 		w.report.Apps["shop"] = protocol.AppReport{Queued: 4, OldestWait: strainWait - 0.1}
@@ -337,7 +337,7 @@ func TestNothingIsPublishedWhileNothingChanges(t *testing.T) {
 	for n := range 100 {
 		w.served("p001", uint64(n), 0)
 		w.tell()
-		w.p.Measured(Host{MemoryFree: int64(1<<30 + n), CPUPressure: float64(n % 50)})
+		w.p.Measured(Host{Host: protocol.Host{MemoryFree: int64(1<<30 + n), CPUPressure: float64(n % 50)}})
 		w.pass(time.Second)
 	}
 	if w.tables != tables {

@@ -59,7 +59,11 @@ func (p *Pool) start(now time.Time, d *Decision) {
 			continue
 		case p.loading(now, d) >= p.limits.Starting:
 			return
-		case w.app.appFull(), w.optional && !w.app.fits(), w.rank == busy && w.strained():
+		case !w.app.appFull() && (w.optional && !w.app.fits() || w.rank == busy && w.strained() && p.host.MemoryPressure > highMemory):
+			w.app.withhold(now)
+			wants = wants[1:]
+			continue
+		case w.app.appFull(), w.rank == busy && w.strained():
 			wants = wants[1:]
 			continue
 		}

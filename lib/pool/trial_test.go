@@ -427,7 +427,7 @@ func TestRestartStaysWithinTheMaximum(t *testing.T) {
 		{"the app's settings", none, Limits{Processes: 20, Starting: 5, Surge: 1}, Host{}},
 		{"the pool's", settings("shop", 2, 2), Limits{Processes: 20, Starting: 5}, Host{}},
 		{"no memory", settings("shop", 2, 2), Limits{Processes: 20, Starting: 5, Surge: 1},
-			Host{MemoryFree: 1 << 20, Processes: map[string]int64{"p001": 2 << 20, "p002": 2 << 20}}},
+			Host{Host: protocol.Host{MemoryFree: 1 << 20}, Processes: map[string]int64{"p001": 2 << 20, "p002": 2 << 20}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

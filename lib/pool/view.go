@@ -12,6 +12,7 @@ import (
 func (p *Pool) Apps(now time.Time) protocol.AppList {
 	list := protocol.AppList{
 		Apps: []protocol.App{}, MaxPoolSize: p.limits.Processes, SpawnerUp: p.spawner.up,
+		Host:    p.host.Host,
 		Proxies: slices.AppendSeq([]string{}, maps.Keys(p.proxies)),
 	}
 	slices.Sort(list.Proxies)
@@ -41,6 +42,7 @@ func (a *app) view(now time.Time) protocol.App {
 		Name: a.config.Name, Config: a.config, Generation: a.generation, State: a.state(now),
 		Paused: a.orders.paused, Instances: a.orders.instances,
 		Processes: []protocol.AppProcess{}, Queued: a.demand.queued, OldestWait: a.demand.waited,
+		Withheld: a.withheld(now),
 		Failures: a.backoff.failures, LastError: a.backoff.err,
 	}
 	if v.Restart = a.last; a.restart != nil && !a.restart.undoing {

@@ -225,6 +225,10 @@ type App struct {
 	Queued     int     `json:"queued"`
 	OldestWait float64 `json:"oldest_wait_seconds"`
 
+	// Withheld says why memory keeps the app from a process that it would have,
+	// empty if it does not.
+	Withheld string `json:"withheld,omitempty"`
+
 	// Failures is how many starts failed in a row; NextTry is when the next
 	// one is made, the zero time if none is planned.
 	Failures int       `json:"failures"`
@@ -309,6 +313,9 @@ type AppList struct {
 
 	// Proxies that reported within the last ReportExpiry.
 	Proxies []string `json:"proxies"`
+
+	// Host is what the spawner said last of the place where processes live.
+	Host Host `json:"host"`
 
 	// Refused are the settings in files that the pool did not take.
 	Refused []Refusal `json:"refused,omitempty"`

@@ -64,5 +64,6 @@ const (
 	PathProxies    = "/v1/proxies"    // pool
 	PathRequests   = "/v1/requests"   // proxy
 	PathDrain      = "/v1/drain"      // proxy
+	PathHost       = "/v1/host"       // spawner
 	PathLogs       = "/v1/logs"       // spawner, proxy
 )

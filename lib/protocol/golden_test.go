@@ -31,6 +31,7 @@ var messages = map[string]any{
 	"error-reply":     ErrorReply{},
 	"event":           Event{},
 	"health":          Health{},
+	"host":            Host{},
 	"info":            Info{},
 	"process":         Process{},
 	"process-list":    ProcessList{},

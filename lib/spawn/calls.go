@@ -30,6 +30,7 @@ func (s *Spawner) calls(ctx context.Context) []control.Call {
 	}
 	promote := func(_ *http.Request, req protocol.PromoteRequest) (any, error) { return s.Promote(ctx, req.Process) }
 	return []control.Call{
+		{Method: "GET", Path: protocol.PathHost, Access: protocol.Reads, Handler: func(*http.Request) (any, error) { return s.Host(), nil }},
 		{Method: "POST", Path: protocol.PathLogs, Access: protocol.Changes, Handler: func(*http.Request) (any, error) { return nil, s.ReopenLogs() }},
 		{Method: "GET", Path: protocol.PathProcesses, Access: protocol.Reads, Handler: s.list, Feed: &s.feed},
 		{Method: "POST", Path: protocol.PathProcesses, Access: protocol.Changes, Handler: decoded(spawn)},

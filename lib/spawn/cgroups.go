@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"passenger/lib/cgroup"
+	"passenger/lib/host"
 	"passenger/lib/protocol"
 )
 
@@ -27,6 +28,10 @@ func (s *Spawner) UseCgroups(tree *cgroup.Tree, reason error) {
 func (s *Spawner) UseCgroupsOnce(open func() (*cgroup.Tree, error), reason error) {
 	s.cgroups.Use(nil, reason, open)
 }
+
+// Host is what processes can have, where they live: in the tree of cgroups, else
+// where this program is.
+func (s *Spawner) Host() protocol.Host { return host.This.Spare(s.cgroups.Path()) }
 
 // limitsOf are the limits that an app's settings ask of cgroups.
 func limitsOf(c protocol.AppConfig) cgroup.Limits {

@@ -58,7 +58,24 @@ func (s Snapshot) warnings() []string {
 			w = append(w, fmt.Sprintf("process %d of app %q has no record, and a spawner that is started now ends it: %s", p.PID, p.App, p.Unrecorded))
 		}
 	}
-	return append(w, s.refusals()...)
+	return append(append(w, s.shortages()...), s.refusals()...)
+}
+
+// shortages tell of memory that keeps processes from apps, and of memory that
+// nobody knows.
+func (s Snapshot) shortages() (w []string) {
+	if s.Apps == nil {
+		return nil
+	}
+	if s.Apps.Host.Unknown != "" {
+		w = append(w, "the pool starts processes without regard to memory, which it does not know: "+s.Apps.Host.Unknown)
+	}
+	for _, a := range s.Apps.Apps {
+		if a.Withheld != "" {
+			w = append(w, fmt.Sprintf("memory keeps app %q from another process: %s", a.Name, a.Withheld))
+		}
+	}
+	return w
 }
 
 // strays tells of processes that apps have left behind and that run on.

@@ -38,6 +38,8 @@ type fakeSpawner struct {
 	asked               []protocol.SpawnRequest
 	cleared             []string // preloaders that were stopped
 
+	host protocol.Host // set before a start
+
 	root string // of the apps, if processes have one; it may be a symlink. Set it before a start
 }
 
@@ -115,6 +117,13 @@ func (f *fakeSpawner) List(context.Context) (protocol.ProcessList, error) {
 }
 
 func (f *fakeSpawner) Usage(ctx context.Context) (protocol.ProcessList, error) { return f.List(ctx) }
+
+func (f *fakeSpawner) Host(context.Context) (protocol.Host, error) {
+	if _, err := f.up(); err != nil {
+		return protocol.Host{}, err
+	}
+	return f.host, nil
+}
 
 func (f *fakeSpawner) Preloaders(context.Context) (protocol.PreloaderList, error) {
 	return protocol.PreloaderList{Preloaders: []protocol.Preloader{

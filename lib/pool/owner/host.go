@@ -2,8 +2,11 @@ package owner
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"passenger/lib/control"
+	"passenger/lib/host"
 	"passenger/lib/pool"
 	"passenger/lib/protocol"
 )
@@ -22,12 +25,10 @@ const (
 
 // measure tells the pool how the machine is doing.
 func (o *Owner) measure(ctx context.Context) {
+	var seen protocol.Host
 	for last := (time.Time{}); ctx.Err() == nil; rest(ctx, hostEvery) {
-		h := pool.Host{
-			MemoryFree:     system.memoryFree(),
-			CPUPressure:    system.pressure("cpu", "some"),
-			MemoryPressure: system.pressure("memory", "full"),
-		}
+		seen = o.host(ctx, seen)
+		h := pool.Host{Host: seen}
 		if time.Since(last) >= o.usagePause(ctx) {
 			h.Processes = o.usage(ctx)
 			if len(h.Processes) > 0 {
@@ -36,6 +37,22 @@ func (o *Owner) measure(ctx context.Context) {
 		}
 		o.tell(ctx, func(time.Time) { o.pool.Measured(h) })
 	}
+}
+
+// host is what processes can have where the spawner starts them, and while that is
+// down what it was. Where the spawner cannot tell, as an older one, it is taken to
+// be what this program could have.
+func (o *Owner) host(ctx context.Context, last protocol.Host) protocol.Host {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	h, err := o.spawner.Host(ctx)
+	switch {
+	case errors.Is(err, control.ErrDown):
+		return last
+	case err != nil:
+		return host.This.Spare("")
+	}
+	return h
 }
 
 func (o *Owner) usagePause(ctx context.Context) time.Duration {

@@ -14,6 +14,7 @@ func (o *Owner) metrics(m *control.Metrics) {
 	m.Gauge("passenger_pool_max_processes", "Processes there may be in all.", float64(list.MaxPoolSize))
 	m.Gauge("passenger_pool_proxies", "Proxies that report.", float64(len(list.Proxies)))
 	m.Gauge("passenger_routes_version", "Version of the route table.", float64(o.routes.Get().Version))
+	m.Gauge("passenger_pool_memory_free_bytes", "Bytes that processes can have where they live, 0 if that is not known.", float64(list.Host.MemoryFree))
 	refusalMetrics(m, list)
 	for _, a := range list.Apps {
 		states := map[protocol.State]int{}
@@ -26,6 +27,7 @@ func (o *Owner) metrics(m *control.Metrics) {
 		m.Gauge("passenger_app_queued", "Requests that wait for a process.", float64(a.Queued), "app", a.Name)
 		m.Gauge("passenger_app_oldest_wait_seconds", "Wait of the oldest of them.", a.OldestWait, "app", a.Name)
 		m.Gauge("passenger_app_generation", "Generation of new processes.", float64(a.Generation), "app", a.Name)
+		m.Gauge("passenger_app_memory_withholds", "1 while memory keeps an app from a process that it would have.", flag(a.Withheld != ""), "app", a.Name)
 		m.Gauge("passenger_app_paused", "1 while requests are kept from an app.", flag(a.Paused != ""), "app", a.Name)
 		m.Gauge("passenger_app_restart_failed", "1 if the last restart failed or was taken back.", flag(wentWrong(a.Restart)), "app", a.Name)
 		m.Gauge("passenger_app_failures", "Starts that failed in a row.", float64(a.Failures), "app", a.Name)

@@ -28,6 +28,9 @@ type Spawner interface {
 	// Usage is List with what each process costs.
 	Usage(ctx context.Context) (protocol.ProcessList, error)
 
+	// Host is what processes can have.
+	Host(ctx context.Context) (protocol.Host, error)
+
 	Spawn(ctx context.Context, r protocol.SpawnRequest) (protocol.Process, error)
 	Stop(ctx context.Context, id string, r protocol.StopRequest) error
 
@@ -73,6 +76,11 @@ func (r Remote) List(ctx context.Context) (list protocol.ProcessList, err error)
 func (r Remote) Usage(ctx context.Context) (list protocol.ProcessList, err error) {
 	err = r.Client.Call(ctx, http.MethodGet, protocol.PathProcesses+"?usage=1", nil, &list)
 	return list, err
+}
+
+func (r Remote) Host(ctx context.Context) (h protocol.Host, err error) {
+	err = r.Client.Call(ctx, http.MethodGet, protocol.PathHost, nil, &h)
+	return h, err
 }
 
 func (r Remote) Spawn(ctx context.Context, req protocol.SpawnRequest) (p protocol.Process, err error) {

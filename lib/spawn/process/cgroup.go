@@ -90,6 +90,14 @@ func (c *Cgroups) current() (*cgroup.Tree, error) {
 	return c.tree, c.reason
 }
 
+// Path is the directory of the tree, empty if there is none.
+func (c *Cgroups) Path() string {
+	if tree, _ := c.current(); tree != nil {
+		return tree.Path()
+	}
+	return ""
+}
+
 // warn logs that an app's processes have less than was set, once for each
 // reason.
 func (c *Cgroups) warn(app string, err error) {
