@@ -170,6 +170,7 @@ func serveUntil(ctx context.Context, st *station, spawner *spawn.Spawner, server
 	wg.Go(func() { bug.Outlive(serving, func() { proc.ReapStrangers(serving, spawner.Ours) }) })
 	wg.Go(func() { proc.KeepSettled(serving, nil) })
 	wg.Go(func() { spawner.Measure(serving) })
+	wg.Go(func() { bug.Outlive(serving, func() { spawner.WatchLimits(serving) }) })
 	wg.Go(func() { bug.Outlive(serving, func() { spawner.Follow(serving) }) })
 	err = server.Serve(serving, socket)
 	stop()

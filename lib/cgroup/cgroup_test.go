@@ -159,7 +159,7 @@ func TestLimitsAreWritten(t *testing.T) {
 	for _, s := range l.settings() {
 		got[s.file] = s.value
 	}
-	want := map[string]string{"memory.max": "536870912", "memory.oom.group": "1", "pids.max": "64", "cpu.weight": "200"}
+	want := map[string]string{"memory.max": "536870912", "memory.oom.group": "1", "memory.swap.max": "0", "pids.max": "64", "cpu.weight": "200"}
 	for file, value := range want {
 		if got[file] != value {
 			t.Errorf("%s: got %q, want %q", file, got[file], value)

@@ -37,7 +37,10 @@ func (l Limits) settings() []setting {
 		// Without oom.group the kernel would kill one process of the app's, and
 		// leave the others in a state that the app was not written for.
 		s = append(s, setting{"memory", "memory.max", strconv.FormatInt(l.MemoryMax, 10), false},
-			setting{"memory", "memory.oom.group", "1", true})
+			setting{"memory", "memory.oom.group", "1", true},
+			// The limit is of all its memory: what goes on in the swap is slow for
+			// its clients, and for its neighbours too.
+			setting{"memory", "memory.swap.max", "0", true})
 	}
 	if l.PIDsMax > 0 {
 		s = append(s, setting{"pids", "pids.max", strconv.Itoa(l.PIDsMax), false})
@@ -49,7 +52,10 @@ func (l Limits) settings() []setting {
 }
 
 // A Group is the cgroup of one process and of all that it starts.
-type Group struct{ path string }
+type Group struct {
+	path    string
+	strikes *strikes // of its tree
+}
 
 // Path is the group's directory.
 func (g *Group) Path() string { return g.path }
@@ -137,9 +143,15 @@ func removeAll(path string) error {
 	return nil
 }
 
+// PIDsRefused is how often the group's limit of processes kept one from being
+// made.
+func (g *Group) PIDsRefused() int { return count(filepath.Join(g.path, "pids.events"), "max") }
+
 // MemoryMax is the group's limit in bytes, 0 if it has none.
-func (g *Group) MemoryMax() int64 {
-	b, err := os.ReadFile(filepath.Join(g.path, "memory.max"))
+func (g *Group) MemoryMax() int64 { return limitAt(g.path) }
+
+func limitAt(path string) int64 {
+	b, err := os.ReadFile(filepath.Join(path, "memory.max"))
 	if err != nil {
 		return 0
 	}

@@ -37,6 +37,7 @@ type Tree struct {
 	path        string
 	controllers []string // enabled below path
 	refused     error    // why others are not
+	strikes     *strikes
 }
 
 // Delegated returns the tree that this program's own cgroup is delegated as,
@@ -77,7 +78,7 @@ func Open(path string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{path: path}
+	t := &Tree{path: path, strikes: newStrikes(path)}
 	for _, c := range wanted {
 		if slices.Contains(available, c) {
 			t.refused = errors.Join(t.refused, write(filepath.Join(path, "cgroup.subtree_control"), "+"+c))
@@ -105,7 +106,7 @@ func (t *Tree) Path() string { return t.path }
 
 // Group returns the cgroup of the process with the ID, nil if there is none.
 func (t *Tree) Group(id string) *Group {
-	g := &Group{path: filepath.Join(t.path, prefix+id)}
+	g := &Group{path: filepath.Join(t.path, prefix+id), strikes: t.strikes}
 	if _, err := os.Lstat(g.path); err != nil {
 		return nil
 	}
@@ -115,7 +116,7 @@ func (t *Tree) Group(id string) *Group {
 // Make makes the cgroup of the process with the ID. Limits that the kernel
 // does not offer here are a *MissingError, and the group is made all the same.
 func (t *Tree) Make(id string, l Limits) (*Group, error) {
-	g := &Group{path: filepath.Join(t.path, prefix+id)}
+	g := &Group{path: filepath.Join(t.path, prefix+id), strikes: t.strikes}
 	if err := os.Mkdir(g.path, 0o755); err != nil {
 		return nil, fmt.Errorf("make cgroup: %w", err)
 	}

@@ -150,7 +150,7 @@ type Exit struct {
 	Orphaned bool `json:"orphaned,omitempty"`
 
 	// OutOfMemory says that the kernel killed it for want of memory, by the
-	// count of its cgroup.
+	// count of its cgroup. Cause names the limit that struck.
 	OutOfMemory bool `json:"out_of_memory,omitempty"`
 
 	// Unknown says that the spawner could not read the status: the process was

@@ -1,6 +1,9 @@
 package spawn
 
 import (
+	"context"
+	"time"
+
 	"passenger/lib/cgroup"
 	"passenger/lib/host"
 	"passenger/lib/protocol"
@@ -27,6 +30,26 @@ func (s *Spawner) UseCgroups(tree *cgroup.Tree, reason error) {
 // reason says why there is none yet.
 func (s *Spawner) UseCgroupsOnce(open func() (*cgroup.Tree, error), reason error) {
 	s.cgroups.Use(nil, reason, open)
+}
+
+// limitsEvery is how often it is looked whether limits have struck.
+const limitsEvery = 5 * time.Second
+
+// WatchLimits tells of limits that strike and end no process, until ctx ends.
+func (s *Spawner) WatchLimits(ctx context.Context) {
+	ticker := time.NewTicker(limitsEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.cgroups.Look()
+			for _, p := range s.running() {
+				p.TellRefusals()
+			}
+		}
+	}
 }
 
 // Host is what processes can have, where they live: in the tree of cgroups, else

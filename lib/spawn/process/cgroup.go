@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"passenger/lib/cgroup"
 )
@@ -45,16 +46,37 @@ func (p *Process) leaveCgroup() (outOfMemory string) {
 	if group == nil {
 		return ""
 	}
-	if group.OOMKills() > 0 {
-		outOfMemory = "killed by the kernel: out of memory"
-		if limit := group.MemoryMax(); limit > 0 {
-			outOfMemory += fmt.Sprintf(" (limit %d MB)", limit>>20)
-		}
+	if want, killed := group.OutOfMemory(time.Now()); killed {
+		outOfMemory = fmt.Sprintf("killed by the kernel: out of memory (%v)", want)
 	}
+	p.tellRefusals(group)
 	if err := group.Remove(); err != nil {
 		slog.Error("cgroup not removed", "err", err)
 	}
 	return outOfMemory
+}
+
+// tellRefusals logs, once for each process, that its limit of processes struck:
+// what the app says of it is at best that there is nothing to be had.
+func (p *Process) tellRefusals(group *cgroup.Group) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := group.PIDsRefused()
+	if n == 0 || p.refusals {
+		return
+	}
+	p.refusals = true
+	slog.Warn("process reached its pids_max: the kernel lets it make no other process or thread", "app", p.record.App, "pid", p.record.PID, "refused", n)
+}
+
+// TellRefusals is to be called every few seconds while the process runs.
+func (p *Process) TellRefusals() {
+	p.mu.Lock()
+	group := p.cgroup
+	p.mu.Unlock()
+	if group != nil {
+		p.tellRefusals(group)
+	}
 }
 
 // Cgroups is where processes get cgroups of their own.
@@ -88,6 +110,13 @@ func (c *Cgroups) current() (*cgroup.Tree, error) {
 		}
 	}
 	return c.tree, c.reason
+}
+
+// Look notes which limits of the tree have struck; see [cgroup.Tree.Look].
+func (c *Cgroups) Look() {
+	if tree, _ := c.current(); tree != nil {
+		tree.Look(time.Now())
+	}
 }
 
 // Path is the directory of the tree, empty if there is none.

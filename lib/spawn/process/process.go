@@ -5,6 +5,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,6 +50,7 @@ type Process struct {
 	cgroup   *cgroup.Group // nil if it has none of its own
 	left     int           // how many processes of its group outlived it
 	secrets  *secret.Set   // of its environment, nil if they are not known
+	refusals bool          // it was told that its limit of processes struck
 	retrying bool          // the record is to be written again
 }
 
@@ -208,7 +210,11 @@ func (p *Process) see() {
 	was := p.record.State
 	p.happened(ended)
 	p.record.Exit = &exit
-	slog.Info(p.noun()+" exited", "app", p.record.App, "pid", p.record.PID, "state", was, "cause", exit.Cause)
+	level := slog.LevelInfo
+	if exit.OutOfMemory {
+		level = slog.LevelWarn
+	}
+	slog.Log(context.Background(), level, p.noun()+" exited", "app", p.record.App, "pid", p.record.PID, "state", was, "cause", exit.Cause)
 	RemoveDirectory(p.Dir)
 }
 

@@ -9,7 +9,7 @@ for group in "$c"/process-*; do
 	[ "$(cat "$group/memory.max")" = $((120 << 20)) ] || die "memory.max of $group: $(cat "$group/memory.max")"
 done
 for _ in 1 2 3; do curl -s -o /dev/null -m 20 'http://127.0.0.1/memory?mb=200' || true; done
-until_true 30 sh -c "journalctl -u passenger-spawn --no-pager | grep -q 'out of memory (limit 120 MB)'"
+until_true 30 sh -c "journalctl -u passenger-spawn -p warning --no-pager | grep -q 'out of memory (memory_max 120 MB)'"
 until_true 60 answers
 passenger-pool wait shop --timeout 60s
 
@@ -19,6 +19,7 @@ until_true 60 sh -c "journalctl -k --no-pager | grep -q 'fork rejected by pids c
 for group in "$c"/process-*; do
 	[ "$(cat "$group/pids.current")" -le 60 ] || die "$(cat "$group/pids.current") processes in $group"
 done
+until_true 30 sh -c "journalctl -u passenger-spawn -p warning --no-pager | grep -q 'process reached its pids_max'"
 until_true 20 answers
 wait
 until_true 60 answers
@@ -27,7 +28,7 @@ until_true 60 answers
 systemctl restart passenger-spawn
 until_true 60 answers
 for _ in 1 2 3; do curl -s -o /dev/null -m 20 'http://127.0.0.1/memory?mb=200' || true; done
-until_true 60 sh -c '[ "$(journalctl -u passenger-spawn --no-pager | grep -c "out of memory (limit 120 MB)")" -ge 2 ]'
+until_true 60 sh -c '[ "$(journalctl -u passenger-spawn --no-pager | grep -c "out of memory (memory_max 120 MB)")" -ge 2 ]'
 passenger-pool wait shop --timeout 60s
 sleep 2
 live=$(passenger-status --format=json | grep -o '"pid": *[0-9]*' | sort -u | wc -l)
