@@ -35,6 +35,7 @@ type serve struct {
 	DefaultGroup  string `placeholder:"NAME" help:"With --user-switching: the group of those apps. Default: the default user's."`
 	OutputLines   int    `default:"5000" placeholder:"N" help:"Let each app write at most N lines a second into this log; 0 for any number (${default})."`
 	OutputBytes   int    `default:"1048576" placeholder:"N" help:"Let each app write at most N bytes a second into this log; 0 for any number (${default})."`
+	WatchReleases bool   `help:"Note the code files of each release at a restart, and say when a later start finds others. See passenger-security(7)."`
 	StopOnExit    bool   `name:"stop-on-exit" help:"On SIGTERM and SIGINT, stop the application processes too. Without it they run on and the next spawner adopts them."`
 }
 
@@ -72,7 +73,7 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	if s.LogFormat.LogFormat == "text" && isatty.IsTerminal(os.Stderr.Fd()) {
 		sink = &output.Novel{To: log}
 	}
-	spawner, err := spawn.New(st.dir, spawn.Options{Log: sink, Switching: switching, Group: group})
+	spawner, err := spawn.New(st.dir, spawn.Options{Log: sink, Switching: switching, Group: group, WatchReleases: s.WatchReleases})
 	if err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}

@@ -42,7 +42,7 @@ func (p *Process) same(q *Process) bool {
 		slices.Equal(p.Command, q.Command) && p.User == q.User && samePointed(p.GID, q.GID) &&
 		p.Preloader == q.Preloader && p.NotifySocket == q.NotifySocket && p.StopGrace == q.StopGrace &&
 		p.StartedAt.Equal(q.StartedAt) && p.ReadyAt.Equal(q.ReadyAt) && p.SpawnTook == q.SpawnTook &&
-		p.Adopted == q.Adopted && p.Unrecorded == q.Unrecorded &&
+		p.Adopted == q.Adopted && p.Unrecorded == q.Unrecorded && slices.Equal(p.ReleaseChanged, q.ReleaseChanged) &&
 		(p.Exit == q.Exit || reflect.DeepEqual(p.Exit, q.Exit)) && samePointed(p.Usage, q.Usage)
 }
 

@@ -113,6 +113,11 @@ type Process struct {
 	// seen, but not its status.
 	Adopted bool `json:"adopted,omitempty"`
 
+	// ReleaseChanged are paths of code files, below AppRoot, that were not those
+	// that the generation began with when this process loaded them; at most 20.
+	// Only a spawner that watches releases fills it.
+	ReleaseChanged []string `json:"release_changed,omitempty"`
+
 	// Unrecorded says why this record could not be written to the state
 	// directory, empty if it is there. A spawner that comes meanwhile does not
 	// adopt the process, but ends it.

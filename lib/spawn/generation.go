@@ -20,6 +20,9 @@ type generation struct {
 
 	attempts int // how many are under way; guarded by the spawner's mu
 
+	watching sync.Mutex       // guards manifest; held while the release is looked at
+	manifest *survey.Manifest // of the release as the first process found it, nil if none was taken
+
 	mu       sync.Mutex       // guards the fields below
 	logical  string           // the app root as the settings have it, empty if an earlier spawner resolved it
 	release  survey.Release   // where the app root led, the zero release until the first start
@@ -214,6 +217,7 @@ func (s *Spawner) retire() {
 	s.generations = kept
 	s.mu.Unlock()
 	for _, g := range over {
+		s.dropManifest(g)
 		if l := g.preloader(); l != nil {
 			bug.Go(l.end)
 		}

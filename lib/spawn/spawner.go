@@ -35,6 +35,10 @@ type Options struct {
 	// Switching runs each app as a user of its own; nil runs all as the spawner's.
 	Switching *switching.Rules
 
+	// WatchReleases has a manifest of each release taken, and those told of whose
+	// files change under their generation.
+	WatchReleases bool
+
 	// Group may connect to the processes' sockets, nil for none but root and
 	// us: the proxy's group.
 	Group *account.Group
@@ -88,6 +92,7 @@ func New(dir statedir.Dir, o Options) (*Spawner, error) {
 	if err := s.clearNotifySockets(); err != nil {
 		return nil, err
 	}
+	s.clearManifests()
 	s.publish()
 	return s, nil
 }
@@ -128,6 +133,7 @@ func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *gener
 		return protocol.Process{}, a.explain(err)
 	}
 	s.warnOfRoot(a.plan)
+	loads := !g.loaded()
 	if err := s.register(a); err != nil {
 		return protocol.Process{}, err
 	}
@@ -148,6 +154,9 @@ func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *gener
 	a.p.ShowStart()
 	r := a.p.Snapshot()
 	slog.Info("process ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", seconds(r.SpawnTook).Round(time.Millisecond))
+	if s.WatchReleases && loads {
+		bug.Go(func() { s.inspect(g, a.p, *req.Config) })
+	}
 	return r, nil
 }
 

@@ -253,6 +253,9 @@ func (d Dir) Process(id string) ProcessDir {
 	return ProcessDir(filepath.Join(d.path, "processes", id))
 }
 
+// Releases holds the manifests of releases, where the spawner takes some.
+func (d Dir) Releases() string { return filepath.Join(d.path, "releases") }
+
 // Preloaders is the directory of preloaders' directories.
 func (d Dir) Preloaders() string { return filepath.Join(d.path, "preloaders") }
 

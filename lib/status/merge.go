@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"passenger/lib/protocol"
@@ -54,6 +55,10 @@ func (s Snapshot) warnings() []string {
 		w = append(w, strays(s.Processes.Strays)...)
 	}
 	for _, p := range s.known() {
+		if len(p.ReleaseChanged) > 0 && p.Exit == nil {
+			w = append(w, fmt.Sprintf("process %d of app %q runs files that are not those its generation began with: %s; restart the app if you changed them",
+				p.PID, p.App, strings.Join(p.ReleaseChanged, ", ")))
+		}
 		if p.Unrecorded != "" && p.Exit == nil {
 			w = append(w, fmt.Sprintf("process %d of app %q has no record, and a spawner that is started now ends it: %s", p.PID, p.App, p.Unrecorded))
 		}

@@ -19,6 +19,8 @@ func (o Order) run(g *os.File) bool {
 	switch {
 	case o.Survey != nil:
 		_ = json.NewEncoder(g).Encode(answerSurvey(*o.Survey)) // else the spawner is gone
+	case o.Manifest != nil:
+		_ = json.NewEncoder(g).Encode(answerManifest(*o.Manifest)) // likewise
 	case o.LogFile != "":
 		f, err := o.openLog()
 		if err != nil {
@@ -37,6 +39,14 @@ func (o Order) openLog() (*os.File, error) {
 		return nil, err
 	}
 	return output.OpenLog(o.LogFile)
+}
+
+func answerManifest(q survey.ManifestQuestion) Answer {
+	m, err := q.Take()
+	if err != nil {
+		return Answer{Category: CategoryOther, Error: err.Error()}
+	}
+	return Answer{Manifest: m}
 }
 
 // answerSurvey looks at the app's directory.

@@ -24,6 +24,9 @@ type Order struct {
 	// Survey has the process look at an app's directory, answer and end.
 	Survey *survey.Question `json:"survey,omitempty"`
 
+	// Manifest has the process say what the code files of a release are, and end.
+	Manifest *survey.ManifestQuestion `json:"manifest,omitempty"`
+
 	// Expected has the process look whether that holds, and say so in one byte. If
 	// it holds, the order to become the command comes next.
 	Expected *survey.Expectation `json:"expected,omitempty"`
@@ -45,6 +48,7 @@ type Answer struct {
 
 	Findings *survey.Findings  `json:"findings,omitempty"` // of a survey
 	Unknown  *app.UnknownError `json:"unknown,omitempty"`  // why a survey found no app
+	Manifest *survey.Manifest  `json:"manifest,omitempty"`
 }
 
 // Args is the command line of a process at its gate that is to become the
