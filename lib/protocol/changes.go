@@ -36,7 +36,7 @@ func (l ProcessList) Since(before any) any {
 // times as long, and a list has many that are the same.
 func (p *Process) same(q *Process) bool {
 	return p.ID == q.ID && p.State == q.State && p.PID == q.PID && p.StartTime == q.StartTime && p.BootID == q.BootID &&
-		p.Version == q.Version && p.App == q.App && p.Generation == q.Generation && p.Type == q.Type &&
+		p.Version == q.Version && p.Slot == q.Slot && p.App == q.App && p.Generation == q.Generation && p.Type == q.Type &&
 		p.Address == q.Address && p.DataProtocol == q.DataProtocol && p.Concurrency == q.Concurrency &&
 		p.AppRoot == q.AppRoot && p.Root.same(&q.Root) && p.Environment == q.Environment && p.LogFile == q.LogFile &&
 		slices.Equal(p.Command, q.Command) && p.User == q.User && samePointed(p.GID, q.GID) &&

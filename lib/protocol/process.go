@@ -39,6 +39,12 @@ type Process struct {
 	// [a-z0-9] and never used twice.
 	ID string `json:"id"`
 
+	// Slot tells the processes of an app apart that run at the same time: a number
+	// from 1, the lowest that was free at its start, 0 in a preloader. Metrics have it in the place of
+	// the ID, so that there is no new series with each process. 0 if its spawner
+	// knew no slots.
+	Slot int `json:"slot,omitempty"`
+
 	App        string `json:"app"`
 	Generation int    `json:"generation"`
 	State      State  `json:"state"`

@@ -91,6 +91,7 @@ func AccelLocationKey(prefix string) string { return "accel_locations." + prefix
 // A RouteProcess is one process that a proxy may send requests to.
 type RouteProcess struct {
 	ID           string `json:"id"`
+	Slot         int    `json:"slot,omitempty"` // see [Process]
 	PID          int    `json:"pid"`
 	Address      string `json:"address"`
 	DataProtocol string `json:"protocol"`

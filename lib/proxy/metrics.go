@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"passenger/lib/control"
@@ -29,13 +30,25 @@ func (p *Proxy) metrics(m *control.Metrics) {
 	p.unrouted.metrics(m, "")
 	apps := p.allApps()
 	slices.SortFunc(apps, func(a, b *app) int { return cmp.Compare(a.name, b.name) })
+	slots := p.index.Load().slots()
 	for _, a := range apps {
-		a.metrics(m, p.clock)
+		a.metrics(m, p.clock, slots)
 	}
 	p.times.others.metrics(m, "*")
 }
 
-func (a *app) metrics(m *control.Metrics, k *wire.Clock) {
+// slots are those of the processes in the route table, by ID.
+func (x *index) slots() map[string]int {
+	slots := map[string]int{}
+	for _, mount := range x.mounts {
+		for _, p := range mount.route.Processes {
+			slots[p.ID] = p.Slot
+		}
+	}
+	return slots
+}
+
+func (a *app) metrics(m *control.Metrics, k *wire.Clock, slots map[string]int) {
 	processes := map[string]protocol.ProcessReport{}
 	r := a.report(k, processes)
 	count := func(name, help string, value float64) { m.Counter("passenger_proxy_"+name, help, value, "app", a.name) }
@@ -59,8 +72,19 @@ func (a *app) metrics(m *control.Metrics, k *wire.Clock) {
 		count("cache_misses_total", "Requests that no kept answer fitted.", float64(r.CacheMisses))
 		count("cache_stores_total", "Answers that were kept.", float64(r.CacheStores))
 	}
-	for _, id := range slices.Sorted(maps.Keys(processes)) {
-		m.Counter("passenger_proxy_sessions_total", "Sessions that ended.", float64(processes[id].Processed), "app", a.name, "process", id)
-		m.Gauge("passenger_proxy_in_flight", "Sessions under way.", float64(processes[id].InFlight), "app", a.name, "process", id)
+	// A process that has just gone may be told beside the one that has its slot.
+	bySlot := map[int]protocol.ProcessReport{}
+	for id, p := range processes {
+		if slot := slots[id]; slot > 0 {
+			sum := bySlot[slot]
+			sum.Processed += p.Processed
+			sum.InFlight += p.InFlight
+			bySlot[slot] = sum
+		}
+	}
+	for _, slot := range slices.Sorted(maps.Keys(bySlot)) {
+		labels := []string{"app", a.name, "slot", strconv.Itoa(slot)}
+		m.Counter("passenger_proxy_sessions_total", "Sessions of a process that ended.", float64(bySlot[slot].Processed), labels...)
+		m.Gauge("passenger_proxy_in_flight", "Sessions of a process under way.", float64(bySlot[slot].InFlight), labels...)
 	}
 }

@@ -52,7 +52,7 @@ func TestMetricsTellHowRequestsEnded(t *testing.T) {
 			return true
 		})
 		r := route(f)
-		r.BaseURI = "/app"
+		r.BaseURI, r.Processes[0].Slot = "/app", 3
 		s := serve(t, Config{}, r)
 		for _, path := range []string{"/app", "/app/500", "/app/half", "/app/chunk", "/app/dead", "/app/garbage", "/nowhere"} {
 			s.dial().get(path)
@@ -61,15 +61,15 @@ func TestMetricsTellHowRequestsEnded(t *testing.T) {
 		p.receive("GET")
 		p.Close()
 		s.wantMetrics(map[string]string{
-			`responses_total{app="app",status="2xx"}`:                "2",
-			`responses_total{app="app",status="5xx"}`:                "4",
-			`responses_total{app="",status="4xx"}`:                   "2",
-			`errors_total{app="app"}`:                                "5",
-			`requests_total{app="app"}`:                              "6",
-			`abandoned_total{app="app"}`:                             "0",
-			`sessions_total{app="app",process="` + f.route.ID + `"}`: "6",
-			`in_flight{app="app",process="` + f.route.ID + `"}`:      "0",
-			`access_log_missing_total`:                               "",
+			`responses_total{app="app",status="2xx"}`: "2",
+			`responses_total{app="app",status="5xx"}`: "4",
+			`responses_total{app="",status="4xx"}`:    "2",
+			`errors_total{app="app"}`:                 "5",
+			`requests_total{app="app"}`:               "6",
+			`abandoned_total{app="app"}`:              "0",
+			`sessions_total{app="app",slot="3"}`:      "6",
+			`in_flight{app="app",slot="3"}`:           "0",
+			`access_log_missing_total`:                "",
 		})
 	})
 }

@@ -99,7 +99,7 @@ func TestThousandAppsAreScraped(t *testing.T) {
 	for i := range apps {
 		r := protocol.Route{App: fmt.Sprintf("app%d", i), ServerNames: []string{fmt.Sprintf("app%d.example", i)}, BaseURI: "/"}
 		for j := range processes {
-			r.Processes = append(r.Processes, protocol.RouteProcess{ID: fmt.Sprintf("p%dx%d", i, j), Address: "unix:/nowhere", Generation: 1})
+			r.Processes = append(r.Processes, protocol.RouteProcess{ID: fmt.Sprintf("p%dx%d", i, j), Slot: j + 1, Address: "unix:/nowhere", Generation: 1})
 		}
 		table.Apps = append(table.Apps, r)
 	}

@@ -47,6 +47,12 @@ func (s *Spawner) adoptAll() error {
 	for _, p := range adopted {
 		s.takeOver(p)
 	}
+	for _, p := range adopted {
+		if r := p.Snapshot(); r.Slot == 0 { // of a spawner that knew no slots
+			slot := s.freeSlot(r.App)
+			p.Change(func(r *protocol.Process) { r.Slot = slot })
+		}
+	}
 	return nil
 }
 

@@ -211,3 +211,21 @@ func TestAdoptLeavesWhatItDoesNotUnderstand(t *testing.T) {
 		}
 	}
 }
+
+// The record of a spawner that knew no slots has none.
+func TestAdoptedProcessGetsASlot(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	before := recordOf(t, killedSpawner(t, dir, "chatty"))
+	before.Slot = 0
+	if err := statedir.WriteJSON(dir.Process("made").Record(), before); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := newSpawner(t, dir)
+	if r := awaitState(t, s, "made", protocol.Ready); r.Slot != 1 {
+		t.Errorf("got slot %d, want 1", r.Slot)
+	}
+	if r, err := readRecord(dir.Process("made")); err != nil || r.Slot != 1 {
+		t.Errorf("got slot %d in the record (%v), want 1", r.Slot, err)
+	}
+}

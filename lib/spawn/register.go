@@ -28,9 +28,26 @@ func (s *Spawner) register(a *attempt) error {
 	if err := makeDirectory(dir, s.Group); err != nil {
 		return err
 	}
+	a.slot = s.freeSlot(a.req.App)
 	a.p = a.newProcess(dir)
 	s.processes = append(s.processes, a.p)
 	return nil
+}
+
+// freeSlot is the lowest number that no process of the app has which runs or
+// starts. s.mu is held, but when the spawner is made.
+func (s *Spawner) freeSlot(app string) int {
+	taken := map[int]bool{}
+	for _, p := range s.processes {
+		if r := p.Snapshot(); r.App == app && r.Exit == nil {
+			taken[r.Slot] = true
+		}
+	}
+	slot := 1
+	for taken[slot] {
+		slot++
+	}
+	return slot
 }
 
 func (a *attempt) newProcess(dir statedir.ProcessDir) *process.Process {
@@ -48,7 +65,7 @@ func (s *Spawner) decided(a *attempt) {
 // newRecord is the record of the process that is to be.
 func (a *attempt) newRecord() protocol.Process {
 	return protocol.Process{
-		Version: protocol.Version, ID: a.req.ID, App: a.req.App, Generation: a.req.Generation,
+		Version: protocol.Version, ID: a.req.ID, Slot: a.slot, App: a.req.App, Generation: a.req.Generation,
 		State: protocol.Starting, DataProtocol: a.plan.Protocol, Concurrency: a.plan.Concurrency, Type: a.plan.Kind,
 		AppRoot: a.plan.Root, Root: a.plan.Release.RootFor(a.plan.User.UID), Command: a.plan.Shown, User: a.plan.User.Name,
 		GID: &a.plan.User.GID, Environment: a.plan.Config.Environment, LogFile: logPath(a.plan.Config, a.plan.Root),

@@ -29,6 +29,7 @@ type attempt struct {
 	s *Spawner
 
 	req   protocol.SpawnRequest
+	slot  int         // of the process, 0 for a preloader
 	gen   *generation // nil for a preloader's own start
 	plan  *plan.Plan
 	p     *process.Process
