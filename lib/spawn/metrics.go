@@ -3,36 +3,51 @@ package spawn
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"passenger/lib/control"
 	"passenger/lib/output"
 	"passenger/lib/protocol"
 )
 
+// metrics are described in passenger-watching(7).
 func (s *Spawner) metrics(m *control.Metrics) {
+	processes := withCosts(&s.meter, s.feed.Get().Processes)
+	countStates(m, processes)
+	s.outputMetrics(m)
+	s.tally.metrics(m)
+	for _, r := range processes {
+		if r.Usage != nil {
+			processMetrics(m, r)
+		}
+	}
+	s.preloaderMetrics(m)
+}
+
+func countStates(m *control.Metrics, processes []protocol.Process) {
 	type key struct {
 		app   string
 		state protocol.State
 	}
 	counts := map[key]int{}
 	var order []key // as in the list, so that two scrapes look alike
-	processes := withCosts(&s.meter, s.feed.Get().Processes)
+	unrecorded := 0
 	for _, r := range processes {
 		k := key{r.App, r.State}
 		if counts[k]++; counts[k] == 1 {
 			order = append(order, k)
 		}
-	}
-	for _, k := range order {
-		m.Gauge("passenger_processes", "Application processes by state.", float64(counts[k]), "app", k.app, "state", string(k.state))
-	}
-	unrecorded := 0
-	for _, r := range processes {
 		if r.Unrecorded != "" && r.State != protocol.Exited {
 			unrecorded++
 		}
 	}
+	for _, k := range order {
+		m.Gauge("passenger_processes", "Application processes by state.", float64(counts[k]), "app", k.app, "state", string(k.state))
+	}
 	m.Gauge("passenger_processes_unrecorded", "Processes whose records could not be written to the state directory.", float64(unrecorded))
+}
+
+func (s *Spawner) outputMetrics(m *control.Metrics) {
 	if log, ok := s.Log.(*output.Log); ok {
 		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(log.Dropped()), "log", "spawner")
 		limited := log.Limited()
@@ -40,16 +55,38 @@ func (s *Spawner) metrics(m *control.Metrics) {
 			m.Counter("passenger_output_limited_lines_total", "Lines that an app wrote into the spawner's log beyond its rate, which were dropped.", float64(limited[app]), "app", app)
 		}
 	}
-	for path, lines := range s.logFiles.Dropped() {
-		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(lines), "log", path)
+	dropped := s.logFiles.Dropped()
+	for _, path := range slices.Sorted(maps.Keys(dropped)) {
+		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(dropped[path]), "log", path)
 	}
-	for _, r := range processes {
-		if r.Usage == nil {
-			continue
+}
+
+// processMetrics adds those of a process that runs, whose usage is set.
+func processMetrics(m *control.Metrics, r protocol.Process) {
+	labels := []string{"app", r.App, "slot", strconv.Itoa(r.Slot)}
+	if r.Usage.PSS >= 0 {
+		m.Gauge("passenger_process_pss_bytes", "Proportional set size of a process and its children.", float64(r.Usage.PSS), labels...)
+	}
+	m.Gauge("passenger_process_resident_memory_bytes", "Memory of a process and its children; what several share counts in each.", float64(r.Usage.RSS), labels...)
+	m.Counter("passenger_process_cpu_seconds_total", "User and system time of a process and its children.", r.Usage.CPU, labels...)
+	m.Gauge("passenger_process_start_time_seconds", "When a process was started, in seconds since 1970.", float64(r.StartedAt.UnixMilli())/1000, labels...)
+	m.Gauge("passenger_process_generation", "Generation of a process.", float64(r.Generation), labels...)
+}
+
+// preloaderMetrics sums up the preloaders of each app: for a while an old
+// generation's is beside the new one's.
+func (s *Spawner) preloaderMetrics(m *control.Metrics) {
+	preloaders := s.Preloaders()
+	addCosts(&s.meter, preloaders)
+	count, pss := map[string]int{}, map[string]int64{}
+	for _, l := range preloaders {
+		count[l.App]++
+		if l.Usage != nil && l.Usage.PSS >= 0 {
+			pss[l.App] += l.Usage.PSS
 		}
-		if r.Usage.PSS >= 0 {
-			m.Gauge("passenger_process_pss_bytes", "Proportional set size of a process group.", float64(r.Usage.PSS), "app", r.App, "process", r.ID)
-		}
-		m.Counter("passenger_process_cpu_seconds_total", "User and system time of a process group.", r.Usage.CPU, "app", r.App, "process", r.ID)
+	}
+	for _, app := range slices.Sorted(maps.Keys(count)) {
+		m.Gauge("passenger_preloaders", "Preloaders of an app.", float64(count[app]), "app", app)
+		m.Gauge("passenger_preloader_pss_bytes", "Proportional set size of the preloaders of an app.", float64(pss[app]), "app", app)
 	}
 }

@@ -58,6 +58,7 @@ type Spawner struct {
 	kin      process.Kin
 	ports    port.Book
 	origins  origins
+	tally    tally
 
 	forkTimeout time.Duration
 
@@ -111,10 +112,12 @@ func (s *Spawner) Spawn(ctx context.Context, req protocol.SpawnRequest) (protoco
 		return protocol.Process{}, errHeld
 	}
 	defer leave()
+	began := time.Now()
 	r, err := s.spawn(ctx, req, g, false)
 	if errors.Is(err, survey.ErrChanged) {
 		r, err = s.spawn(ctx, req, g, true)
 	}
+	s.tally.started(req.App, began, err)
 	return r, err
 }
 
@@ -193,6 +196,7 @@ func (s *Spawner) wait(p *process.Process) {
 	p.Wait(func() { // a caller that waits for the end then finds it in the list
 		s.origins.drop(p)
 		s.children.Forget(p.PID())
+		s.tally.ended(p.Snapshot())
 		s.publish()
 	})
 	s.retire()
