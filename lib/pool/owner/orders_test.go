@@ -189,6 +189,8 @@ func TestMetricsTellOfEachApp(t *testing.T) {
 			"passenger_spawner_up 1\n", "passenger_pool_max_processes 6\n", "passenger_pool_proxies 1\n",
 			`passenger_app_processes{app="shop",state="ready"} 1` + "\n", `passenger_app_queued{app="shop"} 2` + "\n",
 			`passenger_app_paused{app="shop"} 0` + "\n", `passenger_app_settings_refused{app="shop"} 0` + "\n",
+			`passenger_app_processes_min{app="shop"} 1` + "\n", `passenger_app_processes_max{app="shop"} 6` + "\n",
+			`passenger_app_processes_old{app="shop"} 0` + "\n", `passenger_app_restarts_total{app="shop",result="done"} 0` + "\n",
 		} {
 			if text := string(m.Text()); !strings.Contains(text, want) {
 				t.Errorf("%q is missing in\n%s", want, text)

@@ -36,6 +36,7 @@ type Owner struct {
 	refused     refusals
 	work        sync.WaitGroup // spawns, stops and writes
 	proxies     watcher        // of the proxies
+	ends        ends           // of restarts
 
 	ended chan struct{} // closed when no event is done any more
 
@@ -210,12 +211,14 @@ func (o *Owner) do(ctx context.Context, d pool.Decision) {
 		o.hooks.add(e)
 	}
 	for _, outcome := range d.Restarts {
+		o.ends.add(outcome)
 		for _, c := range o.restarting[outcome.App] {
 			c <- outcome
 		}
 		delete(o.restarting, outcome.App)
 	}
 	for _, name := range d.Removed {
+		o.ends.forget(name)
 		for _, c := range o.removing[name] {
 			c <- nil
 		}
