@@ -135,7 +135,7 @@ func TestLeavesImportNothingAboveThem(t *testing.T) {
 // rooms are the packages of the proxy that it alone uses, with what of ours each
 // imports, itself or through others.
 var rooms = map[string][]string{
-	"listen":      {"account", "spelling", "unixsock"},
+	"listen":      {"account", "spelling", "systemd", "unixsock"},
 	"certificate": {"account", "acme", "bug", "control", "histogram", "jsonkey", "loglimit", "protocol", "security", "spelling", "trail", "unixsock"},
 	"accesslog":   {"http1", "loglimit"},
 	"files":       {"http1", "protocol", "trail"},

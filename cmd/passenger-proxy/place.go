@@ -134,12 +134,21 @@ func (c *serveCommand) addresses(before *listen.Sockets) {
 	}
 }
 
+// socketForTLS is the name of a socket unit (FileDescriptorName=) whose clients
+// begin with a TLS handshake.
+const socketForTLS = "https"
+
 // inherited returns the addresses of the sockets that systemd passed, but for
-// those that it only kept for us.
+// those that it only kept for us. Their order means nothing: names do.
 func inherited() []string {
 	var list []string
 	for _, s := range systemd.Sockets() {
-		if _, ours := fdstore.Address(s.Name); !ours {
+		_, ours := fdstore.Address(s.Name)
+		switch {
+		case ours:
+		case s.Name == socketForTLS:
+			list = append(list, fmt.Sprintf("tls:fd:%d", s.FD))
+		default:
 			list = append(list, fmt.Sprintf("fd:%d", s.FD))
 		}
 	}

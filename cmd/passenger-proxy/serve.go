@@ -34,7 +34,7 @@ type serveCommand struct {
 	cli.ControlSocket
 	cli.LogFormat
 
-	Listen      []string `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH[?mode=MODE&group=GROUP] or fd:N, with tls: before it for HTTPS, or secure-headers:unix:PATH for a web server that configures apps. May be repeated. Default: the sockets that systemd passed, else :3000."`
+	Listen      []string `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH[?mode=MODE&group=GROUP] or fd:N or fd:NAME, with tls: before it for HTTPS, or secure-headers:unix:PATH for a web server that configures apps. May be repeated. Default: the sockets that systemd passed, else :3000."`
 	Certificate []string `placeholder:"FILE" help:"A certificate with its chain, PEM, for tls: addresses. May be repeated, each with its --key; clients get the one that fits the name they ask for."`
 	Key         []string `placeholder:"FILE" help:"The key of the certificate in the same place."`
 	acmeFlags

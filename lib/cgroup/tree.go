@@ -40,9 +40,16 @@ type Tree struct {
 	strikes     *strikes
 }
 
+// divisions is how often it is tried to move all processes out of a cgroup: one
+// may start another meanwhile.
+const divisions = 5
+
 // Delegated returns the tree that this program's own cgroup is delegated as,
 // by systemd's Delegate=yes. It moves the processes in it to a cgroup below,
 // to be allowed to divide it. Without one the error is [ErrNotDelegated].
+//
+// A mark on the cgroup tells that it is. The manager of a user may make none; there
+// a service whose cgroup is the user's own to write takes it for delegated.
 func Delegated() (*Tree, error) {
 	mount, err := mountPoint()
 	if err != nil {
@@ -53,16 +60,21 @@ func Delegated() (*Tree, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNotDelegated, err)
 	}
 	path := filepath.Join(mount, own)
-	if filepath.Base(path) == leaf && isDelegated(filepath.Dir(path)) {
-		return Open(filepath.Dir(path)) // a predecessor of ours has moved us
+	if parent := filepath.Dir(path); filepath.Base(path) == leaf && (isDelegated(parent) || isOurs(parent)) {
+		return Open(parent) // a predecessor of ours has moved us
 	}
-	if !isDelegated(path) {
+	if !isDelegated(path) && !isOurs(path) {
 		return nil, fmt.Errorf("%w: its own, %s, is not", ErrNotDelegated, path)
 	}
-	if err := vacate(path); err != nil {
-		return nil, err
+	for try := 1; ; try++ {
+		if err := vacate(path); err != nil {
+			return nil, err
+		}
+		t, err := Open(path)
+		if !errors.Is(err, unix.EBUSY) || try == divisions {
+			return t, err
+		}
 	}
-	return Open(path)
 }
 
 // Open returns the tree at path, a directory of the cgroup file system. What
@@ -197,6 +209,23 @@ func isDelegated(path string) bool {
 		}
 	}
 	return false
+}
+
+// isOurs says that the cgroup is that of a service, and that this user, who is not
+// root, may divide it, which is found by trying.
+func isOurs(path string) bool {
+	if os.Geteuid() == 0 || filepath.Ext(path) != ".service" {
+		return false
+	}
+	for _, file := range []string{"cgroup.procs", "cgroup.subtree_control"} {
+		f, err := os.OpenFile(filepath.Join(path, file), os.O_WRONLY, 0)
+		if err != nil {
+			return false
+		}
+		f.Close()
+	}
+	probe := filepath.Join(path, "probe")
+	return os.Mkdir(probe, 0o755) == nil && unix.Rmdir(probe) == nil
 }
 
 // ownPath is this process's cgroup of version 2, below the mount point.

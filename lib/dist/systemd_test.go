@@ -17,6 +17,7 @@ var exposure = map[string]string{
 	"passenger-pool.service":  "20",
 	"passenger-proxy.service": "20",
 	"passenger-spawn.service": "65",
+	"passenger@.service":      "30",
 }
 
 func TestUnits(t *testing.T) {
@@ -29,9 +30,13 @@ func TestUnits(t *testing.T) {
 	}
 	root := t.TempDir()
 	units := filepath.Join(root, "units")
-	files, err := filepath.Glob("systemd/passenger*")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no units", err)
+	var files []string
+	for _, pattern := range []string{"systemd/passenger*", "systemd/user/passenger*"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no units %s: %v", pattern, err)
+		}
+		files = append(files, found...)
 	}
 	if err := os.Mkdir(units, 0o755); err != nil {
 		t.Fatal(err)
@@ -43,17 +48,21 @@ func TestUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The programs are installed elsewhere, if at all.
-		text = bytes.ReplaceAll(text, []byte("/usr/bin/passenger-"), []byte(root+"/passenger-"))
-		if err := os.WriteFile(filepath.Join(units, filepath.Base(f)), text, 0o644); err != nil {
+		text = bytes.ReplaceAll(text, []byte("/usr/bin/passenger"), []byte(root+"/passenger"))
+		name := filepath.Base(f)
+		if filepath.Base(filepath.Dir(f)) == "user" {
+			name = "user-" + name // the other one of that name is there
+		}
+		if err := os.WriteFile(filepath.Join(units, name), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		switch filepath.Ext(f) {
 		case ".service", ".socket", ".target":
-			names = append(names, filepath.Join(units, filepath.Base(f)))
+			names = append(names, filepath.Join(units, strings.Replace(name, "@.", "@srv-shop.", 1)))
 		}
 	}
-	for _, program := range []string{"spawn", "pool", "proxy"} {
-		if err := os.WriteFile(filepath.Join(root, "passenger-"+program), []byte("#!/bin/sh\n"), 0o755); err != nil {
+	for _, program := range []string{"passenger", "passenger-spawn", "passenger-pool", "passenger-proxy"} {
+		if err := os.WriteFile(filepath.Join(root, program), []byte("#!/bin/sh\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -34,6 +34,7 @@ stage() {
 	for unit in lib/dist/systemd/passenger*.service lib/dist/systemd/passenger*.socket lib/dist/systemd/passenger.target; do
 		put 644 "$unit" "usr/lib/systemd/system/${unit##*/}"
 	done
+	put 644 "lib/dist/systemd/user/passenger@.service" "usr/lib/systemd/user/passenger@.service"
 	put 644 lib/dist/systemd/passenger.sysusers usr/lib/sysusers.d/passenger.conf
 	put 644 lib/dist/systemd/passenger.tmpfiles usr/lib/tmpfiles.d/passenger.conf
 	put 644 lib/dist/systemd/passenger.default etc/default/passenger

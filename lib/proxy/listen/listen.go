@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/systemd"
 	"passenger/lib/unixsock"
 )
 
@@ -24,7 +25,8 @@ import (
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}
 
 // At listens at an address: "HOST:PORT", ":PORT", "unix:PATH", or "fd:N"
-// for a descriptor that we were started with. With "tls:" before it,
+// or "fd:NAME" for a descriptor that we were started with, by its number or by the
+// name that its socket unit gives it. With "tls:" before it,
 // connections begin with a TLS handshake. With "secure-headers:" before a unix
 // socket, whose file is for us alone, requests may say by secure headers which
 // app they are for. f is for unix sockets.
@@ -55,7 +57,7 @@ func At(address string, f SocketFile) (net.Listener, error) {
 		return listenFD(fd)
 	}
 	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
-		return nil, fmt.Errorf("%q is not an address; it is HOST:PORT, :PORT, unix:PATH or fd:N", address)
+		return nil, fmt.Errorf("%q is not an address; it is HOST:PORT, :PORT, unix:PATH, fd:N or fd:NAME", address)
 	}
 	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
 	l, err := lc.Listen(context.Background(), "tcp", address)
@@ -150,10 +152,37 @@ func wrap(address string, l net.Listener) net.Listener {
 
 func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
 
+// descriptor is the number of a descriptor that we were started with.
+func descriptor(text string) (int, error) {
+	if fd, err := strconv.Atoi(text); err == nil {
+		if fd < systemd.FirstSocket {
+			return 0, fmt.Errorf("%d is not the number of a descriptor over 2", fd)
+		}
+		return fd, nil
+	}
+	var found, names []string
+	fd := 0
+	for _, s := range systemd.Sockets() {
+		names = append(names, strconv.Quote(s.Name))
+		if s.Name == text {
+			found, fd = append(found, s.Name), s.FD
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return 0, fmt.Errorf("no socket was passed, neither %q nor another", text)
+	case len(found) == 0:
+		return 0, fmt.Errorf("no socket is named %q; there are %s", text, strings.Join(names, ", "))
+	case len(found) > 1:
+		return 0, fmt.Errorf("%d sockets are named %q; give each a unit of its own, with another FileDescriptorName=", len(found), text)
+	}
+	return fd, nil
+}
+
 func listenFD(text string) (net.Listener, error) {
-	fd, err := strconv.Atoi(text)
-	if err != nil || fd < 3 {
-		return nil, fmt.Errorf("%q is not the number of a descriptor over 2", text)
+	fd, err := descriptor(text)
+	if err != nil {
+		return nil, err
 	}
 	f := os.NewFile(uintptr(fd), "fd:"+text)
 	defer f.Close()
