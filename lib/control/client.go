@@ -68,6 +68,24 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
+// Text reads the reply to GET of a path as it is, such as Prometheus text. One
+// over protocol.MaxBody is an error.
+func (c *Client) Text(ctx context.Context, path string) ([]byte, error) {
+	resp, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, protocol.MaxBody+1))
+	if err == nil && len(b) > protocol.MaxBody {
+		err = fmt.Errorf("the reply is over %d bytes", protocol.MaxBody)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("GET %s on %s: %w", path, c.socket, err)
+	}
+	return b, nil
+}
+
 // Watch of a path, which may have a query, calls got with each state that the daemon tells, until got returns an
 // error, ctx ends, or the daemon is silent for three times
 // protocol.WatchKeepAlive or gone. It never returns nil.

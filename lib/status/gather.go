@@ -103,7 +103,7 @@ func ask[T any](ctx context.Context, c Caller, dir statedir.Dir, daemon, path st
 	}
 	return Part{
 		Name: daemon, State: Up, PID: info.PID, Release: info.Version,
-		Uptime: info.Uptime, Listen: info.Listen, Usage: info.Usage,
+		Uptime: info.Uptime, Listen: info.Listen, Usage: info.Usage, SwitchesUsers: info.SwitchesUsers,
 	}, reply
 }
 

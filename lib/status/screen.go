@@ -72,7 +72,7 @@ func (s Status) overview(st Style) string {
 			takes = layout.Size(*a.Memory)
 		}
 		t.Add(layout.Marked(a.Name, st.bold), layout.Marked(a.State, func(string) string { return st.state(a.State) }), layout.Plain(strconv.Itoa(len(a.Processes))),
-			layout.Plain(a.inFlight()), layout.Plain(queued), layout.Plain(takes), layout.Marked(a.trouble(), st.red))
+			layout.Plain(a.inFlight()), layout.Plain(queued), layout.Plain(takes), layout.Marked(a.Trouble(), st.red))
 	}
 	t.Write(&b, "")
 	return b.String()
@@ -80,7 +80,7 @@ func (s Status) overview(st Style) string {
 
 // calm is 1 for an app that is as it should be, else 0.
 func (a App) calm() int {
-	if a.trouble() == "" && (a.State == protocol.AppReady || a.State == protocol.AppIdle) {
+	if a.Trouble() == "" && (a.State == protocol.AppReady || a.State == protocol.AppIdle) {
 		return 1
 	}
 	return 0
@@ -98,8 +98,8 @@ func (a App) inFlight() string {
 	return strconv.Itoa(n)
 }
 
-// trouble says in a few words what is wrong, empty if nothing is.
-func (a App) trouble() string {
+// Trouble says in a few words what is wrong, empty if nothing is.
+func (a App) Trouble() string {
 	switch {
 	case a.LastError != nil:
 		return visible.Line(a.LastError.Summary)

@@ -71,6 +71,9 @@ type Part struct {
 	Uptime  float64  `json:"uptime_seconds,omitempty"`
 	Listen  []string `json:"listen,omitempty"`
 
+	// SwitchesUsers says that this spawner runs apps as other users.
+	SwitchesUsers bool `json:"switches_users,omitempty"`
+
 	// Usage is what the daemon itself costs, nil if that is not known.
 	Usage *protocol.Usage `json:"usage"`
 
