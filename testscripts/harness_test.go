@@ -182,7 +182,8 @@ func setup(env *testscript.Env) error {
 	env.Setenv("PASSENGER_STATE_DIR", w.state)
 	env.Setenv("GOCOVERDIR", coverDir)
 	env.Setenv("APPS", apps)
-	env.Setenv("NPM", os.Getenv("PASSENGER_TEST_NPM")) // see npm/build.sh
+	env.Setenv("NPM", os.Getenv("PASSENGER_TEST_NPM"))           // see npm/build.sh
+	env.Setenv("PICTURES", os.Getenv("PASSENGER_TEST_PICTURES")) // where the browser leaves what it saw, nowhere if empty
 	env.Setenv("STATE", w.state)
 	env.Setenv("TMPDIR", state) // programs make state directories in it; that of testscript is too long for sockets
 	env.Setenv("WEB", w.web())

@@ -9,7 +9,8 @@ packages='gcc libc6-dev mmdebstrap curl procps strace tmux logrotate aide tripwi
 	ruby bundler ruby-rack ruby-sinatra ruby-rails puma unicorn
 	ruby-sqlite3 ruby-sequel
 	python3 python3-flask python3-django gunicorn
-	python3-uvicorn python3-hypercorn python3-daphne python3-fastapi python3-websockets'
+	python3-uvicorn python3-hypercorn python3-daphne python3-fastapi python3-websockets
+	chromium'
 
 installed() {
 	dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
@@ -47,8 +48,7 @@ else
 fi
 
 # The lockfile says what to install; a stamp says for which lockfile it was.
-for app in express httpcache; do
-	dir=apps/$app
+for dir in apps/express apps/httpcache browser; do
 	if ! cmp -s $dir/package-lock.json $dir/node_modules/.installed; then
 		(cd $dir && npm ci --silent --no-audit --no-fund)
 		cp $dir/package-lock.json $dir/node_modules/.installed
