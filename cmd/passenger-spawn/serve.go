@@ -66,6 +66,11 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 		return fmt.Errorf("cannot start: %w", err)
 	}
 	log := output.NewLog(os.Stderr, s.LogFormat.Output())
+	if s.LogFormat.ToJournal() {
+		if journal, err := systemd.OpenJournal(systemd.JournalSocket); err == nil { // else they go there without fields
+			log.ToJournal(journal)
+		}
+	}
 	defer log.Close(logPatience)
 	log.Limit(output.Rate{Lines: max(0, s.OutputLines), Bytes: max(0, s.OutputBytes)})
 	slog.SetDefault(slog.New(s.Watched(cli.Handler(log, s.LogFormat.LogFormat, "passenger-spawn", c.Level()), "passenger-spawn")))

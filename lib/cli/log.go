@@ -34,6 +34,12 @@ func (f LogFormat) Output() output.Format {
 	return output.Text
 }
 
+// ToJournal says that standard error is systemd's journal, and that lines for
+// people are written there.
+func (f LogFormat) ToJournal() bool {
+	return f.LogFormat == "text" && lookFor(os.Stderr) == journalLook
+}
+
 // Handler writes the log of the program to w, which ends at standard error, in
 // the format called "text" or "json". A text is for people who read standard
 // error: a person at a terminal, the journal, or a file.

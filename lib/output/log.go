@@ -23,6 +23,10 @@ type Log struct {
 	format Format
 	limit  limit
 
+	// journal takes the lines of apps as entries with fields, one each; nil for
+	// none. It is set before the log is used.
+	journal io.Writer
+
 	mu      sync.Mutex // guards the fields below
 	changed *sync.Cond // there is something to write, or the log is to close
 	w       io.Writer
@@ -52,6 +56,11 @@ func NewLog(w io.Writer, format Format) *Log {
 // Limit keeps every app to a rate. Call it before the log is used.
 func (l *Log) Limit(r Rate) { l.limit.rate = r }
 
+// ToJournal has the lines of apps sent as entries of systemd's journal, by its
+// native protocol. Our own log, which goes there by standard error, stays as it
+// is. Call it before the log is used.
+func (l *Log) ToJournal(journal io.Writer) { l.journal = journal }
+
 // Limited is how many lines of each app were dropped for being over the rate.
 func (l *Log) Limited() map[string]uint64 { return l.limit.dropped() }
 
@@ -60,18 +69,34 @@ func (l *Log) Lines(from *Source, stream Stream, text []byte) {
 	now := time.Now()
 	text, tell := l.limit.take(from.App, now, text)
 	if tell != "" {
-		l.put(batch{nil, l.format.own(nil, now, tell)}, 1)
+		l.put(batch{nil, l.own(now, tell)}, 1)
 	}
 	if len(text) == 0 {
 		return
 	}
 	var formatted []byte
 	lines := 0
+	if l.journal != nil {
+		for line := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
+			for _, entry := range entries(from, stream, line) {
+				l.put(batch{from, entry}, 1)
+			}
+		}
+		return
+	}
 	for line := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
 		formatted = l.format.line(formatted, from, stream, now, line)
 		lines++
 	}
 	l.put(batch{from, formatted}, lines)
+}
+
+// own is a line of the log itself.
+func (l *Log) own(at time.Time, text string) []byte {
+	if l.journal != nil {
+		return fmt.Appendf(nil, "<%c>%s\n", priorityWarning, text)
+	}
+	return l.format.own(nil, at, text)
 }
 
 // Write takes a line of our own log. It never fails.
@@ -114,8 +139,7 @@ func (l *Log) run() {
 		l.mu.Unlock()
 		var failed error
 		for _, b := range batches {
-			_, err := w.Write(b.text)
-			if err != nil {
+			if err := l.write(w, b); err != nil {
 				failed = err
 			}
 			l.written(b)
@@ -123,6 +147,18 @@ func (l *Log) run() {
 		l.mu.Lock()
 		l.settle(failed)
 	}
+}
+
+// write writes a batch where it belongs. What the journal does not take goes to
+// our own log's place, fields and all, rather than nowhere.
+func (l *Log) write(w io.Writer, b batch) error {
+	if b.from != nil && l.journal != nil {
+		if _, err := l.journal.Write(b.text); err == nil {
+			return nil
+		}
+	}
+	_, err := w.Write(b.text)
+	return err
 }
 
 func (l *Log) written(b batch) {
@@ -147,7 +183,7 @@ func (l *Log) settle(failed error) {
 	if l.dropped == l.told || failed != nil {
 		return
 	}
-	text := l.format.own(nil, time.Now(), fmt.Sprintf("%d lines of output were dropped: the log was not written as fast as they came", l.dropped-l.told))
+	text := l.own(time.Now(), fmt.Sprintf("%d lines of output were dropped: the log was not written as fast as they came", l.dropped-l.told))
 	l.told = l.dropped
 	l.pending += len(text)
 	l.queue = append(l.queue, batch{nil, text})

@@ -11,5 +11,7 @@ curl -sf http://127.0.0.1/cgroup | grep -q '^0::/passenger.slice/passenger-apps.
 if [ -z "$AFTER_REBOOT" ]; then
 	reboot_now
 fi
+# Its lines have fields.
+journalctl -b -1 PASSENGER_APP=shop PASSENGER_STREAM=stderr -o json --no-pager | grep '"PASSENGER_PID":"[0-9]' | grep -q 'last words' || die "no fields: $(journalctl -b -1 -t shop -o json --no-pager | tail -n 3)"
 # At the reboot the app had its SIGTERM, and what it said then is in the journal.
 journalctl -b -1 -u passenger-spawn --no-pager | grep 'last words' || die "no last words before the reboot"
