@@ -122,3 +122,18 @@ func TestRulesForOSSEC(t *testing.T) {
 		t.Errorf("got rules for %q, want %q", actions, want)
 	}
 }
+
+// An example that calls a program of ours by a flag that is none would be found
+// out at somebody's first deploy.
+func TestExamplesRestartAndWait(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"capistrano/passenger.rake": `"--wait", "--timeout"`,
+		"ci/deploy.sh":              `passenger-pool restart "$3" --wait`,
+		"chef/resources/app.rb":     `passenger-pool restart #{new_resource.app_name} --wait`,
+	} {
+		if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v, want %s in it", path, err, want)
+		}
+	}
+}
