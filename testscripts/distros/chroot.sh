@@ -10,14 +10,14 @@ set -eu
 # packages SET prints the packages of a set, for $suite.
 packages() {
 	case $1 in
-	table) # what the rows of the table serve
+	table) # what the rows of the table and the adapters' tests serve
 		echo ca-certificates curl procps ruby bundler ruby-rack ruby-sinatra ruby-rails puma \
-			python3 python3-flask python3-django gunicorn python3-uvicorn python3-fastapi python3-websockets nodejs
+			python3 python3-flask python3-django gunicorn python3-uvicorn python3-hypercorn python3-daphne python3-fastapi python3-websockets nodejs
 		[ "$suite" = bookworm ] || echo ruby-rackup
 		;;
-	scripts) # what the other scripts and the adapters' tests serve or call
+	scripts) # what the other scripts serve or call
 		echo strace iproute2 git nginx-light apache2-bin \
-			unicorn ruby-sqlite3 ruby-sequel python3-hypercorn python3-daphne
+			unicorn ruby-sqlite3 ruby-sequel
 		;;
 	applications) # those of the scripts beside this one
 		echo rails ruby-sqlite3 redmine redmine-sqlite mailman3-web radicale bepasty python3-gevent

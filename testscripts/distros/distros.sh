@@ -127,7 +127,7 @@ for suite; do
 	root=$(cat "$work/$suite.root")
 	inside "$root" >"$work/log" 2>&1 || {
 		failed=1
-		grep -E '^ *--- FAIL|^panic:' "$work/log" || true
+		grep -E -A 10 '^ *--- FAIL|^panic:' "$work/log" || true
 		tail -n 200 "$work/log"
 	}
 	part "tests-on-$suite" "$began"
