@@ -3,6 +3,8 @@ import asyncio
 import sys
 import time
 
+from . import asgi_forks
+
 # How long an application may go on sending behind the last byte.
 _SENDS_ON = 1.0
 
@@ -36,6 +38,8 @@ class Answer:
 
     async def send(self, message):
         kind = message["type"]
+        if asgi_forks.is_child():
+            asgi_forks.leave()  # the answer is its parent's to give
         if self._over:
             await self._behind_the_end(message)
         elif kind == "http.response.start":

@@ -2,7 +2,7 @@
 import os
 import sys
 
-from . import asgi_servers, contract, lifespan, load, run as common
+from . import asgi_forks, asgi_servers, contract, lifespan, load, run as common
 
 
 def run(target):
@@ -12,6 +12,7 @@ def run(target):
     application = common.load_application(spawner, target)
     serve = common.or_fail(spawner, _server)
     served = lifespan.Application(application, os.environ.get("PASSENGER_BASE_URI", ""), spawner.ready)
+    asgi_forks.install(spawner.socket)
     try:
         serve(served, spawner.socket)
     except BaseException:

@@ -2,7 +2,7 @@
 import sys
 import traceback
 
-from . import answer
+from . import answer, asgi_forks
 
 
 class Application:
@@ -25,10 +25,17 @@ class Application:
         _name_the_client(scope)
         if self._base:
             scope["root_path"] = self._base
-        if scope["type"] == "http":
-            await self._answer(scope, receive, answer.Answer(send, scope["method"]))
-        else:
-            await self._application(scope, receive, send)
+        try:
+            if scope["type"] == "http":
+                await self._answer(scope, receive, answer.Answer(send, scope["method"]))
+            else:
+                await self._application(scope, receive, send)
+        except BaseException as error:
+            if asgi_forks.is_child():
+                asgi_forks.leave(error)
+            raise
+        if asgi_forks.is_child():
+            asgi_forks.leave()
 
     async def _answer(self, scope, receive, ours):
         try:
