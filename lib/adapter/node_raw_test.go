@@ -140,6 +140,33 @@ require('http').createServer((request, response) => {`+program+`}).listen(3000)`
 	}
 }
 
+// The next request on a connection that the application reads from would lie in
+// its hands.
+func TestNodeClosesConnectionsThatTheApplicationReads(t *testing.T) {
+	t.Parallel()
+	const listen = `request.socket.on('data', (data) => process.stdout.write(data));`
+	for name, program := range map[string]string{
+		"before the answer":  listen + `response.end('plain');`,
+		"behind the head":    `response.write('pl'); ` + listen + `response.end('ain');`,
+		"behind the answer":  `response.end('plain'); ` + listen,
+		"after the answer":   `response.end('plain'); response.on('finish', () => setImmediate(() => {` + listen + `}));`,
+		"by readable":        `response.end('plain'); request.socket.on('readable', () => request.socket.read());`,
+		"by another's write": `response.end('plain'); request.socket.pipe(process.stdout);`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startReady(t, nodeSpec(t, "app.js", `
+require('http').createServer((request, response) => {`+program+`}).listen(3000)`)).dial(t)
+			if got := s.exchange(t, "/", ""); got.body != "plain" {
+				t.Errorf("got %q, want plain", got.body)
+			}
+			if rest, err := io.ReadAll(s.r); err != nil || len(rest) > 0 {
+				t.Errorf("got %q, %v; want the end of the connection", rest, err)
+			}
+		})
+	}
+}
+
 // A next request on the connection is answered, and the maker of the answer
 // before learns that no client listens.
 func TestNodeStopsAnswersAtTheirEnd(t *testing.T) {
@@ -148,8 +175,8 @@ func TestNodeStopsAnswersAtTheirEnd(t *testing.T) {
 require('http').createServer((request, response) => {
   const kind = request.url.split('/').pop();
   if (kind === 'next') return response.end('next');
-  const length = { longer: 6, exact: 10 }[kind];
-  response.writeHead(Number(kind) || 200, length ? { 'Content-Length': length } : {});
+  const length = { longer: 6, exact: 10, none: 0 }[kind];
+  response.writeHead(Number(kind) || 200, length !== undefined ? { 'Content-Length': length } : {});
   response.write('tick\n');
   const ticks = setInterval(() => response.write('tick\n'), 1);
   response.on('close', () => {

@@ -63,12 +63,15 @@ class Connection {
   constructor(socket) {
     this.socket = socket;
     this.response = null; // to the newest request
-    this.read = 0; // bytes read when the newest answer had ended
+    this.read = undefined; // bytes read when the newest answer had ended, undefined before
     this.announced = false;
     this.complete = false; // the application wrote the end of an answer
     this.originalWrite = socket.write;
     const { write, end } = socket;
     const connection = this;
+    socket.on('newListener', (name) => {
+      if (name === 'data' || name === 'readable') this.overheard();
+    });
     socket.write = function (data, ...rest) {
       if (writing === 0 && !connection.admits(data)) return false;
       const result = write.call(this, data, ...rest);
@@ -84,6 +87,7 @@ class Connection {
 
   answers(response) {
     this.response = response;
+    this.read = undefined;
     response.once('finish', () => {
       if (this.response === response) this.read = this.socket.bytesRead;
     });
@@ -98,10 +102,20 @@ class Connection {
     return true;
   }
 
+  // overheard is called when the application begins to read from the connection
+  // past the request. It must not read those of others.
+  overheard() {
+    const { response } = this;
+    if (this.announced || !response || !isHTTP(this.socket) || this.isNew()) return;
+    if (response.writableFinished) this.socket.destroySoon();
+    else if (response._headerSent) response._last = true;
+    else response.shouldKeepAlive = false;
+  }
+
   // isNew says whether another request has begun, of which there is no response
   // yet: it upgrades, or the server refuses it.
   isNew() {
-    return this.response.writableFinished && this.socket.bytesRead !== this.read;
+    return this.read !== undefined && this.socket.bytesRead !== this.read;
   }
 
   // admitsBehindHead is admits for what comes when the head of an answer was sent.
