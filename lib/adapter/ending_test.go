@@ -18,6 +18,7 @@ var endless = []struct {
 	{"304", "GET", "/304", 304, ""},
 	{"more than Content-Length", "GET", "/longer", 200, "tick\nt"},
 	{"as long as Content-Length", "GET", "/exact", 200, "tick\ntick\n"},
+	{"no body by its length", "GET", "/none", 200, ""},
 	{"HEAD, by write", "HEAD", "/write/200", 200, ""},
 	{"204, by write", "GET", "/write/204", 204, ""},
 	{"more than Content-Length, by write", "GET", "/write/longer", 200, "tick\nt"},
@@ -34,9 +35,13 @@ class Ticks:
     def close(self):
         print("closed")
 
+class Blanks(Ticks):
+    def __next__(self):
+        return b""
+
 def application(environ, start_response):
     kind = environ["PATH_INFO"].rpartition("/")[2]
-    length = {"longer": "6", "exact": "10"}.get(kind)
+    length = {"longer": "6", "exact": "10", "none": "0"}.get(kind)
     status = kind if kind.isdigit() else "200"
     write = start_response(status + " X", [("Content-Length", length)] if length else [])
     if kind == "next":
@@ -47,7 +52,7 @@ def application(environ, start_response):
                 write(b"tick\n")
         finally:
             print("closed")
-    return Ticks()
+    return Ticks() if kind != "none" else Blanks()
 `
 	p := startPython(t, map[string]string{"passenger_wsgi.py": code})
 	s := p.dial(t)
@@ -119,7 +124,7 @@ async def application(scope, receive, send):
     assert scope["type"] == "http"
     await receive()  # else Hypercorn closes the connection of any quick answer
     kind = scope["path"].rpartition("/")[2]
-    length = {"longer": b"6", "exact": b"10"}.get(kind)
+    length = {"longer": b"6", "exact": b"10", "none": b"0"}.get(kind)
     status = int(kind) if kind.isdigit() else 200
     headers = [(b"content-length", length)] if length else []
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -268,6 +268,8 @@ def application(environ, start_response):
         file = open(__file__, "rb")
         file.seek(1)
         return environ["wsgi.file_wrapper"](file)
+    if environ["PATH_INFO"] == "/proc":
+        return environ["wsgi.file_wrapper"](open("/proc/self/comm", "rb"))
     if environ["PATH_INFO"] == "/memory":
         return environ["wsgi.file_wrapper"](io.BytesIO(b"in memory"), 4)
     return [b"hello"]
@@ -283,6 +285,9 @@ def application(environ, start_response):
 	p.awaitOutput(t, "TypeError: the body must be made of bytes, not of str")
 	if got := s.do(t, request{uri: "/file"}); !strings.HasPrefix(got.body, "import io\n") || got.ContentLength != int64(len(got.body)) {
 		t.Errorf("a file: got %q of length %d", got.body, got.ContentLength)
+	}
+	if got := s.do(t, request{uri: "/proc"}); got.body == "" {
+		t.Error("a file that the kernel makes: got nothing")
 	}
 	if got := s.do(t, request{uri: "/memory"}); got.body != "in memory" {
 		t.Errorf("a file in memory: got %q", got.body)

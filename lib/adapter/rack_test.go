@@ -83,6 +83,8 @@ func TestRackResponses(t *testing.T) {
 		{"another coding", request{uri: "/raw/identity"}, 200, "four", 4},
 		{"more than the length", request{uri: "/raw/long"}, 200, "fou", 3},
 		{"endless over the length", request{uri: "/raw/endless"}, 200, "four", 4},
+		{"endless blanks behind the length", request{uri: "/raw/blank"}, 200, "four", 4},
+		{"a hijack that cannot be called", request{uri: "/raw/hijack"}, 200, "x", 1},
 		{"wrong length of an array", request{uri: "/raw/wrong"}, 200, "four", 4},
 		{"numbers in headers", request{uri: "/raw/number"}, 200, "four", 4},
 		{"echo", request{method: "POST", uri: "/echo", body: "abc"}, 200, "abc", 3},

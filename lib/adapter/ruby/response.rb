@@ -190,7 +190,7 @@ module PhusionPassenger
         @last = true if value.to_s.match?(/\bclose\b/i)
         !value.to_s.match?(/\bupgrade\b/i)
       when :hijack
-        @hijack = value
+        @hijack = value if value.respond_to?(:call)
         true
       when :protocol
         @protocol = value && value.to_s
@@ -281,10 +281,13 @@ module PhusionPassenger
       end
     end
 
-    # What goes over the length is not sent, and not waited for.
+    # What goes over the length is not sent, and not waited for: the step behind
+    # the last byte is the app's own, to clean up, and the last of it.
     def deliver_counted(body)
       left = @length
       body.each do |part|
+        return if left == 0 && part.empty?
+
         if part.bytesize > left
           write(part.byteslice(0, left)) if left > 0
           return warn("the app sends more than its Content-Length: #{@length}")

@@ -54,6 +54,11 @@ def _sound(headers):
     return kept
 
 
+def _promises_nothing(headers):
+    """Say whether the length that the headers announce is none."""
+    return any(value == "0" and str(name).lower() == "content-length" for name, value in headers or ())
+
+
 def _say_dropped(name, value):
     sys.stderr.write("passenger: the header %.200r is not sent: its name or value, %.200r, is not one\n" % (name, value))
 
@@ -108,8 +113,8 @@ class FileWrapper:
             info = os.fstat(descriptor)
         except (AttributeError, OSError, ValueError):
             return None  # io.BytesIO, a socket, an archive's member
-        if not stat.S_ISREG(info.st_mode):
-            return None
+        if not stat.S_ISREG(info.st_mode) or info.st_size == 0:
+            return None  # the kernel makes some files, as in /proc, when they are read
         return descriptor, offset, max(info.st_size - offset, 0)
 
 
@@ -172,7 +177,7 @@ class Response:
 
     def _is_bodiless(self):
         """Say whether the head is still to be sent and is all there will be."""
-        return not self._sent and (self._is_head or str(self._status)[:3] in ("204", "304"))
+        return not self._sent and (self._is_head or str(self._status)[:3] in ("204", "304") or _promises_nothing(self._headers))
 
     def _is_over(self):
         """Say whether the last byte was sent."""

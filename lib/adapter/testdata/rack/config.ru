@@ -118,6 +118,8 @@ module Cases
     when "/long" then [200, TEXT.merge("Content-Length" => "3"), Told.new("long") { |out| out.call("four") }]
     when "/short" then [200, TEXT.merge("Content-Length" => "5"), Told.new("short") { |out| out.call("four") }]
     when "/endless" then [200, TEXT.merge("Content-Length" => "4"), Told.new("endless") { |out| loop { out.call("four") } }]
+    when "/blank" then [200, TEXT.merge("Content-Length" => "4"), Told.new("blank") { |out| out.call("four"); loop { out.call("") } }]
+    when "/hijack" then text("x", "Rack.Hijack" => "none")
     when "/path" then [200, TEXT, File.open(__FILE__)]
     when "/uncoded" then text("four", "Transfer-Encoding" => "chunked")
     when "/identity" then text("four", "Transfer-Encoding" => "identity")
