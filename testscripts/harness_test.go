@@ -153,6 +153,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 
 	"await-log":      cmdAwaitLog,
 	"await-metric":   cmdAwaitMetric,
+	"check-metrics":  cmdCheckMetrics,
+	"check-queries":  cmdCheckQueries,
 	"await-file":     cmdAwaitFile,
 	"await-requests": cmdAwaitRequests,
 	"await-stdout":   cmdAwaitStdout,

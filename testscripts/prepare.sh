@@ -60,3 +60,17 @@ h2spec=v2.2.1+incompatible
 tools="$(go env GOPATH)/bin"
 go version -m "$tools/h2spec" 2>/dev/null | grep -q "h2spec	$h2spec" ||
 	GOBIN="$tools" go install "github.com/summerwind/h2spec/cmd/h2spec@$h2spec"
+
+# What checks metrics, rules and dashboards. It is in a package of 96 MB that would
+# start a server and bring fonts: promtool is taken out of that alone.
+if ! command -v promtool >/dev/null && [ ! -x "$tools/promtool" ]; then
+	command -v dpkg-deb >/dev/null || { echo "prepare: missing: promtool, of Prometheus" >&2; exit 1; }
+	fetched=$(mktemp -d)
+	trap 'rm -rf "$fetched"' EXIT
+	(
+		cd "$fetched"
+		apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }
+		dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool
+	)
+	install -D -m 755 "$fetched/usr/bin/promtool" "$tools/promtool"
+fi
