@@ -11,6 +11,7 @@ type command struct {
 	Serve      serveCommand      `cmd:"" help:"Keep apps running until SIGTERM, which leaves their processes running."`
 	Check      checkCommand      `cmd:"" help:"Say all that is wrong with settings, without starting anything; fail if something is."`
 	Add        addCommand        `cmd:"" help:"Add an app to the pool that runs, or change its settings."`
+	Import     importCommand     `cmd:"" help:"Make settings of those of another server, and tell what has no equal."`
 	Remove     removeCommand     `cmd:"" help:"Remove an app, and wait until its processes are gone."`
 	Show       showCommand       `cmd:"" help:"Print the settings of an app that are in effect, and where each comes from."`
 	List       listCommand       `cmd:"" help:"Print the names of the apps, one a line."`

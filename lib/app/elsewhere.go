@@ -12,7 +12,7 @@ import (
 // what takes its place, if it is one of Phusion Passenger's, else the key that
 // may have been meant.
 func unknownKey(key string) string {
-	if where := instead[key] + unused(key); where != "" {
+	if where := Instead(key); where != "" {
 		return ", which Phusion Passenger has: " + where
 	}
 	if len(key) > maxToldKey {
@@ -20,6 +20,10 @@ func unknownKey(key string) string {
 	}
 	return spelling.DidYouMean(key, Keys())
 }
+
+// Instead says what takes the place of an option of Phusion Passenger that settings
+// do not have, empty for any other key.
+func Instead(key string) string { return instead[key] + unused(key) }
 
 // unused says of an option of Phusion Passenger that the app runs without it as
 // it is meant to, and what takes its place; empty for any other key.

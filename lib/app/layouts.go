@@ -138,12 +138,8 @@ func findProcfile(root fs.FS, _ bool) (*Detection, string) {
 		if command = strings.TrimSpace(command); !ok || command == "" {
 			continue
 		}
-		d := &Detection{StartCommand: command}
-		if words, _ := shellSplit(command); !isCommand(command) {
-			d.StartCommand, d.Env = inShell, map[string]string{scriptVariable: command}
-		} else if isAssignment(words[0]) {
-			d.StartCommand = "env " + command
-		}
+		d := &Detection{}
+		d.StartCommand, d.Env = CommandOf(command)
 		return d, fmt.Sprintf("its web process is %q", command)
 	}
 	return nil, "it has no line for web"

@@ -122,6 +122,18 @@ func isCommand(script string) bool {
 	return plain && len(words) > 0 && !slices.Contains(shellWords, words[0])
 }
 
+// CommandOf is a line of a shell as a start command, with the environment variables
+// that it needs then: none, but for a line that only a shell can run.
+func CommandOf(line string) (command string, env map[string]string) {
+	if !isCommand(line) {
+		return inShell, map[string]string{scriptVariable: line}
+	}
+	if words, _ := shellSplit(line); isAssignment(words[0]) {
+		return "env " + line, nil
+	}
+	return line, nil
+}
+
 func isAssignment(word string) bool {
 	name, _, ok := strings.Cut(word, "=")
 	return ok && name != "" && !strings.ContainsFunc(name, func(r rune) bool {

@@ -46,7 +46,7 @@ func UnknownFlag(flag string, known []string) string {
 		}
 	}
 	if where == "" {
-		where = instead[key] + unused(key)
+		where = Instead(key)
 	}
 	if where != "" {
 		return ", which Phusion Passenger has: " + where
