@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,15 +42,9 @@ func (s *serveCommand) Run(ctx context.Context, c *command) error {
 	if err != nil {
 		return err
 	}
-	listeners, err := s.listeners()
+	listeners, err := s.listeners(ctx, dir, token)
 	if err != nil {
 		return err
-	}
-	if token == "" {
-		if err := s.mayDoWithout(ctx, dir, listeners); err != nil {
-			closeAll(listeners)
-			return err
-		}
 	}
 	for i, name := range s.Host {
 		s.Host[i] = strings.ToLower(name)
@@ -89,21 +85,13 @@ func (s *serveCommand) token(dir statedir.Dir) (web.Token, error) {
 	return token, nil
 }
 
-// mayDoWithout says why there has to be a token. Over a unix socket the kernel
-// tells who calls.
-func (s *serveCommand) mayDoWithout(ctx context.Context, dir statedir.Dir, listeners []net.Listener) error {
-	tcp := false
-	for i, l := range listeners {
-		a, ok := l.Addr().(*net.TCPAddr)
-		if !ok {
-			continue
-		}
-		tcp = true
-		if !a.IP.IsLoopback() {
-			return needsToken(fmt.Sprintf("%s can be reached from other machines", s.Listen[i]))
-		}
+// mayDoWithout says why there has to be a token at an address. Over a unix socket
+// the kernel tells who calls.
+func mayDoWithout(ctx context.Context, dir statedir.Dir, address string, l net.Listener) error {
+	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		return needsToken(fmt.Sprintf("%s can be reached from other machines", address))
 	}
-	if tcp && web.Foreign(ctx, caller, dir) {
+	if web.Foreign(ctx, caller, dir) {
 		return needsToken("apps run as other users, and every user of this machine can reach a loopback address")
 	}
 	return nil
@@ -114,16 +102,25 @@ func needsToken(why string) error {
 		"make one with \"passenger-status token\", or pass --token-file; or listen on unix:PATH, where the system tells who calls")
 }
 
-// listeners listens on all addresses, or on none.
-func (s *serveCommand) listeners() ([]net.Listener, error) {
+// listeners listens on all addresses, or on none. Unix sockets come last: who
+// sees one knows that the server may serve.
+func (s *serveCommand) listeners(ctx context.Context, dir statedir.Dir, token web.Token) ([]net.Listener, error) {
+	slices.SortStableFunc(s.Listen, func(a, b string) int {
+		return cmp.Compare(strings.Index(a, "unix:"), strings.Index(b, "unix:"))
+	})
 	var listeners []net.Listener
 	for _, address := range s.Listen {
 		l, err := listen(address)
+		if err == nil {
+			listeners = append(listeners, l)
+			if token == "" && l.Addr().Network() != "unix" {
+				err = mayDoWithout(ctx, dir, address, l)
+			}
+		}
 		if err != nil {
 			closeAll(listeners)
 			return nil, err
 		}
-		listeners = append(listeners, l)
 	}
 	return listeners, nil
 }

@@ -46,7 +46,7 @@ func fake(daemon string, args []string) int {
 	case "detect":
 		fmt.Println("\ngeneric") // of --field=environment,app_type
 		return 0
-	case "check", "list", "wait", "unknown":
+	case "check", "list", "wait", "unknown", "kill":
 		return 0
 	case "--version":
 		fmt.Println("passenger-" + daemon + " 1.2.3")
