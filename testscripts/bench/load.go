@@ -21,6 +21,11 @@ type rate struct {
 	perSecond float64
 	bytes     int64         // of bodies, if the client counts them
 	p99       time.Duration // of the answers, if the client measures it
+
+	// Of clients that leave: half of the answers in time took no longer than
+	// median, half of the refusals no longer than refusal, and all than lastRefusal.
+	median, refusal, lastRefusal time.Duration
+	refused, offered, capacity   float64 // a second
 }
 
 var (

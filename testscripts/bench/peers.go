@@ -35,6 +35,22 @@ func puma(workers int) func(*lab, site) (command, error) {
 	}
 }
 
+// nginxPuma is Puma whose workers take one request at a time, behind nginx.
+func nginxPuma(workers int) func(*lab, site) (command, error) {
+	return func(l *lab, s site) (command, error) {
+		before, err := nginx(s.dir, fmt.Sprintf(`
+	server {
+		listen 127.0.0.1:%s;
+		location / { proxy_set_header Host $host; proxy_pass http://unix:%s/puma.sock; }
+	}`, s.port, s.dir))
+		if err != nil {
+			return before, err
+		}
+		script := fmt.Sprintf("/usr/bin/puma --quiet --environment production --workers %d --threads 1:1 --bind unix://%s/puma.sock --no-config config.ru & exec \"$@\"", workers, s.dir)
+		return command{dir: l.app("rack-20ms"), args: append([]string{"/bin/sh", "-c", script, "sh"}, before.args...)}, nil
+	}
+}
+
 // gunicorn closes every connection if its workers are sync: those know no
 // keep-alive.
 func gunicorn(workers int, options ...string) func(*lab, site) (command, error) {

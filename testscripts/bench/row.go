@@ -31,6 +31,9 @@ type row struct {
 	// value is the number of interest of a sample.
 	value func(sample) float64
 
+	// remark, if set, says more of a contestant's samples.
+	remark func([]sample) string
+
 	// less says that a smaller number is the better one.
 	less bool
 
@@ -94,8 +97,9 @@ type sample struct {
 // A result is all that was measured of a contestant.
 type result struct {
 	contestant
-	values []float64
-	cpu    []float64 // µs per request of the processes that count, if there was a load
+	values  []float64
+	cpu     []float64 // µs per request of the processes that count, if there was a load
+	samples []sample
 }
 
 // median is 0 if there is nothing.
@@ -156,6 +160,7 @@ func (r row) measure(ctx context.Context, l *lab) ([]result, error) {
 				return results, err
 			}
 			results[i].values = append(results[i].values, v)
+			results[i].samples = append(results[i].samples, m)
 			if !r.idle {
 				results[i].cpu = append(results[i].cpu, microsecondsPerRequest(m))
 			}

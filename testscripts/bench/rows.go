@@ -5,7 +5,7 @@ import "slices"
 const hello = "hello world\n"
 
 // rows is the table.
-func rows() []row { return slices.Concat(proxyRows(), staticRows(), appRows()) }
+func rows() []row { return slices.Concat(proxyRows(), staticRows(), appRows(), overloadRows()) }
 
 // appRows are those with an app behind all four programs.
 func appRows() []row {
@@ -89,7 +89,7 @@ func rowNames() []string {
 	for _, r := range rows() {
 		names = append(names, r.name)
 	}
-	return names
+	return slices.Compact(names)
 }
 
 func requestsPerSecond(s sample) float64 { return s.perSecond }

@@ -30,6 +30,9 @@ func printRow(w io.Writer, r row, results []result, err error) {
 			verdict = r.verdict(ours, r.limit, " "+r.unit)
 		}
 		fmt.Fprintf(w, "  %-58s %10s  %-17s %10s %8s  %s\n", c.name, fmt.Sprintf(r.format, value), spread, cpu, ratio, verdict)
+		if r.remark != nil {
+			fmt.Fprintf(w, "    %s\n", r.remark(c.samples))
+		}
 	}
 	if err != nil {
 		fmt.Fprintf(w, "  NOT MEASURED: %v\n", err)
