@@ -22,8 +22,9 @@ func bulkUpstream(dir string) (command, error) {
 	return command{args: []string{exe, "-bulk", filepath.Join(dir, "upstream.sock")}}, err
 }
 
-// serveBulk answers GET /bulk with so many bytes, takes a PUT of any size, and
-// says hello to all else, on a unix socket, until it is killed.
+// serveBulk answers GET /bulk with so many bytes, takes a PUT of any size, opens a
+// WebSocket that says nothing, and says hello to all else, on a unix socket, until
+// it is killed.
 func serveBulk(socket string) error {
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -41,6 +42,15 @@ func serveBulk(socket string) error {
 				if _, err := w.Write(piece); err != nil {
 					return
 				}
+			}
+		case r.Header.Get("Upgrade") != "":
+			w.Header().Set("Connection", "Upgrade")
+			w.Header().Set("Upgrade", "websocket")
+			w.Header().Set("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_, _ = io.Copy(io.Discard, c) // until the client leaves
+				c.Close()
 			}
 		default:
 			fmt.Fprint(w, hello)

@@ -18,6 +18,11 @@ const crowdSettles = 8 * time.Second
 // to the server as it was before the first, in KB, after open has made each
 // what it is.
 func memoryOf(open func(net.Conn) error, programs ...string) func(context.Context, *server) (float64, error) {
+	return memoryOfSome(crowd, open, programs...)
+}
+
+// memoryOfSome is that of so many connections.
+func memoryOfSome(crowd int, open func(net.Conn) error, programs ...string) func(context.Context, *server) (float64, error) {
 	return func(ctx context.Context, s *server) (float64, error) {
 		if s.empty.pss == 0 {
 			s.empty = costOf(s.pids(), programs...)
@@ -32,7 +37,7 @@ func memoryOf(open func(net.Conn) error, programs ...string) func(context.Contex
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
-		return float64(costOf(s.pids(), programs...).pss-s.empty.pss) / crowd / 1e3, nil
+		return float64(costOf(s.pids(), programs...).pss-s.empty.pss) / float64(crowd) / 1e3, nil
 	}
 }
 
@@ -45,6 +50,7 @@ func (s *server) openCrowd(count int, open func(net.Conn) error) (conns []net.Co
 			return conns, fmt.Errorf("%s: connection %d: %w", s.name, len(conns)+1, err)
 		}
 		conns = append(conns, c)
+		_ = c.SetDeadline(time.Now().Add(startLimit)) // it is a socket
 		if err := open(c); err != nil {
 			return conns, fmt.Errorf("%s: connection %d: %w", s.name, len(conns), err)
 		}
@@ -74,5 +80,26 @@ func idleConnection(c net.Conn) error {
 // slowHead sends a part of a head and then nothing.
 func slowHead(c net.Conn) error {
 	_, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nX-a: ")
+	return err
+}
+
+// slowUpload sends a part of a body and then nothing.
+func slowUpload(c net.Conn) error {
+	_, err := fmt.Fprintf(c, "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n%01000d", 0)
+	return err
+}
+
+// webSocket opens one, on which nothing comes.
+func webSocket(c net.Conn) error {
+	_, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	if err != nil {
+		return err
+	}
+	b := make([]byte, 4<<10)
+	n, err := c.Read(b)
+	if err == nil && !bytes.HasPrefix(b[:n], []byte("HTTP/1.1 101 ")) {
+		err = fmt.Errorf("it answers %q", clip(string(b[:n])))
+	}
 	return err
 }

@@ -76,7 +76,8 @@ type visit struct {
 
 // randomRate has clients come at random moments, so many a second on average and
 // the same in each round. Each has a connection of its own and leaves when its
-// patience is over. What those got counts that came after the beginning.
+// patience is over. What those got counts that came after the beginning, while
+// others come until they have left.
 func randomRate(perSecond float64) func(context.Context, *server, time.Duration) (rate, error) {
 	return func(ctx context.Context, s *server, duration time.Duration) (rate, error) {
 		var (
@@ -86,7 +87,7 @@ func randomRate(perSecond float64) func(context.Context, *server, time.Duration)
 			random = rand.New(rand.NewPCG(1, 2))
 			began  = time.Now()
 		)
-		for at := time.Duration(0); at < overloadBefore+duration && ctx.Err() == nil; {
+		for at := time.Duration(0); at < overloadBefore+duration+overloadPatience && ctx.Err() == nil; {
 			at += time.Duration(random.ExpFloat64() / perSecond * float64(time.Second))
 			due := began.Add(at)
 			time.Sleep(time.Until(due))

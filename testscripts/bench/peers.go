@@ -142,7 +142,10 @@ func nginxCrowd(_ *lab, s site) (command, error) {
 	if err != nil {
 		return c, err
 	}
-	more := strings.Replace(string(config), "worker_connections 9000", fmt.Sprintf("worker_connections %d", crowd+1000), 1)
+	more := strings.NewReplacer(
+		"worker_connections 9000", fmt.Sprintf("worker_connections %d", 2*crowd+1000),
+		`proxy_set_header Connection "";`, "proxy_set_header Connection $http_connection; proxy_set_header Upgrade $http_upgrade; proxy_read_timeout 1h;",
+	).Replace(string(config))
 	return c, os.WriteFile(path, []byte(more), 0o600)
 }
 

@@ -2,7 +2,10 @@ package main
 
 import "fmt"
 
-const crowd = 10000 // connections
+const (
+	crowd = 10000 // connections
+	pairs = 4000  // connections of which each has one to the upstream
+)
 
 // proxyRows are those of the proxy alone, before an upstream that costs
 // nothing.
@@ -75,6 +78,22 @@ func proxyRows() []row {
 			contestants: []contestant{
 				{name: "nginx, 1 worker", start: nginxCrowd, look: memoryOf(slowHead, "nginx")},
 				{name: "passenger-proxy", start: ourProxy, look: memoryOf(slowHead, ours1...)},
+			},
+		},
+		{
+			name: "websockets", title: fmt.Sprintf("Memory of a WebSocket on which nothing comes, of %d", pairs),
+			unit: "KB", format: "%.2f", less: true, idle: true, want: hello, limit: 12, upstream: bulkUpstream,
+			contestants: []contestant{
+				{name: "nginx, 1 worker", start: nginxCrowd, look: memoryOfSome(pairs, webSocket, "nginx")},
+				{name: "passenger-proxy", start: ourProxy, look: memoryOfSome(pairs, webSocket, ours1...)},
+			},
+		},
+		{
+			name: "uploads", title: fmt.Sprintf("Memory of a client that sends its body slowly, of %d", pairs),
+			unit: "KB", format: "%.2f", less: true, idle: true, want: hello, limit: 16, upstream: bulkUpstream,
+			contestants: []contestant{
+				{name: "nginx, 1 worker", start: nginxCrowd, look: memoryOfSome(pairs, slowUpload, "nginx")},
+				{name: "passenger-proxy", start: ourProxy, look: memoryOfSome(pairs, slowUpload, ours1...)},
 			},
 		},
 		{
