@@ -6,7 +6,7 @@ import "bytes"
 // body. Methods that return bytes return parts of the buffer last parsed.
 type Head struct {
 	buf    []byte
-	fields [MaxFields]field
+	fields []field // room for them, which a head that is parsed later uses again
 	count  int
 
 	// pos is how many bytes of buf are parsed: whole lines.
@@ -146,6 +146,9 @@ func (h *Head) parseField(line []byte, start int) error {
 	if !validValue(value) {
 		return errFieldValue
 	}
+	if h.count == len(h.fields) {
+		h.grow()
+	}
 	f := &h.fields[h.count]
 	*f = field{name: uint16(start), colon: uint16(start + colon), start: uint16(start + first), end: uint16(start + last), kind: Odd}
 	if plain != 0 {
@@ -153,6 +156,17 @@ func (h *Head) parseField(line []byte, start int) error {
 	}
 	h.count++
 	return h.note(f, value)
+}
+
+// usualFields is how many fields nearly every head has room with. Room for
+// MaxFields would be 2 kB of each request that is under way.
+const usualFields = 24
+
+// grow makes room for more fields.
+func (h *Head) grow() {
+	more := make([]field, min(max(usualFields, 2*len(h.fields)), MaxFields))
+	copy(more, h.fields)
+	h.fields = more
 }
 
 // note keeps what a field says of the message's framing.
