@@ -149,6 +149,9 @@ func (c *client) serve() (quiet bool) {
 		} else {
 			again = x.run()
 		}
+		if x.passes.Tunnel != nil {
+			x.pass()
+		}
 		x.end()
 		c.publish(nil)
 		if !x.next() {
@@ -214,6 +217,16 @@ func (c *client) publish(x *exchange) {
 	c.mu.Lock()
 	c.x = x
 	c.mu.Unlock()
+}
+
+// fit has x, which is published and goes on for long, hold no more than its head.
+func (c *client) fit(x *exchange) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x.req.in = x.req.in.Fitted(x.req.end)
+	if err := x.req.Rebase(x.req.in.B); err != nil {
+		panic(err) // it was parsed before
+	}
 }
 
 // linger ends the sending side and reads until the client has seen it, so

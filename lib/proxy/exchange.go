@@ -20,6 +20,7 @@ type exchange struct {
 	session session
 	answer  answer
 
+	passes passage
 	lookup *httpcache.Lookup // nil if no cache has to do with it
 
 	garbled bool // the request was not understood, or not whole

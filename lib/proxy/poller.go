@@ -5,9 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -43,7 +41,7 @@ type poller struct {
 	mu      sync.Mutex
 	clients []*client // that are parked, by descriptor
 
-	crowd      atomic.Int32 // how many were parked since memory was given back
+	crowd      gathering // of those that were parked
 	complained loglimit.Limiter
 }
 
@@ -148,22 +146,9 @@ func (k *poller) add(c *client) (err error) {
 	if c.ReadExpired() || c.proxy.draining.Load() {
 		c.Wake() // the clock, or the end, came before it was parked
 	}
-	if k.crowd.Add(1) == crowd {
-		time.AfterFunc(crowdSettles, func() {
-			k.crowd.Store(0)
-			debug.FreeOSMemory()
-		})
-	}
+	k.crowd.add()
 	return err
 }
-
-const (
-	// crowd is how many clients leave their goroutines before it is worth a
-	// garbage collection to give the memory back to the system.
-	crowd = 1000
-
-	crowdSettles = 3 * time.Second
-)
 
 func (k *poller) put(c *client) {
 	k.mu.Lock()

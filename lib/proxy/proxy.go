@@ -138,6 +138,7 @@ type Proxy struct {
 	descriptors  descriptors.Limit
 	waiting      atomic.Int64  // requests in all queues
 	evicted      atomic.Uint64 // idle clients that were closed for others
+	tunnels      gathering     // of clients whose connection turned into a tunnel
 }
 
 // tick is how often the clock looks at the connections. Waits are no finer.

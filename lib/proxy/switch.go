@@ -36,8 +36,7 @@ func (x *exchange) passRaw(b *wire.Buffer, n int) bool {
 }
 
 // tunnel writes head, which lies in out, and what follows the response's head
-// in b, and then passes bytes on both ways for as long as the tunnel lasts. It
-// frees the buffers.
+// in b; pass passes on what comes then. It frees the buffers.
 func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) bool {
 	x.session.phase.On(phase.Upgrades)
 	x.answer.answered, x.answer.closing = true, true
@@ -64,15 +63,32 @@ func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) 
 	if x.session.resp.Status == 101 {
 		x.req.mount.app.balance.Enter(x.session.process, &x.session, c.proxy.parting.Load())
 	}
+	x.passes = passage{t, sent}
+	return false
+}
+
+// A passage is a tunnel that is to be run once the stack has little on it: it may
+// last for days, and a stack does not shrink below what is on it.
+type passage struct {
+	*tunnel.Tunnel // nil if there is none
+	sent           tunnel.Frames
+}
+
+// pass passes bytes on both ways for as long as the tunnel lasts.
+func (x *exchange) pass() {
 	early := x.req.in.B[x.req.start:x.req.end]
 	x.req.start = x.req.end
-	t.Run(early, &sent)
+	if len(early) == 0 {
+		x.client.fit(x)
+	}
+	x.client.proxy.tunnels.add()
+	x.passes.Run(early, &x.passes.sent)
 	if x.session.resp.Status == 101 {
 		x.req.mount.app.balance.Exit(x.session.process, &x.session, x.session.takeover != nil)
 		if x.session.dismissed.Load() {
-			tunnel.Farewell(&c.Conn, &sent)
+			tunnel.Farewell(&x.client.Conn, &x.passes.sent)
 		}
 	}
+	x.passes = passage{}
 	x.endSession(false)
-	return false
 }

@@ -15,7 +15,10 @@ const (
 // that is idle holds none.
 type Buffer struct{ B []byte }
 
-var buffers [3]sync.Pool
+var (
+	sizes   = [...]int{Small, Medium, Large}
+	buffers [len(sizes)]sync.Pool
+)
 
 func class(size int) int {
 	switch {
@@ -33,11 +36,24 @@ func TakeBuffer(size int) *Buffer {
 	if b, ok := buffers[i].Get().(*Buffer); ok {
 		return b
 	}
-	return &Buffer{B: make([]byte, [...]int{Small, Medium, Large}[i])}
+	return &Buffer{B: make([]byte, sizes[i])}
 }
 
 // Free gives b back. Its bytes are no longer the caller's.
-func (b *Buffer) Free() { buffers[class(len(b.B))].Put(b) }
+func (b *Buffer) Free() {
+	if i := class(len(b.B)); len(b.B) == sizes[i] {
+		buffers[i].Put(b)
+	}
+}
+
+// Fitted returns a buffer of no more than the first n bytes of b, which it frees:
+// they will be held for long.
+func (b *Buffer) Fitted(n int) *Buffer {
+	f := &Buffer{B: make([]byte, n)}
+	copy(f.B, b.B)
+	b.Free()
+	return f
+}
 
 // Grown returns a buffer of at least size bytes that begins with the first n
 // of b, which it frees.
