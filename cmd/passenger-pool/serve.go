@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -35,6 +36,7 @@ type serveCommand struct {
 
 	AppDirs     []string `arg:"" optional:"" name:"appdir" help:"Directories of apps to run."`
 	AppsDir     string   `placeholder:"DIR" help:"Also run the apps that the *.json files in this directory describe; SIGHUP reads them again."`
+	KeepDir     string   `placeholder:"DIR" help:"Keep here what add, scale and pause set, over a reboot. Default: pool in systemd's state directory, else nothing is kept longer than the state directory."`
 	MaxPoolSize int      `default:"6" placeholder:"N" help:"Run at most N processes in all (${default})."`
 	Surge       int      `name:"restart-surge" default:"1" placeholder:"N" help:"Processes over --max-pool-size that there may be while an app restarts (${default})."`
 	Hook        []string `sep:"none" placeholder:"EVENT=COMMAND" help:"Run a shell command on an event, with its record as JSON on stdin. May be repeated; see passenger-pool(1)."`
@@ -112,9 +114,20 @@ func (c *serveCommand) checkMinimum() error {
 // the command line.
 func (c *serveCommand) owner(dir statedir.Dir, hooks owner.Hooks, variable string) (*owner.Owner, error) {
 	spawner := control.NewClient(dir.Socket(statedir.Spawn), program, cli.Release)
-	files := owner.Files{Routes: dir.Routes(), Added: dir.Apps(), Fixed: c.AppsDir, Named: c.AppDirs, Settings: c.Set, Variable: variable}
+	files := owner.Files{Routes: dir.Routes(), Added: dir.Apps(), Keep: c.keep(), Fixed: c.AppsDir, Named: c.AppDirs, Settings: c.Set, Variable: variable}
 	limits := pool.Limits{Processes: c.MaxPoolSize, Surge: c.Surge, Starting: max(2, runtime.NumCPU())}
 	return owner.New(owner.NewRemote(spawner), files, limits, hooks)
+}
+
+// keep is where what commands set outlives a boot.
+func (c *serveCommand) keep() owner.Keep {
+	if c.KeepDir != "" {
+		return owner.Keep(c.KeepDir)
+	}
+	if dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); dir != "" { // systemd.exec(5)
+		return owner.Keep(filepath.Join(dir, "pool"))
+	}
+	return ""
 }
 
 func refused(err error) error {

@@ -77,6 +77,7 @@ func (o *Owner) Put(ctx context.Context, name string, over protocol.AppConfig) (
 	if err := statedir.WriteJSON(file, over); err != nil {
 		return protocol.App{}, err
 	}
+	o.files.Keep.app(name, over)
 	o.catalog[name], o.claims[name] = origin{added, file}, full.claim
 	o.refused.set(file, nil)
 	var a protocol.App
@@ -145,6 +146,7 @@ func (o *Owner) remove(ctx context.Context, name string, gone chan<- error) erro
 	if err != nil {
 		return err
 	}
+	o.files.Keep.forget(name)
 	o.refused.set(file, nil)
 	var unknown error
 	err = o.ask(ctx, func(now time.Time) {

@@ -4,6 +4,7 @@ package owner
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"sync"
@@ -23,6 +24,7 @@ type Owner struct {
 	pool    *pool.Pool // of the goroutine in Run
 	routes  control.Feed[*protocol.Routes]
 	written *protocol.Routes     // of the goroutine in persist
+	kept    map[string]order     // of the goroutine in persist: what Keep has, nil before the first write
 	onDisk  control.Feed[uint64] // version of the table in the file
 
 	// events are done in turn by the goroutine in Run. The buffer only spares
@@ -52,6 +54,7 @@ type Files struct {
 	Routes string   // the last route table
 	Added  string   // directory of apps added at run time
 	Fixed  string   // directory of apps that the administrator wrote; empty for none
+	Keep   Keep     // of what commands set
 	Named  []string // directories of apps named when the pool was started
 
 	// Settings go over those of the named apps: "key=value".
@@ -80,6 +83,10 @@ func New(spawner Spawner, files Files, limits pool.Limits, commands Hooks) (*Own
 		slog.Warn("proxy died", "proxy", id)
 		o.tell(context.Background(), func(now time.Time) { o.pool.Reported(now, id, protocol.ProxyReport{Leaving: true}) })
 	}
+	if err := files.Keep.make(); err != nil {
+		return nil, fmt.Errorf("directory of what commands set: %w", err)
+	}
+	orders := files.restore()
 	last := lastRoutes(files.Routes)
 	o.written = last
 	if o.written == nil {
@@ -89,7 +96,11 @@ func New(spawner Spawner, files Files, limits pool.Limits, commands Hooks) (*Own
 	o.onDisk.Set(o.written.Version)
 	chance := pool.Chance{ID: newID, Jitter: mathrand.Float64}
 	o.pool = pool.New(time.Now(), limits, chance, last)
-	return o, o.load()
+	if err := o.load(); err != nil {
+		return o, err
+	}
+	o.obey(orders)
+	return o, nil
 }
 
 // Run owns the pool until ctx ends. Processes go on without it.

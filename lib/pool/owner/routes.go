@@ -54,6 +54,7 @@ func (o *Owner) write() {
 		return
 	}
 	o.written = newest
+	o.keepOrders(newest)
 	if err := statedir.WriteJSON(o.files.Routes, newest); err != nil {
 		slog.Error("could not write the route table", "err", err)
 		return
