@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -19,8 +22,11 @@ type kill struct{}
 func (kill) Run(c *command) error {
 	dir := statedir.At(c.StatePath())
 	entries, err := os.ReadDir(dir.Processes())
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil // no directory, no processes
+	}
+	if err != nil {
+		return fmt.Errorf("cannot kill the processes: %w", err)
 	}
 	for _, e := range entries {
 		var p protocol.Process
