@@ -79,20 +79,3 @@ func shownWidth(line string) int {
 	}
 	return layout.Width(line)
 }
-
-func TestCut(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		line    string
-		columns int
-		want    string
-	}{
-		{"shop", 4, "shop"}, {"shops", 4, "sho…"}, {"", 0, ""}, {"\x1b[1mshop\x1b[0m", 4, "\x1b[1mshop\x1b[0m"},
-		{"\x1b[1mshops\x1b[0m", 4, "\x1b[1msho…\x1b[0m"}, {"日本語", 6, "日本語"}, {"日本語", 5, "日本…"}, {"日本語", 4, "日…"},
-		{"e\u0301e\u0301", 2, "e\u0301e\u0301"}, {"a\tb", 3, "a b"},
-	} {
-		if got := layout.Cut(tt.line, tt.columns); got != tt.want {
-			t.Errorf("layout.Cut(%q, %d): got %q, want %q", tt.line, tt.columns, got, tt.want)
-		}
-	}
-}

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"passenger/lib/protocol"
-	"passenger/lib/status/layout"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -227,19 +226,5 @@ func TestMemoryIsKnownOnlyIfAllOfItIs(t *testing.T) {
 	s.Preloaders.Preloaders[0].Usage = &protocol.Usage{PSS: -1}
 	if got := s.Status(); got.Apps[1].Memory != nil || got.Memory != nil || *got.Apps[0].Memory != 0 {
 		t.Errorf("got %v and %v, want none", got.Apps[1].Memory, got.Memory)
-	}
-}
-
-func TestUnits(t *testing.T) {
-	t.Parallel()
-	for want, got := range map[string]string{
-		"0s": layout.Span(0), "0.3s": layout.Span(0.26), "59s": layout.Span(59.99), "1m": layout.Span(60), "3h 12m": layout.Span(11520), "2d 1h": layout.Span(49*3600 + 1),
-		"-": layout.Size(-1), "0.0 MiB": layout.Size(0), "9.9 MiB": layout.Size(10_420_000), "10 MiB": layout.Size(10_450_000), "12.0 GiB": layout.Size(12 << 30),
-		"0": layout.Count(0), "999": layout.Count(999), "1,000": layout.Count(1000), "1,234,567": layout.Count(1234567),
-		"never": layout.Ago(now, time.Time{}), "just now": layout.Ago(now, now.Add(-time.Millisecond)), "4s ago": layout.Ago(now, now.Add(-4500*time.Millisecond)),
-	} {
-		if got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
 	}
 }

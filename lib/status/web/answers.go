@@ -178,6 +178,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.Token == "" || !s.Token.is(r.PostForm.Get("token")) {
+		s.tellOfGuess(r)
 		send(w, http.StatusUnauthorized, dashboard.HTML, dashboard.LoginAgain())
 		return
 	}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/loglimit"
 	"passenger/lib/statedir"
 	"passenger/lib/status"
 	"passenger/lib/status/dashboard"
@@ -44,7 +45,8 @@ type Server struct {
 	// addresses, "localhost" and the machine's own.
 	Hosts []string
 
-	owner   int         // of the state directory
+	owner   int // of the state directory
+	guesses loglimit.Limiter
 	strict  atomic.Bool // a token is needed and there is none
 	source  *source
 	history dashboard.History

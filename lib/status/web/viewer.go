@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/security"
 	"passenger/lib/status"
 	"passenger/lib/unixsock"
 )
@@ -127,10 +129,30 @@ func (s *Server) viewerOf(r *http.Request) (viewer, error) {
 
 func (s *Server) knowsToken(r *http.Request) bool {
 	if said, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return s.Token.is(strings.TrimSpace(said))
+		knows := s.Token.is(strings.TrimSpace(said))
+		if !knows {
+			s.tellOfGuess(r)
+		}
+		return knows
 	}
 	c, err := r.Cookie(cookieName(r))
 	return err == nil && s.Token.admits(c.Value, time.Now())
+}
+
+// tellOfGuess logs that somebody said a token that is wrong, once a second: a
+// guess is as good as any.
+func (s *Server) tellOfGuess(r *http.Request) {
+	if s.guesses.Due() {
+		slog.Warn("call refused", security.CallRefused.Attr(), "reason", "wrong token", "client.ip", host(r.RemoteAddr), "path", r.URL.Path)
+	}
+}
+
+// host is an address without its port.
+func host(address string) string {
+	if h, _, err := net.SplitHostPort(address); err == nil {
+		return h
+	}
+	return address
 }
 
 // cookieName tells servers apart that listen on other ports of the same host:
@@ -149,14 +171,10 @@ func (s *Server) knowsHost(r *http.Request) bool {
 	if _, local := r.Context().Value(connKey{}).(unixsock.Peer); local {
 		return true // no browser connects there
 	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
-	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" {
+	name := strings.ToLower(strings.TrimSuffix(strings.Trim(host(r.Host), "[]"), "."))
+	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
 		return true
 	}
 	own, err := os.Hostname()
-	return err == nil && host == strings.ToLower(own) || slices.Contains(s.Hosts, host)
+	return err == nil && name == strings.ToLower(own) || slices.Contains(s.Hosts, name)
 }
