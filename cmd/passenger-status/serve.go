@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 
+	"passenger/lib/account"
 	"passenger/lib/cli"
 	"passenger/lib/statedir"
 	"passenger/lib/status/web"
@@ -85,6 +86,9 @@ func (s *serveCommand) token(dir statedir.Dir) (web.Token, error) {
 	if web.Missing(err) && s.TokenFile == "" {
 		return "", nil
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return "", cli.Hint(fmt.Errorf("cannot start: %w", err), "make it as the user that serves: run \"passenger-status token\" as user %s", account.NameOf(os.Geteuid()))
+	}
 	if err != nil {
 		return "", cli.Hint(fmt.Errorf("cannot start: %w", err), "\"passenger-status token\" makes one in the state directory; or write one, of at least 16 characters, with mode 0600")
 	}
@@ -105,7 +109,7 @@ func mayDoWithout(ctx context.Context, dir statedir.Dir, address string, l net.L
 
 func needsToken(why string) error {
 	return cli.Hint(fmt.Errorf("cannot start without a token: %s", why),
-		"make one with \"passenger-status token\", or pass --token-file; or listen on unix:PATH, where the system tells who calls")
+		"make one with \"passenger-status token\", as the user that serves, or pass --token-file; or listen on unix:PATH, where the system tells who calls")
 }
 
 // listeners listens on all addresses, or on none. Unix sockets come last: who
