@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import contract, findings, load, preloader, reexec, server
+from . import contract, findings, hints, load, preloader, reexec, server
 
 
 TESTED_SINCE = (3, 11)
@@ -27,7 +27,9 @@ def run(target, preload=False):
 
 def load_application(spawner, target):
     with reexec.Loading(spawner, sys.argv[:]):
-        return or_fail(spawner, load.application, target)
+        application = or_fail(spawner, load.application, target)
+    hints.django()
+    return application
 
 
 def _freeze():
