@@ -50,6 +50,7 @@ type UnknownError struct {
 	Empty   bool
 	Looked  []Look
 	Nearest []string // files that startup_file may be meant to name
+	Inside  string   // the directory below that seems to be an app's
 }
 
 func (e *UnknownError) Error() string {
@@ -71,6 +72,9 @@ func (e *UnknownError) Error() string {
 	text := fmt.Sprintf(what+"; looked for %s", e.AppRoot, strings.Join(looked, ", "))
 	if len(e.Nearest) > 0 {
 		text += "; startup_file may be meant to name " + strings.Join(e.Nearest, " or ")
+	}
+	if e.Inside != "" {
+		text += fmt.Sprintf("; the directory %q in it seems to be an app's", e.Inside)
 	}
 	return text
 }
@@ -94,7 +98,7 @@ var conventions = []convention{
 	{protocol.TypeRack, "config.ru", fileNamed("config.ru")},
 	{protocol.TypeWSGI, "passenger_wsgi.py", fileNamed("passenger_wsgi.py")},
 	{protocol.TypeASGI, "passenger_asgi.py", fileNamed("passenger_asgi.py")},
-	{protocol.TypeNode, "app.js", fileNamed("app.js", "app.mjs", "app.cjs")},
+	{protocol.TypeNode, "app.js", findAppJS},
 	{protocol.TypeASGI, "manage.py with ASGI_APPLICATION", findChannels},
 	{protocol.TypeWSGI, "manage.py", findDjango("wsgi")},
 	{protocol.TypeASGI, "manage.py with asgi.py", findDjango("asgi")},
@@ -106,6 +110,9 @@ var conventions = []convention{
 	{protocol.TypeASGI, "api.py, app/main.py or a factory of FastAPI", findFastAPI},
 	{protocol.TypeWSGI, "Flask's main.py, package or factory", findFlask},
 	{protocol.TypeGeneric, "Procfile", findProcfile},
+	{protocol.TypeASGI, "another file with an application of FastAPI", findElsewhere(asgiElsewhere)},
+	{protocol.TypeWSGI, "another file with an application of Flask", findElsewhere(flaskElsewhere)},
+	{protocol.TypeNode, "server.js or index.js", fileNamed("server.js", "index.js", "server.mjs", "index.mjs")},
 }
 
 // notThere is the result of a look at a file that does not exist.
@@ -159,7 +166,7 @@ func DetectAt(c protocol.AppConfig, at string, confined bool) (Detection, error)
 		}
 		return *d, nil
 	}
-	return Detection{}, &UnknownError{AppRoot: c.AppRoot, Type: c.Type, Empty: empty, Looked: looked, Nearest: nearest(root, c.Type)}
+	return Detection{}, &UnknownError{AppRoot: c.AppRoot, Type: c.Type, Empty: empty, Looked: looked, Nearest: nearest(root, c.Type), Inside: inside(root)}
 }
 
 // typeOf are the types that a startup file's extension tells.

@@ -106,13 +106,26 @@ var builds = []struct{ file, whose string }{
 	{"build/index.js", "SvelteKit's"},
 	{".output/server/index.mjs", "Nuxt's"},
 	{"dist/main.js", "Nest's"},
+	{"dist/src/main.js", "Nest's"},
+	{"dist/server/entry.mjs", "Astro's"},
 }
+
+// compiled are what a compiler makes of an app in TypeScript.
+var compiled = []string{"dist/index.js", "dist/server.js", "dist/app.js", "dist/src/index.js", "dist/src/server.js", "build/server.js", "build/src/index.js"}
 
 // findBuilt finds the server that a framework built.
 func findBuilt(root fs.FS, _ bool) (*Detection, string) {
 	for _, b := range builds {
 		if exists(root, b.file) {
 			return &Detection{StartupFile: b.file, Env: svelteEnv(root)}, fmt.Sprintf("found %s, which is %s", b.file, b.whose)
+		}
+	}
+	if !exists(root, "package.json") || exists(root, "dist/index.html") || exists(root, "build/index.html") {
+		return nil, notThere // what is built is for browsers
+	}
+	for _, file := range compiled {
+		if exists(root, file) {
+			return &Detection{StartupFile: file}, "found " + file + ", which is built"
 		}
 	}
 	return nil, notThere

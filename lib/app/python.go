@@ -1,9 +1,11 @@
 package app
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -29,6 +31,9 @@ func findDjango(kind string) func(fs.FS, bool) (*Detection, string) {
 	return func(root fs.FS, _ bool) (*Detection, string) {
 		settings, result := djangoSettings(root)
 		if settings == nil {
+			if d, found := djangoModule(root, kind); d != nil {
+				return d, found
+			}
 			return nil, result
 		}
 		if d, result := djangoSetting(root, kind, settings); d != nil {
@@ -41,8 +46,68 @@ func findDjango(kind string) func(fs.FS, bool) (*Detection, string) {
 					fmt.Sprintf("a Django project; its %s module is %s", strings.ToUpper(kind), module)
 			}
 		}
+		if d, found := djangoModule(root, kind); d != nil {
+			return d, found
+		}
 		return nil, fmt.Sprintf("a Django project with the settings %s, but no %s.py beside them", strings.Join(settings, "."), kind)
 	}
+}
+
+// djangoCommand is what a manage.py of Django runs.
+var djangoCommand = pattern(`\bexecute_from_command_line\b|\bDJANGO_SETTINGS_MODULE\b`)
+
+// djangoModule finds the one module in the project that gets the application
+// from Django, where manage.py does not tell its settings, or they lie elsewhere.
+func djangoModule(root fs.FS, kind string) (*Detection, string) {
+	if b, err := fs.ReadFile(root, "manage.py"); err != nil || !djangoCommand().Match(b) {
+		return nil, ""
+	}
+	found := ""
+	for _, dir := range directories(root, 2) {
+		file := path.Join(dir, kind+".py")
+		b, err := fs.ReadFile(root, file)
+		if err != nil || !bytes.Contains(b, []byte("get_"+kind+"_application")) {
+			continue
+		}
+		if found != "" {
+			return nil, ""
+		}
+		found = file
+	}
+	if found == "" {
+		return nil, ""
+	}
+	return &Detection{StartupFile: found + ":application"}, fmt.Sprintf("a Django project; its %s module is %s", strings.ToUpper(kind), found)
+}
+
+// directories are those below root, at most so many levels, that a Python
+// module's name could lead through.
+func directories(root fs.FS, levels int) []string {
+	all, last := []string{"."}, []string{"."}
+	for range levels {
+		var next []string
+		for _, dir := range last {
+			for _, e := range list(root, dir) {
+				if e.IsDir() && isIdentifier(e.Name()) && !slices.Contains(notOurs, e.Name()) && len(all)+len(next) < maxDirectories {
+					next = append(next, path.Join(dir, e.Name()))
+				}
+			}
+		}
+		all, last = append(all, next...), next
+	}
+	return all
+}
+
+// maxDirectories is how many directories are looked into.
+const maxDirectories = 200
+
+// notOurs are directories that hold what others wrote, or no app.
+var notOurs = []string{"node_modules", "venv", "env", "virtualenv", "site_packages", "tests", "test", "docs", "static", "media", "migrations"}
+
+func isIdentifier(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
 }
 
 // findChannels finds the module of a Django project whose settings name one
@@ -112,6 +177,12 @@ var callable = pattern(`(?m)^(?:(application|app)\s*(?::[^=\n]+)?=[^=]|(?:async\
 // asgiFramework is an import of a framework whose applications are ASGI's.
 var asgiFramework = pattern(`(?m)^(?:from|import)\s+(fastapi|starlette|quart|litestar|blacksheep)\b`)
 
+// wsgiFramework is an import of a framework whose applications are WSGI's.
+var wsgiFramework = pattern(`(?m)^\s*(?:from|import)\s+(flask|bottle|django|dash|pyramid)\b`)
+
+// rawASGI is an application of the usual name that is ASGI's by its arguments.
+var rawASGI = pattern(`(?m)^async\s+def\s+(application|app)\s*\(\s*scope\b`)
+
 // findASGI finds an ASGI callable: in a file that is named for it, or in one of
 // the usual name that imports a framework for it.
 func findASGI(root fs.FS, pinned bool) (*Detection, string) {
@@ -131,6 +202,10 @@ func findASGI(root fs.FS, pinned bool) (*Detection, string) {
 			result = fmt.Sprintf("%s has neither application nor app at its top level", file)
 		case framework != nil:
 			return &Detection{StartupFile: file + ":" + name}, fmt.Sprintf("%s has %s and imports %s", file, name, framework[1])
+		case rawASGI().Match(b):
+			return &Detection{StartupFile: file + ":" + name}, fmt.Sprintf("%s has %s, which takes scope, receive and send", file, name)
+		case !wsgiFramework().Match(b) && needsASGI(root):
+			return &Detection{StartupFile: file + ":" + name}, fmt.Sprintf("%s has %s, and the app lists a framework for ASGI", file, name)
 		case file == "asgi.py" || pinned:
 			return &Detection{StartupFile: file + ":" + name}, fmt.Sprintf("%s has %s", file, name)
 		default:
@@ -152,7 +227,11 @@ func findCallable(root fs.FS, _ bool) (*Detection, string) {
 			}
 			continue
 		}
-		if name := callableIn(b); name != "" {
+		name := callableIn(b)
+		if dashServer().Match(b) {
+			name = "server" // what Dash calls its app is not for a server
+		}
+		if name != "" {
 			return &Detection{StartupFile: file + ":" + name}, fmt.Sprintf("%s has %s", file, name)
 		}
 		without = append(without, file)
@@ -162,6 +241,9 @@ func findCallable(root fs.FS, _ bool) (*Detection, string) {
 	}
 	return nil, result
 }
+
+// dashServer is how an app of Dash gives away the application of Flask in it.
+var dashServer = pattern(`(?m)^server\s*=\s*\w+\.server\b`)
 
 // callableIn returns which of the usual names source binds, empty if none.
 func callableIn(source []byte) string {

@@ -36,7 +36,7 @@ var shellWords = []string{
 
 // runScript is how a start script of package.json is run.
 func runScript(root fs.FS, p manifest) *Detection {
-	start := p.script("start", 0)
+	start := p.start(root)
 	d := &Detection{Type: protocol.TypeGeneric, Env: p.variables(root, start)}
 	start = d.fit(start)
 	script := asEnv(start)
@@ -206,6 +206,12 @@ func (p manifest) variables(root fs.FS, script string) map[string]string {
 func (p manifest) manager(root fs.FS) string {
 	if name, _, ok := strings.Cut(string(p.PackageManager), "@"); ok {
 		return name
+	}
+	var engines struct {
+		PackageManager struct{ Name loose }
+	}
+	if json.Unmarshal(p.DevEngines, &engines) == nil && engines.PackageManager.Name != "" {
+		return string(engines.PackageManager.Name)
 	}
 	for _, m := range []struct{ file, name string }{
 		{"pnpm-lock.yaml", "pnpm"}, {"yarn.lock", "yarn"}, {"bun.lock", "bun"}, {"bun.lockb", "bun"},
