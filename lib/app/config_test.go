@@ -62,6 +62,8 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		{`{"start_timeout": "9"}`, `key "start_timeout" takes a number, not a string`},
 		{`{"friendly_error_pages": 1}`, `key "friendly_error_pages" takes true or false, not a number`},
 		{"{\n\"name\": \"x\",\n}", `line 3: not JSON: a comma before "}"; JSON has none behind the last`},
+		{`{"name": "x" "environment": "y"}`, `line 1: not JSON: a comma or a colon is missing before "\""`},
+		{"{\"max_requests\": 5\n\"name\": \"x\"}", `line 2: not JSON: a comma or a colon is missing before "\""`},
 		{``, "not JSON: the file is empty; without any settings it is {}"},
 		{" \r\n", "not JSON: the file is empty"},
 		{`{} x`, `not JSON: "x" after the end of the settings`},

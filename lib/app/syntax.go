@@ -52,6 +52,8 @@ func mistake(b []byte, read int) string {
 		return fmt.Sprintf("%q; JSON has no comments", found)
 	case found == "'":
 		return `"'"; JSON has strings in double quotation marks`
+	case found == `"` && strings.ContainsAny(lastOf(before), "\"0123456789}]el"):
+		return `a comma or a colon is missing before "\""`
 	case strings.HasSuffix(before, ",") && (found == "}" || found == "]"):
 		return fmt.Sprintf("a comma before %q; JSON has none behind the last", found)
 	case found == "\n" || found == "\r":
@@ -59,6 +61,10 @@ func mistake(b []byte, read int) string {
 	}
 	return fmt.Sprintf("unexpected %q", found)
 }
+
+// lastOf is the last byte of text, which ends a value if it is one of a number, a
+// word or a quoted thing.
+func lastOf(text string) string { return text[max(0, len(text)-1):] }
 
 // unfinished says that b could be the begin of JSON.
 func unfinished(b []byte) bool {
