@@ -34,7 +34,11 @@ var phrases = []struct {
 }{
 	{regexp.MustCompile(`expected a valid \d+ bit u?int but got`), "takes a whole number, not"},
 	{regexp.MustCompile(`expected a float but got (".*") \(string\)`), "takes a number, not $1"},
-	{regexp.MustCompile(`^expected "(<.*>)"$`), "an argument is missing: $1"},
+	{regexp.MustCompile(`^expected "(<.*>)(?: \.\.\.)?"$`), "an argument is missing: $1"},
+	{regexp.MustCompile(`: expected .* value but got "EOL" \(<EOL>\)`), " needs a value"},
+	{regexp.MustCompile(`bool value must be true, 1, yes, false, 0 or no but got`), "takes no value but true or false, not"},
+	{regexp.MustCompile(`, did you mean one of (?:"-\w"(?:, )?)+\?`), ""}, // any flag of one letter is like another
+	{regexp.MustCompile(`^unknown flag -(\d+)`), "-$1 is no argument here; a number is 0 or more"},
 	{regexp.MustCompile(`\(from envar (\w+)=.*\)`), "(from $$$1)"},
 	{regexp.MustCompile(`, did you mean `), "; did you mean "},
 }
