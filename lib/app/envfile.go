@@ -2,22 +2,36 @@ package app
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxEnvFile is the largest environment file, in bytes.
 const maxEnvFile = 1 << 20
 
-// ReadEnvFile reads a file of NAME=VALUE lines; see ParseEnv.
+// ReadEnvFile reads a file of NAME=VALUE lines; see ParseEnv. Below /dev, where
+// descriptors have names, it may be a pipe; elsewhere it would wait for a writer
+// that never comes, and is refused.
 func ReadEnvFile(path string) ([]string, error) {
-	f, err := os.Open(path)
+	flags := os.O_RDONLY
+	if !strings.HasPrefix(path, "/dev/") {
+		flags |= unix.O_NONBLOCK
+	}
+	f, err := os.OpenFile(path, flags, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if fi, err := f.Stat(); err != nil {
+		return nil, err
+	} else if flags != os.O_RDONLY && !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
 	env, err := ParseEnv(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -35,7 +49,7 @@ func ParseEnv(r io.Reader) ([]string, error) {
 	lines := bufio.NewScanner(limited)
 	lines.Buffer(nil, maxEnvFile)
 	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimPrefix(strings.TrimSpace(lines.Text()), "export ")
+		line := strings.TrimPrefix(strings.TrimSpace(strings.TrimPrefix(lines.Text(), byteOrderMark)), "export ")
 		if line == "" || line[0] == '#' {
 			continue
 		}
@@ -48,7 +62,7 @@ func ParseEnv(r io.Reader) ([]string, error) {
 		}
 		env = append(env, name+"="+value)
 	}
-	if limited.N == 0 {
+	if limited.N == 0 || errors.Is(lines.Err(), bufio.ErrTooLong) {
 		return nil, fmt.Errorf("larger than %d bytes", maxEnvFile)
 	}
 	return env, lines.Err()
