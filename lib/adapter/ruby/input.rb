@@ -28,6 +28,7 @@ module PhusionPassenger
     # was set.
     def read(length = nil, out = nil)
       check
+      length &&= count(length)
       data = length ? read_exactly(length) : read_all.force_encoding(@external_encoding)
       return data unless out
 
@@ -44,6 +45,7 @@ module PhusionPassenger
 
     def read_nonblock(max, out = nil, exception: true)
       check
+      max = count(max)
       data = max == 0 ? String.new : part(max)
       raise EOFError, "end of the request's body" if data.nil? && exception
 
@@ -54,6 +56,7 @@ module PhusionPassenger
     def gets(separator = $/, limit = nil, chomp: false)
       check
       separator, limit = $/, separator if separator.is_a?(Integer)
+      limit = nil if limit && limit < 0
       return read_rest(limit) if separator.nil?
       return String.new if limit == 0
 
@@ -76,6 +79,7 @@ module PhusionPassenger
 
     def each_line(*args, **options)
       return enum_for(:each_line, *args, **options) unless block_given?
+      raise ArgumentError, "invalid limit: 0 for each_line" if args.last == 0
 
       while (line = gets(*args, **options))
         yield line
@@ -230,6 +234,15 @@ module PhusionPassenger
     end
 
     private
+
+    # How many bytes are asked for, as IO takes it.
+    def count(length)
+      return length if Integer === length && length >= 0
+      raise TypeError, "no implicit conversion of #{length.class} into Integer" unless length.respond_to?(:to_int)
+      raise ArgumentError, "negative length #{length} given" if length < 0
+
+      length.to_int
+    end
 
     def check
       raise IOError, "not opened for reading" if @closed

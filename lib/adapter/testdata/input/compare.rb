@@ -53,10 +53,11 @@ rescue StandardError => e
 end
 
 CALLS = {
-  read: ->(r) { [[], [r.rand(200)], [r.rand(200_000)], [nil], [0]].sample(random: r) },
-  gets: ->(r) { [[], [nil], [""], ["ab"], [r.rand(50)], ["\n", r.rand(50)], [nil, 30]].sample(random: r) },
+  read: ->(r) { [[], [r.rand(200)], [r.rand(200_000)], [nil], [0], [2.7], [-1]].sample(random: r) },
+  readlines: ->(_) { [0] },
+  gets: ->(r) { [[], [nil], [""], ["ab"], [-1], [r.rand(50)], ["\n", r.rand(50)], [nil, 30]].sample(random: r) },
   readline: ->(_) { [] },
-  readpartial: ->(r) { [1 + r.rand(5000)] },
+  readpartial: ->(r) { [r.rand(9).zero? ? -1 : 1 + r.rand(5000)] },
   getc: ->(_) { [] },
   getbyte: ->(_) { [] },
   readbyte: ->(_) { [] },
