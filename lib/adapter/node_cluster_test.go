@@ -69,3 +69,65 @@ func TestNodeClusterFinishesRequestsOnSIGTERM(t *testing.T) {
 		t.Errorf("got exit status %d, want 0", status)
 	}
 }
+
+// A process whose socket was closed serves nobody any more: it ends, so that
+// another takes its place.
+func TestNodeEndsWhenItListensAgain(t *testing.T) {
+	t.Parallel()
+	for name, program := range map[string]string{
+		"closed": `
+const server = require('http').createServer((request, response) => {
+  response.end('page');
+  server.close(() => server.listen(3000));
+}).listen(3000);`,
+		"the only worker of a cluster died": `
+const cluster = require('cluster');
+if (cluster.isPrimary) {
+  cluster.on('exit', () => cluster.fork());
+  cluster.fork();
+} else {
+  require('http').createServer((request, response) => response.end('page', () => process.exit(1))).listen(3000);
+}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := startReady(t, nodeSpec(t, "app.js", program))
+			s := p.dial(t)
+			if got := s.exchange(t, "/", ""); got.body != "page" {
+				t.Errorf("got %q, want page", got.body)
+			}
+			s.Close()
+			p.awaitOutput(t, "which takes a new process")
+		})
+	}
+}
+
+// The primary of a cluster may listen on a second port for its workers.
+func TestNodeClusterListensTwice(t *testing.T) {
+	t.Parallel()
+	p := startReady(t, nodeSpec(t, "app.js", `
+const cluster = require('cluster');
+const http = require('http');
+if (cluster.isPrimary) cluster.fork();
+else {
+  http.createServer((request, response) => response.end('page')).listen(3000, () => {
+    http.createServer(() => {}).listen(0, () => console.log('both listen'));
+  });
+}`))
+	p.awaitOutput(t, "both listen")
+	if got := p.get(t, "/"); got != "page" {
+		t.Errorf("got %q, want page", got)
+	}
+}
+
+func TestNodeTellsOfASecondServer(t *testing.T) {
+	t.Parallel()
+	p := startReady(t, nodeSpec(t, "app.js", `
+const http = require('http');
+http.createServer((request, response) => response.end('metrics')).listen(9464);
+http.createServer((request, response) => response.end('page')).listen(0);`))
+	p.awaitOutput(t, "a second server listens (port 0); requests go to the first one (port 9464)")
+	if got := p.dial(t).exchange(t, "/", ""); got.body != "metrics" {
+		t.Errorf("got %q, want that of the first", got.body)
+	}
+}

@@ -5,7 +5,7 @@ const net = require('net');
 const EventEmitter = require('events');
 const ending = require('./ending.cjs');
 const raw = require('./raw.cjs');
-const { closeGracefully } = require('./stop.cjs');
+const stop = require('./stop.cjs');
 
 let autoInstall = true;
 
@@ -21,15 +21,24 @@ exports.install = function install(spawner) {
   ending.install();
   raw.install();
   const listen = net.Server.prototype.listen;
-  let landed = false;
+  let landed = null; // the server on our socket
+  let handle; // of our socket; the primary of a cluster takes it from its server
+  let told = false;
 
   net.Server.prototype.listen = function (...args) {
     const callback = typeof args[args.length - 1] === 'function' ? args[args.length - 1] : undefined;
     const place = placeOf(args);
     const named = isOurs(place);
     if (named && landed) throw new Error("only one server can listen on 'passenger'");
-    if (!named && (landed || !autoInstall || isProbe(this))) return listen.apply(this, args);
-    landed = true;
+    if (!named && (landed || !autoInstall || isProbe(this))) {
+      if (landed && !isProbe(this)) {
+        if (isClosed(handle) && !stop.isStopping()) leave();
+        if (!told) tellOfSecond(landed, place);
+        told = true;
+      }
+      return listen.apply(this, args);
+    }
+    landed = this;
     try {
       fit(this, place);
     } catch (error) {
@@ -37,11 +46,31 @@ exports.install = function install(spawner) {
       throw error;
     }
     listen.call(this, { fd: spawner.listenFD, backlog: place.backlog, signal: place.signal, exclusive: true }, callback);
+    handle = this._handle;
     // Behind the application's callback: what throws there is no success.
     this.once('listening', () => spawner.ready());
     return this;
   };
 };
+
+function isClosed(handle) {
+  return handle !== null && handle !== undefined && !(handle.fd >= 0);
+}
+
+// leave ends a process whose server was closed and is to listen again: closing
+// it has closed our socket, of which there is no second. A process that served is
+// replaced at once.
+function leave() {
+  process.stderr.write('passenger: the application closed its server and listens again, which takes a new process; this one ends\n');
+  process.exit(1);
+}
+
+// tellOfSecond says that a server gets no requests of the proxy.
+function tellOfSecond(landed, place) {
+  const { port } = landed.address() ?? {};
+  process.stderr.write(`passenger: a second server listens (${place.path ?? `port ${place.port ?? 0}`}); requests go to the first one` +
+    `${port ? ` (port ${port})` : ''}. If the second is meant, have it listen on 'passenger'.\n`);
+}
 
 // installInWorker is for a worker of a cluster whose primary has our socket: it
 // hands connections of the proxy to the worker's servers, which find that they
@@ -94,7 +123,7 @@ function fit(server, place) {
     raw.watch(socket);
   });
   if ('keepAliveTimeout' in front) front.prependListener('request', (request, response) => ending.makeWay(response));
-  closeGracefully(server, passenger, front);
+  stop.closeGracefully(server, passenger, front);
 }
 
 // speaksHTTP2Only says whether a server of node:http2 would refuse what the

@@ -9,6 +9,11 @@ const upgradedGrace = 1000;
 
 const sweepEvery = 20;
 
+let stopping = false;
+
+// isStopping says whether there was a SIGTERM.
+exports.isStopping = () => stopping;
+
 // closeGracefully makes server.close, also when the app calls it, end what is kept
 // alive and what was upgraded. SIGTERM calls it once server listens. front is
 // the server that takes the requests, if that is another.
@@ -30,6 +35,7 @@ exports.closeGracefully = function closeGracefully(server, passenger, front = se
   };
 
   const obey = () => process.on('SIGTERM', () => {
+    stopping = true;
     if (closing || applicationHandlesSIGTERM()) return;
     server.close(() => stopWorkers(() => {
       if (!passenger.emit('exit')) process.exit(0);
