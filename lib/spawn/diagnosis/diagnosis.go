@@ -130,6 +130,11 @@ func (s Symptoms) timedOut(e *TimeoutError) Diagnosis {
 	case s.Kind == protocol.TypeNode:
 		d.Summary = fmt.Sprintf("the app did not call listen() within %v", e.Limit)
 		d.Advice = "a Node.js app becomes ready when an http.Server or net.Server of it listens; "
+	case s.Kind == protocol.TypeGeneric && slices.Contains(s.Listens, s.Port):
+		d.Category = protocol.CategoryPort
+		d.Summary = fmt.Sprintf("the app listens on $PORT (%d), but not on 127.0.0.1, where it is reached; not ready within %v", s.Port, e.Limit)
+		d.Advice = "have it listen on 127.0.0.1; ::1 or another address of the machine does not do"
+		return d
 	case s.Kind == protocol.TypeGeneric && len(s.Listens) > 0:
 		d.Category = protocol.CategoryPort
 		d.Summary = fmt.Sprintf("the app listens on port %s and not on $PORT (%d); not ready within %v", Numbers(s.Listens), s.Port, e.Limit)

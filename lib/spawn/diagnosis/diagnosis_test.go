@@ -117,6 +117,23 @@ func TestTimeoutAdviceFitsTheType(t *testing.T) {
 	}
 }
 
+// A port that is the app's own, and yet not where the proxy connects.
+func TestTimeoutNamesTheAddress(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		listens []int
+		want    string
+	}{
+		{[]int{8000, 4000}, "listens on $PORT (4000), but not on 127.0.0.1"},
+		{[]int{8000}, "listens on port 8000 and not on $PORT (4000)"},
+	} {
+		limit := &TimeoutError{Limit: time.Second}
+		if got := Of(Symptoms{Cause: limit, Kind: protocol.TypeGeneric, Port: 4000, Listens: tt.listens}).Summary; !strings.Contains(got, tt.want) {
+			t.Errorf("got %q, want %q in it", got, tt.want)
+		}
+	}
+}
+
 func TestClause(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
