@@ -285,6 +285,8 @@ func TestNodeSaysWhyItCannotLoad(t *testing.T) {
 			report{"dependency", `the module "nothing-of-the-kind" is missing (wanted by app.js)`}, "MODULE_NOT_FOUND"},
 		{"app.mjs", "import 'nothing-of-the-kind'",
 			report{"dependency", `the module "nothing-of-the-kind" is missing (wanted by app.mjs)`}, "ERR_MODULE_NOT_FOUND"},
+		{"app.mjs", "import '/etc/ld.so.conf'",
+			report{"config", `Unknown file extension ".conf" for /etc/ld.so.conf`}, "ERR_UNKNOWN_FILE_EXTENSION"},
 		{"app.js", "\nconst x = ;",
 			report{"syntax", "syntax error in app.js, line 2: Unexpected token ';'"}, "SyntaxError"},
 		{"app.mjs", "\nconst x = ;",

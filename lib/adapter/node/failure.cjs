@@ -29,6 +29,15 @@ function explain(error) {
         summary: firstLine(error.message) + placeOf(error),
         advice: 'Load it with import(), or make the application an ES module: "type": "module" in package.json.',
       };
+    case 'ERR_UNKNOWN_FILE_EXTENSION':
+    case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':
+      return {
+        category: 'config',
+        summary: firstLine(error.message) + placeOf(error),
+        advice: /\.[cm]?tsx?\b/.test(error.message)
+          ? `Node.js ${process.version} does not run this TypeScript: build it, and name what is built as "main" or "startup_file"; or have a start script run it.`
+          : 'Check "startup_file" in Passengerfile.json, or "main" in package.json.',
+      };
     case 'EACCES':
     case 'EPERM':
       return {

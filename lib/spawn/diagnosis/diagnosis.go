@@ -129,7 +129,7 @@ func (s Symptoms) timedOut(e *TimeoutError) Diagnosis {
 		d.Advice = "what hangs is a hook that runs after the fork, such as one that connects to a database; "
 	case s.Kind == protocol.TypeNode:
 		d.Summary = fmt.Sprintf("the app did not call listen() within %v", e.Limit)
-		d.Advice = "a Node.js app becomes ready when an http.Server or net.Server of it listens; "
+		d.Advice = "a Node.js app becomes ready when an http.Server or net.Server of it listens, in its main thread or a cluster's worker; "
 	case s.Kind == protocol.TypeGeneric && slices.Contains(s.Listens, s.Port):
 		d.Category = protocol.CategoryPort
 		d.Summary = fmt.Sprintf("the app listens on $PORT (%d), but not on 127.0.0.1, where it is reached; not ready within %v", s.Port, e.Limit)
