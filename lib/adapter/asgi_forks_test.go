@@ -22,6 +22,8 @@ async def application(scope, receive, send):
     pid = -1
     if kind == "task":
         pid = await asyncio.create_task(fork())  # comes back to the child by the event loop
+    elif kind == "thread":
+        pid = await asyncio.get_running_loop().run_in_executor(None, os.fork)  # as sync endpoints are run
     elif kind != "next":
         pid = os.fork()
     if pid == 0:
@@ -47,6 +49,7 @@ async def application(scope, receive, send):
 	want := []string{
 		"answer: signal 0 status 0", "held: signal 0 status 0", "exit: signal 0 status 3", "raise: signal 0 status 1",
 		"task: signal 0 status 4", "return: signal 0 status 0", "term: signal 15 status 0",
+		"thread: signal 0 status 0",
 	}
 	for _, server := range asgiServers {
 		t.Run(server, func(t *testing.T) {

@@ -4,6 +4,7 @@ It comes back to the event loop with descriptors that it shares with its parent:
 the listening socket, the connections, and the kernel's queue of events. What it
 did to them would happen to the parent's clients.
 """
+import asyncio
 import os
 import select
 import signal
@@ -48,6 +49,8 @@ def _let_go(path):
     if _forked:
         return  # a child of a child has nothing of it
     _forked = True
+    # In a thread's child this is how the call's end is told to the loop, which is not there.
+    asyncio.BaseEventLoop.call_soon_threadsafe = lambda *_args, **_options: leave()
     signal.set_wakeup_fd(-1)  # else its signals would wake the parent, and pass for the parent's
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
