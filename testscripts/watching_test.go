@@ -64,21 +64,23 @@ func parseMetrics(text string) (samples []sample, families map[string]string, er
 	return samples, families, nil
 }
 
-// cmdCheckMetrics has promtool check what each daemon measures, and makes sure that
-// a metric is of one daemon only, unless the label part tells whose it is.
+// cmdCheckMetrics has promtool check a scrape in a file, or what each daemon
+// measures. Then it makes sure, too, that a metric is of one daemon only, unless the
+// label part tells whose it is:
+// check-metrics [FILE]
 func cmdCheckMetrics(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 0 {
-		ts.Fatalf("usage: check-metrics")
+	switch {
+	case neg || len(args) > 1:
+		ts.Fatalf("usage: check-metrics [FILE]")
+	case len(args) == 1:
+		lintMetrics(ts, args[0], []byte(ts.ReadFile(args[0])))
+		return
 	}
 	owner := map[string]string{}
 	for _, daemon := range []string{statedir.Spawn, statedir.Pool, statedir.Proxy} {
 		text, err := worldOf(ts).metrics(daemon)
 		ts.Check(err)
-		lint := exec.Command(promtool(ts), "check", "metrics")
-		lint.Stdin = bytes.NewReader(text)
-		if out, err := lint.CombinedOutput(); err != nil || len(out) > 0 {
-			ts.Fatalf("promtool check metrics of %s: %v\n%s", daemon, err, out)
-		}
+		lintMetrics(ts, daemon, text)
 		samples, families, err := parseMetrics(string(text))
 		ts.Check(err)
 		for _, s := range samples {
@@ -95,6 +97,15 @@ func cmdCheckMetrics(ts *testscript.TestScript, neg bool, args []string) {
 			}
 			owner[name] = daemon
 		}
+	}
+}
+
+// lintMetrics has promtool check metrics of a source that is named.
+func lintMetrics(ts *testscript.TestScript, source string, text []byte) {
+	lint := exec.Command(promtool(ts), "check", "metrics")
+	lint.Stdin = bytes.NewReader(text)
+	if out, err := lint.CombinedOutput(); err != nil || len(out) > 0 {
+		ts.Fatalf("promtool check metrics of %s: %v\n%s", source, err, out)
 	}
 }
 
