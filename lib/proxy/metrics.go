@@ -48,11 +48,26 @@ func (x *index) slots() map[string]int {
 	return slots
 }
 
+// used says that there was a request for the app. Until then it has one sample: a
+// machine may have a thousand apps of which few are visited.
+func (a *app) used(r protocol.AppReport) bool {
+	for i := range a.tally {
+		if a.tally[i].Load() > 0 {
+			return true
+		}
+	}
+	return r.Queued > 0 || r.Upgraded > 0 || a.balance.Waits.Load() > 0
+}
+
 func (a *app) metrics(m *control.Metrics, k *wire.Clock, slots map[string]int) {
 	processes := map[string]protocol.ProcessReport{}
 	r := a.report(k, processes)
 	count := func(name, help string, value float64) { m.Counter("passenger_proxy_"+name, help, value, "app", a.name) }
 	gauge := func(name, help string, value float64) { m.Gauge("passenger_proxy_"+name, help, value, "app", a.name) }
+	gauge("queued", "Requests that wait for a process.", float64(r.Queued))
+	if !a.used(r) {
+		return
+	}
 	count("requests_total", "Requests that ended.", float64(r.Requests))
 	count("rejected_total", "Requests answered by the proxy because of the queue.", float64(r.Rejected))
 	count("retried_total", "Times that a request was tried again: on another process, or on one that had no room for a connection.", float64(r.Retried))
@@ -61,7 +76,6 @@ func (a *app) metrics(m *control.Metrics, k *wire.Clock, slots map[string]int) {
 	a.times.metrics(m, a.name)
 	count("waits_total", "Requests that waited in the queue and got a process.", float64(a.balance.Waits.Load()))
 	count("wait_seconds_total", "How long they waited together.", time.Duration(a.balance.WaitTime.Load()).Seconds())
-	gauge("queued", "Requests that wait for a process.", float64(r.Queued))
 	gauge("oldest_wait_seconds", "How long the first of them has waited.", r.OldestWait)
 	gauge("upgraded", "Upgraded connections open, such as WebSockets.", float64(r.Upgraded))
 	count("upgraded_closed_total", "Upgraded connections closed because their process or the proxy was to go.", float64(r.UpgradedClosed))

@@ -25,8 +25,10 @@ func TestTimesOfRequests(t *testing.T) {
 		r := route(f)
 		r.BaseURI = "/app"
 		s := serve(t, Config{}, r)
-		if v := s.metric(`queue_wait_seconds_count{app="app"}`); v != "" {
-			t.Errorf("got %q for an app without requests, want no histogram", v)
+		for _, sample := range []string{`queue_wait_seconds_count{app="app"}`, `requests_total{app="app"}`} {
+			if v := s.metric(sample); v != "" {
+				t.Errorf("got %s %s of an app without requests, want none", sample, v)
+			}
 		}
 		for _, path := range []string{"/app", "/app/500", "/app", "/nowhere"} {
 			s.dial().get(path)

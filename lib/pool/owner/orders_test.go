@@ -196,6 +196,10 @@ func TestMetricsTellOfEachApp(t *testing.T) {
 				t.Errorf("%q is missing in\n%s", want, text)
 			}
 		}
+		// So a thousand apps have half of the lines that a scrape may have.
+		if n := strings.Count(string(m.Text()), `app="shop"`); n > 30 {
+			t.Errorf("an app has %d samples, want 30 at most", n)
+		}
 	})
 }
 
