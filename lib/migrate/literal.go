@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -58,9 +59,18 @@ func (d *dialect) parse(s string, line int) (*value, error) {
 func (d *dialect) strict(s string) (*value, error) {
 	v, err := d.parse(s, 1)
 	if err == nil && v.kind == code {
-		err = errors.New("it is not one object")
+		err = notOneValue(s)
 	}
 	return v, err
+}
+
+// notOneValue says where a file stops being JSON, if comments do not hide that.
+func notOneValue(s string) error {
+	var wrong *json.SyntaxError
+	if err := json.Unmarshal([]byte(s), new(json.RawMessage)); errors.As(err, &wrong) && !strings.Contains(s, "//") && !strings.Contains(s, "/*") {
+		return fmt.Errorf("line %d: %w", 1+strings.Count(s[:min(int(wrong.Offset), len(s))], "\n"), err)
+	}
+	return errors.New("it is not one object, from its beginning to its end")
 }
 
 // value reads the value at pos. The whole text, or an entry of a list or an

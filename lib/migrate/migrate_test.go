@@ -133,3 +133,29 @@ func says(format, line string) bool {
 	}
 	return strings.Trim(line, "{}[]();, \t\r") != "" && (!strings.HasPrefix(line, "#") || format == "unit")
 }
+
+// A module may be a file or a package, which only the app's directory tells.
+func TestModulesMayBePackages(t *testing.T) {
+	t.Parallel()
+	for there, want := range map[string]string{"": "shop.py:app", "/srv/app/shop/__init__.py": "shop/__init__.py:app"} {
+		exists := func(path string) bool { return path == there }
+		r, err := Read(Input{Path: "/srv/app/gunicorn.conf.py", Text: []byte("wsgi_app = \"shop:app\"\n"), Exists: exists})
+		if err != nil || len(r.Apps) != 1 || r.Apps[0].StartupFile != want {
+			t.Errorf("with %q: got %+v, %v; want %s", there, r, err, want)
+		}
+	}
+}
+
+// What is no value of a setting is not taken over as if it was.
+func TestDefaultsAreNotTakenForValues(t *testing.T) {
+	t.Parallel()
+	r, err := Read(Input{Path: "/srv/app/gunicorn.conf.py", Text: []byte("graceful_timeout = 0\nthreads = 5000\nmax_requests = 0\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []Fate{ByHand, ByHand, Became} {
+		if got := r.Notes[i]; got.Fate != want {
+			t.Errorf("got %+v, want fate %d", got, want)
+		}
+	}
+}

@@ -1,7 +1,7 @@
 package migrate
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -14,7 +14,7 @@ func (r *reading) yaml() (*value, error) {
 		return nil, err
 	}
 	if len(document.Content) != 1 {
-		return nil, fmt.Errorf("it is not one object")
+		return nil, errors.New("it is not one object")
 	}
 	leaves := 0
 	root, err := yamlValue(document.Content[0], 0, &leaves)
