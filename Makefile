@@ -31,6 +31,7 @@ install: build
 	for file in nginx/passenger.conf nginx/app.conf apache/passenger.conf; do install -D -m 644 lib/dist/$$file $(DESTDIR)$(PREFIX)/share/passenger/$$file; done
 	install -D -m 755 lib/dist/certbot/passenger $(DESTDIR)$(PREFIX)/share/passenger/certbot/passenger
 	cd lib/dist && for file in $$(find $$(cat package/share) -type f); do mode=644; [ ! -x $$file ] || mode=755; install -D -m $$mode $$file $(DESTDIR)$(PREFIX)/share/passenger/$$file; done
+	lib/dist/package/completions.sh $(DESTDIR)$(PREFIX)/share
 	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 # packages makes deb, rpm and apk of each architecture in PACKAGES, with their sums.
@@ -85,7 +86,7 @@ check:
 	go run $(UNPARAM) ./...
 	@$(MAKE) --no-print-directory vulncheck
 	mandoc -Tlint -Wwarning man/*.[1-8]
-	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/ci/deploy.sh lib/dist/package/build.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
+	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/ci/deploy.sh lib/dist/package/build.sh lib/dist/package/completions.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
 
 # vulncheck looks the modules up in the vulnerability database that GOVULNDB
 # names by its URL. A machine without one is told so.

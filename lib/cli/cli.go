@@ -82,6 +82,9 @@ func run(name, description string, command any, args []string) int {
 	if err != nil {
 		return report(name, err)
 	}
+	if p.complete(args) {
+		return Done
+	}
 	parsed, err := p.parse(args)
 	if err != nil {
 		return report(name, &usageError{err})

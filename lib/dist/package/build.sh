@@ -26,6 +26,10 @@ stage() {
 		CGO_ENABLED=0 GOARCH=$ARCH go build -trimpath -ldflags "-s -w -X passenger/lib/cli.Release=$VERSION-$release" \
 			-o "$STAGE/usr/bin/" "./cmd/passenger-$program"
 	done
+	go run ./lib/dist/sbom "$VERSION" "$STAGE"/usr/bin/passenger-spawn "$STAGE"/usr/bin/passenger-pool \
+		"$STAGE"/usr/bin/passenger-proxy "$STAGE"/usr/bin/passenger-status >"$work/sbom"
+	put 644 "$work/sbom" usr/share/doc/passenger-toolkit/sbom.cdx.json
+	lib/dist/package/completions.sh "$STAGE/usr/share"
 	for page in man/*.[1-8]; do
 		target=usr/share/man/man${page##*.}/${page##*/}
 		put 644 "$page" "$target"
