@@ -40,6 +40,11 @@ ARCHS    ?= amd64 arm64
 packages:
 	@lib/dist/package/build.sh $(PACKAGES) $(ARCHS)
 
+# lint-packages checks them; needs lintian, rpmlint, rpm and cpio.
+.PHONY: lint-packages
+lint-packages: packages
+	@lib/dist/package/lint.sh $(PACKAGES)
+
 # test makes these parts, all of them whatever becomes of one, and prints how
 # long each took.
 PARTS ?= prepare check unit scripts fuzz-smoke
@@ -86,7 +91,7 @@ check:
 	go run $(UNPARAM) ./...
 	@$(MAKE) --no-print-directory vulncheck
 	mandoc -Tlint -Wwarning man/*.[1-8]
-	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/ci/deploy.sh lib/dist/package/build.sh lib/dist/package/completions.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
+	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/ci/deploy.sh lib/dist/package/build.sh lib/dist/package/completions.sh lib/dist/package/lint.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
 
 # vulncheck looks the modules up in the vulnerability database that GOVULNDB
 # names by its URL. A machine without one is told so.

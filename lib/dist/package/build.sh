@@ -53,7 +53,7 @@ stage() {
 		[ ! -x "lib/dist/$file" ] || mode=755
 		put "$mode" "lib/dist/$file" "usr/share/passenger/$file"
 	done
-	put 644 lib/dist/package/logrotate etc/logrotate.d/passenger
+	put 644 lib/dist/package/logrotate etc/logrotate.d/passenger-toolkit
 	put 644 lib/dist/package/apps.README etc/passenger/apps.d/README
 	put 644 lib/dist/package/lintian-overrides usr/share/lintian/overrides/passenger-toolkit
 	put 644 LICENSE usr/share/doc/passenger-toolkit/copyright
@@ -66,6 +66,18 @@ stage() {
 	END
 	put 644 "$work/changelog" usr/share/doc/passenger-toolkit/changelog
 	gzip -9n "$STAGE/usr/share/doc/passenger-toolkit/changelog"
+	cat >"$work/changes.yaml" <<-END
+		- semver: $VERSION
+		  date: $(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
+		  packager: $MAINTAINER
+		  changes:
+		    - note: passenger-news(7) says what is new.
+	END
+	mkdir "$STAGE-doc"
+	mv "$STAGE/usr/share/man" "$STAGE/usr/share/doc" "$STAGE-doc/"
+	(cd "$STAGE-doc" && find . -type f | LC_ALL=C sort | sed "s|^\./\(.*\)|  - {src: $STAGE-doc/\1, dst: /usr/share/\1, type: doc, packager: rpm}|") >"$work/documentation"
+	echo "  - {dst: /usr/share/doc/passenger-toolkit, type: dir, packager: rpm}" >>"$work/documentation"
+	sed "/^  # build.sh names/r $work/documentation" lib/dist/package/nfpm.yaml >"$work/nfpm.yaml"
 }
 
 for ARCH; do
@@ -73,7 +85,9 @@ for ARCH; do
 	export ARCH STAGE VERSION SOURCE_DATE_EPOCH MAINTAINER
 	stage
 	for kind in deb rpm apk; do
-		"$work/tools/nfpm" package --config lib/dist/package/nfpm.yaml --packager $kind --target "$out" >"$work/said" || { cat "$work/said" >&2; exit 1; }
+		[ $kind != rpm ] || echo "changelog: $work/changes.yaml" >>"$work/nfpm.yaml"
+		[ $kind != apk ] || sed -i '/^changelog:/d' "$work/nfpm.yaml"
+		"$work/tools/nfpm" package --config "$work/nfpm.yaml" --packager $kind --target "$out" >"$work/said" || { cat "$work/said" >&2; exit 1; }
 	done
 done
 (cd "$out" && sha256sum ./*.deb ./*.rpm ./*.apk >SHA256SUMS)
