@@ -82,7 +82,7 @@ func TestEventInTheLog(t *testing.T) {
 	if err := jsonHandler(&b, "passenger-pool", "passenger.security", slog.LevelInfo).Handle(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"log.level":"warn","message":"call refused","ecs.version":"8.11.0","service.name":"passenger-pool","event.dataset":"passenger.security",` +
+	want := `{"log.level":"warn","message":"call refused","ecs.version":"9.4.0","service.name":"passenger-pool","event.dataset":"passenger.security",` +
 		`"event.kind":"event","event.category":["api"],"event.type":["denied"],"event.action":"call-refused","event.outcome":"failure",` +
 		`"user.id":"7","process.pid":12,"passenger.path":"/v1/apps"}` + "\n"
 	if b.String() != want {

@@ -24,7 +24,7 @@ const (
 )
 
 // ECSVersion is the version of the Elastic Common Schema whose names are used.
-const ECSVersion = "8.11.0"
+const ECSVersion = "9.4.0"
 
 // An ecsLine is a line of an app in the words of the Elastic Common Schema;
 // what it has no word for is below "passenger.".

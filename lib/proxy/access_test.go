@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -176,5 +177,79 @@ func BenchmarkProxyAccessLog(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		r.do(b)
+	}
+}
+
+// A line has all that the Elastic Common Schema names of a request, its message
+// without the query, which may be private.
+func TestAccessLogInTheWordsOfECS(t *testing.T) {
+	t.Parallel()
+	routes := []protocol.Route{route(start(t, protocol.ProtocolHTTP, 1, say("ok")))}
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	ask := func(target, more string) map[string]any {
+		text := loggedWith(t, Config{TraceParent: true}, accesslog.JSON, routes, func(s *server) {
+			s.dial().send(target + "\r\nHost: a\r\n" + more + "Connection: close\r\n\r\n").receive("GET")
+		})
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		return line
+	}
+	good := ask("GET /cart?id=1&x=\" HTTP/1.1", "Traceparent: 00-"+trace+"-00f067aa0ba902b7-01\r\n")
+	bad := ask("GET /cart?id=1 HTTP/1.1", "X : y\r\n")
+	for _, c := range []struct {
+		line map[string]any
+		want map[string]any
+	}{
+		{good, map[string]any{
+			"message": "GET /cart 200", "log.level": "info", "event.outcome": "success", "client.ip": "127.0.0.1", "trace.id": trace,
+			"url.path": "/cart", "url.query": `id=1&x="`, "tls.version": nil,
+		}},
+		{bad, map[string]any{"message": "GET /cart 400", "log.level": "info", "event.outcome": "failure", "http.response.status_code": 400.0}},
+		{ask("GET / HTTP/1.1", "Traceparent: 00-"+trace+"-0-01\r\n"), map[string]any{"url.query": nil, "url.path": "/"}},
+	} {
+		for key, want := range c.want {
+			if got := c.line[key]; got != want {
+				t.Errorf("%s: got %v, want %v", key, got, want)
+			}
+		}
+	}
+	if fresh := ask("GET / HTTP/1.1", ""); fresh["trace.id"] == nil || fresh["trace.id"] != fresh["http.request.id"] {
+		t.Errorf("got trace %v of request %v, want the one that began here", fresh["trace.id"], fresh["http.request.id"])
+	}
+}
+
+func TestAccessLogSaysHowTLSWas(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "access.log")
+	l, err := accesslog.Open(path, accesslog.JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, addr := serveTLS(t, Config{AccessLog: l}, route(start(t, protocol.ProtocolHTTP, 1, say("ok"))))
+	over(t, addr, func(t *testing.T, c *http.Client, _ string) {
+		resp, err := c.Get("https://" + addr + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	})
+	s.cancel()
+	within(t, s.stopped, "the proxy stops")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	l.Run(ctx)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"tls.version_protocol":"tls","tls.version":"1.3","tls.cipher":"TLS_`, `"tls.client.server_name":"a.test"`, `"tls.next_protocol":"h2","tls.resumed":false`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("got %s, want %s in it", b, want)
+		}
+	}
+	if n := strings.Count(string(b), `"tls.version":"1.3"`); n != 2 {
+		t.Errorf("got %d lines with TLS, want one over HTTP/1.1 and one over HTTP/2: %s", n, b)
 	}
 }

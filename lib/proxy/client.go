@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
@@ -39,6 +40,7 @@ type client struct {
 	trusted  bool                // may say who it asks for
 	stranger *forwarded.Stranger // who it is, of one over a unix socket that may not
 	secure   bool                // came over TLS
+	tls      *accesslog.TLS      // that, for the access log; nil if there is none
 	claimed  bool                // may not, and said that its client came over TLS
 	http2    bool                // is a stream of HTTP/2
 

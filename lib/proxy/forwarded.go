@@ -26,6 +26,23 @@ func (q *request) makesTrace() bool {
 	return q.client.proxy.TraceParent && !forwarded.ValidTrace(q.Find(http1.TraceParent))
 }
 
+// traceID is the ID of the trace that the request belongs to: the one that its
+// valid traceparent names, or the one that begins here. It is empty if there is none, or if
+// we made one that is not named like the request.
+func (q *request) traceID() []byte {
+	switch v := q.Find(http1.TraceParent); {
+	case forwarded.ValidTrace(v):
+		return v[len("00-"):][:32]
+	case q.client.proxy.TraceParent && !q.keepsID():
+		return q.id[:q.idLen]
+	}
+	return nil
+}
+
+// keepsID says that the request's ID is the one that it brought, which need not be
+// a trace's.
+func (q *request) keepsID() bool { return q.client.trusted && q.Find(http1.XRequestID) != nil }
+
 // ends says that a field of the request goes no further.
 func (q *request) ends(without *http1.Names, i int, newTrace bool) bool {
 	kind := q.Kind(i)
@@ -37,7 +54,7 @@ func (q *request) ends(without *http1.Names, i int, newTrace bool) bool {
 // each other.
 func (q *request) appendTrace(b []byte) []byte {
 	b = append(b, "00-"...)
-	if q.client.trusted && q.Find(http1.XRequestID) != nil {
+	if q.keepsID() {
 		b = forwarded.AppendRandom(forwarded.AppendRandom(b))
 	} else {
 		b = append(b, q.id[:q.idLen]...)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"passenger/lib/bug"
+	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/certificate"
 	"passenger/lib/proxy/greeting"
 	"passenger/lib/proxy/wire"
@@ -65,13 +66,21 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 		}
 	}
 	c := newStream(p, nc)
-	c.secure = secure
+	c.secure, c.tls = secure, p.tlsLogged(nc)
 	if sc, ok := wire.Transport(nc).(syscall.Conn); ok {
 		c.watch, _ = sc.SyscallConn() // without it c is not parked
 	}
 	// In a goroutine of its own, whose stack no handshake has made large.
 	p.clients.Add(1)
 	go c.run()
+}
+
+// tlsLogged is what the access log says of the TLS of nc; nil without either.
+func (p *Proxy) tlsLogged(nc net.Conn) *accesslog.TLS {
+	if t, ok := nc.(*tls.Conn); ok && p.AccessLog != nil {
+		return accesslog.NewTLS(t.ConnectionState())
+	}
+	return nil
 }
 
 // trustsConn says that the peer of nc may speak for clients.

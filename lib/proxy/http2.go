@@ -30,7 +30,7 @@ func newHTTP2Server() *http2Server { return &http2Server{conns: map[*http2.Conn]
 
 // serveHTTP2 serves nc until it ends.
 func (p *Proxy) serveHTTP2(nc net.Conn, secure bool) {
-	who := &client{proxy: p, secure: secure}
+	who := &client{proxy: p, secure: secure, tls: p.tlsLogged(nc)}
 	who.identify(nc)
 	c := http2.NewConn(nc, &http2.Config{
 		Header: p.Timeouts.Header, Idle: p.Timeouts.Idle, Write: p.Timeouts.Write,
@@ -44,7 +44,7 @@ func (p *Proxy) serveHTTP2(nc net.Conn, secure bool) {
 
 // serveStream serves a stream of a connection that is who's.
 func (p *Proxy) serveStream(s *http2.Stream, who *client) {
-	c := &client{proxy: p, addr: who.addr, port: who.port, trusted: who.trusted, stranger: who.stranger, secure: who.secure, http2: true}
+	c := &client{proxy: p, addr: who.addr, port: who.port, trusted: who.trusted, stranger: who.stranger, secure: who.secure, tls: who.tls, http2: true}
 	c.disk = who.disk
 	c.Waker, c.ReadWait, c.WriteWait = c, who.ReadWait, who.WriteWait
 	c.OpenStream(s, p.clock)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// allowed are the types that the Elastic Common Schema 8.11 allows in the
+// allowed are the types that the Elastic Common Schema 9.4 allows in the
 // categories that we use.
 var allowed = map[string][]string{
 	"api":           {"access", "admin", "allowed", "change", "creation", "deletion", "denied", "end", "info", "start", "user"},

@@ -90,53 +90,6 @@ func (r *Record) appendVersion(b []byte) []byte {
 	return append(b, '1', '.', '0'+r.Request.Minor)
 }
 
-// appendECS appends a JSON line. Times are in the units of the schema,
-// nanoseconds, and ours in seconds.
-func (r *Record) appendECS(b []byte, s *second) []byte {
-	b = append(b, `{"@timestamp":"`...)
-	b = append(b, s.iso...)
-	ms := r.Began.Nanosecond() / 1e6
-	b = append(b, '.', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10))
-	b = append(b, `Z","ecs.version":"8.11.0","event.dataset":"passenger.access","event.duration":`...)
-	b = strconv.AppendInt(b, int64(r.Took), 10)
-	if r.Request.Method != nil {
-		b = r.appendAsked(b)
-	}
-	b = append(b, `,"http.response.status_code":`...)
-	b = strconv.AppendInt(b, int64(r.Status), 10)
-	b = append(b, `,"http.response.body.bytes":`...)
-	b = strconv.AppendInt(b, r.Bytes, 10)
-	b = appendMember(b, "http.request.id", r.ID)
-	b = appendMember(b, "source.ip", r.Addr)
-	b = appendMember(b, "user.name", r.User)
-	b = appendMember(b, "user_agent.original", r.Request.Find(http1.UserAgent))
-	b = appendMember(b, "http.request.referrer", r.Request.Find(http1.Referer))
-	b = appendMember(b, "service.name", r.App)
-	if r.Process != "" {
-		b = append(b, `,"process.pid":`...)
-		b = strconv.AppendInt(b, int64(r.PID), 10)
-		b = appendMember(b, "passenger.process.id", r.Process)
-	}
-	b = append(b, `,"passenger.queue_seconds":`...)
-	b = strconv.AppendFloat(b, r.Waited.Seconds(), 'f', 6, 64)
-	return append(b, "}\n"...)
-}
-
-// appendAsked appends what a request that was understood asked for.
-func (r *Record) appendAsked(b []byte) []byte {
-	b = append(b, `,"http.version":"`...)
-	b = append(r.appendVersion(b), '"')
-	b = appendMember(b, "http.request.method", r.Request.Method)
-	b = appendMember(b, "url.original", r.Request.Target)
-	domain, port := http1.SplitHost(r.Request.Host)
-	b = appendMember(b, "url.domain", domain)
-	if len(port) > 0 {
-		b = append(b, `,"url.port":`...)
-		b = strconv.AppendInt(b, http1.Number(port), 10)
-	}
-	return b
-}
-
 // appendMember appends a member with a string, none if v is empty.
 func appendMember[T string | []byte](b []byte, name string, v T) []byte {
 	if len(v) == 0 {

@@ -12,8 +12,10 @@ type Record struct {
 	Request *http1.Request // without a method if it was not understood
 	HTTP2   bool
 	ID      []byte
+	Trace   []byte // the ID of the W3C trace that it belongs to
 	Addr    []byte // of the client
 	User    []byte // the user that a web server in front authenticated
+	TLS     *TLS   // of the connection
 
 	Began  time.Time
 	Took   time.Duration // to the end of the answer
