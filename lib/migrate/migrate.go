@@ -99,7 +99,7 @@ func Read(in Input) (*Report, error) {
 	if len(r.lines) > maxLines {
 		return nil, fmt.Errorf("more than %d lines; it is not a file of settings", maxLines)
 	}
-	r.told = make([]bool, len(r.lines))
+	r.told, r.opened = make([]bool, len(r.lines)), map[int]bool{}
 	if r.Format == "" {
 		r.Format = formatOf(in.Path, r.text)
 	}
@@ -118,7 +118,8 @@ type reading struct {
 	Input
 	text   string
 	lines  []string
-	told   []bool // by line, from 0: that a note tells of it, or that it needs none
+	told   []bool       // by line, from 0: that a note tells of it, or that it needs none
+	opened map[int]bool // by line, from 1: see opens
 	leaves []*value
 	drafts []*draft
 	notes  []Note
@@ -151,9 +152,18 @@ func (r *reading) sweep() {
 		if r.told[i] || strings.TrimSpace(line) == "" {
 			continue
 		}
+		if r.opened[i+1] {
+			if !strings.ContainsAny(line, "{[(") && !strings.HasSuffix(strings.TrimSpace(line), ":") {
+				r.note(item{name: shortened(strings.TrimSpace(line)), line: i + 1}, Automatic, "the notes below tell of what is inside")
+			}
+			continue
+		}
 		r.note(item{name: shortened(strings.TrimSpace(line)), line: i + 1}, ByHand, "not understood; look at what it is for")
 	}
 }
+
+// opens says of a line that it only opens what notes of its own tell of.
+func (r *reading) opens(line int) { r.opened[line] = true }
 
 // skip says of lines that they need no note: comments, and what only closes others.
 func (r *reading) skip(from, to int) {

@@ -115,6 +115,9 @@ func says(format, line string) bool {
 	switch format {
 	case "unit", "pm2", "passenger":
 		open := strings.TrimRight(line, ", \t")
+		if before, _, ok := strings.Cut(line, "#"); ok && strings.Trim(before, "{}[](), \t") == "" {
+			return false // a comment in YAML
+		}
 		if strings.HasPrefix(line, "//") || strings.TrimRight(open, "{[(") != open || strings.HasPrefix(line, "#") || line == "---" || strings.HasSuffix(line, ":") || strings.HasPrefix(line, "- ") || line == "-" {
 			return false // what is inside is told of
 		}
@@ -123,7 +126,7 @@ func says(format, line string) bool {
 			return false
 		}
 	case "nginx":
-		if strings.HasSuffix(line, "{") {
+		if strings.HasSuffix(strings.TrimRight(line, "; \t"), "{") {
 			return false
 		}
 	case "apache":

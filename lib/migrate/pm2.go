@@ -162,7 +162,7 @@ func (r *reading) pm2Root(root *value) {
 			it := item(f)
 			switch f.name {
 			case "apps":
-				r.skip(f.line, f.line)
+				r.opens(f.line)
 				r.pm2Apps(it)
 			case "deploy":
 				r.note(it, ByHand, "Capistrano or the like deploys; passenger-config restart-app restarts")
@@ -190,7 +190,7 @@ func (r *reading) pm2Apps(it item) {
 			r.note(item{name, v.line, v}, ByHand, "code is not run here; see what it would do, and set that by hand")
 			continue
 		}
-		r.skip(v.line, v.line)
+		r.opens(v.line)
 		r.pm2App(name+".", v)
 	}
 }

@@ -22,7 +22,7 @@ func readUnit(r *reading) error {
 		r.literal(root)
 		for _, f := range root.fields {
 			if f.name == "config" {
-				r.skip(f.line, f.line)
+				r.opens(f.line)
 				continue
 			}
 			r.note(item(f), ByHand, byProxyTLS)
@@ -34,7 +34,7 @@ func readUnit(r *reading) error {
 	u := unitFile{r, map[string]*draft{}}
 	for _, f := range root.fields { // before what names them
 		if f.name == "applications" && f.value.kind == object {
-			r.skip(f.line, f.line)
+			r.opens(f.line)
 			for _, a := range f.value.fields {
 				u.application(a)
 			}
@@ -54,12 +54,12 @@ func (u unitFile) section(f field) {
 			u.note(it, ByHand, "it is not an object of applications")
 		}
 	case "listeners":
-		u.skip(f.line, f.line)
+		u.opens(f.line)
 		for _, l := range f.value.fields {
 			u.listener(l)
 		}
 	case "routes":
-		u.skip(f.line, f.line)
+		u.opens(f.line)
 		u.routes("routes", f.value)
 	case "access_log":
 		u.note(it, ByHand, byAccessLog)
@@ -104,7 +104,7 @@ func (u unitFile) routes(name string, v *value) {
 	switch v.kind {
 	case object:
 		for _, f := range v.fields {
-			u.skip(f.line, f.line)
+			u.opens(f.line)
 			u.routes(name+"."+f.name, f.value)
 		}
 	case list:
@@ -118,10 +118,10 @@ func (u unitFile) routes(name string, v *value) {
 
 // step takes over which requests go to which app.
 func (u unitFile) step(name string, step *value) {
-	u.skip(step.line, step.line)
+	u.opens(step.line)
 	target := u.target(step.field("action"))
 	for _, f := range step.fields {
-		u.skip(f.line, f.line)
+		u.opens(f.line)
 		if f.value.kind != object {
 			u.note(item{name + "." + f.name, f.line, f.value}, ByHand, "unknown here; look at what it is for")
 			continue

@@ -14,7 +14,7 @@ func (u unitFile) application(a field) {
 		u.note(item{"applications." + a.name, a.line, a.value}, ByHand, "it is not an object")
 		return
 	}
-	u.skip(a.line, a.line)
+	u.opens(a.line)
 	kind, _ := a.value.field("type").textOf()
 	kind, _, _ = strings.Cut(strings.ToLower(kind), " ")
 	if kind != "python" && kind != "ruby" && kind != "external" {
@@ -151,7 +151,7 @@ func unitProcesses(d *draft, it item) {
 		workers(d, it)
 		return
 	}
-	d.r.skip(it.line, it.line)
+	d.r.opens(it.line)
 	table{
 		"max":          {key: "max_instances", as: asInteger},
 		"spare":        {key: "spare_instances", as: asInteger},
@@ -164,7 +164,7 @@ func unitLimits(d *draft, it item) {
 		d.r.note(it, ByHand, "it is not an object")
 		return
 	}
-	d.r.skip(it.line, it.line)
+	d.r.opens(it.line)
 	table{
 		"timeout":  {key: "max_request_time", as: asSeconds},
 		"requests": {key: "max_requests", as: asInteger},
