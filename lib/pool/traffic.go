@@ -19,6 +19,7 @@ type traffic struct {
 	inFlight int
 	upgraded int       // connections, of which some are in flight too
 	stuck    uint64    // of the errors
+	deaf     float64   // seconds that it has refused connections of a proxy
 	asked    uint64    // of those processed, with a wish for time out of band
 	former   counts    // of proxies that left
 	before   counts    // as of the report before
@@ -99,7 +100,7 @@ func (p *Pool) count() {
 	for _, q := range p.processes {
 		t := &q.traffic
 		t.before = t.counts
-		t.inFlight, t.upgraded, t.stuck, t.asked, t.counts = 0, 0, 0, 0, t.former
+		t.inFlight, t.upgraded, t.stuck, t.asked, t.deaf, t.counts = 0, 0, 0, 0, 0, t.former
 	}
 	for _, a := range p.apps {
 		a.demand, a.rejections.count = demand{}, 0
@@ -160,6 +161,7 @@ func (t *traffic) add(r protocol.ProcessReport) {
 	t.counts.add(countsOf(r))
 	t.stuck += r.Stuck
 	t.asked += r.WorkAsked
+	t.deaf = max(t.deaf, r.RefusedFor)
 	t.last = later(t.last, r.LastUsed)
 }
 

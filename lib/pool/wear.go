@@ -12,6 +12,10 @@ import (
 // replacement and without regard for its requests.
 const hardMemory = 2
 
+// deafTime is how long a process may live and refuse connections, in seconds. One
+// that ends does so too, and the spawner tells of its end well before.
+const deafTime = 3
+
 // wear says why a process is to be replaced, empty if it is not.
 func (q *process) wear() string {
 	c := q.app.config
@@ -25,6 +29,8 @@ func (q *process) wear() string {
 		return "another process was promoted since it was forked"
 	case q.traffic.stuck > 0:
 		return fmt.Sprintf("a request had no answer within %gs; see max_request_time", c.MaxRequestTime)
+	case q.traffic.deaf >= deafTime:
+		return fmt.Sprintf("it has refused connections for %.0fs", q.traffic.deaf)
 	}
 	return ""
 }

@@ -19,6 +19,13 @@ func TestWornProcessIsReplacedFirst(t *testing.T) {
 			w.p.Measured(Host{Processes: map[string]int64{"p001": 10<<20 + 1, "p002": 10 << 20}})
 			w.decide()
 		}},
+		{"refused connections", func(w *world) {
+			w.report.Processes["p001"] = protocol.ProcessReport{ConnectFailed: true, RefusedFor: deafTime - 0.1}
+			w.reports()
+			w.want("shop", "1:ready 1:ready")
+			w.report.Processes["p001"] = protocol.ProcessReport{RefusedFor: deafTime}
+			w.reports()
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -170,6 +170,10 @@ type ProcessReport struct {
 	// ConnectFailed says that the last connection attempt was refused: the
 	// process is probably gone.
 	ConnectFailed bool `json:"connect_failed,omitempty"`
+
+	// RefusedFor is how long it has refused connections: from the first refusal
+	// since it last took one to the newest.
+	RefusedFor float64 `json:"refused_seconds,omitempty"`
 }
 
 // An AppReport counts the requests of one app in one proxy.

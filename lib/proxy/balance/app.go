@@ -255,8 +255,10 @@ func (a *App) Cancel(p *Process, refused bool, retry int64) {
 	a.mu.Lock()
 	p.inFlight--
 	p.alone = false
-	p.refused = p.refused || refused
 	p.retry = retry
+	if refused {
+		p.refuse(retry)
+	}
 	a.grant()
 	a.mu.Unlock()
 	if refused {

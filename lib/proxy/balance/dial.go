@@ -71,6 +71,7 @@ func (d *Dialer) Dial(t *Process) (*Upstream, error) {
 		}
 		return nil, err
 	}
+	t.accepted()
 	u := &Upstream{}
 	u.WriteWait = d.WriteWait
 	if err := u.OpenCaller(nc, d.Clock); err != nil {

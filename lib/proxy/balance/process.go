@@ -43,6 +43,11 @@ type Process struct {
 	// clock's time, no other is made.
 	refused bool
 	retry   int64
+
+	// deafSince and deafUntil are the retry of the first refusal since a
+	// connection was last taken, 0 if there was none since, and of the newest.
+	deafSince atomic.Int64
+	deafUntil int64
 }
 
 func newProcess(rp *protocol.RouteProcess) *Process {
@@ -58,6 +63,27 @@ func newProcess(rp *protocol.RouteProcess) *Process {
 
 func (p *Process) free() bool {
 	return p.serves() && !p.alone && (p.concurrency == 0 || p.inFlight < p.concurrency)
+}
+
+// refuse notes that p refused a connection. retry is when it gets another.
+func (p *Process) refuse(retry int64) {
+	p.refused, p.deafUntil = true, retry
+	p.deafSince.CompareAndSwap(0, retry)
+}
+
+// accepted notes that p took a connection. It needs no mutex.
+func (p *Process) accepted() {
+	if p.deafSince.Load() != 0 {
+		p.deafSince.Store(0)
+	}
+}
+
+// refusedFor is how long p has refused connections.
+func (p *Process) refusedFor() time.Duration {
+	if since := p.deafSince.Load(); since != 0 {
+		return time.Duration(p.deafUntil - since)
+	}
+	return 0
 }
 
 // busy says that clients have something of p.

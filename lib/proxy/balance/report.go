@@ -30,6 +30,7 @@ func (a *App) Report(k *wire.Clock, processes map[string]protocol.ProcessReport)
 func (p *Process) report(k *wire.Clock) protocol.ProcessReport {
 	r := protocol.ProcessReport{
 		InFlight: p.inFlight, Upgraded: len(p.upgraded), Processed: p.counted, Errors: p.errors, Took: time.Duration(p.took).Seconds(), Stuck: p.stuck, WorkAsked: p.asked, ConnectFailed: p.refused,
+		RefusedFor: p.refusedFor().Seconds(),
 	}
 	if p.lastUsed > 0 {
 		r.LastUsed = k.Start.Add(time.Duration(p.lastUsed))
