@@ -77,6 +77,12 @@ VM_SUITES ?= trixie bookworm
 test-vm:
 	@testscripts/vm/vm.sh $(VM_SUITES)
 
+# test-tools runs the Ansible role on a copy of a chroot of Debian, with the package of
+# this checkout, twice, and serves by what it wrote; needs root and 300 MB of Ansible.
+.PHONY: test-tools
+test-tools:
+	@testscripts/tools/ansible.sh
+
 # prepare installs what the tests need, or says what is missing and fails.
 prepare:
 	@testscripts/prepare.sh
@@ -92,6 +98,7 @@ check:
 	@$(MAKE) --no-print-directory vulncheck
 	mandoc -Tlint -Wwarning man/*.[1-8]
 	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/ci/deploy.sh lib/dist/package/build.sh lib/dist/package/completions.sh lib/dist/package/lint.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
+	shellcheck testscripts/tools/*.sh
 
 # vulncheck looks the modules up in the vulnerability database that GOVULNDB
 # names by its URL. A machine without one is told so.

@@ -128,9 +128,10 @@ func TestRulesForOSSEC(t *testing.T) {
 func TestExamplesRestartAndWait(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
-		"capistrano/passenger.rake": `"--wait", "--timeout"`,
-		"ci/deploy.sh":              `passenger-pool restart "$3" --wait`,
-		"chef/resources/app.rb":     `passenger-pool restart #{new_resource.app_name} --wait`,
+		"capistrano/passenger.rake":                 `"--wait", "--timeout"`,
+		"ci/deploy.sh":                              `passenger-pool restart "$3" --wait`,
+		"ansible/roles/passenger/handlers/main.yml": `restart {{ passenger_app_name }} --wait`,
+		"chef/resources/app.rb":                     `passenger-pool restart #{new_resource.app_name} --wait`,
 	} {
 		if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%s: %v, want %s in it", path, err, want)
