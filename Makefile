@@ -99,6 +99,7 @@ check:
 	mandoc -Tlint -Wwarning man/*.[1-8]
 	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/ci/deploy.sh lib/dist/package/build.sh lib/dist/package/completions.sh lib/dist/package/lint.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
 	shellcheck testscripts/tools/*.sh
+	shellcheck lib/dist/init/run lib/dist/init/ready lib/dist/init/stop-apps lib/dist/init/sysv/passenger lib/dist/init/runit/*/* lib/dist/init/s6/*/run
 
 # vulncheck looks the modules up in the vulnerability database that GOVULNDB
 # names by its URL. A machine without one is told so.

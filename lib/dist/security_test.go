@@ -123,6 +123,20 @@ func TestRulesForOSSEC(t *testing.T) {
 	}
 }
 
+// A script of an init system is a program.
+func TestScriptsOfInitSystemsAreExecutable(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("init/*/*/run")
+	if err != nil || len(paths) != 6 {
+		t.Fatalf("got %q, %v, want six", paths, err)
+	}
+	for _, path := range append(paths, "init/run", "init/ready", "init/stop-apps", "init/sysv/passenger", "init/openrc/passenger-apps") {
+		if fi, err := os.Stat(path); err != nil || fi.Mode()&0o111 != 0o111 {
+			t.Errorf("%s: %v, want it executable", path, err)
+		}
+	}
+}
+
 // An example that calls a program of ours by a flag that is none would be found
 // out at somebody's first deploy.
 func TestExamplesRestartAndWait(t *testing.T) {
