@@ -24,7 +24,9 @@ func printRow(w io.Writer, r row, results []result, err error) {
 		spread := fmt.Sprintf(r.format+" – "+r.format, slices.Min(c.values), slices.Max(c.values))
 		ratio, verdict := "", ""
 		if err == nil && c.name != results[len(results)-1].name {
-			ratio = fmt.Sprintf("%.2f ×", ours/value)
+			if value > 0 {
+				ratio = fmt.Sprintf("%.2f ×", ours/value)
+			}
 			verdict = r.verdict(ours/value, c.target, " ×")
 		} else if err == nil {
 			verdict = r.verdict(ours, r.limit, " "+r.unit)
