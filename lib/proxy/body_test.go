@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -499,4 +500,35 @@ func TestClientsMayCloseTheirSendingSide(t *testing.T) {
 		}
 		p.closed()
 	})
+}
+
+// A client that announces a body of some size and sends a byte of it holds no
+// buffer of that size. Other tests do not run meanwhile.
+func TestAnnouncedBodiesHoldNoMemory(t *testing.T) {
+	const clients, most = 300, 10 << 20 // with buffers for all of it: 38 MB
+	s := serve(t, Config{}, route(start(t, "http", 0, say("ok"))))
+	held := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := held()
+	body := strings.Repeat("x", maxHeld)
+	var peers []*peer
+	for range clients {
+		p := s.dial().send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: " + fmt.Sprint(len(body)) + "\r\n\r\n")
+		if line, err := p.in.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+			t.Fatalf("got %q, %v", line, err)
+		}
+		peers = append(peers, p.send(body[:1]))
+	}
+	if n := held() - before; n > most {
+		t.Errorf("%d clients that wait hold %d bytes", clients, n)
+	}
+	p := peers[0].send(body[1:])
+	p.in.ReadString('\n') // ends the interim response
+	if r := p.receive("POST"); r.Status != 200 {
+		t.Errorf("got %+v", r)
+	}
 }

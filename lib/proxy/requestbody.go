@@ -118,17 +118,18 @@ func (q *request) readBody(length int) error {
 	if err := q.sendContinue(); err != nil {
 		return err
 	}
-	if need > len(q.in.B) {
-		q.in = q.in.Grown(need, q.end)
-		if err := q.Rebase(q.in.B); err != nil {
-			return err
-		}
-	}
 	c.HoldRead(c.proxy.Timeouts.Body)
 	var err error
 	for q.end < need && err == nil {
+		// A client that announces much and sends little holds little.
+		if q.end == len(q.in.B) {
+			q.in = q.in.Grown(min(need, 4*q.end), q.end)
+			if err = q.Rebase(q.in.B); err != nil {
+				break
+			}
+		}
 		var n int
-		n, err = c.Read(q.in.B[q.end:need])
+		n, err = c.Read(q.in.B[q.end:min(need, len(q.in.B))])
 		q.end += n
 	}
 	if late := c.ReleaseRead(); late != nil {
