@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"passenger/lib/output"
 	"passenger/lib/security"
@@ -70,7 +72,7 @@ func (f LogFormat) Watched(log slog.Handler, program string) slog.Handler {
 // no name for is below "passenger.".
 var ecsNames = map[string]string{
 	slog.TimeKey: "@timestamp", slog.LevelKey: "log.level", slog.MessageKey: "message",
-	"pid": "process.pid", "err": "error.message", "cause": "passenger.exit.cause",
+	"pid": "process.pid", "err": "error.message", "cause": "passenger.exit.cause", "process": "passenger.process.id",
 }
 
 func ecs(groups []string, a slog.Attr) slog.Attr {
@@ -88,8 +90,14 @@ func ecs(groups []string, a slog.Attr) slog.Attr {
 	default:
 		a.Key = "passenger." + a.Key
 	}
-	if err, ok := a.Value.Any().(error); ok {
-		a.Value = slog.StringValue(err.Error())
+	switch v := a.Value.Any().(type) {
+	case error:
+		a.Value = slog.StringValue(v.Error())
+	case time.Duration:
+		a.Value = slog.Float64Value(v.Seconds())
+	case time.Time:
+	case fmt.Stringer: // an address would be an object
+		a.Value = slog.StringValue(v.String())
 	}
 	return a
 }

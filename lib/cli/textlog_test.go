@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +72,21 @@ func TestJournalIsTheStreamThatSystemdConnected(t *testing.T) {
 		if got := isJournal(f, stream); got != want {
 			t.Errorf("%q: got %v", stream, got)
 		}
+	}
+}
+
+// A field has the same type whatever the value is in Go, so that an index takes it.
+func TestValuesInTheJSONLog(t *testing.T) {
+	t.Parallel()
+	r := slog.NewRecord(time.Time{}, slog.LevelError, "connection lost", 0)
+	r.Add("client", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, "took", 1500*time.Millisecond, "err", io.EOF, "process", "ab12", "expires", time.Unix(0, 0).UTC())
+	var b bytes.Buffer
+	if err := jsonHandler(&b, "passenger-proxy", "passenger.log", slog.LevelInfo).Handle(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	want := `"passenger.client":"127.0.0.1:80","passenger.took":1.5,"error.message":"EOF","passenger.process.id":"ab12","passenger.expires":"1970-01-01T00:00:00Z"}` + "\n"
+	if !strings.HasSuffix(b.String(), want) {
+		t.Errorf("got %s want %s at its end", b.String(), want)
 	}
 }
 

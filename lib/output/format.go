@@ -1,6 +1,7 @@
 package output
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -40,6 +41,10 @@ type ecsLine struct {
 	Stream      Stream `json:"passenger.stream,omitempty"`
 	Generation  int    `json:"passenger.generation,omitempty"`
 	Level       string `json:"log.level,omitempty"`
+
+	// Own is what an app wrote as an object, which keeps its names there. It is
+	// last: what reads a line by its first "event.dataset" reads ours.
+	Own json.RawMessage `json:"passenger.json,omitempty"`
 }
 
 // line appends one line of an app to dst.
@@ -50,12 +55,20 @@ func (f Format) line(dst []byte, from *Source, stream Stream, at time.Time, text
 	case JSON:
 		return appendJSON(dst, ecsLine{
 			Timestamp: stamp(at), Message: string(text), ECS: ECSVersion, Dataset: "passenger.app", Service: from.App,
-			Environment: from.Environment, Node: from.ID, PID: from.PID, Stream: stream, Generation: from.Generation,
+			Environment: from.Environment, Node: from.ID, PID: from.PID, Stream: stream, Generation: from.Generation, Own: object(text),
 		})
 	}
 	dst = append(append(append(dst, '['), from.App...), ' ')
 	dst = strconv.AppendInt(dst, int64(from.PID), 10)
 	return append(visible.AppendLine(append(dst, "] "...), text), '\n')
+}
+
+// object is text if it is a JSON object, else nil.
+func object(text []byte) json.RawMessage {
+	if text = bytes.TrimSpace(text); len(text) > 0 && text[0] == '{' && json.Valid(text) {
+		return text
+	}
+	return nil
 }
 
 // own appends a line of the log itself.

@@ -117,6 +117,23 @@ func TestJSONHasTheNamesOfECS(t *testing.T) {
 	}
 }
 
+// What an app writes as an object keeps its own fields, and takes none of ours.
+func TestJSONKeepsTheFieldsOfAnApp(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]any{
+		`{"msg": "paid", "service.name": "other", "cart": {"id": 7}}`: map[string]any{"msg": "paid", "service.name": "other", "cart": map[string]any{"id": 7.0}},
+		`{"msg": "paid"`: nil, `[1]`: nil, `7`: nil, ``: nil,
+	} {
+		var got map[string]any
+		if err := json.Unmarshal(JSON.line(nil, &Source{App: "shop"}, Stdout, time.Time{}, []byte(text)), &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got["passenger.json"]); diff != "" || got["message"] != text || got["service.name"] != "shop" {
+			t.Errorf("%s: got %v (-want +got):\n%s", text, got, diff)
+		}
+	}
+}
+
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.log")
