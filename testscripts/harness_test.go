@@ -155,6 +155,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"await-metric":   cmdAwaitMetric,
 	"check-metrics":  cmdCheckMetrics,
 	"check-queries":  cmdCheckQueries,
+	"elastic":        cmdElastic,
 	"await-file":     cmdAwaitFile,
 	"await-requests": cmdAwaitRequests,
 	"await-stdout":   cmdAwaitStdout,

@@ -10,7 +10,7 @@ packages='gcc libc6-dev mmdebstrap curl procps strace tmux logrotate aide tripwi
 	ruby-sqlite3 ruby-sequel
 	python3 python3-flask python3-django gunicorn
 	python3-uvicorn python3-hypercorn python3-daphne python3-fastapi python3-websockets
-	chromium'
+	chromium rsyslog-elasticsearch'
 
 installed() {
 	dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
