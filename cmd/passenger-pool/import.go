@@ -15,6 +15,7 @@ import (
 	"passenger/lib/migrate"
 	"passenger/lib/protocol"
 	"passenger/lib/spelling"
+	"passenger/lib/visible"
 )
 
 type importCommand struct {
@@ -73,9 +74,9 @@ func (c *importCommand) read(file string) (*migrate.Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot import %s: %w", file, err)
 	}
-	text, err := os.ReadFile(path)
+	text, err := migrate.Load(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot import: %w", err)
+		return nil, fmt.Errorf("cannot import %s: %w", file, err)
 	}
 	in := migrate.Input{Path: path, Format: c.From, Text: text, Exists: exists}
 	if c.AppRoot != "" {
@@ -84,9 +85,12 @@ func (c *importCommand) read(file string) (*migrate.Report, error) {
 		}
 	}
 	report, err := migrate.Read(in)
-	if err != nil {
+	if errors.Is(err, migrate.ErrFormat) {
 		err = fmt.Errorf("cannot import %s: %w", file, err)
 		return nil, cli.Hint(err, "name its format: --from=%s", strings.Join(migrate.Formats, "|"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot import %s: %w", file, err)
 	}
 	return report, nil
 }
@@ -100,7 +104,7 @@ func exists(path string) bool {
 // into it.
 func tellWhereabouts(a protocol.AppConfig) {
 	if !exists(a.AppRoot) {
-		fmt.Fprintf(os.Stderr, "App %q: there is no %s on this machine; passenger-pool takes the settings where there is one.\n", a.Name, a.AppRoot)
+		fmt.Fprintf(os.Stderr, "App %q: there is no %s on this machine; passenger-pool takes the settings where there is one.\n", a.Name, visible.Line(a.AppRoot))
 	}
 }
 

@@ -22,6 +22,9 @@ import (
 // Formats are the kinds of files that [Read] knows, as people name them.
 var Formats = []string{"unit", "uwsgi", "puma", "gunicorn", "pm2", "procfile", "nginx", "apache", "passenger"}
 
+// ErrFormat says that nothing tells the format of a file.
+var ErrFormat = errors.New("neither its name nor its text is of a format that is known")
+
 // Bounds of a file. Settings are smaller by far.
 const (
 	maxText   = 512 << 10 // bytes
@@ -91,6 +94,8 @@ func Read(in Input) (*Report, error) {
 	switch {
 	case len(text) > maxText:
 		return nil, fmt.Errorf("larger than %d bytes; it is not a file of settings", maxText)
+	case bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")):
+		return nil, errors.New("it is in UTF-16; save it as UTF-8")
 	case bytes.IndexByte(text, 0) >= 0:
 		return nil, errors.New("it has a NUL byte; it is not a file of settings")
 	}
@@ -105,7 +110,7 @@ func Read(in Input) (*Report, error) {
 	}
 	read := readers[r.Format]
 	if read == nil {
-		return nil, errors.New("neither its name nor its text is of a format that is known")
+		return nil, ErrFormat
 	}
 	if err := read(r); err != nil {
 		return nil, err
