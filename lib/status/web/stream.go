@@ -25,6 +25,11 @@ const (
 // (HTML Standard, section 9.2). A browser that does not read is dropped, and
 // connects again by itself.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, v viewer) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx passes each event on at once
+	if r.Method == http.MethodHead {
+		return
+	}
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
@@ -33,9 +38,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, v viewer) {
 		return
 	}
 	rc := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx passes each event on at once
-	_ = rc.SetReadDeadline(time.Time{})       // the request has been read
+	_ = rc.SetReadDeadline(time.Time{}) // the request has been read
 	app := r.URL.Query().Get("app")
 	for {
 		view, err := s.view(r.Context(), v, app)

@@ -286,6 +286,31 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
+// A check that asks by HEAD gets the head; its connection is free for the next
+// request, and it takes no dashboard's place.
+func TestStreamOfHeadEnds(t *testing.T) {
+	t.Parallel()
+	h, _ := server(t, "", calm())
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, method := range []string{http.MethodHead, http.MethodGet} {
+		q, err := http.NewRequestWithContext(ctx, method, s.URL+"/v1/stream", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Client().Do(q)
+		if err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+		defer r.Body.Close()
+		if got := r.Header.Get("Content-Type"); r.StatusCode != http.StatusOK || got != "text/event-stream" {
+			t.Errorf("%s: got %d, %q", method, r.StatusCode, got)
+		}
+	}
+}
+
 func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
 	h, _ := server(t, "", calm())
