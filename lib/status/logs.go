@@ -68,7 +68,11 @@ type writer struct {
 	path    string // of the call
 }
 
+// writersOf asks for no longer than a status does, so that it soon says that a
+// spawner is stuck.
 func writersOf(ctx context.Context, client *control.Client, app string) ([]writer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+	defer cancel()
 	var processes protocol.ProcessList
 	if err := client.Call(ctx, http.MethodGet, protocol.PathProcesses, nil, &processes); err != nil {
 		return nil, err

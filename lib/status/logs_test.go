@@ -1,11 +1,13 @@
 package status
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/statedir"
 )
 
 // wrote is lines as "process@second:text".
@@ -17,6 +19,19 @@ func wrote(words ...string) []LogLine {
 		lines = append(lines, LogLine{Process: id, OutputLine: protocol.OutputLine{At: now.Add(time.Duration(at[0]-'0') * time.Second), Text: text}})
 	}
 	return lines
+}
+
+// A spawner that is stopped or stuck keeps nobody for longer than the status does.
+func TestLogsOfASilentSpawner(t *testing.T) {
+	t.Parallel()
+	d := stateDir(t)
+	listen(t, d, statedir.Spawn)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+	defer cancel()
+	_, err := caller.Logs(ctx, d, "shop")
+	if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "no answer within 900ms") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestNewLines(t *testing.T) {
