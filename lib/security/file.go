@@ -59,6 +59,8 @@ func (path File) open() (*os.File, error) {
 	switch {
 	case errors.Is(err, unix.ELOOP):
 		return nil, fmt.Errorf("security log %q is a symbolic link; name the file itself", path)
+	case errors.Is(err, unix.ENXIO): // a FIFO that nobody reads, or a socket
+		return nil, fmt.Errorf("security log %q is not a regular file", path)
 	case errors.As(err, &pe):
 		return nil, fmt.Errorf("security log %q: %w", path, pe.Err)
 	case err != nil:

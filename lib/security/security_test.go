@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -97,14 +98,14 @@ func TestFileThatAnotherUserCouldHaveChosenIsRefused(t *testing.T) {
 	for _, err := range []error{
 		os.WriteFile(path("real"), nil, 0o600), os.Symlink("real", path("link")), os.Mkdir(path("dir"), 0o700),
 		os.WriteFile(path("one"), nil, 0o600), os.Link(path("one"), path("two")),
-		os.WriteFile(path("foreign"), nil, 0o600), os.Mkdir(path("d"), 0o700), os.Symlink("d", path("way")),
+		os.WriteFile(path("foreign"), nil, 0o600), os.Mkdir(path("d"), 0o700), syscall.Mkfifo(path("fifo"), 0o600), os.Symlink("d", path("way")),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	refused := map[string]string{
-		"link": "is a symbolic link", "dir": "is a directory", "one": "has 2 names", "missing/x": "no such file",
+		"link": "is a symbolic link", "dir": "is a directory", "one": "has 2 names", "fifo": "is not a regular file", "missing/x": "no such file",
 	}
 	if os.Geteuid() == 0 {
 		if err := errors.Join(os.Chown(path("foreign"), 54321, 0), os.Lchown(path("way"), 54321, 0)); err != nil {
