@@ -6,11 +6,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +31,7 @@ type process struct {
 	notify *net.UnixConn
 	output *output
 	exited chan struct{} // closed when the process was reaped
+	apart  bool          // it takes names apart from values, as it has said
 }
 
 // An output collects what a process writes to stdout and stderr.
@@ -150,7 +153,11 @@ func (p *process) listenForNotice(t testing.TB, path string) *os.File {
 	return f
 }
 
-// notice returns the next datagram that the process sent.
+// sessionApart is what a process says that takes names apart from values.
+const sessionApart = "\nX_PASSENGER_SESSION=2"
+
+// notice returns the next datagram that the process sent, but for which form of
+// the session protocol it knows: that is p.apart from then on.
 func (p *process) notice(t testing.TB) string {
 	t.Helper()
 	p.notify.SetReadDeadline(time.Now().Add(bound))
@@ -159,7 +166,12 @@ func (p *process) notice(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("no notice: %v\noutput:\n%s", err, p.output)
 	}
-	return string(buf[:n])
+	text, _, apart := strings.Cut(string(buf[:n]), sessionApart)
+	if apart {
+		p.apart = true
+		text = strings.Replace(string(buf[:n]), sessionApart, "", 1)
+	}
+	return text
 }
 
 // startReady starts spec's app and waits until it is ready.
@@ -229,7 +241,8 @@ func (p *process) client() *http.Client {
 // A session is a connection that speaks the session protocol, as the proxy's.
 type session struct {
 	net.Conn
-	r *bufio.Reader
+	r     *bufio.Reader
+	apart bool // names apart from values
 }
 
 // dial opens a session. Its reads and writes are bounded.
@@ -241,7 +254,7 @@ func (p *process) dial(t testing.TB) *session {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(bound))
-	return &session{conn, bufio.NewReaderSize(conn, 64<<10)}
+	return &session{conn, bufio.NewReaderSize(conn, 64<<10), p.apart}
 }
 
 // A request is what a session sends. The zero value of a field means what is
@@ -255,10 +268,30 @@ type request struct {
 
 	// chunks are sent as a body of unknown length if they are not nil.
 	chunks []string
+
+	apart bool // names apart from values
 }
 
 // head returns the netstring of r.
 func (r request) head() string {
+	pairs := r.pairs()
+	var names, values []string
+	for _, pair := range pairs {
+		names, values = append(names, pair[0]), append(values, pair[1])
+	}
+	var block string
+	if r.apart {
+		block = strings.Join(names, ",") + "\x00" + strings.Join(values, "\x00") + "\x00"
+	} else {
+		for i, name := range names {
+			block += name + "\x00" + values[i] + "\x00"
+		}
+	}
+	return fmt.Sprintf("%d:%s,", len(block), block)
+}
+
+// pairs returns r's variables, in order.
+func (r request) pairs() (pairs [][2]string) {
 	method, uri := r.method, r.uri
 	if method == "" {
 		method = "GET"
@@ -267,15 +300,16 @@ func (r request) head() string {
 		uri = "/"
 	}
 	path, query, _ := strings.Cut(uri, "?")
-	var b strings.Builder
-	pair := func(name, value string) { b.WriteString(name + "\x00" + value + "\x00") }
+	pair := func(name, value string) { pairs = append(pairs, [2]string{name, value}) }
 	if r.chunks != nil {
 		pair("CONTENT_LENGTH", "")
 		pair("TRANSFER_ENCODING", "chunked")
 	} else {
 		pair("CONTENT_LENGTH", fmt.Sprint(len(r.body)))
 	}
-	pair("SCGI", "1")
+	if !r.apart {
+		pair("SCGI", "1")
+	}
 	pair("REQUEST_METHOD", method)
 	pair("REQUEST_URI", uri)
 	pair("SCRIPT_NAME", r.base)
@@ -288,10 +322,10 @@ func (r request) head() string {
 	pair("REMOTE_ADDR", "127.0.0.1")
 	pair("REMOTE_PORT", "40000")
 	pair("HTTP_HOST", "example.com")
-	for name, value := range r.env {
-		pair(name, value)
+	for _, name := range slices.Sorted(maps.Keys(r.env)) {
+		pair(name, r.env[name])
 	}
-	return fmt.Sprintf("%d:%s,", b.Len(), b.String())
+	return pairs
 }
 
 // bytes returns r as it goes over the wire.
@@ -310,7 +344,10 @@ func (r request) bytes() string {
 
 // send sends r. A process that does not read it is no failure of the test: it
 // may have answered and closed.
-func (s *session) send(r request) { io.WriteString(s, r.bytes()) }
+func (s *session) send(r request) {
+	r.apart = s.apart
+	io.WriteString(s, r.bytes())
+}
 
 // A response is what a session received.
 type response struct {

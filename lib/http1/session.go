@@ -5,9 +5,10 @@ import (
 	"strconv"
 )
 
-// The session protocol's header block is a netstring of pairs NAME NUL VALUE
-// NUL. To write one: BeginBlock, AppendPair and [Request.AppendVariables] as
-// often as needed, FinishBlock.
+// The session protocol's header block is a netstring, in one of two forms:
+// pairs NAME NUL VALUE NUL; or names apart from values, NAME "," NAME … NUL
+// VALUE NUL VALUE NUL …. To write pairs: BeginBlock, AppendPair as often as
+// needed, FinishBlock. A [Block] writes either form.
 
 // blockPrefix is the room for the netstring's length and colon.
 const blockPrefix = 8
@@ -34,14 +35,65 @@ func AppendPair[V string | []byte](b []byte, name string, value V) []byte {
 	return append(b, 0)
 }
 
+// A Block is a header block that is being written: Name, what is appended to
+// Value, and End for each variable; then Finish.
+type Block struct {
+	// Value ends with the value under way.
+	Value []byte
+
+	names []byte
+	apart bool
+}
+
+// PairsBlock begins a block of pairs, in b's memory, which is empty.
+func PairsBlock(b []byte) Block { return Block{Value: BeginBlock(b)} }
+
+// ApartBlock begins a block with names apart from values, both in empty memory.
+func ApartBlock(names, values []byte) Block {
+	return Block{Value: values, names: BeginBlock(names), apart: true}
+}
+
+// Name begins a variable.
+func (k *Block) Name(name string) {
+	if !k.apart {
+		k.Value = append(append(k.Value, name...), 0)
+		return
+	}
+	k.comma()
+	k.names = append(k.names, name...)
+}
+
+func (k *Block) comma() {
+	if len(k.names) > blockPrefix {
+		k.names = append(k.names, ',')
+	}
+}
+
+// End ends a value.
+func (k *Block) End() { k.Value = append(k.Value, 0) }
+
+// Pair adds a variable.
+func (k *Block) Pair(name, value string) {
+	k.Name(name)
+	k.Value = append(append(k.Value, value...), 0)
+}
+
+// Finish returns the whole block, a part of the memory that it began in.
+func (k *Block) Finish() []byte {
+	if !k.apart {
+		return FinishBlock(k.Value)
+	}
+	return FinishBlock(append(append(k.names, 0), k.Value...))
+}
+
 // Names is a set of fields.
 type Names [lastName + 1]bool
 
-// AppendVariables appends the fields of r as pairs HTTP_NAME, but for those
-// in the set, those that Connection names and those with odd names. Fields of
-// one name become one pair, their values joined by a comma, or by a semicolon
+// AddVariables adds the fields of r as variables HTTP_NAME, but for those in
+// the set, those that Connection names and those with odd names. Fields of one
+// name become one variable, their values joined by a comma, or by a semicolon
 // for Cookie.
-func (r *Request) AppendVariables(b []byte, without *Names) []byte {
+func (r *Request) AddVariables(k *Block, without *Names) {
 	var seen uint64 // a bit for each name so far: most are not repeated
 	for i := range r.count {
 		f := &r.fields[i]
@@ -53,14 +105,20 @@ func (r *Request) AppendVariables(b []byte, without *Names) []byte {
 			continue
 		}
 		seen |= bit
-		b = append(b, "HTTP_"...)
-		b = appendVariable(b, r.buf[f.name:f.colon])
-		b = append(b, 0)
-		b = append(b, r.buf[f.start:f.end]...)
-		b = r.appendRepeats(b, i)
-		b = append(b, 0)
+		k.variable(r.buf[f.name:f.colon])
+		k.Value = append(k.Value, r.buf[f.start:f.end]...)
+		k.Value = append(r.appendRepeats(k.Value, i), 0)
 	}
-	return b
+}
+
+// variable begins the variable of a field.
+func (k *Block) variable(name []byte) {
+	if !k.apart {
+		k.Value = append(appendVariable(append(k.Value, "HTTP_"...), name), 0)
+		return
+	}
+	k.comma()
+	k.names = appendVariable(append(k.names, "HTTP_"...), name)
 }
 
 func (r *Request) appendRepeats(b []byte, i int) []byte {

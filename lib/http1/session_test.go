@@ -26,10 +26,25 @@ func TestVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := FinishBlock(r.AppendVariables(BeginBlock(nil), &Names{Host: true, Proxy: true, Connection: true}))
-	want := []string{"HTTP_X_A=1, 2, 5", "HTTP_COOKIE=a=b; c=d", "HTTP_X_B="}
-	if diff := cmp.Diff(want, readBlock(t, string(b))); diff != "" {
-		t.Error(diff)
+	want := []string{"A=1", "HTTP_X_A=1, 2, 5", "HTTP_COOKIE=a=b; c=d", "HTTP_X_B=", "B="}
+	for _, k := range []Block{PairsBlock(nil), ApartBlock(nil, nil)} {
+		k.Pair("A", "1")
+		r.AddVariables(&k, &Names{Host: true, Proxy: true, Connection: true})
+		k.Pair("B", "")
+		if diff := cmp.Diff(want, readBlock(t, string(k.Finish()))); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestBlockWithNamesApart(t *testing.T) {
+	t.Parallel()
+	k := ApartBlock(nil, nil)
+	k.Pair("CONTENT_LENGTH", "0")
+	k.Pair("REQUEST_METHOD", "GET")
+	k.Pair("QUERY_STRING", "")
+	if got, want := string(k.Finish()), "50:CONTENT_LENGTH,REQUEST_METHOD,QUERY_STRING\x000\x00GET\x00\x00,"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -40,6 +55,16 @@ func readBlock(t *testing.T, b string) []string {
 		t.Fatalf("got %.40q of %d bytes, not a netstring", b, len(b))
 	}
 	parts := strings.Split(strings.TrimSuffix(rest, ","), "\x00")
+	if names := strings.Split(parts[0], ","); len(names) > 1 {
+		if len(parts) != len(names)+2 {
+			t.Fatalf("got %q: %d names", b, len(names))
+		}
+		var pairs []string
+		for i, name := range names {
+			pairs = append(pairs, name+"="+parts[i+1])
+		}
+		return pairs
+	}
 	var pairs []string
 	for i := 0; i+1 < len(parts); i += 2 {
 		pairs = append(pairs, parts[i]+"="+parts[i+1])
@@ -64,8 +89,18 @@ func FuzzSession(f *testing.F) {
 			return
 		}
 		seen := map[string]bool{}
-		block := AppendPair(BeginBlock(nil), "CONTENT_LENGTH", "0") // always the first
-		for _, pair := range readBlock(t, string(FinishBlock(r.AppendVariables(block, without))))[1:] {
+		block := PairsBlock(nil)
+		apart := ApartBlock(nil, nil)
+		for _, k := range []*Block{&block, &apart} {
+			k.Pair("CONTENT_LENGTH", "0") // always the first
+			k.Pair("REQUEST_METHOD", "GET")
+			r.AddVariables(k, without)
+		}
+		pairs := readBlock(t, string(block.Finish()))
+		if diff := cmp.Diff(pairs, readBlock(t, string(apart.Finish()))); diff != "" {
+			t.Fatal(diff)
+		}
+		for _, pair := range pairs[2:] {
 			name, _, _ := strings.Cut(pair, "=")
 			if seen[name] || !strings.HasPrefix(name, "HTTP_") || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || name == "HTTP_PROXY" {
 				t.Fatalf("got %q", pair)

@@ -39,7 +39,7 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 			}
 			q := p.add(now, a, protocol.Process{
 				ID: rp.ID, App: r.App, Generation: a.generation, AppRoot: rp.AppRoot, Root: rp.Root, State: protocol.Ready,
-				PID: rp.PID, Address: rp.Address, DataProtocol: rp.DataProtocol, Concurrency: rp.Concurrency,
+				PID: rp.PID, Address: rp.Address, DataProtocol: rp.DataProtocol, SessionForm: rp.SessionForm, Concurrency: rp.Concurrency,
 			}, state)
 			q.listing = listed
 			if rp.Draining {

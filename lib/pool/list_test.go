@@ -148,6 +148,9 @@ func TestTableSurvivesItsFile(t *testing.T) {
 	w.p = w.newPool(&read)
 	w.p.Put(w.now, c)
 	w.tell()
+	if got := read.Apps[0].Processes[0].SessionForm; got != protocol.SessionApart {
+		t.Errorf("got form %d of the session protocol in the table, want what the process said", got)
+	}
 	if w.last.Routes != nil {
 		t.Errorf("published again:\n%s", cmp.Diff(&read, w.last.Routes))
 	}

@@ -123,7 +123,7 @@ func (a *app) route() protocol.Route {
 		}
 		r.Processes = append(r.Processes, protocol.RouteProcess{
 			ID: q.record.ID, Slot: q.record.Slot, PID: q.record.PID, Address: q.record.Address, DataProtocol: q.record.DataProtocol,
-			Concurrency: q.record.Concurrency, AppRoot: q.record.AppRoot, Root: q.record.Root, Generation: q.record.Generation,
+			SessionForm: q.record.SessionForm, Concurrency: q.record.Concurrency, AppRoot: q.record.AppRoot, Root: q.record.Root, Generation: q.record.Generation,
 			Draining: q.phase() != protocol.Ready, Leaving: q.state.leaves(),
 		})
 		serves = serves || q.phase() == protocol.Ready

@@ -161,6 +161,7 @@ func (w *world) tell() {
 func (w *world) become(id string, concurrency int) protocol.Process {
 	r := w.list[id]
 	r.State, r.PID, r.Address, r.DataProtocol, r.Concurrency = protocol.Ready, 1001+slices.Index(w.order, id), "unix:/"+id, "session", concurrency
+	r.SessionForm = protocol.SessionApart
 	w.put(id, r)
 	return r
 }

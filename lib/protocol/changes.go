@@ -37,7 +37,7 @@ func (l ProcessList) Since(before any) any {
 func (p *Process) same(q *Process) bool {
 	return p.ID == q.ID && p.State == q.State && p.PID == q.PID && p.StartTime == q.StartTime && p.BootID == q.BootID &&
 		p.Version == q.Version && p.Slot == q.Slot && p.App == q.App && p.Generation == q.Generation && p.Type == q.Type &&
-		p.Address == q.Address && p.DataProtocol == q.DataProtocol && p.Concurrency == q.Concurrency &&
+		p.Address == q.Address && p.DataProtocol == q.DataProtocol && p.SessionForm == q.SessionForm && p.Concurrency == q.Concurrency &&
 		p.AppRoot == q.AppRoot && p.Root.same(&q.Root) && p.Environment == q.Environment && p.LogFile == q.LogFile &&
 		slices.Equal(p.Command, q.Command) && p.User == q.User && samePointed(p.GID, q.GID) &&
 		p.Preloader == q.Preloader && p.NotifySocket == q.NotifySocket && p.StopGrace == q.StopGrace &&

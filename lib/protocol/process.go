@@ -19,6 +19,10 @@ const (
 	ProtocolSession = "session" // SCGI header block in, HTTP/1.1 out; see passenger-protocol(7)
 )
 
+// SessionApart is the form of the session protocol in which names stand apart
+// from values. A process that knows it also knows the one before, in pairs.
+const SessionApart = 2
+
 // VariableWork is the name of a session's variable that no client can send. With
 // it the adapter answers 200 without a body itself, in the place of the app:
 // with [WorkDue] after work out of band, with [WorkNone] at once, so that the
@@ -64,6 +68,10 @@ type Process struct {
 
 	// DataProtocol is ProtocolHTTP or ProtocolSession.
 	DataProtocol string `json:"protocol,omitempty"`
+
+	// SessionForm is the newest form of the session protocol that the process
+	// says it knows: SessionApart, or 0 for pairs alone.
+	SessionForm int `json:"session_form,omitempty"`
 
 	// Concurrency is how many sessions the process can take at once, 0 for no
 	// limit.

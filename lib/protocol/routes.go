@@ -96,6 +96,9 @@ type RouteProcess struct {
 	Address      string `json:"address"`
 	DataProtocol string `json:"protocol"`
 
+	// SessionForm is as in the process object.
+	SessionForm int `json:"session_form,omitempty"`
+
 	// Concurrency is how many sessions it can take at once, 0 for no limit.
 	Concurrency int `json:"concurrency"`
 

@@ -131,97 +131,128 @@ func (s *session) appendHTTP(b []byte, asked bool) []byte {
 	return append(b, "\r\n"...)
 }
 
-// appendSession returns, in b's memory, the request's block for a process that
-// speaks the session protocol.
-func (s *session) appendSession(b []byte) []byte {
+// appendSession returns the request's block for a process that speaks the
+// session protocol: in b's memory, with values in between if names stand apart
+// from values there.
+func (s *session) appendSession(b, values []byte) []byte {
+	if s.process.Apart {
+		k := http1.ApartBlock(b, values)
+		s.addVariables(&k)
+		return k.Finish()
+	}
+	k := http1.PairsBlock(b)
+	s.addVariables(&k)
+	return k.Finish()
+}
+
+// addVariables adds what most requests have first, in the same order for all.
+func (s *session) addVariables(k *http1.Block) {
 	r, f := &s.req.Request, s.req.forwarded()
-	b = http1.BeginBlock(b[:0])
-	if r.Chunked {
-		b = append(b, "CONTENT_LENGTH\x00\x00TRANSFER_ENCODING\x00chunked\x00"...)
-	} else {
-		b = append(b, "CONTENT_LENGTH\x00"...)
-		b = strconv.AppendInt(b, max(r.ContentLength, 0), 10)
-		b = append(b, 0)
+	k.Name("CONTENT_LENGTH")
+	if !r.Chunked {
+		k.Value = strconv.AppendInt(k.Value, max(r.ContentLength, 0), 10)
 	}
-	b = append(b, "SCGI\x001\x00REQUEST_METHOD\x00"...)
-	b = append(b, r.Method...)
-	b = append(b, "\x00REQUEST_URI\x00"...)
-	b = s.req.appendTarget(b)
-	b = append(b, "\x00SCRIPT_NAME\x00"...)
-	b = append(b, s.req.mount.base...)
-	b = append(b, "\x00PATH_INFO\x00"...)
-	b = append(b, r.Path[len(s.req.mount.base):]...)
-	b = append(b, "\x00QUERY_STRING\x00"...)
-	b = append(b, r.Query...)
-	b = append(b, "\x00SERVER_NAME\x00"...)
-	b = append(b, f.Name...)
-	b = append(b, "\x00SERVER_PORT\x00"...)
-	b = append(b, f.NamePort...)
+	k.End()
+	if !s.process.Apart {
+		k.Pair("SCGI", "1")
+	}
+	add(k, "REQUEST_METHOD", r.Method)
+	k.Name("REQUEST_URI")
+	k.Value = s.req.appendTarget(k.Value)
+	k.End()
+	k.Pair("SCRIPT_NAME", s.req.mount.base)
+	add(k, "PATH_INFO", r.Path[len(s.req.mount.base):])
+	add(k, "QUERY_STRING", r.Query)
+	add(k, "SERVER_NAME", f.Name)
+	add(k, "SERVER_PORT", f.NamePort)
 	if r.Minor > 0 {
-		b = append(b, "\x00SERVER_PROTOCOL\x00HTTP/1.1\x00"...)
+		k.Pair("SERVER_PROTOCOL", "HTTP/1.1")
 	} else {
-		b = append(b, "\x00SERVER_PROTOCOL\x00HTTP/1.0\x00"...)
+		k.Pair("SERVER_PROTOCOL", "HTTP/1.0")
 	}
-	b = append(b, "SERVER_SOFTWARE\x00passenger/"...)
-	b = append(b, s.req.client.proxy.Release...)
-	b = append(b, "\x00REMOTE_ADDR\x00"...)
-	n := len(b)
-	if b = s.req.appendAddr(b); len(b) == n {
-		b = append(b, "127.0.0.1"...)
-	}
-	b = append(s.req.appendPort(append(b, "\x00REMOTE_PORT\x00"...)), 0)
-	if user := s.req.client.headers.Value(&s.req.Request, fronted.RemoteUser); user != nil {
-		b = http1.AppendPair(b, "REMOTE_USER", user)
+	k.Name("SERVER_SOFTWARE")
+	k.Value = append(append(k.Value, "passenger/"...), s.req.client.proxy.Release...)
+	k.End()
+	s.addAddress(k)
+	s.addForwarded(k, &f)
+	if r.Chunked {
+		k.Pair("TRANSFER_ENCODING", "chunked")
 	}
 	if f.Https {
-		b = append(b, "HTTPS\x00on\x00"...)
+		k.Pair("HTTPS", "on")
 	}
 	if v := r.Find(http1.ContentType); v != nil {
-		b = http1.AppendPair(b, "CONTENT_TYPE", v)
+		add(k, "CONTENT_TYPE", v)
+	}
+	if user := s.req.client.headers.Value(&s.req.Request, fronted.RemoteUser); user != nil {
+		add(k, "REMOTE_USER", user)
 	}
 	if r.Host != nil {
-		b = http1.AppendPair(b, "HTTP_HOST", r.Host)
+		add(k, "HTTP_HOST", r.Host)
 	}
+	s.addFields(k)
+	if s := s.process.Sendfile.Load(); s != nil {
+		for _, pair := range s.Pairs {
+			k.Pair(pair[0], pair[1])
+		}
+	}
+	if s.req.upgrade {
+		k.Pair("HTTP_CONNECTION", "Upgrade")
+		k.Name("HTTP_UPGRADE")
+		k.Value = http1.AppendList(k.Value, tunnel.Wanted(&s.req.Request))
+		k.End()
+	}
+}
+
+func add(k *http1.Block, name string, value []byte) {
+	k.Name(name)
+	k.Value = append(append(k.Value, value...), 0)
+}
+
+func (s *session) addAddress(k *http1.Block) {
+	k.Name("REMOTE_ADDR")
+	n := len(k.Value)
+	if k.Value = s.req.appendAddr(k.Value); len(k.Value) == n {
+		k.Value = append(k.Value, "127.0.0.1"...)
+	}
+	k.End()
+	k.Name("REMOTE_PORT")
+	k.Value = s.req.appendPort(k.Value)
+	k.End()
+}
+
+// addFields adds what the client sent.
+func (s *session) addFields(k *http1.Block) {
 	without := &sessionFromClient
 	if s.req.client.trusted {
 		without = &sessionFromTrusted
 	}
-	if s.req.makesTrace() {
-		others := *without
-		others[http1.TraceParent] = true
-		without = &others
+	if !s.req.makesTrace() {
+		s.req.AddVariables(k, without)
+		return
 	}
-	b = r.AppendVariables(b, without)
-	return http1.FinishBlock(s.appendSessionForwarded(b, &f))
+	others := *without
+	others[http1.TraceParent] = true
+	s.req.AddVariables(k, &others)
+	k.Name("HTTP_TRACEPARENT")
+	k.Value = s.req.appendTrace(k.Value)
+	k.End()
 }
 
-func (s *session) appendSessionForwarded(b []byte, f *forwarded.Claims) []byte {
-	b = append(b, "HTTP_X_FORWARDED_FOR\x00"...)
-	n := len(b)
-	if b = s.req.appendChain(b); len(b) > n {
-		b = append(b, 0)
+func (s *session) addForwarded(k *http1.Block, f *forwarded.Claims) {
+	before := *k
+	k.Name("HTTP_X_FORWARDED_FOR")
+	n := len(k.Value)
+	if k.Value = s.req.appendChain(k.Value); len(k.Value) > n {
+		k.End()
 	} else {
-		b = b[:n-len("HTTP_X_FORWARDED_FOR\x00")]
+		*k = before
 	}
-	b = append(b, "HTTP_X_FORWARDED_PROTO\x00"...)
-	b = append(b, f.Proto...)
-	b = append(b, "\x00HTTP_X_FORWARDED_HOST\x00"...)
-	b = append(b, f.Host...)
-	b = append(b, "\x00HTTP_X_FORWARDED_PORT\x00"...)
-	b = append(b, f.Port...)
-	b = append(b, "\x00HTTP_X_REQUEST_ID\x00"...)
-	b = append(b, s.req.id[:s.req.idLen]...)
-	b = append(b, "\x00HTTP_X_REQUEST_START\x00"...)
-	b = s.req.appendStart(b)
-	b = append(b, 0)
-	if s.req.makesTrace() {
-		b = append(s.req.appendTrace(append(b, "HTTP_TRACEPARENT\x00"...)), 0)
-	}
-	if s := s.process.Sendfile.Load(); s != nil {
-		b = append(b, s.Pairs...)
-	}
-	if s.req.upgrade {
-		b = append(http1.AppendList(append(b, "HTTP_CONNECTION\x00Upgrade\x00HTTP_UPGRADE\x00"...), tunnel.Wanted(&s.req.Request)), 0)
-	}
-	return b
+	add(k, "HTTP_X_FORWARDED_PROTO", f.Proto)
+	add(k, "HTTP_X_FORWARDED_HOST", f.Host)
+	add(k, "HTTP_X_FORWARDED_PORT", f.Port)
+	add(k, "HTTP_X_REQUEST_ID", s.req.id[:s.req.idLen])
+	k.Name("HTTP_X_REQUEST_START")
+	k.Value = s.req.appendStart(k.Value)
+	k.End()
 }

@@ -80,7 +80,9 @@ func (x *exchange) send() (sent int, err error) {
 	var head []byte
 	x.body.session = x.session.process.Session
 	if x.session.process.Session {
-		head = x.session.appendSession(out.B[:0])
+		values := wire.TakeBuffer(x.req.Len + 1<<10)
+		head = x.session.appendSession(out.B[:0], values.B[:0])
+		values.Free()
 	} else {
 		head = x.session.appendHTTP(out.B[:0], x.body.asked)
 	}

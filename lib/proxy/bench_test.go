@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"testing"
-
-	"passenger/lib/protocol"
 )
 
 // instant answers each read of a connection with a fixed response: a process
@@ -71,7 +69,7 @@ func TestProxyingAllocatesNothing(t *testing.T) {
 	if racing {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
-	for _, proto := range []string{protocol.ProtocolHTTP, protocol.ProtocolSession} {
+	for _, proto := range dataProtocols {
 		s := serve(t, Config{}, route(instant(t, proto)))
 		r := newRoundTrip(t, s)
 		if n := testing.AllocsPerRun(2000, func() { r.do(t) }); n > 0 {
@@ -81,7 +79,7 @@ func TestProxyingAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkProxy(b *testing.B) {
-	for _, proto := range []string{protocol.ProtocolHTTP, protocol.ProtocolSession} {
+	for _, proto := range dataProtocols {
 		b.Run(proto, func(b *testing.B) {
 			s := serve(b, Config{}, route(instant(b, proto)))
 			r := newRoundTrip(b, s)

@@ -111,6 +111,9 @@ func start(t testing.TB, proto string, concurrency int, answer behaviour) *fake 
 	f := &fake{listener: l, killed: make(chan struct{}), route: protocol.RouteProcess{
 		ID: fmt.Sprintf("p%03d", fakes.Add(1)), PID: 1, Address: "unix:" + path, DataProtocol: proto, Concurrency: concurrency,
 	}}
+	if proto == apart {
+		f.route.DataProtocol, f.route.SessionForm = protocol.ProtocolSession, protocol.SessionApart
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -209,6 +212,16 @@ func (c *call) readSession() error {
 		return fmt.Errorf("block %q does not end", block)
 	}
 	parts := strings.Split(string(block[:n-1]), "\x00")
+	if names := strings.Split(parts[0], ","); len(names) > 1 && c.Upstream.route.SessionForm == protocol.SessionApart {
+		values := parts[1:]
+		if len(names) != len(values) {
+			return fmt.Errorf("block %q has not as many values as names", block)
+		}
+		parts = nil
+		for i, name := range names {
+			parts = append(parts, name, values[i])
+		}
+	}
 	if len(parts)%2 != 0 || parts[0] != "CONTENT_LENGTH" {
 		return fmt.Errorf("block %q is not a list of pairs", block)
 	}
@@ -437,9 +450,15 @@ func within[T any](t testing.TB, c <-chan T, what string) T {
 	}
 }
 
+// apart stands for the session protocol of a process that says that it takes
+// names apart from values.
+const apart = "session-apart"
+
+var dataProtocols = []string{protocol.ProtocolHTTP, protocol.ProtocolSession, apart}
+
 // both runs a test with each data protocol.
 func both(t *testing.T, f func(t *testing.T, proto string)) {
-	for _, proto := range []string{protocol.ProtocolHTTP, protocol.ProtocolSession} {
+	for _, proto := range dataProtocols {
 		t.Run(proto, func(t *testing.T) { t.Parallel(); f(t, proto) })
 	}
 }

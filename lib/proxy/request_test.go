@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -22,8 +23,15 @@ func record(calls chan<- *call) behaviour {
 
 func TestSessionSaysWhatTheRequestIs(t *testing.T) {
 	t.Parallel()
+	sessionSaysWhatTheRequestIs(t, protocol.ProtocolSession, map[string]string{"SCGI": "1"})
+	sessionSaysWhatTheRequestIs(t, apart, nil)
+}
+
+// more are what the block has besides.
+func sessionSaysWhatTheRequestIs(t *testing.T, proto string, more map[string]string) {
+	t.Helper()
 	calls := make(chan *call, 1)
-	r := route(start(t, protocol.ProtocolSession, 1, record(calls)))
+	r := route(start(t, proto, 1, record(calls)))
 	r.BaseURI = "/sub"
 	s := serve(t, Config{Release: "1.2"}, r)
 	p := s.dial()
@@ -35,12 +43,13 @@ func TestSessionSaysWhatTheRequestIs(t *testing.T) {
 	c := within(t, calls, "the call")
 	addr, port, _ := strings.Cut(p.LocalAddr().String(), ":")
 	want := map[string]string{
-		"CONTENT_LENGTH": "5", "SCGI": "1", "REQUEST_METHOD": "POST", "REQUEST_URI": "/sub/%2e%2e//x;y?q=%00&r",
+		"CONTENT_LENGTH": "5", "REQUEST_METHOD": "POST", "REQUEST_URI": "/sub/%2e%2e//x;y?q=%00&r",
 		"SCRIPT_NAME": "/sub", "PATH_INFO": "/%2e%2e//x;y", "QUERY_STRING": "q=%00&r", "SERVER_NAME": "A.test", "SERVER_PORT": "8080",
 		"SERVER_PROTOCOL": "HTTP/1.1", "SERVER_SOFTWARE": "passenger/1.2", "REMOTE_ADDR": addr, "REMOTE_PORT": port,
 		"CONTENT_TYPE": "text/plain", "HTTP_HOST": "A.test:8080", "HTTP_COOKIE": "a=b; c=d", "HTTP_X_ONE": "1, 2",
 		"HTTP_X_FORWARDED_FOR": addr, "HTTP_X_FORWARDED_PROTO": "http", "HTTP_X_FORWARDED_HOST": "A.test:8080", "HTTP_X_FORWARDED_PORT": "8080",
 	}
+	maps.Copy(want, more)
 	if id := c.Vars["HTTP_X_REQUEST_ID"]; len(id) != 32 {
 		t.Errorf("got request ID %q", id)
 	}

@@ -131,7 +131,7 @@ func TestSecureHeadersConfigureApps(t *testing.T) {
 		}
 		for range 3 {
 			want := " 192.0.2.7 https "
-			if proto == protocol.ProtocolSession {
+			if proto != protocol.ProtocolHTTP {
 				want = "/shop 192.0.2.7 https me"
 			}
 			if r := p.send(secureRequest("/shop/x", fields...)).receive("GET"); r.Body != want {
@@ -151,7 +151,7 @@ func TestSecureHeadersConfigureApps(t *testing.T) {
 			t.Errorf("a path beside the app: got %+v", r)
 		}
 		// Nobody reaches it by host and path.
-		if r := s.dial().get("/shop/x"); strings.Contains(r.Body, "/shop") && proto == protocol.ProtocolSession {
+		if r := s.dial().get("/shop/x"); strings.Contains(r.Body, "/shop") && proto != protocol.ProtocolHTTP {
 			t.Errorf("got %+v", r)
 		}
 	})

@@ -50,6 +50,9 @@ func (a *attempt) load(ctx context.Context) error {
 			if n.Concurrency > 0 && a.plan.Config.MaxConcurrency == nil {
 				a.p.Change(func(r *protocol.Process) { r.Concurrency = n.Concurrency })
 			}
+			if n.SessionForm > 0 {
+				a.p.Change(func(r *protocol.Process) { r.SessionForm = n.SessionForm })
+			}
 			return a.ready(a.address(ctx))
 		case l := <-listening:
 			if l.err == nil {

@@ -6,20 +6,20 @@ module PhusionPassenger
   class Connection
     READ_SIZE = 16_384       # holds most requests, with a small body
     MAX_HEAD = 1 << 20       # bytes of a request's header block
-    MAX_PAIRS = 2000         # they are passed on as arguments of one call
+    MAX_FIELDS = 4000        # of a header block; they are passed on as arguments of one call
     DRAIN_BYTES = 262_144    # of a body that the app did not read
     DRAIN_SECONDS = 1.0
     NUL = "\0"
     COMMA = 44
+    LENGTH = "CONTENT_LENGTH"
 
-    # rack is the major version of Rack.
-    def initialize(io, server, app, rack)
+    # shapes makes env.
+    def initialize(io, server, app, shapes)
       @io = io
       @server = server
       @app = app
-      @rack = rack
+      @shapes = shapes
       @response = Response.new(self, io)
-      @template = template
       @buffer = String.new(capacity: READ_SIZE)
       @empty = true # the buffer holds nothing of use
       @hijack = nil # the request's, while the app may use it
@@ -129,21 +129,6 @@ module PhusionPassenger
 
     private
 
-    # What is the same in the env of all of this connection's requests.
-    def template
-      env = {
-        "rack.errors" => $stderr,
-        "rack.url_scheme" => "http",
-        "rack.input" => NoInput,
-        "rack.multithread" => @server.multithread?,
-        "rack.multiprocess" => true,
-        "rack.run_once" => false,
-        "rack.hijack?" => true
-      }
-      env["rack.version"] = [1, 3] if @rack < 3
-      env
-    end
-
     def fill
       if @empty
         @io.sysread(READ_SIZE, @buffer)
@@ -174,38 +159,35 @@ module PhusionPassenger
         @buffer = buffer.byteslice(comma + 1, size)
         buffer = buffer.byteslice(0, comma + 1)
       end
-      env_of(buffer.split(NUL, -1))
+      env_of(buffer.split(NUL, -1), colon)
     end
 
     def not_whole(length, digits)
       raise ClientGone, "bad header block" if length > MAX_HEAD || digits > 8
     end
 
-    # fields are "LENGTH:CONTENT_LENGTH", its value, then the other names and
-    # values, then ",".
-    def env_of(fields)
-      raise ClientGone, "bad header block" if fields.size.even? || fields.size < 7 || fields.size > MAX_PAIRS * 2
+    # fields are "LENGTH:NAMES", the values in the names' order, and ","; or, of
+    # a proxy that does not know this form, "LENGTH:CONTENT_LENGTH", its value,
+    # then the other names, each before its value, and ",".
+    def env_of(fields, colon)
+      raise ClientGone, "bad header block" if fields.size < 5 || fields.size > MAX_FIELDS
+
+      names = fields[0].byteslice(colon + 1, MAX_HEAD)
+      @hijack = Hijack.new(self)
+      @env = env = names == LENGTH ? env_of_pairs(fields) : @shapes.env(names, fields, self, @hijack)
+      raise ClientGone, "bad header block" unless env && names.start_with?(LENGTH)
 
       length = fields[1]
-      fields.shift(2)
-      fields.pop
-      @env = env = Hash[*fields]
-      env.delete("SCGI") # says what the header block is, and nothing to the app
-      env.update(@template)
-      env["rack.hijack"] = @hijack = Hijack.new(self)
-      env["rack.early_hints"] = EarlyHints.new(self, @hijack)
-      env["rack.response_finished"] = []
-      if @rack < 3
-        env["HTTP_VERSION"] = env["SERVER_PROTOCOL"]
-      elsif (protocols = env["HTTP_UPGRADE"])
-        env["rack.protocol"] = protocols.split(/\s*,\s*/)
-      end
-      env["rack.url_scheme"] = "https" if env["HTTPS"] == "on"
-      # Rack::Sendfile believes no header. This one the proxy has set, and
-      # X-Accel-Redirect needs mappings that the app alone can give it.
-      env["sendfile.type"] = "X-Sendfile" if env["HTTP_X_SENDFILE_TYPE"] == "X-Sendfile"
       @body = nil
       add_body(env, length) unless length == "0"
+      env
+    end
+
+    def env_of_pairs(fields)
+      return if fields.size.even?
+
+      env = @shapes.env_of_pairs(fields[2..-2], self, @hijack)
+      env.delete("SCGI") # says what the header block is, and nothing to the app
       env
     end
 

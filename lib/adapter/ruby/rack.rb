@@ -35,6 +35,7 @@ require_relative "input"
 require_relative "hijack"
 require_relative "stream"
 require_relative "response"
+require_relative "shapes"
 require_relative "connection"
 require_relative "server"
 require_relative "threaded_server"
@@ -86,7 +87,7 @@ module PhusionPassenger
         call_event(:after_installing_signal_handlers)
       end
       level = advertised_concurrency_level
-      contract.notify("READY=1#{"\nX_PASSENGER_CONCURRENCY=#{level}" if level}")
+      contract.notify("READY=1\nX_PASSENGER_SESSION=2#{"\nX_PASSENGER_CONCURRENCY=#{level}" if level}")
       keep(gate, server, contract) if gate
       run(server, contract)
     end

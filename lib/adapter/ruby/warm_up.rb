@@ -36,22 +36,18 @@ module PhusionPassenger
 
     def initialize(app, rack, base)
       @app = app
-      @rack = rack
+      @shapes = Shapes.new(rack, false)
       @base = base.to_s.chomp("/")
     end
 
     # What the app answers does not matter; what it raises is printed.
     def ask(path)
-      Connection.new(Client.new(head(path)), self, @app, @rack).serve
+      Connection.new(Client.new(head(path)), self, @app, @shapes).serve
     end
 
     # As a server's, of which this request is the last.
     def stopping?
       true
-    end
-
-    def multithread?
-      false
     end
 
     def taken_over; end

@@ -17,6 +17,7 @@ type Process struct {
 	PID         int
 	uid         int  // of its user, files.UnknownUser if the table does not say
 	Session     bool // speaks the session protocol
+	Apart       bool // that, with names apart from values
 	generation  int
 	concurrency int
 
@@ -53,7 +54,7 @@ type Process struct {
 func newProcess(rp *protocol.RouteProcess) *Process {
 	p := &Process{
 		ID: rp.ID, Cookie: StickyID(rp.ID), PID: rp.PID, uid: files.UnknownUser, address: rp.Address, concurrency: rp.Concurrency, generation: rp.Generation,
-		Session: rp.DataProtocol == protocol.ProtocolSession, draining: rp.Draining, leaving: rp.Leaving,
+		Session: rp.DataProtocol == protocol.ProtocolSession, Apart: rp.SessionForm >= protocol.SessionApart, draining: rp.Draining, leaving: rp.Leaving,
 	}
 	if rp.UID != nil {
 		p.uid = *rp.UID

@@ -18,8 +18,9 @@ type Sendfile struct {
 	dirs      []location // by path, absolute and clean, longest prefix first
 	locations []location // by URL, longest prefix first
 
-	// Lines and pairs are what the app is told of it, for the two protocols.
-	Lines, Pairs []byte
+	// Lines and Pairs are what the app is told of it, for the two protocols.
+	Lines []byte
+	Pairs [][2]string // names and values of variables
 }
 
 // A location is a directory and the beginning of the paths or URLs that stand
@@ -77,7 +78,7 @@ func (s *Sendfile) tell() {
 		kind = "X-Accel-Redirect"
 	}
 	s.Lines = fmt.Appendf(nil, "X-Sendfile-Type: %s\r\n", kind)
-	s.Pairs = http1.AppendPair(nil, "HTTP_X_SENDFILE_TYPE", kind)
+	s.Pairs = [][2]string{{"HTTP_X_SENDFILE_TYPE", kind}}
 	var mapping []string
 	for _, l := range s.locations {
 		mapping = append(mapping, strings.TrimSuffix(l.dir.Path, "/")+"/="+l.prefix)
@@ -85,7 +86,7 @@ func (s *Sendfile) tell() {
 	if len(mapping) > 0 {
 		list := strings.Join(mapping, ", ")
 		s.Lines = fmt.Appendf(s.Lines, "X-Accel-Mapping: %s\r\n", list)
-		s.Pairs = http1.AppendPair(s.Pairs, "HTTP_X_ACCEL_MAPPING", list)
+		s.Pairs = append(s.Pairs, [2]string{"HTTP_X_ACCEL_MAPPING", list})
 	}
 }
 

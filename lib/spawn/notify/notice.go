@@ -17,6 +17,7 @@ type Notice struct {
 	Report      *Report  // why the app did not load, else nil
 	Warnings    []string // what is amiss, as sentences, though the app loads
 	Concurrency int      // how many sessions it can take at once, 0 if it did not say
+	SessionForm int      // the newest form of the session protocol that it knows, 0 if it did not say
 }
 
 // A Report is an adapter's word on why the app did not load. The app itself may
@@ -59,10 +60,11 @@ func oneLine(s string) string { return visible.Line(strings.Join(strings.Fields(
 const ErrorKey = "X_PASSENGER_ERROR="
 
 // Keys of what an adapter says besides READY=1: what is amiss, as a sentence,
-// and how many sessions the process can take at once.
+// how many sessions the process can take at once, and which form of them.
 const (
 	warningKey     = "X_PASSENGER_WARNING="
 	concurrencyKey = "X_PASSENGER_CONCURRENCY="
+	formKey        = "X_PASSENGER_SESSION="
 )
 
 const (
@@ -94,6 +96,9 @@ func Parse(b []byte) (Notice, bool) {
 			if n, err := strconv.Atoi(string(text)); err == nil && n > 0 {
 				v.Concurrency = min(n, MostConcurrency)
 			}
+		}
+		if bytes.Equal(line, []byte(formKey+"2")) {
+			v.SessionForm = protocol.SessionApart
 		}
 	}
 	return v, v.Ready || v.Report != nil || v.Warnings != nil
