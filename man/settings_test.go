@@ -31,6 +31,7 @@ var tableRow = regexp.MustCompile(`(?m)^\.It Va (\w+)\n(\w+), ?(?:([^.]+)\.|\n\.
 // elsewhere names the constants of the code that are the defaults of keys which
 // app.WithDefaults leaves alone.
 var elsewhere = map[string]string{
+	"added_headers":                     "HeadersFew",
 	"trial_time":                        "trialTime",
 	"restart_surge":                     "defaultSurge",
 	"max_upgraded_per_process":          "defaultMaxUpgraded",

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"passenger/lib/protocol"
+	"passenger/lib/spelling"
 )
 
 // leastHighWater is what a proxy keeps of an answer in memory.
@@ -33,8 +34,13 @@ func checkServing(c protocol.AppConfig) error {
 	if strings.ContainsFunc(c.StickyAttributes, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
 		return fmt.Errorf("sticky_sessions_cookie_attributes: %q has a character that no header may have", c.StickyAttributes)
 	}
+	if v := c.AddedHeaders; v != "" && !slices.Contains(addedHeaders, v) {
+		return fmt.Errorf("unknown added_headers %q%s (known: %s)", v, spelling.DidYouMean(v, addedHeaders), strings.Join(addedHeaders, ", "))
+	}
 	return checkSendfile(c)
 }
+
+var addedHeaders = []string{protocol.HeadersFew, protocol.HeadersAll}
 
 // checkSendfile checks where an app's answers may name files.
 func checkSendfile(c protocol.AppConfig) error {

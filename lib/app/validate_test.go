@@ -100,6 +100,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{protocol.AppConfig{EnvVars: map[string]string{"A": "\x00"}}, "NUL"},
 		{protocol.AppConfig{StartCommand: "a\x00b"}, "NUL"},
 		{protocol.AppConfig{User: "a\x00b"}, "NUL"},
+		{protocol.AppConfig{Serving: protocol.Serving{AddedHeaders: "al"}}, `unknown added_headers "al"; did you mean "all"? (known: few, all)`},
 		{protocol.AppConfig{SpawnMethod: "smrt"}, `unknown spawn_method "smrt"; did you mean "smart"? (known: smart, direct)`},
 		{protocol.AppConfig{PreloaderIdleTime: new(-1.0)}, "max_preloader_idle_time is -1 seconds"},
 		{protocol.AppConfig{ReforkAfter: -1}, "refork_after is -1; it must be 0 to"},

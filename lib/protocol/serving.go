@@ -1,5 +1,12 @@
 package protocol
 
+// Values of added_headers: those that apps and frameworks read, or also those
+// that repeat what others say, or that monitoring agents read.
+const (
+	HeadersFew = "few"
+	HeadersAll = "all"
+)
+
 // Serving is the settings of an app that only its proxies need. They are keys
 // of the app's configuration, and the pool passes them on with the route as
 // they are. Zero values mean the default that the comment names.
@@ -26,6 +33,10 @@ type Serving struct {
 	// processes speak HTTP: it may refuse a body before it is sent. The body is
 	// not kept then, whatever BufferUpload says. Default: false.
 	PassExpect bool `json:"pass_expect,omitempty"`
+
+	// AddedHeaders is HeadersFew or HeadersAll: which headers the proxy adds to a
+	// request for a process that speaks HTTP. Default: HeadersFew.
+	AddedHeaders string `json:"added_headers,omitempty"`
 
 	// MaxBodySize is the longest body of a request in bytes. 0 means no limit.
 	MaxBodySize int `json:"max_request_body_size,omitempty"`

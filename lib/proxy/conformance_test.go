@@ -88,10 +88,10 @@ func TestRequestsForTheServerAsAWhole(t *testing.T) {
 
 func TestViaIsAddedToWhatIsThere(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Config{}, route(start(t, protocol.ProtocolHTTP, 1, func(c *call) bool {
+	s := serve(t, Config{}, toldAll(route(start(t, protocol.ProtocolHTTP, 1, func(c *call) bool {
 		c.ok(c.header("Via"))
 		return true
-	})))
+	}))))
 	if r := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\nVia: 2.0 edge\r\n\r\n").receive("GET"); r.Body != "2.0 edge, 1.1 passenger" {
 		t.Errorf("got %q", r.Body)
 	}

@@ -360,6 +360,12 @@ func route(fakes ...*fake) protocol.Route {
 	return r
 }
 
+// toldAll is r for an app that wants all headers that we can add.
+func toldAll(r protocol.Route) protocol.Route {
+	r.AddedHeaders = protocol.HeadersAll
+	return r
+}
+
 // A peer is a raw client connection.
 type peer struct {
 	net.Conn

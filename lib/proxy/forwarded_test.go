@@ -32,7 +32,7 @@ func TestForwardedHeadersAreBelievedFromTrustedNetworksOnly(t *testing.T) {
 			{[]string{"127.0.0.1"}, true}, {[]string{"10.0.0.0/8", "127.0.0.0/8"}, true}, {[]string{"0.0.0.0/0"}, true},
 		} {
 			calls := make(chan *call, 1)
-			s := serve(t, trust(t, test.networks...), route(start(t, proto, 1, record(calls))))
+			s := serve(t, trust(t, test.networks...), toldAll(route(start(t, proto, 1, record(calls)))))
 			c := s.ask(calls, "X-Forwarded-For: 9.9.9.9", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.test", "X-Request-Start: t=5.000", "X-Request-Id: given", "X-Real-IP: 9.9.9.9")
 			got := strings.Join([]string{c.header("X-Forwarded-For"), c.header("X-Forwarded-Proto"), c.header("X-Forwarded-Host"), c.header("X-Real-Ip")}, " ")
 			want := "127.0.0.1 http a.test "
@@ -58,7 +58,7 @@ func TestForwardedHeadersThatMakeNoSenseAreIgnored(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
 		calls := make(chan *call, 1)
-		trusting := serve(t, trust(t, "127.0.0.1"), route(start(t, proto, 1, record(calls))))
+		trusting := serve(t, trust(t, "127.0.0.1"), toldAll(route(start(t, proto, 1, record(calls)))))
 		for _, test := range []struct{ name, value, want string }{
 			{"X-Forwarded-Host", "evil.test/path", "a.test"}, {"X-Forwarded-Host", "a b", "a.test"}, {"X-Forwarded-Host", "evil?x", "a.test"},
 			{"X-Forwarded-Host", "user@evil.test", "a.test"}, {"X-Forwarded-Host", "evil#", "a.test"}, {"X-Forwarded-Host", "", "a.test"},
@@ -73,7 +73,7 @@ func TestForwardedHeadersThatMakeNoSenseAreIgnored(t *testing.T) {
 				t.Errorf("%s: %s: got %q, want %q", test.name, test.value, got, test.want)
 			}
 		}
-		s := serve(t, Config{}, route(start(t, proto, 1, record(calls))))
+		s := serve(t, Config{}, toldAll(route(start(t, proto, 1, record(calls)))))
 		for _, v := range []string{`for=9.9.9.9;host=evil`, `for="9.9.9.9;proto=https"`, `for=1, for=2`} {
 			if got := s.ask(calls, "Forwarded: "+v).header("Forwarded"); got != "" {
 				t.Errorf("Forwarded: %s: got %q from a stranger", v, got)
@@ -96,7 +96,7 @@ func TestConnectionFieldsTakeNothingOfOursAway(t *testing.T) {
 			calls := make(chan *call, 1)
 			config := trust(t, networks...)
 			config.TraceParent = true
-			s := serve(t, config, route(start(t, proto, 1, record(calls))))
+			s := serve(t, config, toldAll(route(start(t, proto, 1, record(calls)))))
 			names := []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Request-Id", "X-Request-Start", "Host"}
 			for _, spell := range []func(string) string{strings.Clone, strings.ToLower, strings.ToUpper} {
 				c := s.ask(calls, "Connection: "+spell(strings.Join(names, ", ")), "Connection: traceparent,"+spell("Via"), "X-Forwarded-For: 9.9.9.9")
@@ -119,7 +119,7 @@ func TestEmptyChainsStayEmpty(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
 		calls := make(chan *call, 1)
-		s := serve(t, trust(t, "127.0.0.1"), route(start(t, proto, 1, record(calls))))
+		s := serve(t, trust(t, "127.0.0.1"), toldAll(route(start(t, proto, 1, record(calls)))))
 		for _, fields := range [][]string{nil, {"X-Forwarded-For:"}, {"X-Forwarded-For: ", "X-Forwarded-For:"}} {
 			if got := s.ask(calls, fields...).header("X-Forwarded-For"); got != "127.0.0.1" {
 				t.Errorf("%q: got %q", fields, got)
@@ -150,7 +150,7 @@ func TestTracesThatAreNoneAreBegunAnew(t *testing.T) {
 	both(t, func(t *testing.T, proto string) {
 		for _, makes := range []bool{true, false} {
 			calls := make(chan *call, 1)
-			s := serve(t, Config{TraceParent: makes}, route(start(t, proto, 1, record(calls))))
+			s := serve(t, Config{TraceParent: makes}, toldAll(route(start(t, proto, 1, record(calls)))))
 			if got := s.ask(calls, "Traceparent: garbage").header("Traceparent"); forwarded.ValidTrace([]byte(got)) != makes || !makes && got != "garbage" {
 				t.Errorf("making them %v: got %q", makes, got)
 			}
@@ -168,7 +168,7 @@ func TestTheTimeInTheQueueIsTold(t *testing.T) {
 		var told float64
 		const wait = 30 * time.Millisecond
 		var began, ended time.Time
-		log := loggedWith(t, Config{ServerTiming: true}, accesslog.JSON, []protocol.Route{route(f)}, func(s *server) {
+		log := loggedWith(t, Config{ServerTiming: true}, accesslog.JSON, []protocol.Route{toldAll(route(f))}, func(s *server) {
 			first := s.dial().send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
 			within(t, g.came, "the first call")
 			began = time.Now()

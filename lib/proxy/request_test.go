@@ -66,7 +66,7 @@ func sessionSaysWhatTheRequestIs(t *testing.T, proto string, more map[string]str
 func TestHTTPSaysWhatTheRequestIs(t *testing.T) {
 	t.Parallel()
 	calls := make(chan *call, 1)
-	s := serve(t, Config{}, route(start(t, protocol.ProtocolHTTP, 0, record(calls))))
+	s := serve(t, Config{}, toldAll(route(start(t, protocol.ProtocolHTTP, 0, record(calls)))))
 	p := s.dial()
 	p.send("PUT http://b.test:81/%2e%2e//x;y?q HTTP/1.1\r\nHost: B.test:81\r\nContent-Length: 5\r\nX-One: 1\r\nx-one: 2\r\n\r\nhello")
 	if got := p.receive("PUT"); got.Status != 200 || got.Body != "hello" {
@@ -87,12 +87,50 @@ func TestHTTPSaysWhatTheRequestIs(t *testing.T) {
 	}
 }
 
+// By default a process that speaks HTTP gets what it cannot know by itself, and
+// what a trusted client says.
+func TestHTTPIsToldFewThings(t *testing.T) {
+	t.Parallel()
+	all := []string{"Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Request-Id", "X-Request-Start"}
+	for _, test := range []struct {
+		name, added, fields string
+		trusted             bool
+		want                []string
+	}{
+		{"by default", "", "X-Forwarded-Host: evil\r\nX-Forwarded-Port: 6\r\nX-Request-Start: t=6\r\n", false, []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id"}},
+		{"all", protocol.HeadersAll, "", false, all},
+		{"a trusted client that says little", "", "", true, []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id"}},
+		{"a trusted client that says all", "", "X-Forwarded-Host: b\r\nX-Forwarded-Port: 6\r\nX-Request-Start: t=6\r\n", true, all[1:]},
+	} {
+		calls := make(chan *call, 1)
+		r := route(start(t, protocol.ProtocolHTTP, 0, record(calls)))
+		r.AddedHeaders = test.added
+		config := Config{}
+		if test.trusted {
+			config = trust(t, "127.0.0.0/8")
+		}
+		p := serve(t, config, r).dial()
+		p.send("GET / HTTP/1.1\r\nHost: a\r\n" + test.fields + "\r\n")
+		p.receive("GET")
+		c := within(t, calls, "the call")
+		var got []string
+		for _, name := range all {
+			if c.header(name) != "" {
+				got = append(got, name)
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s:\n%s", test.name, diff)
+		}
+	}
+}
+
 // A client cannot make the app believe what only we know.
 func TestClientsCannotForgeOurHeaders(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
 		calls := make(chan *call, 1)
-		s := serve(t, Config{}, route(start(t, proto, 1, record(calls))))
+		s := serve(t, Config{}, toldAll(route(start(t, proto, 1, record(calls)))))
 		p := s.dial()
 		p.send("GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded_For: 6.6.6.6\r\nX_FORWARDED_FOR: 6.6.6.6\r\nX.Forwarded.For: 6.6.6.6\r\n" +
 			"x-forwarded-proto: https\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Port: 6\r\nX-Forwarded-Ssl: on\r\nForwarded: for=6.6.6.6\r\nX-Real-Ip: 6.6.6.6\r\n" +

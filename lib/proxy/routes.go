@@ -36,6 +36,7 @@ type mount struct {
 	cacheCookie            []byte           // whose value they go by; nil for none
 	scarce                 bool             // some process takes a limited number of requests
 	passesExpect           bool             // the process answers Expect
+	addsAll                bool             // headers to requests of HTTP, those that few apps read too
 	mostKept               int64            // of an answer that its client does not take, in bytes; 0 for nothing
 }
 
@@ -65,6 +66,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		m.home, m.files = m.app.dirs.Home(r, nil), m.app.dirs.Files(r)
 		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
 		m.mostKept, m.passesExpect = mostKept(r), passesExpect(r)
+		m.addsAll = r.AddedHeaders == protocol.HeadersAll
 		x.mounts = append(x.mounts, m)
 		x.byName[r.App] = m
 		if r.Unlisted {
