@@ -53,7 +53,7 @@ var inCode = map[string]string{
 var inWords = []string{
 	"app_root", "app_type", "buffer_upload", "force_max_concurrent_requests_per_process", "friendly_error_pages", "group",
 	"max_request_queue_size", "name", "no_new_privileges", "python", "server_names", "spawn_method", "startup_file", "umask",
-	"user", "watch_errors",
+	"user", "watch_errors", "yjit",
 }
 
 // TestSettingsTable compares the table at the top of Passengerfile(5) with the

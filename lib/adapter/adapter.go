@@ -84,6 +84,10 @@ type Spec struct {
 	// forks: what first requests set up is then shared.
 	WarmUp []string
 
+	// YJIT enables Ruby's compiler for a Rack app, or keeps it off. nil leaves it
+	// to the adapter: where it can be enabled after the app has loaded.
+	YJIT *bool
+
 	// Threads is how many requests a Rack or WSGI process answers at once.
 	// 0 means 1. It means nothing to the other types.
 	Threads int
@@ -158,6 +162,13 @@ func (s Set) Invocation(spec Spec) (Invocation, error) {
 	if k.warmsUp && len(spec.WarmUp) > 0 {
 		inv.Env = append(inv.Env, "PASSENGER_WARM_UP="+strings.Join(spec.WarmUp, "\n"))
 	}
+	if k.compiles && spec.YJIT != nil {
+		wish := "PASSENGER_YJIT=0"
+		if *spec.YJIT {
+			wish = "PASSENGER_YJIT=1"
+		}
+		inv.Env = append(inv.Env, wish)
+	}
 	return inv, nil
 }
 
@@ -177,12 +188,14 @@ type kind struct {
 	dump        Dump
 	threads     bool // takes PASSENGER_THREADS
 	warmsUp     bool // takes PASSENGER_WARM_UP
+	compiles    bool // takes PASSENGER_YJIT
 }
 
 var kinds = map[string]kind{
 	protocol.TypeRack: {
 		program:     "ruby/rack.rb",
 		warmsUp:     true,
+		compiles:    true,
 		interpreter: "ruby",
 		startupFile: "config.ru",
 		protocol:    protocol.ProtocolSession,

@@ -161,6 +161,10 @@ type AppConfig struct {
 	// health check. What it answers does not matter.
 	WarmUp []string `json:"warm_up_requests,omitempty"`
 
+	// YJIT enables Ruby's compiler, or keeps it off. Default: it is enabled if
+	// that can be done once the app has loaded, as from Ruby 3.3 on.
+	YJIT *bool `json:"yjit,omitempty"`
+
 	// RestartDir is where restart.txt and always_restart.txt are looked for,
 	// relative to AppRoot or absolute. Default: "tmp".
 	RestartDir string `json:"restart_dir,omitempty"`

@@ -7,7 +7,7 @@ module PhusionPassenger
     FIRST_LISTENER = 3 # as systemd's sd_listen_fds(3) has it
 
     NAMES = %w[LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET PASSENGER_NOTIFY_FD PASSENGER_PRELOADER_FD
-               PASSENGER_THREADS PASSENGER_WARM_UP].freeze
+               PASSENGER_THREADS PASSENGER_WARM_UP PASSENGER_YJIT].freeze
 
     # Takes what belongs to the contract out of env, so that neither the app
     # nor its children take it for theirs.
@@ -30,10 +30,14 @@ module PhusionPassenger
     # The paths that a preloader asks the app for.
     attr_reader :warm_up
 
+    # What the settings say of Ruby's compiler, nil if nothing.
+    attr_reader :yjit
+
     def initialize(socket, taken)
       @socket = socket
       @threads = (taken["PASSENGER_THREADS"] || 1).to_i
       @warm_up = taken["PASSENGER_WARM_UP"].to_s.split("\n")
+      @yjit = taken["PASSENGER_YJIT"]
       notify = taken["PASSENGER_NOTIFY_FD"]
       @holder = IO.for_fd(socket, autoclose: false)
       @holder.close_on_exec = true

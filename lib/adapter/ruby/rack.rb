@@ -17,6 +17,9 @@ if (RUBY_VERSION.split(".").map(&:to_i) <=> [3, 1]) == -1
   warn "passenger: Ruby #{RUBY_VERSION} is older than 3.1, the oldest that the Rack adapter is tested with; it may work"
 end
 
+require_relative "yjit"
+PhusionPassenger::Yjit.start(__FILE__, ARGV)
+
 require_relative "backtraces"
 require_relative "events"
 require_relative "forks"
@@ -51,6 +54,7 @@ module PhusionPassenger
       Forks.watch
       Forks.holders = [contract]
       app = or_fail(contract) { Loader.new(Dir.pwd, args.shift).load }
+      Yjit.enable(contract.yjit)
       require "socket"
       gate = fork_ready(contract, app, contract.warm_up) if preload
       gate = fork_ready(contract, app, []) while serve_app(contract, app, preload ? true : false, gate) == :promoted

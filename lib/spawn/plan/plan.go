@@ -98,7 +98,7 @@ func (p *Plan) invoke(f survey.Findings, adapters adapter.Set) (env []string, er
 	}
 	spec := adapter.Spec{
 		Type: found.Type, AppRoot: p.Root, StartupFile: found.StartupFile, Interpreter: f.Interpreter,
-		Threads: p.Config.Threads, WarmUp: p.Config.WarmUp,
+		Threads: p.Config.Threads, WarmUp: p.Config.WarmUp, YJIT: p.Config.YJIT,
 	}
 	inv, err := adapters.Invocation(spec)
 	if err != nil {
