@@ -49,7 +49,7 @@ func (s *Spawner) adoptAll() error {
 	}
 	for _, p := range adopted {
 		if r := p.Snapshot(); r.Slot == 0 { // of a spawner that knew no slots
-			slot := s.freeSlot(r.App)
+			slot := freeSlot(s.processes, r.App)
 			p.Change(func(r *protocol.Process) { r.Slot = slot })
 		}
 	}
@@ -79,7 +79,7 @@ func (s *Spawner) adopt(dir statedir.ProcessDir, census func() proc.Census) (*pr
 	}
 	r.Adopted = r.Adopted || !proc.IsChild(r.PID) // after an execve of ours it is our child still
 	p := process.Adopt(dir, handle, r, &s.kin, s.publish)
-	if err := s.readOutput(p); err != nil {
+	if err := s.outputs.read(p); err != nil {
 		slog.Error("output of adopted process is lost", "app", r.App, "pid", r.PID, "err", err)
 	}
 	return p, nil

@@ -38,7 +38,7 @@ func (a *attempt) again() (*attempt, error) {
 	if err := makeDirectory(dir, a.s.Group); err != nil {
 		return nil, err
 	}
-	next.slot = a.s.freeSlot(a.req.App)
+	next.slot = freeSlot(a.s.processes, a.req.App)
 	next.p = next.newProcess(dir)
 	a.s.processes = append(slices.DeleteFunc(a.s.processes, func(p *process.Process) bool { return p == a.p }), next.p)
 	return next, nil

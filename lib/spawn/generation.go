@@ -217,7 +217,7 @@ func (s *Spawner) retire() {
 	s.generations = kept
 	s.mu.Unlock()
 	for _, g := range over {
-		s.dropManifest(g)
+		s.manifests.drop(g)
 		if l := g.preloader(); l != nil {
 			bug.Go(l.end)
 		}

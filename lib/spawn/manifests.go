@@ -14,9 +14,11 @@ import (
 
 	"passenger/lib/protocol"
 	"passenger/lib/security"
+	"passenger/lib/spawn/children"
 	"passenger/lib/spawn/gate"
 	"passenger/lib/spawn/process"
 	"passenger/lib/spawn/survey"
+	"passenger/lib/spawn/switching"
 	"passenger/lib/statedir"
 )
 
@@ -27,40 +29,50 @@ const (
 	shownChanges    = 20
 )
 
+// manifests are those of the releases that the generations were started from. They
+// lie in the state directory, for a later spawner.
+type manifests struct {
+	watched   bool // the releases are; else there are no manifests
+	dir       statedir.Dir
+	switching *switching.Rules // see [Options]
+	children  *children.Table  // have a look
+	publish   func()           // tells of a process whose release changed
+}
+
 // inspect looks at the files that a process of the generation has loaded, which
 // serves already. The first time it keeps the manifest, later it tells of what is
 // not as it was then.
-func (s *Spawner) inspect(g *generation, p *process.Process, c protocol.AppConfig) {
+func (ms *manifests) inspect(g *generation, p *process.Process, c protocol.AppConfig) {
 	g.watching.Lock()
 	defer g.watching.Unlock()
-	before := s.manifestOf(g)
-	now, err := s.takeManifest(g, c, before)
+	before := ms.of(g)
+	now, err := ms.take(g, c, before)
 	switch {
 	case err != nil:
 		slog.Warn("release not looked at", "app", g.app, "generation", g.number, "err", err)
 	case before == nil || before.Release != now.Release:
-		s.keepManifest(g, now)
+		ms.store(g, now)
 	default:
-		s.tellChanges(g, p, before.Differ(now))
+		ms.tellChanges(g, p, before.Differ(now))
 	}
 }
 
-// takeManifest has a process look, as the user that the release is read as.
-func (s *Spawner) takeManifest(g *generation, c protocol.AppConfig, before *survey.Manifest) (*survey.Manifest, error) {
+// take has a process look, as the user that the release is read as.
+func (ms *manifests) take(g *generation, c protocol.AppConfig, before *survey.Manifest) (*survey.Manifest, error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), inspectPatience, fmt.Errorf("it took over %v", inspectPatience))
 	defer cancel()
 	q := survey.Question{Config: c, Release: g.released(c.AppRoot)}
-	if s.Switching != nil {
-		q.Switches = &survey.Switches{DefaultUser: s.Switching.RunAs.DefaultUser}
+	if ms.switching != nil {
+		q.Switches = &survey.Switches{DefaultUser: ms.switching.RunAs.DefaultUser}
 	}
-	said, _, err := s.children.Errand(ctx, gate.Order{Manifest: &survey.ManifestQuestion{Question: q, Before: before}})
+	said, _, err := ms.children.Errand(ctx, gate.Order{Manifest: &survey.ManifestQuestion{Question: q, Before: before}})
 	if err == nil && said.Manifest == nil {
 		err = errors.New("the process for it ended")
 	}
 	return said.Manifest, err
 }
 
-func (s *Spawner) tellChanges(g *generation, p *process.Process, paths []string) {
+func (ms *manifests) tellChanges(g *generation, p *process.Process, paths []string) {
 	if len(paths) == 0 {
 		return
 	}
@@ -69,17 +81,17 @@ func (s *Spawner) tellChanges(g *generation, p *process.Process, paths []string)
 	slog.Warn("release changed under its generation", security.ReleaseChanged.Attr(), "app", g.app, "pid", r.PID, "generation", g.number,
 		"release", r.AppRoot, "changed", len(paths), "files", shown)
 	p.Change(func(r *protocol.Process) { r.ReleaseChanged = shown })
-	s.publish()
+	ms.publish()
 }
 
-// manifestOf returns the generation's manifest, which an earlier spawner may have
-// taken, nil if there is none. The caller holds g.watching.
-func (s *Spawner) manifestOf(g *generation) *survey.Manifest {
+// of returns the generation's manifest, which an earlier spawner may have taken,
+// nil if there is none. The caller holds g.watching.
+func (ms *manifests) of(g *generation) *survey.Manifest {
 	if g.manifest != nil {
 		return g.manifest
 	}
 	m := &survey.Manifest{}
-	err := statedir.ReadJSON(s.manifestPath(g.app, g.number), m)
+	err := statedir.ReadJSON(ms.path(g.app, g.number), m)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -91,54 +103,54 @@ func (s *Spawner) manifestOf(g *generation) *survey.Manifest {
 	return m
 }
 
-// keepManifest keeps it for the later processes of the generation, also those of
+// store keeps it for the later processes of the generation, also those of
 // a later spawner.
-func (s *Spawner) keepManifest(g *generation, m *survey.Manifest) {
+func (ms *manifests) store(g *generation, m *survey.Manifest) {
 	g.manifest = m
 	if m.Partial != "" {
 		slog.Info("release is watched in part", "app", g.app, "generation", g.number, "files", len(m.Files), "reason", m.Partial)
 	}
-	err := s.makeReleases()
+	err := ms.makeDirectory()
 	if err == nil {
-		err = statedir.WriteJSON(s.manifestPath(g.app, g.number), m)
+		err = statedir.WriteJSON(ms.path(g.app, g.number), m)
 	}
 	if err != nil {
 		slog.Warn("manifest of a release not written; a later spawner takes another", "app", g.app, "generation", g.number, "err", err)
 	}
 }
 
-func (s *Spawner) manifestPath(app string, generation int) string {
-	return filepath.Join(s.dir.Releases(), fmt.Sprintf("%s.%d.json", app, generation))
+func (ms *manifests) path(app string, generation int) string {
+	return filepath.Join(ms.dir.Releases(), fmt.Sprintf("%s.%d.json", app, generation))
 }
 
-// makeReleases makes the directory of manifests. In a state directory that a
+// makeDirectory makes the directory of manifests. In a state directory that a
 // group shares, another could have made it before.
-func (s *Spawner) makeReleases() error {
-	if err := os.Mkdir(s.dir.Releases(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+func (ms *manifests) makeDirectory() error {
+	if err := os.Mkdir(ms.dir.Releases(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	fi, err := os.Lstat(s.dir.Releases())
+	fi, err := os.Lstat(ms.dir.Releases())
 	if err != nil {
 		return err
 	}
 	if st, ok := fi.Sys().(*syscall.Stat_t); !ok || !fi.IsDir() || int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s is not a directory of ours", s.dir.Releases())
+		return fmt.Errorf("%s is not a directory of ours", ms.dir.Releases())
 	}
 	return nil
 }
 
-// clearManifests removes those of generations that have no process any more.
-func (s *Spawner) clearManifests() {
-	if !s.WatchReleases || s.makeReleases() != nil {
+// clear removes those of all other generations than these, which have processes.
+func (ms *manifests) clear(generations []*generation) {
+	if !ms.watched || ms.makeDirectory() != nil {
 		return // there is none that is ours
 	}
 	alive := map[string]bool{}
-	for _, g := range s.generations {
-		alive[s.manifestPath(g.app, g.number)] = true
+	for _, g := range generations {
+		alive[ms.path(g.app, g.number)] = true
 	}
-	entries, err := os.ReadDir(s.dir.Releases())
+	entries, err := os.ReadDir(ms.dir.Releases())
 	for _, e := range entries {
-		if path := filepath.Join(s.dir.Releases(), e.Name()); !alive[path] {
+		if path := filepath.Join(ms.dir.Releases(), e.Name()); !alive[path] {
 			err = errors.Join(err, os.Remove(path))
 		}
 	}
@@ -147,12 +159,12 @@ func (s *Spawner) clearManifests() {
 	}
 }
 
-// dropManifest removes the manifest of a generation that is over.
-func (s *Spawner) dropManifest(g *generation) {
-	if !s.WatchReleases {
+// drop removes the manifest of a generation that is over.
+func (ms *manifests) drop(g *generation) {
+	if !ms.watched {
 		return
 	}
-	if err := os.Remove(s.manifestPath(g.app, g.number)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(ms.path(g.app, g.number)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		slog.Warn("manifest of a release not removed", "app", g.app, "generation", g.number, "err", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"passenger/lib/control"
-	"passenger/lib/output"
 	"passenger/lib/protocol"
 )
 
@@ -14,14 +13,16 @@ import (
 func (s *Spawner) metrics(m *control.Metrics) {
 	processes := withCosts(&s.meter, s.feed.Get().Processes)
 	countStates(m, processes)
-	s.outputMetrics(m)
+	s.outputs.metrics(m)
 	s.tally.metrics(m)
 	for _, r := range processes {
 		if r.Usage != nil {
 			processMetrics(m, r)
 		}
 	}
-	s.preloaderMetrics(m)
+	preloaders := s.Preloaders()
+	addCosts(&s.meter, preloaders)
+	preloaderMetrics(m, preloaders)
 }
 
 func countStates(m *control.Metrics, processes []protocol.Process) {
@@ -47,20 +48,6 @@ func countStates(m *control.Metrics, processes []protocol.Process) {
 	m.Gauge("passenger_processes_unrecorded", "Processes whose records could not be written to the state directory.", float64(unrecorded))
 }
 
-func (s *Spawner) outputMetrics(m *control.Metrics) {
-	if log, ok := s.Log.(*output.Log); ok {
-		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(log.Dropped()), "log", "spawner")
-		limited := log.Limited()
-		for _, app := range slices.Sorted(maps.Keys(limited)) {
-			m.Counter("passenger_output_limited_lines_total", "Lines that an app wrote into the spawner's log beyond its rate, which were dropped.", float64(limited[app]), "app", app)
-		}
-	}
-	dropped := s.logFiles.Dropped()
-	for _, path := range slices.Sorted(maps.Keys(dropped)) {
-		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(dropped[path]), "log", path)
-	}
-}
-
 // processMetrics adds those of a process that runs, whose usage is set.
 func processMetrics(m *control.Metrics, r protocol.Process) {
 	labels := []string{"app", r.App, "slot", strconv.Itoa(r.Slot)}
@@ -75,9 +62,7 @@ func processMetrics(m *control.Metrics, r protocol.Process) {
 
 // preloaderMetrics sums up the preloaders of each app: for a while an old
 // generation's is beside the new one's.
-func (s *Spawner) preloaderMetrics(m *control.Metrics) {
-	preloaders := s.Preloaders()
-	addCosts(&s.meter, preloaders)
+func preloaderMetrics(m *control.Metrics, preloaders []protocol.Preloader) {
 	count, pss := map[string]int{}, map[string]int64{}
 	for _, l := range preloaders {
 		count[l.App]++

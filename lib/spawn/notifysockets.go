@@ -5,20 +5,23 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+
+	"passenger/lib/spawn/process"
+	"passenger/lib/statedir"
 )
 
-// clearNotifySockets removes what belongs to processes that are gone.
-func (s *Spawner) clearNotifySockets() error {
-	entries, err := os.ReadDir(s.dir.NotifySockets())
+// clearNotifySockets removes those of all other processes than these, which run.
+func clearNotifySockets(dir statedir.Dir, processes []*process.Process) error {
+	entries, err := os.ReadDir(dir.NotifySockets())
 	if err != nil {
 		return fmt.Errorf("clear notify sockets: %w", err)
 	}
 	used := map[string]bool{}
-	for _, p := range s.processes {
+	for _, p := range processes {
 		used[p.Snapshot().NotifySocket] = true
 	}
 	for _, e := range entries {
-		path := filepath.Join(s.dir.NotifySockets(), e.Name())
+		path := filepath.Join(dir.NotifySockets(), e.Name())
 		if used[path] {
 			continue
 		}

@@ -4,31 +4,43 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"passenger/lib/account"
+	"passenger/lib/control"
 	"passenger/lib/output"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
 	"passenger/lib/security"
+	"passenger/lib/spawn/children"
 	"passenger/lib/spawn/gate"
 	"passenger/lib/spawn/process"
+	"passenger/lib/spawn/switching"
 )
 
-// readOutput starts to read what the process writes. It goes to the app's log
+// outputs are the logs that take what the processes write.
+type outputs struct {
+	log       output.Sink      // of the apps without a log file
+	files     output.Files     // of the others
+	switching *switching.Rules // see [Options]
+	children  *children.Table  // open the files
+}
+
+// read starts to read what the process writes. It goes to the app's log
 // file, if it has one that can be opened.
-func (s *Spawner) readOutput(p *process.Process) error {
+func (o *outputs) read(p *process.Process) error {
 	r := p.Snapshot()
 	if r.LogFile == "" {
-		return p.Read(s.Log, nil)
+		return p.Read(o.log, nil)
 	}
-	file, done, err := s.logFiles.Use(r.LogFile, logUser(r), s.opener(r))
+	file, done, err := o.files.Use(r.LogFile, logUser(r), o.opener(r))
 	if err != nil {
 		slog.Error("log file not opened; the app's output goes to standard error", security.PathRefused.Attr(), "app", r.App, "pid", r.PID, "err", err)
-		return p.Read(s.Log, nil)
+		return p.Read(o.log, nil)
 	}
 	return p.Read(file, done)
 }
@@ -47,10 +59,10 @@ func logUser(r protocol.Process) string {
 // opener opens log files as the user and group that the process runs as, in a
 // process of its own: the app's user chose the path, and perhaps a file system
 // that does not answer.
-func (s *Spawner) opener(r protocol.Process) output.Opener {
+func (o *outputs) opener(r protocol.Process) output.Opener {
 	return func(path string) (*os.File, error) {
-		o := gate.Order{LogFile: path}
-		if s.Switching != nil {
+		order := gate.Order{LogFile: path}
+		if o.switching != nil {
 			u, err := account.System.User(r.User)
 			if err != nil {
 				return nil, err
@@ -62,11 +74,11 @@ func (s *Spawner) opener(r protocol.Process) output.Opener {
 			if err != nil {
 				return nil, err
 			}
-			o.Change.Switch = &proc.User{UID: u.UID, GID: u.GID, Groups: groups}
+			order.Change.Switch = &proc.User{UID: u.UID, GID: u.GID, Groups: groups}
 		}
 		ctx, cancel := context.WithTimeoutCause(context.Background(), logPatience, fmt.Errorf("app_log_file %q: not opened within %v", path, logPatience))
 		defer cancel()
-		_, file, err := s.children.Errand(ctx, o)
+		_, file, err := o.children.Errand(ctx, order)
 		return file, err
 	}
 }
@@ -81,40 +93,19 @@ func logPath(c protocol.AppConfig, root string) string {
 }
 
 // ReopenLogs opens the apps' log files anew, after they were rotated.
-func (s *Spawner) ReopenLogs() error { return s.logFiles.Reopen() }
+func (s *Spawner) ReopenLogs() error { return s.outputs.files.Reopen() }
 
-// Output returns the last lines that a process wrote, or [ErrUnknown].
-func (s *Spawner) Output(id string) (protocol.Output, error) {
-	if p := s.find(id); p != nil {
-		return lastLines(p)
+// metrics count the lines that no log took.
+func (o *outputs) metrics(m *control.Metrics) {
+	if log, ok := o.log.(*output.Log); ok {
+		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(log.Dropped()), "log", "spawner")
+		limited := log.Limited()
+		for _, app := range slices.Sorted(maps.Keys(limited)) {
+			m.Counter("passenger_output_limited_lines_total", "Lines that an app wrote into the spawner's log beyond its rate, which were dropped.", float64(limited[app]), "app", app)
+		}
 	}
-	return protocol.Output{}, fmt.Errorf("process %q: %w", id, ErrUnknown)
-}
-
-// PreloaderOutput is Output of a preloader.
-func (s *Spawner) PreloaderOutput(id string) (protocol.Output, error) {
-	s.mu.Lock()
-	i := slices.IndexFunc(s.preloaders, func(l *preloader) bool { return l.Snapshot().ID == id })
-	var p *process.Process
-	if i >= 0 {
-		p = s.preloaders[i].Process
+	dropped := o.files.Dropped()
+	for _, path := range slices.Sorted(maps.Keys(dropped)) {
+		m.Counter("passenger_output_dropped_lines_total", "Lines of apps that a log could not take.", float64(dropped[path]), "log", path)
 	}
-	s.mu.Unlock()
-	if p == nil {
-		return protocol.Output{}, fmt.Errorf("preloader %q: %w", id, ErrUnknown)
-	}
-	return lastLines(p)
-}
-
-// lastLines is what p wrote last. One whose output was never read is unknown.
-func lastLines(p *process.Process) (protocol.Output, error) {
-	lines, read := p.LastLines()
-	if !read {
-		return protocol.Output{}, fmt.Errorf("process %q: %w", p.Snapshot().ID, ErrUnknown)
-	}
-	out := protocol.Output{Lines: []protocol.OutputLine{}}
-	for _, line := range lines {
-		out.Lines = append(out.Lines, protocol.OutputLine{At: line.At, Stream: string(line.Stream), Text: line.Text})
-	}
-	return out, nil
 }

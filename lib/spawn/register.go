@@ -28,17 +28,17 @@ func (s *Spawner) register(a *attempt) error {
 	if err := makeDirectory(dir, s.Group); err != nil {
 		return err
 	}
-	a.slot = s.freeSlot(a.req.App)
+	a.slot = freeSlot(s.processes, a.req.App)
 	a.p = a.newProcess(dir)
 	s.processes = append(s.processes, a.p)
 	return nil
 }
 
 // freeSlot is the lowest number that no process of the app has which runs or
-// starts. s.mu is held, but when the spawner is made.
-func (s *Spawner) freeSlot(app string) int {
+// starts.
+func freeSlot(processes []*process.Process, app string) int {
 	taken := map[int]bool{}
-	for _, p := range s.processes {
+	for _, p := range processes {
 		if r := p.Snapshot(); r.App == app && r.Exit == nil {
 			taken[r.Slot] = true
 		}

@@ -48,17 +48,19 @@ type Options struct {
 type Spawner struct {
 	Options
 
-	dir      statedir.Dir
-	adapters adapter.Set
-	children children.Table
-	cgroups  process.Cgroups
-	feed     control.Feed[protocol.ProcessList]
-	logFiles output.Files
-	meter    proc.Meter
-	kin      process.Kin
-	ports    port.Book
-	origins  origins
-	tally    tally
+	dir       statedir.Dir
+	adapters  adapter.Set
+	children  children.Table
+	cgroups   process.Cgroups
+	feed      control.Feed[protocol.ProcessList]
+	outputs   outputs
+	meter     proc.Meter
+	kin       process.Kin
+	ports     port.Book
+	origins   origins
+	tally     tally
+	manifests manifests
+	asRoot    rootWarnings
 
 	forkTimeout time.Duration
 
@@ -67,8 +69,7 @@ type Spawner struct {
 	processes   []*process.Process // in order of start
 	preloaders  []*preloader       // in order of start
 	generations []*generation
-	held        bool            // no new starts
-	asRoot      map[string]bool // the apps that the log has warned of: they run as root
+	held        bool // no new starts
 }
 
 // New makes the spawner of a state directory. The caller holds that
@@ -84,16 +85,18 @@ func New(dir statedir.Dir, o Options) (*Spawner, error) {
 	}
 	s := &Spawner{Options: o, dir: dir, adapters: adapters, forkTimeout: forkTimeout}
 	s.kin.Children = &s.children
+	s.outputs = outputs{log: o.Log, switching: o.Switching, children: &s.children}
+	s.manifests = manifests{watched: o.WatchReleases, dir: dir, switching: o.Switching, children: &s.children, publish: s.publish}
 	if err := clearPreloaders(dir); err != nil {
 		return nil, err
 	}
 	if err := s.adoptAll(); err != nil {
 		return nil, err
 	}
-	if err := s.clearNotifySockets(); err != nil {
+	if err := clearNotifySockets(dir, s.processes); err != nil {
 		return nil, err
 	}
-	s.clearManifests()
+	s.manifests.clear(s.generations)
 	s.publish()
 	return s, nil
 }
@@ -135,7 +138,9 @@ func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *gener
 		a.phases = []protocol.Phase{{Name: protocol.PhasePrepare, Took: time.Since(began).Seconds(), Failed: true}}
 		return protocol.Process{}, a.explain(err)
 	}
-	s.warnOfRoot(a.plan)
+	if s.Switching == nil {
+		s.asRoot.warn(a.plan)
+	}
 	loads := !g.loaded()
 	if err := s.register(a); err != nil {
 		return protocol.Process{}, err
@@ -158,7 +163,7 @@ func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *gener
 	r := a.p.Snapshot()
 	slog.Info("process ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", seconds(r.SpawnTook).Round(time.Millisecond))
 	if s.WatchReleases && loads {
-		bug.Go(func() { s.inspect(g, a.p, *req.Config) })
+		bug.Go(func() { s.manifests.inspect(g, a.p, *req.Config) })
 	}
 	return r, nil
 }
@@ -170,25 +175,6 @@ func tellRefused(app string, err error) {
 	if errors.As(err, &refused) && refused.Code == protocol.CodeNotAllowed {
 		slog.Error("settings refused", security.SettingsRefused.Attr(), "app", app, "err", refused.Message)
 	}
-}
-
-// warnOfRoot says, once for each app, that it runs as root though another user
-// can change what it runs.
-func (s *Spawner) warnOfRoot(p *plan.Plan) {
-	if p.User.UID != 0 || p.Owner == 0 || s.Switching != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.asRoot[p.Config.Name] {
-		return
-	}
-	if s.asRoot == nil {
-		s.asRoot = map[string]bool{}
-	}
-	s.asRoot[p.Config.Name] = true
-	slog.Warn("app runs as root, and another user owns it: that user can become root by changing its files", security.RunsAsRoot.Attr(), "app", p.Config.Name, "user", p.User.Name, "owner", account.NameOf(p.Owner),
-		"hint", "\"passenger start --user-switching\" runs the app as its owner, and pool and proxy as the user of --run-as; passenger-spawn(1), USERS")
 }
 
 // wait sees the process end, and publishes that.

@@ -191,7 +191,7 @@ func (a *attempt) begin(handle *proc.Handle) error {
 	}
 	a.p.Begin(handle)
 	a.s.cgroups.Place(a.p, limitsOf(a.plan.Config))
-	err := a.s.readOutput(a.p)
+	err := a.s.outputs.read(a.p)
 	bug.Go(func() { a.s.wait(a.p) })
 	bug.Go(func() { a.p.Notify.Listen(a.p.PID(), a.said) })
 	return err
