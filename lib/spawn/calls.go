@@ -16,31 +16,36 @@ import (
 // ctx and not to their request: a caller that goes away finds the process in
 // the list later.
 func (s *Spawner) Register(ctx context.Context, server *control.Server) {
-	server.Register(s.calls(ctx)...)
+	server.Register(calls{s}.table(ctx)...)
 	server.Metrics = s.metrics
 }
 
 // calls are what a spawner answers; passenger-protocol(7) describes each.
-func (s *Spawner) calls(ctx context.Context) []control.Call {
+type calls struct{ spawner *Spawner }
+
+// table has all calls. Those that take long are bound to ctx.
+func (c calls) table(ctx context.Context) []control.Call {
 	const id = "/{id}"
 	spawn := func(r *http.Request, req protocol.SpawnRequest) (any, error) {
-		record, err := s.Spawn(ctx, req)
+		record, err := c.spawner.Spawn(ctx, req)
 		logFailure(err, r.Context().Err() == nil)
 		return record, err
 	}
-	promote := func(_ *http.Request, req protocol.PromoteRequest) (any, error) { return s.Promote(ctx, req.Process) }
+	promote := func(_ *http.Request, req protocol.PromoteRequest) (any, error) {
+		return c.spawner.Promote(ctx, req.Process)
+	}
 	return []control.Call{
-		{Method: "GET", Path: protocol.PathHost, Access: protocol.Reads, Handler: func(*http.Request) (any, error) { return s.Host(), nil }},
-		{Method: "POST", Path: protocol.PathLogs, Access: protocol.Changes, Handler: func(*http.Request) (any, error) { return nil, s.ReopenLogs() }},
-		{Method: "GET", Path: protocol.PathProcesses, Access: protocol.Reads, Handler: s.list, Feed: &s.feed},
+		{Method: "GET", Path: protocol.PathHost, Access: protocol.Reads, Handler: func(*http.Request) (any, error) { return c.spawner.Host(), nil }},
+		{Method: "POST", Path: protocol.PathLogs, Access: protocol.Changes, Handler: func(*http.Request) (any, error) { return nil, c.spawner.ReopenLogs() }},
+		{Method: "GET", Path: protocol.PathProcesses, Access: protocol.Reads, Handler: c.list, Feed: &c.spawner.feed},
 		{Method: "POST", Path: protocol.PathProcesses, Access: protocol.Changes, Handler: decoded(spawn)},
-		{Method: "DELETE", Path: protocol.PathProcesses + id, Access: protocol.Changes, Handler: control.Named("id", s.stop)},
-		{Method: "GET", Path: protocol.PathProcesses + id + "/output", Access: protocol.Reads, Handler: ofID(s.Output)},
-		{Method: "POST", Path: protocol.PathProcesses + id + "/backtrace", Access: protocol.Changes, Handler: ofID(s.Backtrace)},
-		{Method: "GET", Path: protocol.PathPreloaders, Access: protocol.Reads, Handler: s.listPreloaders},
+		{Method: "DELETE", Path: protocol.PathProcesses + id, Access: protocol.Changes, Handler: control.Named("id", c.stop)},
+		{Method: "GET", Path: protocol.PathProcesses + id + "/output", Access: protocol.Reads, Handler: ofID(c.spawner.Output)},
+		{Method: "POST", Path: protocol.PathProcesses + id + "/backtrace", Access: protocol.Changes, Handler: ofID(c.spawner.Backtrace)},
+		{Method: "GET", Path: protocol.PathPreloaders, Access: protocol.Reads, Handler: c.listPreloaders},
 		{Method: "POST", Path: protocol.PathPreloaders, Access: protocol.Changes, Handler: decoded(promote)},
-		{Method: "GET", Path: protocol.PathPreloaders + id + "/output", Access: protocol.Reads, Handler: ofID(s.PreloaderOutput)},
-		{Method: "DELETE", Path: protocol.PathPreloaders + id, Access: protocol.Changes, Handler: ofID(s.StopPreloader)},
+		{Method: "GET", Path: protocol.PathPreloaders + id + "/output", Access: protocol.Reads, Handler: ofID(c.spawner.PreloaderOutput)},
+		{Method: "DELETE", Path: protocol.PathPreloaders + id, Access: protocol.Changes, Handler: ofID(c.spawner.StopPreloader)},
 	}
 }
 
@@ -64,32 +69,32 @@ func ofID[T any](f func(id string) (T, error)) control.Handler {
 	})
 }
 
-func (s *Spawner) stop(r *http.Request, id string) (any, error) {
+func (c calls) stop(r *http.Request, id string) (any, error) {
 	var req protocol.StopRequest
 	if r.ContentLength != 0 {
 		if err := control.Decode(r, &req); err != nil {
 			return nil, err
 		}
 	}
-	record, err := s.Stop(id, req)
+	record, err := c.spawner.Stop(id, req)
 	return record, asReply(err)
 }
 
 // withUsage says whether a request for a list wants what each process costs.
 func withUsage(r *http.Request) bool { return r.URL.Query().Get("usage") == "1" }
 
-func (s *Spawner) list(r *http.Request) (any, error) {
-	list := s.feed.Get()
+func (c calls) list(r *http.Request) (any, error) {
+	list := c.spawner.feed.Get()
 	if withUsage(r) {
-		list.Processes, list.Strays = withCosts(&s.meter, list.Processes), s.Strays()
+		list.Processes, list.Strays = withCosts(&c.spawner.meter, list.Processes), c.spawner.Strays()
 	}
 	return list, nil
 }
 
-func (s *Spawner) listPreloaders(r *http.Request) (any, error) {
-	list := protocol.PreloaderList{Preloaders: s.Preloaders()}
+func (c calls) listPreloaders(r *http.Request) (any, error) {
+	list := protocol.PreloaderList{Preloaders: c.spawner.Preloaders()}
 	if withUsage(r) {
-		addCosts(&s.meter, list.Preloaders)
+		addCosts(&c.spawner.meter, list.Preloaders)
 	}
 	return list, nil
 }
