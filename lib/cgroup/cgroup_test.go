@@ -177,6 +177,23 @@ func TestLimitsAreWritten(t *testing.T) {
 	}
 }
 
+// TestMakeEnablesControllersOfATreeMadeAnew has files in the place of the kernel's,
+// which makes those of a group; so the limit itself cannot be set here.
+func TestMakeEnablesControllersOfATreeMadeAnew(t *testing.T) {
+	t.Parallel()
+	tr := &Tree{path: t.TempDir(), controllers: []string{"pids"}}
+	control := filepath.Join(tr.path, "cgroup.subtree_control")
+	if err := os.WriteFile(control, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tr.Make("ab12", Limits{PIDsMax: 10}); err == nil {
+		t.Error("Make succeeded without a pids.max")
+	}
+	if b, err := os.ReadFile(control); err != nil || string(b) != "+pids" {
+		t.Errorf("cgroup.subtree_control: got %q, %v, want +pids", b, err)
+	}
+}
+
 func TestOpenRefusesWhatIsNoCgroup(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{t.TempDir(): "is not of cgroup version 2", "/no/such/dir": "no such file"} {

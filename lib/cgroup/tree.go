@@ -91,11 +91,7 @@ func Open(path string) (*Tree, error) {
 		return nil, err
 	}
 	t := &Tree{path: path, strikes: newStrikes(path)}
-	for _, c := range wanted {
-		if slices.Contains(available, c) {
-			t.refused = errors.Join(t.refused, write(filepath.Join(path, "cgroup.subtree_control"), "+"+c))
-		}
-	}
+	t.refused = t.enable(slices.DeleteFunc(slices.Clone(wanted), func(c string) bool { return !slices.Contains(available, c) }))
 	if errors.Is(t.refused, unix.EBUSY) {
 		return nil, fmt.Errorf("cgroup %s: may not be divided while processes are in it itself: %w", path, t.refused)
 	}
@@ -104,6 +100,15 @@ func Open(path string) (*Tree, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// enable has the groups of the tree offer controllers.
+func (t *Tree) enable(controllers []string) error {
+	var refused error
+	for _, c := range controllers {
+		refused = errors.Join(refused, write(filepath.Join(t.path, "cgroup.subtree_control"), "+"+c))
+	}
+	return refused
 }
 
 // Within says whether path, which need not exist, is beneath the cgroup file
@@ -139,6 +144,11 @@ func (t *Tree) Make(id string, l Limits) (*Group, error) {
 			continue
 		}
 		err := write(filepath.Join(g.path, s.file), s.value)
+		if errors.Is(err, fs.ErrNotExist) && !s.optional && t.enable(t.controllers) == nil {
+			// The directory was made anew since Open, as systemd does when it
+			// starts the unit again that the tree is of.
+			err = write(filepath.Join(g.path, s.file), s.value)
+		}
 		if errors.Is(err, fs.ErrNotExist) && s.optional {
 			continue
 		}

@@ -14,3 +14,7 @@ before=$(curl -sf http://127.0.0.1/pid)
 systemctl restart passenger-apps
 until_true 90 answers
 ! kill -0 "$before" 2>/dev/null || die "the app lives"
+# and their new cgroups have the limits, though the tree is another
+for group in /sys/fs/cgroup/passenger.slice/passenger-apps.service/process-*; do
+	[ "$(cat "$group/memory.max")" = $((120 << 20)) ] || die "memory.max of $group: $(cat "$group/memory.max" 2>&1)"
+done
