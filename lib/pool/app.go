@@ -33,6 +33,7 @@ type app struct {
 	history   history
 
 	short     shortage
+	weight    int64         // footprint as last measured in bytes, 0 if it never was
 	startTook time.Duration // of the process that was ready last
 
 	removed bool // goes when its last process is gone

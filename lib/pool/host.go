@@ -25,6 +25,11 @@ func (p *Pool) Measured(h Host) {
 		slog.Warn("the pool does not know how much memory there is, and starts processes without regard to it", "unknown", h.Unknown)
 	}
 	p.host = h
+	for _, a := range p.apps {
+		if most := a.largest(); most > 0 {
+			a.weight = most
+		}
+	}
 }
 
 const (
@@ -116,9 +121,16 @@ func (a *app) withheld(now time.Time) string {
 	return a.short.why
 }
 
-// footprint is what a process of the app will take: as much as the largest
-// that it has.
+// footprint is what a process of the app will take: as much as the largest that it
+// has, or had if those that it has were not measured yet; 0 if that is not known.
 func (a *app) footprint() int64 {
+	if most := a.largest(); most > 0 {
+		return most
+	}
+	return a.weight
+}
+
+func (a *app) largest() int64 {
 	var most int64
 	for _, q := range a.processes {
 		most = max(most, a.pool.host.Processes[q.record.ID])

@@ -39,6 +39,19 @@ func TestDemandStartsNothingThatDoesNotFit(t *testing.T) {
 	w.want("shop", "1:starting")
 }
 
+// Memory is measured every half a minute, and all processes may be newer.
+func TestProcessesThatAreNewTakeWhatThoseBeforeTook(t *testing.T) {
+	t.Parallel()
+	w := serving(t, roomy, settings("shop", 1, 0))
+	host := protocol.Host{MemoryFree: 50}
+	w.p.Measured(Host{Host: host, Processes: map[string]int64{"p001": 100}})
+	w.die("p001")
+	w.ready()
+	w.p.Measured(Host{Host: host, Processes: map[string]int64{"p002": 0}})
+	w.queue("shop", 3)
+	w.want("shop", "1:ready")
+}
+
 func TestWhatMemoryWithholdsIsTold(t *testing.T) {
 	t.Parallel()
 	w := serving(t, roomy, settings("shop", 1, 0))
