@@ -144,6 +144,19 @@ func TestRackHeadersOfSeveralLines(t *testing.T) {
 	}
 }
 
+func TestRackHeadersForTheServerStayHere(t *testing.T) {
+	t.Parallel()
+	resp := startCases(t).dial(t).do(t, request{uri: "/raw/internal"})
+	for name := range resp.Header {
+		if l := strings.ToLower(name); l == "status" || strings.HasPrefix(l, "rack.") {
+			t.Errorf("the client got %s: %q", name, resp.Header[name])
+		}
+	}
+	if got := resp.Header.Get("X-Status"); got != "c" || resp.StatusCode != 200 {
+		t.Errorf("got %d and X-Status %q, want 200 and c", resp.StatusCode, got)
+	}
+}
+
 func TestRackEnv(t *testing.T) {
 	t.Parallel()
 	resp := startCases(t).dial(t).do(t, request{

@@ -114,6 +114,7 @@ module Cases
   def self.raw(env)
     case env["PATH_INFO"]
     when "/carriage" then text("x", "X-Bad" => "a\rb")
+    when "/internal" then text("x", "Status" => "500 Not This", "rack.note" => "a", "Rack.Other" => "b", "X-Status" => "c")
     when "/split" then text("x", "X-Bad\r\nX-Worse: 1" => "a")
     when "/long" then [200, TEXT.merge("Content-Length" => "3"), Told.new("long") { |out| out.call("four") }]
     when "/short" then [200, TEXT.merge("Content-Length" => "5"), Told.new("short") { |out| out.call("four") }]
