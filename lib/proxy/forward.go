@@ -143,15 +143,10 @@ func (x *exchange) finish() bool {
 	if !x.answer.closing {
 		return true
 	}
-	if x.unread() {
+	if x.garbled || x.body.unread() {
 		x.client.linger()
 	}
 	return false
-}
-
-// unread says that the client may have sent more than we read.
-func (x *exchange) unread() bool {
-	return x.garbled || x.req.start < x.req.end || x.req.rest != nil || x.body.plan == sentBody && !x.body.upload.read.Load()
 }
 
 // cutOff ends an answer that cannot be completed, visibly.

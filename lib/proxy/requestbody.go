@@ -107,6 +107,11 @@ func (r *requestBody) repeatable() bool {
 	return false
 }
 
+// unread says that the client may have sent more than we read.
+func (r *requestBody) unread() bool {
+	return r.req.start < r.req.end || r.req.rest != nil || r.plan == sentBody && !r.upload.read.Load()
+}
+
 // readBody reads a body of length bytes that fits in the buffer whole, before
 // a process is held for it.
 func (q *request) readBody(length int) error {

@@ -13,7 +13,7 @@ import (
 func (x *exchange) route() (done, again bool) {
 	if x.client.headers != nil {
 		x.session.beginProbe()
-		m, err := x.choose()
+		m, err := x.session.choose()
 		if err != nil {
 			return true, x.notFronted(err)
 		}
@@ -30,19 +30,19 @@ func (x *exchange) route() (done, again bool) {
 
 // choose finds the app that a web server in front asks for, nil if it asks for
 // none.
-func (x *exchange) choose() (*mount, error) {
+func (s *session) choose() (*mount, error) {
 	var m *mount
-	app, err := x.client.proxy.registrar.Find(fronted.Request{Headers: x.client.headers, Head: &x.req.Request, Began: x.req.began}, fronted.Table{
+	app, err := s.req.client.proxy.registrar.Find(fronted.Request{Headers: s.req.client.headers, Head: &s.req.Request, Began: s.req.began}, fronted.Table{
 		Known: func(app string) bool {
-			m = x.client.proxy.index.Load().byName[app]
+			m = s.req.client.proxy.index.Load().byName[app]
 			return m != nil
 		},
-		Left: x.session.left,
+		Left: s.left,
 	})
 	if err != nil || app == "" {
 		return nil, err
 	}
-	return m, fronted.CheckBase(m.base, x.req.Path)
+	return m, fronted.CheckBase(m.base, s.req.Path)
 }
 
 // left says why a request that has no app yet waits no longer, nil if it does.

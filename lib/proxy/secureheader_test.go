@@ -422,7 +422,7 @@ func TestRequestsOfKnownGroupsAllocateNothing(t *testing.T) {
 	}
 	choose := func() {
 		*c.headers = fronted.Headers{}
-		if m, err := x.choose(); m == nil || err != nil {
+		if m, err := x.session.choose(); m == nil || err != nil {
 			t.Fatalf("got %v, %v", m, err)
 		}
 	}
@@ -448,7 +448,7 @@ func BenchmarkChoose(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		*c.headers = fronted.Headers{}
-		if _, err := x.choose(); err != nil {
+		if _, err := x.session.choose(); err != nil {
 			b.Fatal(err)
 		}
 	}

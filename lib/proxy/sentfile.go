@@ -37,10 +37,10 @@ func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error
 	x.session.phase.On(phase.Answers)
 	x.discard(b, n)
 	if err == nil {
-		again, err = x.sendNamed(w, status, f)
+		again, err = x.req.sendNamed(w, status, f)
 	}
 	if err == nil {
-		return again
+		return again && x.finish()
 	}
 	var refused *files.Refusal
 	if !errors.As(err, &refused) {
@@ -69,9 +69,10 @@ func refusalOf(err error) *files.Refusal {
 
 // sendNamed sends the file, with the fields and the status of the answer that
 // named it. What the client has already, and which part of it it wants, counts
-// as for any file, but only if the app had all of it in mind.
-func (x *exchange) sendNamed(w *static.Writer, status int, f files.SentFile) (again bool, err error) {
-	t, err := files.OpenTree(f.Dir, x.req.began)
+// as for any file, but only if the app had all of it in mind. An error comes before
+// the answer begins; sent says that the client got all of it.
+func (q *request) sendNamed(w *static.Writer, status int, f files.SentFile) (sent bool, err error) {
+	t, err := files.OpenTree(f.Dir, q.began)
 	if err != nil {
 		return false, err
 	}
@@ -92,11 +93,11 @@ func (x *exchange) sendNamed(w *static.Writer, status int, f files.SentFile) (ag
 	if err != nil {
 		modified = info.ModTime()
 	}
-	whole := !x.req.reads()
+	whole := !q.reads()
 	if status != http.StatusOK && status != http.StatusPartialContent {
 		w.Status, whole = status, true
 	}
-	return w.Serve(&x.req.Request, file, info.Size(), modified, whole) == nil && x.finish(), nil
+	return w.Serve(&q.Request, file, info.Size(), modified, whole) == nil, nil
 }
 
 // reads says that the request is for a representation, so that its conditions
