@@ -9,6 +9,7 @@ import (
 	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/tally"
 	"passenger/lib/proxy/wire"
 )
 
@@ -19,8 +20,8 @@ type app struct {
 	balance *balance.App
 	dirs    files.Dirs                      // the proxy's mutex guards them
 	cache   atomic.Pointer[httpcache.Cache] // nil if its answers are not kept
-	tally   tally
-	times   times
+	ends    tally.Ends
+	times   tally.Times
 
 	disk       buffering.Share  // for bodies of its requests and answers
 	diskLogged loglimit.Limiter // of a spent share of the disk
@@ -49,7 +50,7 @@ func (p *Proxy) allApps() []*app {
 	for name, a := range p.apps {
 		if a.balance.Over() {
 			delete(p.apps, name)
-			p.times.forget(&a.times)
+			p.times.Forget(&a.times)
 			continue
 		}
 		apps = append(apps, a)

@@ -27,14 +27,14 @@ func (p *Proxy) metrics(m *control.Metrics) {
 	if p.Certificates != nil {
 		p.Certificates.Metrics(m)
 	}
-	p.unrouted.metrics(m, "")
+	p.unrouted.Metrics(m, "")
 	apps := p.allApps()
 	slices.SortFunc(apps, func(a, b *app) int { return cmp.Compare(a.name, b.name) })
 	slots := p.index.Load().slots()
 	for _, a := range apps {
 		a.metrics(m, p.clock, slots)
 	}
-	p.times.others.metrics(m, "*")
+	p.times.Metrics(m)
 }
 
 // slots are those of the processes in the route table, by ID.
@@ -51,12 +51,7 @@ func (x *index) slots() map[string]int {
 // used says that there was a request for the app. Until then it has one sample: a
 // machine may have a thousand apps of which few are visited.
 func (a *app) used(r protocol.AppReport) bool {
-	for i := range a.tally {
-		if a.tally[i].Load() > 0 {
-			return true
-		}
-	}
-	return r.Queued > 0 || r.Upgraded > 0 || a.balance.Waits.Load() > 0
+	return a.ends.Any() || r.Queued > 0 || r.Upgraded > 0 || a.balance.Waits.Load() > 0
 }
 
 func (a *app) metrics(m *control.Metrics, k *wire.Clock, slots map[string]int) {
@@ -72,8 +67,8 @@ func (a *app) metrics(m *control.Metrics, k *wire.Clock, slots map[string]int) {
 	count("rejected_total", "Requests answered by the proxy because of the queue.", float64(r.Rejected))
 	count("retried_total", "Times that a request was tried again: on another process, or on one that had no room for a connection.", float64(r.Retried))
 	count("errors_total", "Requests that processes let down: with a 5xx status, or without a whole answer.", float64(r.Errors))
-	a.tally.metrics(m, a.name)
-	a.times.metrics(m, a.name)
+	a.ends.Metrics(m, a.name)
+	a.times.Metrics(m, a.name)
 	count("waits_total", "Requests that waited in the queue and got a process.", float64(a.balance.Waits.Load()))
 	count("wait_seconds_total", "How long they waited together.", time.Duration(a.balance.WaitTime.Load()).Seconds())
 	gauge("oldest_wait_seconds", "How long the first of them has waited.", r.OldestWait)

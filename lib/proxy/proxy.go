@@ -30,6 +30,7 @@ import (
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/tally"
 	"passenger/lib/proxy/wire"
 )
 
@@ -122,8 +123,8 @@ type Proxy struct {
 	poller  *poller // nil unless Serve runs
 
 	http2        *http2Server
-	unrouted     tally // of requests for which there was no app
-	times        timekeeper
+	unrouted     tally.Ends // of requests for which there was no app
+	times        tally.Timekeeper
 	registrar    *fronted.Registrar
 	tls          *tls.Config      // nil without Certificates
 	complained   loglimit.Limiter // of a disk that takes no body of a request
@@ -152,7 +153,7 @@ func New(c Config) *Proxy {
 	p.dialer = balance.Dialer{Clock: p.clock, WriteWait: c.Timeouts.Write}
 	p.index.Store(newIndex(&protocol.Routes{}, nil))
 	p.http2 = newHTTP2Server()
-	p.times.most = cmp.Or(p.mostHistograms, mostHistograms)
+	p.times.Most = cmp.Or(p.mostHistograms, tally.MostHistograms)
 	p.registrar = fronted.NewRegistrar(c.SecureHeaders, p.clients.Go)
 	p.disk.Most = c.Disk.All
 	p.mostWaiting = cmp.Or(p.mostWaiting, memoryPlaces())

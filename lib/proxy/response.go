@@ -18,7 +18,7 @@ func (x *exchange) readResponse() (b *wire.Buffer, n int, err error) {
 		return nil, 0, err
 	}
 	x.session.phase.On(phase.Hears)
-	x.countFirstByte()
+	x.session.countFirstByte()
 	if x.session.try == loneTry {
 		x.req.mount.app.balance.Join(x.session.process)
 	}

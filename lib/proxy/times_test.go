@@ -69,31 +69,6 @@ func TestTimesOfTheQueue(t *testing.T) {
 	})
 }
 
-// What does not fit into the bound is counted all the same, for all such apps
-// together; an app that goes makes room.
-func TestHistogramsAreBounded(t *testing.T) {
-	t.Parallel()
-	k := timekeeper{most: 1}
-	var first, second times
-	k.of(&first.queue, &k.others.queue).Add(time.Second)
-	k.of(&second.queue, &k.others.queue).Add(time.Second)
-	k.of(&first.queue, &k.others.queue).Add(time.Second)
-	if n := first.queue.Load().Snapshot().Counts[len(timeBounds)]; n != 2 {
-		t.Errorf("got %d durations of the first app, want 2", n)
-	}
-	if second.queue.Load() != nil {
-		t.Error("the second app has a histogram beyond the bound")
-	}
-	if n := k.others.queue.Load().Snapshot().Counts[len(timeBounds)]; n != 1 {
-		t.Errorf("got %d durations of other apps, want 1", n)
-	}
-	k.forget(&first)
-	k.of(&second.queue, &k.others.queue).Add(time.Second)
-	if second.queue.Load() == nil {
-		t.Error("the second app got no histogram after the first had gone")
-	}
-}
-
 // A thousand apps, all with traffic of every kind, are scraped in no time.
 func TestThousandAppsAreScraped(t *testing.T) {
 	const apps, processes = 1000, 4
@@ -109,13 +84,14 @@ func TestThousandAppsAreScraped(t *testing.T) {
 	p.SetRoutes(table)
 	for _, a := range p.allApps() {
 		x := &exchange{client: &client{proxy: p}, took: time.Second}
+		x.session.req, x.req.client = &x.req, x.client
 		x.req.mount = &mount{app: a}
 		x.session.waited = time.Second
 		for _, status := range []int{0, 200, 302, 404, 500} {
 			x.answer.status = status
 			x.count()
 		}
-		x.countFirstByte()
+		x.session.countFirstByte()
 	}
 	took := time.Hour
 	var text []byte
@@ -143,11 +119,12 @@ func TestThousandAppsAreScraped(t *testing.T) {
 func BenchmarkTimes(b *testing.B) {
 	p := New(Config{Timeouts: Timeouts{Header: time.Second, Body: time.Second, Idle: time.Second, Write: time.Second, HalfClose: time.Second}})
 	x := &exchange{client: &client{proxy: p}}
+	x.session.req, x.req.client = &x.req, x.client
 	x.req.mount, x.req.began = &mount{app: p.app("app")}, time.Now()
 	x.session.waited, x.answer.status = time.Millisecond, 200
 	b.ReportAllocs()
 	for b.Loop() {
-		x.countFirstByte()
+		x.session.countFirstByte()
 		x.end()
 	}
 }

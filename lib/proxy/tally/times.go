@@ -1,4 +1,4 @@
-package proxy
+package tally
 
 import (
 	"sync/atomic"
@@ -16,15 +16,15 @@ var timeBounds = []time.Duration{
 	250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 10 * time.Second,
 }
 
-// mostHistograms bounds those of all apps together, and so the lines of a scrape:
+// MostHistograms bounds those of all apps together, and so the lines of a scrape:
 // with 13 lines each, and those of the apps' counters, a thousand busy apps of four
 // processes stay under 60,000.
-const mostHistograms = 2500
+const MostHistograms = 2500
 
-// times are histograms of how long the requests of an app took. One is made when
+// Times are histograms of how long the requests of an app took. One is made when
 // there is first something to count.
-type times struct {
-	durations [len(tally{})]histogramCell // by the first digit of the answer's status, as in a tally
+type Times struct {
+	durations [len(Ends{})]histogramCell // by the first digit of the answer's status, as in Ends
 	queue     histogramCell
 	firstByte histogramCell
 }
@@ -32,7 +32,7 @@ type times struct {
 type histogramCell = atomic.Pointer[histogram.Histogram]
 
 // all are the cells of t.
-func (t *times) all() []*histogramCell {
+func (t *Times) all() []*histogramCell {
 	list := []*histogramCell{&t.queue, &t.firstByte}
 	for i := range t.durations {
 		list = append(list, &t.durations[i])
@@ -40,21 +40,21 @@ func (t *times) all() []*histogramCell {
 	return list
 }
 
-// A timekeeper makes the histograms of all apps, as many as there may be.
+// A Timekeeper makes the histograms of all apps, as many as there may be.
 // Apps that come to traffic later count in others, all together.
-type timekeeper struct {
-	most   int64
+type Timekeeper struct {
+	Most   int64 // histograms; [MostHistograms] is a good bound
 	made   atomic.Int64
-	others times
+	others Times
 }
 
 // of is the histogram to count in: that of own, else other, both cells for the
 // same kind of time.
-func (k *timekeeper) of(own, other *histogramCell) *histogram.Histogram {
+func (k *Timekeeper) of(own, other *histogramCell) *histogram.Histogram {
 	if h := own.Load(); h != nil {
 		return h
 	}
-	if k.made.Load() >= k.most {
+	if k.made.Load() >= k.Most {
 		return shared(other)
 	}
 	if own.CompareAndSwap(nil, histogram.New(timeBounds)) {
@@ -72,8 +72,8 @@ func shared(cell *histogramCell) *histogram.Histogram {
 	return cell.Load()
 }
 
-// forget makes room for as many histograms as an app has that is gone.
-func (k *timekeeper) forget(t *times) {
+// Forget makes room for as many histograms as an app has that is gone.
+func (k *Timekeeper) Forget(t *Times) {
 	for _, cell := range t.all() {
 		if cell.Load() != nil {
 			k.made.Add(-1)
@@ -81,24 +81,29 @@ func (k *timekeeper) forget(t *times) {
 	}
 }
 
-// countTimes counts how long the exchange took, which has ended.
-func (x *exchange) countTimes() {
-	k, t := &x.client.proxy.times, &x.req.mount.app.times
-	if class := x.answer.status / 100; class < len(t.durations) {
-		k.of(&t.durations[class], &k.others.durations[class]).Add(x.took)
-	}
-	if x.session.target.Load() != nil || x.session.waited > 0 {
-		k.of(&t.queue, &k.others.queue).Add(x.session.waited)
+// Ended counts how long a request took that ended with a status, 0 if its client
+// got none.
+func (k *Timekeeper) Ended(t *Times, status int, took time.Duration) {
+	if class := status / 100; class < len(t.durations) {
+		k.of(&t.durations[class], &k.others.durations[class]).Add(took)
 	}
 }
 
-// countFirstByte counts when the process began to answer.
-func (x *exchange) countFirstByte() {
-	k := &x.client.proxy.times
-	k.of(&x.req.mount.app.times.firstByte, &k.others.firstByte).Add(time.Since(x.req.began))
+// Waited counts how long a request waited for a process.
+func (k *Timekeeper) Waited(t *Times, wait time.Duration) {
+	k.of(&t.queue, &k.others.queue).Add(wait)
 }
 
-func (t *times) metrics(m *control.Metrics, app string) {
+// FirstByte counts how long it took until a process began to answer.
+func (k *Timekeeper) FirstByte(t *Times, after time.Duration) {
+	k.of(&t.firstByte, &k.others.firstByte).Add(after)
+}
+
+// Metrics adds the histograms of the apps that have none of their own to m.
+func (k *Timekeeper) Metrics(m *control.Metrics) { k.others.Metrics(m, "*") }
+
+// Metrics adds the histograms to m, with the name of their app.
+func (t *Times) Metrics(m *control.Metrics, app string) {
 	add := func(name, help string, cell *histogramCell, labels ...string) {
 		if h := cell.Load(); h != nil {
 			m.Histogram("passenger_proxy_"+name, help, h.Snapshot(), append([]string{"app", app}, labels...)...)
