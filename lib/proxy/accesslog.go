@@ -27,7 +27,7 @@ func (x *exchange) log() {
 // client's address.
 func (x *exchange) record(addr []byte) accesslog.Record {
 	r := accesslog.Record{
-		Request: &x.req.Request, HTTP2: x.client.http2, ID: x.req.id[:x.req.idLen], Addr: x.req.appendAddr(addr), User: x.client.headers.Value(&x.req.Request, fronted.RemoteUser),
+		Request: &x.req.Request, HTTP2: x.client.http2, ID: x.req.id[:x.req.idLen], Addr: x.client.headers.AppendAddr(addr, &x.req.Request, x.client.addr), User: x.client.headers.Value(&x.req.Request, fronted.RemoteUser),
 		Trace: x.req.traceID(), TLS: x.client.tls,
 		Began: x.req.began, Took: x.took, Waited: x.session.waited, Status: x.answer.status,
 		Bytes: max(x.client.Sent-x.answer.sentBefore, 0),

@@ -77,14 +77,15 @@ const descriptorTime = time.Second
 func (x *exchange) send() (sent int, err error) {
 	out := wire.TakeBuffer(x.req.Len + 1<<10)
 	defer out.Free()
+	parts := x.session.head()
 	var head []byte
 	x.body.session = x.session.process.Session
 	if x.session.process.Session {
 		values := wire.TakeBuffer(x.req.Len + 1<<10)
-		head = x.session.appendSession(out.B[:0], values.B[:0])
+		head = parts.AppendSession(out.B[:0], values.B[:0], x.session.process.Apart)
 		values.Free()
 	} else {
-		head = x.session.appendHTTP(out.B[:0], x.body.asked)
+		head = parts.AppendHTTP(out.B[:0], x.body.asked)
 	}
 	switch x.body.plan {
 	case heldBody:

@@ -10,6 +10,7 @@ import (
 	"passenger/lib/http1"
 	"passenger/lib/httpcache"
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/apphead"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/page"
 	"passenger/lib/proxy/wire"
@@ -86,7 +87,7 @@ func (q *request) appendKey(b []byte) (key []byte, host, uri int) {
 	f := q.forwarded()
 	b = appendLower(b, f.Host)
 	host = len(b)
-	b = q.appendTarget(b)
+	b = apphead.AppendTarget(b, &q.Request)
 	uri = len(b)
 	b = append(append(b, f.Proto...), ' ')
 	b = append(append(b, f.Port...), '\n')

@@ -117,7 +117,7 @@ func (x *exchange) describe(now time.Time) protocol.Request {
 	r := protocol.Request{
 		ID: string(x.req.id[:x.req.idLen]), Method: string(x.req.Method), Host: string(x.req.Host), Path: string(x.req.Path),
 		Age: now.Sub(x.req.began).Seconds(), Phase: phase.Names[x.session.phase.Now()],
-		App: x.req.mount.app.name, Client: string(x.req.appendAddr(nil)),
+		App: x.req.mount.app.name, Client: string(x.client.headers.AppendAddr(nil, &x.req.Request, x.client.addr)),
 	}
 	if p := x.session.target.Load(); p != nil && r.Phase != phase.Names[phase.Queued] {
 		r.ProcessID, r.PID = p.ID, p.PID

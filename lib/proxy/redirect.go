@@ -1,6 +1,10 @@
 package proxy
 
-import "fmt"
+import (
+	"fmt"
+
+	"passenger/lib/proxy/apphead"
+)
 
 // insecure says that a request came in plain text although it should not: no
 // trusted proxy says that it reached it over TLS. What comes over a unix
@@ -20,6 +24,6 @@ func (x *exchange) redirectHTTPS() bool {
 	if port := x.client.proxy.HTTPSPort; port != "" && port != "443" {
 		b = fmt.Appendf(b, ":%s", port)
 	}
-	b = append(x.req.appendTarget(b), "\r\nContent-Length: 0\r\n"...)
+	b = append(apphead.AppendTarget(b, &x.req.Request), "\r\nContent-Length: 0\r\n"...)
 	return x.reply(308, b, nil)
 }

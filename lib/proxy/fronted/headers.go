@@ -221,3 +221,24 @@ func (h *Headers) Value(r *http1.Request, n Name) []byte {
 
 // Flagged says that a web server in front set a flag.
 func (h *Headers) Flagged(flag uint8) bool { return h != nil && h.flags&flag != 0 }
+
+// AppendAddr appends the address of r's client: the one that a web server in front
+// names, else addr, which is empty if it has none.
+func (h *Headers) AppendAddr(b []byte, r *http1.Request, addr string) []byte {
+	if v := h.Value(r, RemoteAddr); v != nil {
+		return append(b, v...)
+	}
+	return append(b, addr...)
+}
+
+// AppendPort appends its port in the same way; 0 if it has none, or if the web
+// server names the client without.
+func (h *Headers) AppendPort(b []byte, r *http1.Request, port string) []byte {
+	switch v := h.Value(r, RemotePort); {
+	case v != nil:
+		return append(b, v...)
+	case port == "" || h.Value(r, RemoteAddr) != nil:
+		return append(b, '0')
+	}
+	return append(b, port...)
+}
