@@ -51,8 +51,15 @@ func offerAt(t *testing.T, addresses ...string) *offered {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	o.stop = stop
-	t.Cleanup(stop)
-	go func() { o.handed <- Offer(ctx, l, lock, addresses, o.listeners) }()
+	ended := make(chan struct{})
+	t.Cleanup(func() {
+		stop()
+		<-ended // the lock is closed next
+	})
+	go func() {
+		defer close(ended)
+		o.handed <- Offer(ctx, l, lock, addresses, o.listeners)
+	}()
 	return o
 }
 
