@@ -10,14 +10,16 @@ import select
 import signal
 import socket
 import sys
+import threading
 
 _forked = False
+_forking = threading.local()  # its loop: the one that the thread that forks runs, or None
 
 
 def install(listener):
     """Let go of what serves clients in every child of this process."""
     path = listener.getsockname()
-    os.register_at_fork(after_in_child=lambda: _let_go(path))
+    os.register_at_fork(before=_remember, after_in_child=lambda: _let_go(path))
 
 
 def is_child():
@@ -43,14 +45,22 @@ def leave(error=None):
     os._exit(code)
 
 
+def _remember():
+    _forking.loop = asyncio._get_running_loop()
+
+
 def _let_go(path):
     global _forked
 
     if _forked:
         return  # a child of a child has nothing of it
     _forked = True
-    # In a thread's child this is how the call's end is told to the loop, which is not there.
-    asyncio.BaseEventLoop.call_soon_threadsafe = lambda *_args, **_options: leave()
+    if _forking.loop is None:
+        _leave_with_thread()
+    if _forking.loop is not None:
+        # Python 3.12 and later forget in a child which loop runs, for those that
+        # run one of their own there. The tasks of ours would go on no more.
+        _forking.loop.call_soon(asyncio._set_running_loop, _forking.loop)
     signal.set_wakeup_fd(-1)  # else its signals would wake the parent, and pass for the parent's
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -65,6 +75,34 @@ def _let_go(path):
                 _replace(descriptor, _epoll())
         except OSError:
             pass  # listdir's own descriptor
+
+
+def _leave_with_thread():
+    """Have a child that was forked in a thread of a pool end with the thread's task.
+
+    The end of the task is told to the loop, which is not there, and the thread
+    would then wait for another.
+    """
+    # Of asyncio's own loops alone: that of uvloop is an extension's.
+    asyncio.BaseEventLoop.call_soon_threadsafe = lambda *_args, **_options: leave()
+    frame = sys._getframe()
+    while frame is not None:
+        worker = frame.f_locals.get("self") if frame.f_code.co_name == "run" else None
+        future = getattr(worker, "future", None)
+        if hasattr(future, "set_result"):  # concurrent.futures.thread
+            future.set_result, future.set_exception = lambda _result: leave(), leave
+        elif hasattr(getattr(worker, "loop", None), "call_soon_threadsafe"):  # anyio
+            worker.loop = _Gone()
+        frame = frame.f_back
+
+
+class _Gone:
+    """A loop whose thread is not there."""
+
+    def is_closed(self):
+        leave()
+
+    call_soon_threadsafe = is_closed
 
 
 def _epoll():
