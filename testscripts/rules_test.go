@@ -145,6 +145,8 @@ var rooms = map[string][]string{
 	"tunnel":      {"bug", "http1", "http2", "list", "proxy/wire"},
 	"page":        {"http1", "protocol", "proxy/files", "spawnerror", "trail", "visible"},
 	"static":      {"http1", "http2", "list", "loglimit", "protocol", "proxy/files", "proxy/wire", "security", "trail"},
+	"apphead":     {"account", "bug", "control", "farend", "histogram", "http1", "http2", "jsonkey", "list", "loglimit", "protocol", "proxy/balance", "proxy/files", "proxy/forwarded", "proxy/fronted", "proxy/tunnel", "proxy/wire", "security", "spawnerror", "spelling", "trail", "unixsock", "visible"},
+	"tally":       {"account", "bug", "control", "histogram", "jsonkey", "loglimit", "protocol", "security", "spelling", "trail", "unixsock"},
 	"hosts":       {},
 	"phase":       {},
 	"forwarded":   {"account", "http1", "http2", "list", "protocol", "proxy/files", "proxy/wire", "security", "spelling", "trail", "unixsock"},
