@@ -4,6 +4,7 @@
 package testscripts
 
 import (
+	"errors"
 	"fmt"
 	gobuild "go/build"
 	"os"
@@ -41,11 +42,15 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(bin)
-	if err := build(); err != nil {
+	if err := errors.Join(build(), collectRaces(bin)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	status := m.Run()
+	if reportRaces() {
+		return 1
+	}
+	return status
 }
 
 // coverDir is where programs write which of their statements ran, empty if they
@@ -184,6 +189,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("PATH", strings.Join([]string{bin, os.Getenv("PATH"), tools}, string(os.PathListSeparator)))
 	env.Setenv("PASSENGER_STATE_DIR", w.state)
 	env.Setenv("GOCOVERDIR", coverDir)
+	env.Setenv("GORACE", os.Getenv("GORACE"))
 	env.Setenv("APPS", apps)
 	env.Setenv("NPM", os.Getenv("PASSENGER_TEST_NPM"))           // see npm/build.sh
 	env.Setenv("PICTURES", os.Getenv("PASSENGER_TEST_PICTURES")) // where the browser leaves what it saw, nowhere if empty
