@@ -12,6 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEADCODE    := golang.org/x/tools/cmd/deadcode@v0.51.0
 UNPARAM     := mvdan.cc/unparam@v0.0.0-20260823230713-2fa3d841b0c8
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GOTESTSUM   := gotest.tools/gotestsum@v1.13.0
 
 .PHONY: run build install packages test test-distros test-vm check vulncheck prepare unit scripts bench fmt fuzz fuzz-smoke cover chaos soak
 
@@ -52,12 +53,19 @@ test:
 	@MAKE='$(MAKE)' testscripts/parts.sh $(PARTS)
 
 unit:
-	go test -race -timeout 20m $$(go list ./... | grep -v /testscripts$$)
+	@packages=$$(go list ./... | grep -v /testscripts$$) && go run $(GOTESTSUM) $(RERUN) --packages "$$packages" -- -race -timeout 20m
 
 # scripts drives the real programs. As many run at once as Go has processors:
 # GOMAXPROCS=4 make scripts.
 scripts:
-	go test -race -timeout 60m ./testscripts
+	@go run $(GOTESTSUM) $(RERUN) --packages ./testscripts -- -race -timeout 60m
+
+# RERUN has the few tests that failed run once more, alone: on a machine that is
+# shared and noisy that tells a slow moment from a defect. A data race, a panic, or
+# more failures than these, parents counted, is final. RERUNS, if it is given, is a
+# file for the names of what was run again.
+RERUN := --format pkgname --format-icons text --hide-summary skipped \
+	--rerun-fails=1 --rerun-fails-max-failures=8 --rerun-fails-abort-on-data-race $(if $(RERUNS),--rerun-fails-report=$(RERUNS))
 
 # test-distros runs the tests of apps inside chroots of Debian suites, with their
 # runtimes and frameworks, and prints a table; SHORT=yes leaves out what is not in it.
