@@ -37,7 +37,7 @@ func checkServing(c protocol.AppConfig) error {
 	if v := c.AddedHeaders; v != "" && !slices.Contains(addedHeaders, v) {
 		return fmt.Errorf("unknown added_headers %q%s (known: %s)", v, spelling.DidYouMean(v, addedHeaders), strings.Join(addedHeaders, ", "))
 	}
-	return checkSendfile(c)
+	return together([]error{checkSendfile(c), checkStatic(c)})
 }
 
 var addedHeaders = []string{protocol.HeadersFew, protocol.HeadersAll}
@@ -50,7 +50,7 @@ func checkSendfile(c protocol.AppConfig) error {
 		}
 	}
 	for prefix, dir := range c.AccelLocations {
-		if !strings.HasPrefix(prefix, "/") || !strings.HasSuffix(prefix, "/") || strings.ContainsAny(prefix, "?%,=") || slices.Contains(strings.Split(prefix, "/"), "..") {
+		if !beginsPaths(prefix) || strings.ContainsAny(prefix, ",=") {
 			return fmt.Errorf("accel_locations: %q is not the beginning of a path such as \"/protected/\", with a slash at each end", prefix)
 		}
 		if !validPath(dir) {
@@ -58,6 +58,38 @@ func checkSendfile(c protocol.AppConfig) error {
 		}
 	}
 	return nil
+}
+
+// checkStatic checks which files proxies serve themselves, and how.
+func checkStatic(c protocol.AppConfig) error {
+	for prefix, dir := range c.StaticMounts {
+		if !beginsRequests(prefix) {
+			return fmt.Errorf("static_mounts: %q is not the beginning of a path such as \"/static/\", with a slash at each end, as clients encode it", prefix)
+		}
+		if !validPath(dir) {
+			return fmt.Errorf("static_mounts: %q for %q is not a directory", dir, prefix)
+		}
+	}
+	for prefix, value := range c.StaticCacheControl {
+		if !beginsRequests(prefix) {
+			return fmt.Errorf("static_cache_control: %q is not the beginning of a path such as \"/static/\", with a slash at each end, as clients encode it", prefix)
+		}
+		if strings.TrimSpace(value) == "" || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
+			return fmt.Errorf("static_cache_control: %q for %q is no value of Cache-Control, such as \"max-age=3600\"", value, prefix)
+		}
+	}
+	return nil
+}
+
+// beginsPaths says that paths may begin with a prefix, which ends with one of their
+// elements.
+func beginsPaths(prefix string) bool {
+	return strings.HasPrefix(prefix, "/") && strings.HasSuffix(prefix, "/") && !strings.ContainsAny(prefix, "?%") && !slices.Contains(strings.Split(prefix, "/"), "..")
+}
+
+// beginsRequests says that the paths of requests may begin with a prefix.
+func beginsRequests(prefix string) bool {
+	return beginsPaths(prefix) && !strings.Contains(prefix, "//") && !strings.ContainsFunc(prefix, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' })
 }
 
 // validPath says that a path could be in the file system and in a header.

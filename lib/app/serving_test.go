@@ -36,6 +36,38 @@ func TestDirectoriesOfNamedFilesAreChecked(t *testing.T) {
 	}
 }
 
+func TestMountsAreChecked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		mounts, caching map[string]string
+		want            string
+	}{
+		{map[string]string{"/": "dist", "/static/": "staticfiles", "/a/b/": "/srv/media"}, map[string]string{"/": "no-cache", "/static/": "public, max-age=60"}, ""},
+		{map[string]string{"/static": "a"}, nil, "static_mounts: \"/static\" is not the beginning of a path"},
+		{map[string]string{"static/": "a"}, nil, "with a slash at each end"},
+		{map[string]string{"/a/../": "a"}, nil, "with a slash at each end"},
+		{map[string]string{"/a//b/": "a"}, nil, "with a slash at each end"},
+		{map[string]string{"/a b/": "a"}, nil, "as clients encode it"},
+		{map[string]string{"/ä/": "a"}, nil, "as clients encode it"},
+		{map[string]string{"/%61/": "a"}, nil, "as clients encode it"},
+		{map[string]string{"/a?/": "a"}, nil, "as clients encode it"},
+		{map[string]string{"/a/": ""}, nil, "static_mounts: \"\" for \"/a/\" is not a directory"},
+		{map[string]string{"/a/": "b\nc"}, nil, "is not a directory"},
+		{nil, map[string]string{"/a": "no-cache"}, "static_cache_control: \"/a\" is not the beginning"},
+		{nil, map[string]string{"/a/": "no-cache\r\nSet-Cookie: a=b"}, "is no value of Cache-Control"},
+		{nil, map[string]string{"/a/": " "}, "is no value of Cache-Control"},
+	} {
+		s := protocol.AppConfig{AppRoot: t.TempDir()}
+		s.StaticMounts, s.StaticCacheControl = c.mounts, c.caching
+		switch err := Validate(WithDefaults(s)); {
+		case err == nil && c.want != "":
+			t.Errorf("%q, %q: no error, want %q", c.mounts, c.caching, c.want)
+		case err != nil && (c.want == "" || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%q, %q: got %v, want %q", c.mounts, c.caching, err, c.want)
+		}
+	}
+}
+
 func TestHighWaterMarkIsNotBelowWhatMemoryHolds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -27,7 +27,7 @@ func readApache(r *reading) error {
 		return err
 	}
 	passenger := strings.Contains(strings.ToLower(r.text), "passenger")
-	webServer{r, passenger}.walk(top, nil)
+	webServer{reading: r, on: passenger}.walk(top, nil)
 	return nil
 }
 

@@ -70,7 +70,7 @@ const (
 	bySpawner    = "the spawner sees to it"
 	byPool       = "the pool sees to it"
 	byProxy      = "the proxy sees to it"
-	byPublic     = `put the files, or a link to them, into the app's "public" directory; see "static_files_dir"`
+	byPublic     = `put the files, or a link to them, into the app's "public" directory; see "static_files_dir" and "static_mounts"`
 	ownService   = "run it beside the app, as a service of its own, such as a unit of systemd"
 	byRestartTxt = "touch tmp/restart.txt restarts the app; tmp/always_restart.txt restarts it for each request"
 	inFront      = "it stays in the web server in front, if one stays; see passenger-fronts(7)"

@@ -119,7 +119,7 @@ func (u unitFile) routes(name string, v *value) {
 // step takes over which requests go to which app.
 func (u unitFile) step(name string, step *value) {
 	u.opens(step.line)
-	target := u.target(step.field("action"))
+	target, mounts := u.target(step.field("action")), u.mounts(step)
 	for _, f := range step.fields {
 		u.opens(f.line)
 		if f.value.kind != object {
@@ -128,13 +128,60 @@ func (u unitFile) step(name string, step *value) {
 		}
 		for _, part := range f.value.fields {
 			it := item{name + "." + f.name + "." + part.name, part.line, part.value}
-			if f.name == "match" {
+			switch {
+			case mounts != nil && f.name == "match" && part.name == "uri":
+				u.note(it, Automatic, "the note on what is shared tells of it")
+			case mounts != nil && f.name == "action" && part.name == "share":
+				u.shared(step, mounts, it)
+			case f.name == "match":
 				u.match(target, part.name, it)
-			} else {
+			default:
 				u.action(target, part.name, it)
 			}
 		}
 	}
+}
+
+// mounts are the beginnings of the paths for which a step shares a directory, nil if
+// it does not do that alone.
+func (u unitFile) mounts(step *value) (prefixes []string) {
+	match := step.field("match")
+	dir, ok := step.field("action").field("share").textOf()
+	texts, listed := match.field("uri").textsOf()
+	if !ok || !listed || len(match.fields) != 1 || !strings.HasSuffix(dir, "$uri") || u.served(step) == nil {
+		return nil
+	}
+	for _, t := range texts {
+		prefix, whole := strings.CutSuffix(t, "/*")
+		if !whole || prefix == "" || strings.ContainsAny(prefix, "*!~$") {
+			return nil
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	return prefixes
+}
+
+// shared takes over the directory of such a step.
+func (u unitFile) shared(step *value, prefixes []string, it item) {
+	dir, _ := it.value.textOf()
+	dir = strings.TrimSuffix(dir, "$uri")
+	for _, prefix := range prefixes {
+		u.served(step).mount(it, prefix, path.Join(dir, prefix), "")
+	}
+}
+
+// served is the app whose files a step shares: the one that it names, or else the
+// only one that there is.
+func (u unitFile) served(step *value) *draft {
+	if target := u.target(step.field("action")); target != nil {
+		return target
+	}
+	for _, d := range u.apps {
+		if len(u.apps) == 1 {
+			return d
+		}
+	}
+	return nil
 }
 
 // target is the app that an action passes to, be it when there is no such file.

@@ -9,7 +9,7 @@ import (
 
 // app takes over the directives of a place that is an app. The document root comes
 // first: other directives overrule what follows from it.
-func (w webServer) app(place *directive, all []*directive) {
+func (w webServer) app(place *directive, all []*directive) *draft {
 	d := w.draft()
 	d.found = true
 	w.skip(place.line, place.line)
@@ -25,6 +25,7 @@ func (w webServer) app(place *directive, all []*directive) {
 	if place.name == "location" && !based && len(place.args) > 0 {
 		w.locate(d, place)
 	}
+	return d
 }
 
 // named is the argument of the last directive of a name.
@@ -149,6 +150,10 @@ func (w webServer) elsewhere(d *directive) {
 			}
 		}
 		listenAt(w.reading, it)
+	case d.name == "alias_path" && len(d.args) == 2 && w.host != nil:
+		w.host.mount(it, d.args[0], d.args[1], "")
+	case d.name == "alias_path" && len(d.args) == 2:
+		w.note(it, ByHand, forMount(d.args[0], d.args[1]))
 	case d.name == "loadmodule" && len(d.args) > 0 && strings.Contains(d.args[0], "passenger"):
 		w.note(it, Automatic, "there is no module in the web server")
 	case known:

@@ -45,7 +45,8 @@ func (w *directive) single() item {
 // A webServer is a configuration of nginx or Apache, in which locations are apps.
 type webServer struct {
 	*reading
-	on bool // what is a document root is an app if nothing says otherwise
+	on   bool   // what is a document root is an app if nothing says otherwise
+	host *draft // of the app around, nil outside of one
 }
 
 // walk takes over the directives of a block. around are those of the blocks around
@@ -59,7 +60,7 @@ func (w webServer) walk(block []*directive, around []*directive) {
 	}
 	for _, d := range block {
 		switch {
-		case !d.block && concernsApps(d):
+		case !d.block && (d.taken || concernsApps(d)):
 		case !d.block:
 			w.elsewhere(d)
 		case d.name == "server" || d.name == "location":
@@ -111,8 +112,8 @@ func (w webServer) place(d *directive, around []*directive) {
 	all := append(inside, own...)
 	isApp := w.isApp(d, own, all)
 	if isApp {
-		w.app(d, all)
-	} else {
+		w.host = w.app(d, all)
+	} else if !w.served(d) {
 		w.note(item{d.head(), d.line, nil}, ByHand, inFront)
 	}
 	var rest []*directive

@@ -36,7 +36,8 @@ type Route struct {
 	// SetByApp are those of the settings that name files and directories which
 	// stand in the app's own Passengerfile.json alone: they are the word of the
 	// users who may write there, not of the administrator.
-	// Each of accel_locations has an [AccelLocationKey].
+	// Each of accel_locations has an [AccelLocationKey], and each of static_mounts
+	// a [StaticMountKey].
 	SetByApp []string `json:"set_by_app,omitempty"`
 
 	// QueueSize is how many requests may wait for a free process, in each
@@ -87,6 +88,9 @@ type Route struct {
 
 // AccelLocationKey is what one of the accel_locations is called in SetByApp.
 func AccelLocationKey(prefix string) string { return "accel_locations." + prefix }
+
+// StaticMountKey is what one of the static_mounts is called in SetByApp.
+func StaticMountKey(prefix string) string { return "static_mounts." + prefix }
 
 // A RouteProcess is one process that a proxy may send requests to.
 type RouteProcess struct {

@@ -46,6 +46,17 @@ type Serving struct {
 	// Default: "public".
 	StaticDir string `json:"static_files_dir,omitempty"`
 
+	// StaticMounts are further such directories: what a path below BaseURI begins
+	// with, which begins and ends with a slash, and the directory that stands for
+	// it, relative to AppRoot or absolute. A path that one begins is looked for in
+	// that of the longest alone.
+	StaticMounts map[string]string `json:"static_mounts,omitempty"`
+
+	// StaticCacheControl are the values of Cache-Control that files are sent
+	// with, by the same beginnings of paths. Default: none, but for files whose
+	// name changes with their content.
+	StaticCacheControl map[string]string `json:"static_cache_control,omitempty"`
+
 	// SendfileDirs are the directories below which an answer's X-Sendfile may
 	// name a file for the proxy to send, relative to AppRoot or absolute; those
 	// that are relative are below the release that the process was started from.

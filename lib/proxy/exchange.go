@@ -87,7 +87,7 @@ func (x *exchange) run() bool {
 	if done, again := x.route(); done {
 		return again
 	}
-	if x.req.mount.files != nil {
+	if x.req.mount.public != nil {
 		if done, again := x.static(); done {
 			return again
 		}

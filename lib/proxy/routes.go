@@ -31,7 +31,7 @@ type mount struct {
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
 	sticky                 balance.Sticky
-	files                  *files.Files     // nil if there are none
+	public                 *files.Public    // its static files; nil if there are none
 	cache                  *httpcache.Cache // nil if its answers are not kept
 	cacheCookie            []byte           // whose value they go by; nil for none
 	scarce                 bool             // some process takes a limited number of requests
@@ -63,7 +63,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		if r.CacheCookie != "" {
 			m.cacheCookie = []byte(r.CacheCookie)
 		}
-		m.home, m.files = m.app.dirs.Home(r, nil), m.app.dirs.Files(r)
+		m.home, m.public = m.app.dirs.Home(r, nil), m.app.dirs.Public(r)
 		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
 		m.mostKept, m.passesExpect = mostKept(r), passesExpect(r)
 		m.addsAll = r.AddedHeaders == protocol.HeadersAll

@@ -17,14 +17,22 @@ func (x *exchange) static() (done, again bool) {
 	if !x.req.reads() || x.req.ContentLength > 0 || x.req.Chunked || x.req.AsksUpgrade && x.req.mayUpgrade() {
 		return false, false
 	}
+	path := x.req.Path[len(m.base):]
+	files, name := m.public.At(path)
+	if files == nil {
+		return false, false
+	}
 	b := wire.TakeBuffer(wire.Medium)
 	defer b.Free()
-	finder := static.Finder{Files: m.files, Misses: &p.misses, Now: x.req.began, App: m.app.name, Escapes: &m.app.complained}
+	finder := static.Finder{Files: files, Misses: &p.misses, Now: x.req.began, App: m.app.name, Escapes: &m.app.complained}
 	var f static.File
-	if !finder.Find(&f, &x.req.Request, x.req.Path[len(m.base):], b.B) {
+	if !finder.Find(&f, &x.req.Request, name, b.B) {
 		return false, false
 	}
 	defer f.Close()
+	if value := m.public.CacheControl(path); value != "" {
+		f.CacheControl = value
+	}
 	err := f.Send(fileSink{x}, &x.req.Request, b)
 	if unread, ok := err.(*static.UnreadError); ok {
 		return true, x.notRead(unread)

@@ -13,7 +13,7 @@ import (
 var (
 	traversalDots = []string{"..", "%2e%2e", "%2E.", ".%2e", "%252e%252e", "%c0%ae%c0%ae", "%e0%80%ae.", "%uff0e%uff0e", "....", "..;", "..;a=b", "..%00", "..%20", "..%09", ". ."}
 	traversalCuts = []string{"/", "%2f", "%2F", `\`, "%5c", "%252f", "%255c", "%c0%af", "%e0%80%af", "%ef%bc%8f", "%u2215", "//", "/./", ";/", "%2f%2f", "/%2e/", "%00/"}
-	traversalHead = []string{"/", "/sub/", "/a.txt/", "//", "/%2f", "/.well-known/", "/sub/deep/", "/link/"}
+	traversalHead = []string{"/", "/sub/", "/a.txt/", "//", "/%2f", "/.well-known/", "/sub/deep/", "/mount/"}
 	traversalTail = []string{"", "?.css", "%00.css", "/", "%20", "."}
 )
 
@@ -37,6 +37,7 @@ func TestPathsDoNotLeadOut(t *testing.T) {
 	f.route.AppRoot = filepath.Dir(public)
 	r := route(f)
 	r.StaticDir, r.AccelLocations = public, map[string]string{"/": public}
+	r.StaticMounts = map[string]string{"/mount/": "public/sub"}
 	s := serve(t, Config{}, r)
 	p, tried := s.dial(), 0
 	ask := func(request, path string) {

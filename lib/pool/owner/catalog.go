@@ -171,6 +171,11 @@ func byApp(own, over protocol.Serving) (keys []string) {
 			keys = append(keys, protocol.AccelLocationKey(prefix))
 		}
 	}
+	for prefix := range own.StaticMounts {
+		if _, ok := over.StaticMounts[prefix]; !ok {
+			keys = append(keys, protocol.StaticMountKey(prefix))
+		}
+	}
 	slices.Sort(keys)
 	return keys
 }

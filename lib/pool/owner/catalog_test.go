@@ -242,7 +242,7 @@ func TestWhatTheAppSetsIsTold(t *testing.T) {
 		current := filepath.Join(dir, "current")
 		own := map[string]any{
 			"static_files_dir": "/etc", "custom_error_page": "/etc/passwd", "maintenance_page": "m.html", "sendfile_dirs": []string{"/"},
-			"accel_locations": map[string]string{"/a/": "/a", "/b/": "/b"},
+			"accel_locations": map[string]string{"/a/": "/a", "/b/": "/b"}, "static_mounts": map[string]string{"/s/": "/etc", "/t/": "/etc"},
 		}
 		if err := os.Symlink(s.app("first", own), current); err != nil {
 			t.Fatal(err)
@@ -250,6 +250,7 @@ func TestWhatTheAppSetsIsTold(t *testing.T) {
 		s.spawner.root = current
 		s.write(filepath.Join(s.files.Fixed, "shop.json"), map[string]any{
 			"app_root": current, "static_files_dir": "/srv/files", "accel_locations": map[string]string{"/b/": "/srv/b"},
+			"static_mounts": map[string]string{"/t/": "/srv/t"},
 		})
 		s.start(t.Context())
 		defer s.stop()
@@ -257,8 +258,8 @@ func TestWhatTheAppSetsIsTold(t *testing.T) {
 			t.Helper()
 			time.Sleep(10 * time.Second)
 			got := s.owner.routes.Get().Apps[0]
-			want := []string{"accel_locations./a/", "custom_error_page", "maintenance_page", "sendfile_dirs"}
-			if !cmp.Equal(got.SetByApp, want) || got.StaticDir != "/srv/files" || got.AccelLocations["/b/"] != "/srv/b" {
+			want := []string{"accel_locations./a/", "custom_error_page", "maintenance_page", "sendfile_dirs", "static_mounts./s/"}
+			if !cmp.Equal(got.SetByApp, want) || got.StaticMounts["/t/"] != "/srv/t" || got.StaticDir != "/srv/files" || got.AccelLocations["/b/"] != "/srv/b" {
 				t.Errorf("%s: got %v of %+v, want %v", when, got.SetByApp, got.Serving, want)
 			}
 		}

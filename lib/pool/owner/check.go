@@ -3,7 +3,10 @@ package owner
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +52,7 @@ func (f Files) Check(processes int, singles ...string) []Fault {
 		if _, err := app.Detect(e.config, false); err != nil {
 			faults = append(faults, faultsOf(place, err)...)
 		}
-		for _, w := range warnings(e.config, processes) {
+		for _, w := range append(warnings(e.config, processes), absent(e.config)...) {
 			faults = append(faults, Fault{File: place, Message: w, Warning: true})
 		}
 	}
@@ -62,6 +65,21 @@ func warnings(c protocol.AppConfig, processes int) []string {
 	if processes > 0 && c.MinInstances != nil && *c.MinInstances > processes {
 		list = append(list, fmt.Sprintf("min_instances is %d, and the pool starts at most %d processes in all", *c.MinInstances, processes))
 	}
+	return list
+}
+
+// absent warns of the directories of static_mounts that are not there: they may come
+// later, or their name is wrong.
+func absent(c protocol.AppConfig) (list []string) {
+	for prefix, dir := range c.StaticMounts {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(c.AppRoot, dir)
+		}
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			list = append(list, fmt.Sprintf("static_mounts: there is no directory %q for %q", dir, prefix))
+		}
+	}
+	slices.Sort(list)
 	return list
 }
 

@@ -26,7 +26,7 @@ func TestCheckTellsAllThatIsWrong(t *testing.T) {
 	write("shop/config.ru", "")
 	write("blog/config.ru", "")
 	write("empty/index.html", "")
-	write("blog/Passengerfile.json", `{"min_instances": 9}`)
+	write("blog/Passengerfile.json", `{"min_instances": 9, "static_mounts": {"/s/": "none", "/t/": "."}}`)
 	one := write("apps.d/one.json", `{"app_root": "`+dir+`/shop"}`)
 	two := write("apps.d/two.json", `{"app_root": "`+dir+`/blog"}`)
 	typo := write("apps.d/typo.json", "{\n\"app_root\": \""+dir+"/shop\",\n\"min_instance\": 2,\n\"threads\": true}")
@@ -52,7 +52,10 @@ func TestCheckTellsAllThatIsWrong(t *testing.T) {
 	}
 	_ = one // is right
 	faults = Files{Named: []string{filepath.Join(dir, "blog")}}.Check(6)
-	if len(faults) != 1 || !faults[0].Warning || !strings.Contains(faults[0].Message, "min_instances is 9") {
+	if len(faults) != 2 || !strings.Contains(faults[1].Message, `no directory "`+dir+`/blog/none" for "/s/"`) || !faults[1].Warning {
+		t.Errorf("a mount of nothing: got %+v, want a warning", faults)
+	}
+	if !faults[0].Warning || !strings.Contains(faults[0].Message, "min_instances is 9") {
 		t.Errorf("a minimum over the pool's maximum: got %+v, want a warning", faults)
 	}
 }

@@ -19,7 +19,7 @@ import (
 // time; what they return is for any.
 type Dirs struct {
 	homes  map[identity]*Home
-	public publicDirs
+	public map[string]*publicDirs // by the setting that names the directory
 }
 
 // Home returns the home of the route itself, or of one of its processes.
@@ -66,20 +66,21 @@ func (d *Dirs) Forget(r *protocol.Route) {
 	}
 }
 
-// Files returns the app's static files, nil if it has none.
-func (d *Dirs) Files(r *protocol.Route) *Files {
-	if r.StaticDir == "" || r.StaticDir == "none" {
-		d.public = publicDirs{}
-		return nil
+// files returns the files of a directory that the setting key names. kept are
+// those of the last table by their settings.
+func (d *Dirs) files(r *protocol.Route, dir, key string, kept map[string]*publicDirs) *Files {
+	last, next := kept[key], &publicDirs{generation: r.Generation}
+	if last == nil {
+		last = &publicDirs{}
 	}
-	last, next := &d.public, publicDirs{generation: r.Generation}
-	list := d.releaseDirs(r)
+	list := d.releaseDirs(r, dir, key)
 	switch next.released = len(list) > 0; {
 	case next.released:
 	case last.released && last.generation == r.Generation:
+		d.public[key] = last
 		return newFiles(last) // the next process will be of that release, too
 	default:
-		list = []Place{PlaceOf(r, d.Home(r, nil), r.StaticDir, staticKey)}
+		list = []Place{PlaceOf(r, d.Home(r, nil), dir, key)}
 	}
 	for _, dir := range list {
 		next.roots = append(next.roots, last.root(r.App, dir))
@@ -87,16 +88,16 @@ func (d *Dirs) Files(r *protocol.Route) *Files {
 	if next.former = without(last.roots, next.roots); len(next.former) == 0 || !last.released {
 		next.former = without(last.former, next.roots)
 	}
-	d.public = next
-	return newFiles(&next)
+	d.public[key] = next
+	return newFiles(next)
 }
 
 // releaseDirs are the directories of files in the releases that the route's
 // processes are of: those with processes that get requests first, and the
 // newest of them before others. There are none without processes, or if the
 // files are not below the app's directory.
-func (d *Dirs) releaseDirs(r *protocol.Route) []Place {
-	name, ok := below(r.AppRoot, r.StaticDir)
+func (d *Dirs) releaseDirs(r *protocol.Route, dir, key string) []Place {
+	name, ok := below(r.AppRoot, dir)
 	if !ok {
 		return nil
 	}
@@ -112,7 +113,7 @@ func (d *Dirs) releaseDirs(r *protocol.Route) []Place {
 	})
 	var dirs []Place
 	for _, p := range list {
-		if dir := PlaceOf(r, d.Home(r, &p), filepath.Join(p.AppRoot, name), staticKey); !slices.Contains(dirs, dir) {
+		if dir := PlaceOf(r, d.Home(r, &p), filepath.Join(p.AppRoot, name), key); !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}

@@ -34,7 +34,7 @@ func TestWhichDirectoriesHaveTheFiles(t *testing.T) {
 	} {
 		r := protocol.Route{AppRoot: c.root, Processes: c.processes, Serving: protocol.Serving{StaticDir: c.static}}
 		var paths []string
-		for _, p := range new(Dirs).releaseDirs(&r) {
+		for _, p := range new(Dirs).releaseDirs(&r, c.static, staticKey) {
 			paths = append(paths, p.Path)
 		}
 		if got := strings.Join(paths, " "); got != c.want {
@@ -70,20 +70,20 @@ func TestDirectoriesStayOpen(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"1/public/a": "", "2/public/a": ""})
 	a := &Dirs{}
 	r := protocol.Route{App: "app", AppRoot: dir, Serving: protocol.Serving{StaticDir: filepath.Join(dir, "1/public")}}
-	first := a.Files(&r)
+	first := a.Public(&r).rest
 	for i := range 2 {
 		r.Generation = i
-		if f := a.Files(&r); !slices.Equal(f.Roots, first.Roots) || f.salt != first.salt {
+		if f := a.Public(&r).rest; !slices.Equal(f.Roots, first.Roots) || f.salt != first.salt {
 			t.Errorf("%d: got %v, want %v", i, f.Roots, first.Roots)
 		}
 	}
 	r.StaticDir = filepath.Join(dir, "2/public")
-	if f := a.Files(&r); f.Roots[0] == first.Roots[0] || f.salt == first.salt {
+	if f := a.Public(&r).rest; f.Roots[0] == first.Roots[0] || f.salt == first.salt {
 		t.Error("another directory is the same")
 	}
 	for _, none := range []string{"", "none"} {
 		r.StaticDir = none
-		if f := a.Files(&r); f != nil {
+		if f := a.Public(&r); f != nil {
 			t.Error(fmt.Sprint("got files: ", f))
 		}
 	}

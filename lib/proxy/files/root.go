@@ -58,9 +58,6 @@ func newFiles(d *publicDirs) *Files {
 	return f
 }
 
-// staticKey is the setting that names the directory.
-const staticKey = "static_files_dir"
-
 // renewal is how long another directory may have taken a root's place before
 // that is seen. It is a wait that a build of assets outlasts.
 const renewal = time.Second

@@ -49,7 +49,9 @@ func (d *Finder) Find(s *File, q *http1.Request, path, space []byte) bool {
 		}
 		return false
 	}
-	s.kind, s.fresh = files.TypeOf(name), fingerprinted(name)
+	if s.kind = files.TypeOf(name); fingerprinted(name) {
+		s.CacheControl = forAYear
+	}
 	if !s.kind.Packed {
 		d.pack(s, q.Find(http1.AcceptEncoding), name)
 	}

@@ -22,7 +22,10 @@ type File struct {
 	file   files.Regular
 	kind   files.Type
 	coding string // in which it is compressed; empty if it is not
-	fresh  bool   // its name changes with its content
+
+	// CacheControl is how long it may be kept, as the field says it; empty for no
+	// word on it.
+	CacheControl string
 
 	tag, modified []byte // as in the head
 	at            int    // where the memory for what is sent before the content begins
@@ -142,6 +145,7 @@ func EntityTag(info os.FileInfo) string {
 	return string(append(appendTag([]byte{'"'}, info.ModTime(), info.Size()), '"'))
 }
 
+// forAYear is for a file whose name changes with its content.
 const forAYear = "public, max-age=31536000, immutable"
 
 // appendHead appends the head of the answer.
@@ -157,8 +161,8 @@ func (s *File) appendHead(b []byte, to Sink, status int) []byte {
 	b = append(b, "\r\nETag: "...)
 	b = append(b, s.tag...)
 	b = append(b, "\r\n"...)
-	if s.fresh {
-		b = append(b, "Cache-Control: "+forAYear+"\r\n"...)
+	if s.CacheControl != "" {
+		b = append(append(append(b, "Cache-Control: "...), s.CacheControl...), "\r\n"...)
 	}
 	if !s.kind.Packed {
 		b = append(b, "Vary: Accept-Encoding\r\n"...)
@@ -225,8 +229,8 @@ func (s *File) serve(to Sink, q *http1.Request) error {
 	w := &Writer{To: to, Fields: http.Header{}}
 	w.Fields.Set("Content-Type", s.kind.Name)
 	w.Fields.Set("Etag", string(s.tag))
-	if s.fresh {
-		w.Fields.Set("Cache-Control", forAYear)
+	if s.CacheControl != "" {
+		w.Fields.Set("Cache-Control", s.CacheControl)
 	}
 	if s.coding != "" {
 		w.Fields.Set("Content-Encoding", s.coding)
