@@ -91,6 +91,17 @@ test-vm:
 test-tools:
 	@testscripts/tools/ansible.sh
 
+# image makes container images without a container engine: an OCI layout and
+# docker-archives in IMAGES. Root makes all; KINDS=programs needs no root. test-image
+# makes them anew and runs each with runc; it needs root and a few minutes.
+IMAGES ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/passenger/images
+KINDS  ?= programs ruby python node
+.PHONY: image test-image
+image:
+	@lib/dist/image/build.sh $(IMAGES) $(KINDS)
+test-image:
+	@testscripts/image/image.sh $(filter-out programs,$(KINDS))
+
 # prepare installs what the tests need, or says what is missing and fails.
 prepare:
 	@testscripts/prepare.sh
@@ -106,7 +117,7 @@ check:
 	@$(MAKE) --no-print-directory vulncheck
 	mandoc -Tlint -Wwarning man/*.[1-8]
 	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/ci/deploy.sh lib/dist/package/build.sh lib/dist/package/completions.sh lib/dist/package/lint.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
-	shellcheck testscripts/tools/*.sh
+	shellcheck testscripts/tools/*.sh testscripts/image/*.sh lib/dist/image/build.sh
 	shellcheck lib/dist/init/run lib/dist/init/ready lib/dist/init/stop-apps lib/dist/init/sysv/passenger lib/dist/init/runit/*/* lib/dist/init/s6/*/run
 
 # vulncheck looks the modules up in the vulnerability database that GOVULNDB
