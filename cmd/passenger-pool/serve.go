@@ -26,13 +26,16 @@ import (
 	"passenger/lib/pool/owner"
 	"passenger/lib/proc"
 	"passenger/lib/protocol"
+	"passenger/lib/recorder"
 	"passenger/lib/statedir"
+	"passenger/lib/status"
 	"passenger/lib/systemd"
 )
 
 type serveCommand struct {
 	cli.ControlSocket
 	cli.LogFormat
+	cli.Recording
 
 	AppDirs     []string `arg:"" optional:"" name:"appdir" help:"Directories of apps to run."`
 	AppsDir     string   `placeholder:"DIR" help:"Also run the apps that the *.json files in this directory describe; SIGHUP reads them again."`
@@ -72,7 +75,7 @@ func (c *serveCommand) Run(ctx context.Context, parsed *kong.Context, cmd *comma
 	}
 	debug.SetGCPercent(gcPercent)
 	slog.Info("pool started", "state_dir", dir.Path(), "max_pool_size", c.MaxPoolSize)
-	if err := serve(ctx, o, sock, group, manager); err != nil {
+	if err := serve(ctx, o, sock, group, manager, c.recorder(dir, o)); err != nil {
 		return err
 	}
 	slog.Info("pool stopped; processes run on", "cause", context.Cause(ctx))
@@ -138,8 +141,19 @@ func refused(err error) error {
 	return fmt.Errorf("cannot start: %w", err)
 }
 
-// serve runs the pool and its control socket until ctx ends.
-func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *account.Group, manager *systemd.Manager) error {
+// recorder keeps what the pool sees, nil if that is not wanted.
+func (c *serveCommand) recorder(dir statedir.Dir, o *owner.Owner) *recorder.Recorder {
+	if c.NoRecording {
+		return nil
+	}
+	return &recorder.Recorder{Dir: dir, Daemon: statedir.Pool, Look: func(ctx context.Context) (status.Snapshot, error) {
+		list, err := o.Apps(ctx)
+		return status.Snapshot{Apps: &list}, err
+	}}
+}
+
+// serve runs the pool and its control socket until ctx ends. record may be nil.
+func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *account.Group, manager *systemd.Manager, record *recorder.Recorder) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	server := &control.Server{Program: program, Release: cli.Release, Group: group, Usage: proc.UsageOfSelf}
@@ -152,6 +166,9 @@ func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *a
 	})
 	wg.Go(func() { bug.Outlive(ctx, func() { reload(ctx, o) }) })
 	wg.Go(func() { proc.KeepSettled(ctx, nil) })
+	if record != nil {
+		wg.Go(func() { record.Run(ctx) })
+	}
 	wg.Go(func() { manager.Report(ctx, func() { _, _ = o.Apps(ctx) }) }) // that it answers is the point
 	if err := server.Serve(ctx, sock); err != nil {
 		return fmt.Errorf("control socket: %w", err)

@@ -24,7 +24,9 @@ import (
 	"passenger/lib/proxy/certificate"
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/listen"
+	"passenger/lib/recorder"
 	"passenger/lib/statedir"
+	"passenger/lib/status"
 	"passenger/lib/systemd"
 )
 
@@ -33,6 +35,7 @@ const program = "passenger-proxy"
 type serveCommand struct {
 	cli.ControlSocket
 	cli.LogFormat
+	cli.Recording
 
 	Listen      []string `short:"l" placeholder:"ADDR" help:"Where to accept clients: HOST:PORT, :PORT, unix:PATH[?mode=MODE&group=GROUP] or fd:N or fd:NAME, with tls: before it for HTTPS, or secure-headers:unix:PATH for a web server that configures apps. May be repeated. Default: the sockets that systemd passed, else :3000."`
 	Certificate []string `placeholder:"FILE" help:"A certificate with its chain, PEM, for tls: addresses. May be repeated, each with its --key; clients get the one that fits the name they ask for."`
@@ -188,10 +191,17 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	wg.Go(func() { c.obey(ctx, rest, p.AccessLog, s.manager) })
 	wg.Go(func() { s.deposit.Run(ctx) })
 	wg.Go(func() { s.manager.Watch(rest, p.Pulse) })
+	recording, stopRecording := context.WithCancel(rest)
+	defer stopRecording()
+	if !c.NoRecording {
+		wg.Go(func() { recorderOf(s.dir, p).Run(recording) })
+	}
 	stopping := context.AfterFunc(ctx, func() {
-		if !errors.Is(context.Cause(ctx), proxy.ErrHandedOver) { // the service goes on
+		if !errors.Is(context.Cause(ctx), proxy.ErrHandedOver) {
 			s.manager.Tell(systemd.Stopping)
+			return
 		}
+		stopRecording() // the service goes on, and the successor records
 	})
 	defer stopping()
 	wg.Go(func() { p.Report(rest, pool, id) })
@@ -209,6 +219,14 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	}()
 	p.Serve(ctx, s.listeners)
 	return <-offered
+}
+
+// recorderOf keeps what the proxy sees.
+func recorderOf(dir statedir.Dir, p *proxy.Proxy) *recorder.Recorder {
+	return &recorder.Recorder{Dir: dir, Daemon: statedir.Proxy, Look: func(context.Context) (status.Snapshot, error) {
+		apps := p.Apps()
+		return status.Snapshot{Proxy: &apps}, nil
+	}}
 }
 
 // obey opens the log anew at each SIGUSR1, reads the certificates anew at each

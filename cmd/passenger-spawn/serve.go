@@ -29,6 +29,7 @@ type serve struct {
 	cgroupArgs
 	cli.ControlSocket
 	cli.LogFormat
+	cli.Recording
 	UserSwitching bool   `help:"Run each app as the owner of its startup file, or as its settings say. Needs root and --apps-dir."`
 	AppsDir       string `placeholder:"DIR" help:"With --user-switching: where the settings of the apps are, NAME.json, which only root may write."`
 	DefaultUser   string `default:"nobody" placeholder:"NAME" help:"With --user-switching: the user of apps whose startup file is root's (${default})."`
@@ -93,6 +94,10 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	st.count(server)
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", st.dir.Path(), "version", cli.Release)
 	bug.Go(func() { reopenOnSignal(ctx, spawner) })
+	if !s.NoRecording {
+		record := recorderOf(st.dir, spawner)
+		bug.Go(func() { record.Run(ctx) })
+	}
 	go st.manager.Report(ctx, func() { spawner.Preloaders() }) // which returns only while the spawner's lock is free
 	for {
 		err = serveUntil(ctx, st, spawner, server)

@@ -38,6 +38,7 @@ type command struct {
 	Health     healthCommand     `cmd:"" help:"Judge what runs, with the exit status of a monitoring plug-in."`
 	Logs       logsCommand       `cmd:"" help:"Show what an app's processes wrote last."`
 	Events     eventsCommand     `cmd:"" help:"Show what happened, as lines of JSON."`
+	Replay     replayCommand     `cmd:"" help:"Show the last minutes that the daemons recorded, also when none runs any more."`
 	Bundle     bundleCommand     `cmd:"" help:"Write what a bug report needs to one tar, without secrets; say first what that is."`
 	Serve      serveCommand      `cmd:"" help:"Serve metrics, the JSON document and a dashboard over HTTP, to read only."`
 	Token      tokenCommand      `cmd:"" help:"Print the token that serve asks for; make it if there is none."`

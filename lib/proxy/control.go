@@ -22,8 +22,7 @@ func (p *Proxy) Register(s *control.Server, drain func()) {
 func (p *Proxy) table(drain func()) []control.Call {
 	return []control.Call{
 		{Method: "GET", Path: protocol.PathApps, Access: protocol.Reads, Handler: func(*http.Request) (any, error) {
-			r := p.snapshot()
-			return protocol.ProxyApps{RoutesVersion: r.RoutesVersion, Connections: p.connections(), Report: r}, nil
+			return p.Apps(), nil
 		}},
 		{Method: "GET", Path: protocol.PathRequests, Access: protocol.Reads, Handler: func(*http.Request) (any, error) {
 			return protocol.RequestList{Requests: p.requests()}, nil
@@ -39,6 +38,12 @@ func (p *Proxy) table(drain func()) []control.Call {
 			return nil, nil
 		}},
 	}
+}
+
+// Apps is what there is of each app now.
+func (p *Proxy) Apps() protocol.ProxyApps {
+	r := p.snapshot()
+	return protocol.ProxyApps{RoutesVersion: r.RoutesVersion, Connections: p.connections(), Report: r}
 }
 
 func (p *Proxy) healthy() error {

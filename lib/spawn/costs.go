@@ -10,6 +10,16 @@ import (
 // Measure measures the memory of all that runs until ctx ends, a little at a time.
 func (s *Spawner) Measure(ctx context.Context) { s.meter.Keep(ctx, s.groups) }
 
+// Costs returns what each process and preloader costs now, by pid. One that was not
+// measured yet is missing.
+func (s *Spawner) Costs() map[int]*protocol.Usage {
+	costs := map[int]*protocol.Usage{}
+	for pid, usage := range s.meter.Read(s.groups()) {
+		costs[pid] = &usage
+	}
+	return costs
+}
+
 // groups are the leaders of this spawner's process groups.
 func (s *Spawner) groups() []int {
 	var pids []int

@@ -236,6 +236,9 @@ func (d Dir) NotifySockets() string { return filepath.Join(d.path, notify) }
 // Socket is the control socket of a daemon.
 func (d Dir) Socket(daemon string) string { return filepath.Join(d.path, daemon+".sock") }
 
+// Recording is the file in which a daemon keeps its last quarter of an hour.
+func (d Dir) Recording(daemon string) string { return filepath.Join(d.path, daemon+".recording") }
+
 // Routes is the last route table published.
 func (d Dir) Routes() string { return filepath.Join(d.path, "routes.json") }
 

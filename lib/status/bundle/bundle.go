@@ -18,6 +18,7 @@ import (
 	"passenger/lib/status"
 	"passenger/lib/status/event"
 	"passenger/lib/status/machine"
+	"passenger/lib/status/replay"
 	"passenger/lib/status/scrape"
 	"passenger/lib/visible"
 )
@@ -64,6 +65,7 @@ func Gather(ctx context.Context, caller status.Caller, dir statedir.Dir) ([]File
 	c.json("routes.json", snapshot.Routes)
 	c.requests(ctx, caller, dir)
 	c.events(snapshot)
+	c.replay(dir)
 	c.text("metrics.txt", string(scrape.Ask(ctx, caller, dir)))
 	c.text("memory.txt", machine.Look(st).Text(false))
 	c.logs(ctx, caller, dir, st)
@@ -107,6 +109,20 @@ func (c *collection) events(s status.Snapshot) {
 		b.WriteString(e.Text(false))
 	}
 	c.text("events.txt", b.String())
+}
+
+// recorded is how far back the recordings go that are taken.
+const recorded = 15 * time.Minute
+
+// replay adds what the daemons recorded, as far as we may read it.
+func (c *collection) replay(dir statedir.Dir) {
+	found, err := replay.Read(dir, replay.Query{Since: recorded, Step: 5 * time.Second})
+	if err != nil {
+		c.text("replay.txt", fmt.Sprintf("not read: %v\n", err))
+		return
+	}
+	c.text("replay.txt", found.Text(false))
+	c.json("replay.json", found)
 }
 
 // logs adds what the processes of each app wrote last.
