@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
+	"passenger/lib/status"
 	"passenger/lib/status/event"
 )
 
@@ -73,10 +75,11 @@ func (e *errorsCommand) Run(ctx context.Context, c *command) error {
 		return err
 	}
 	wrong := slices.DeleteFunc(event.Of(snapshot), func(x event.Event) bool { return !x.Bad() || e.App != "" && x.App != e.App })
+	silent := silentParts(st)
 	if c.Format == "json" {
-		err = writeJSON(map[string]any{"errors": wrong})
+		err = writeJSON(map[string]any{"errors": wrong, "unanswered": silent})
 	} else {
-		err = c.writeErrors(wrong)
+		err = c.writeErrors(wrong, silent)
 	}
 	if err != nil {
 		return err
@@ -84,8 +87,24 @@ func (e *errorsCommand) Run(ctx context.Context, c *command) error {
 	return unanswered(st)
 }
 
-func (c *command) writeErrors(wrong []event.Event) error {
-	if len(wrong) == 0 {
+// silentParts are the daemons that gave no answer: what they know is missing.
+func silentParts(st status.Status) []string {
+	silent := []string{}
+	for _, p := range st.Parts {
+		if p.State != status.Up {
+			silent = append(silent, p.Name)
+		}
+	}
+	return silent
+}
+
+func (c *command) writeErrors(wrong []event.Event, silent []string) error {
+	for _, part := range silent {
+		if err := write(fmt.Sprintf("passenger-%s does not answer: what it knows is missing here\n", part)); err != nil {
+			return err
+		}
+	}
+	if len(wrong) == 0 && len(silent) == 0 {
 		return write("nothing went wrong lately\n")
 	}
 	for _, x := range wrong {

@@ -93,6 +93,9 @@ func (v viewer) cut(s status.Snapshot) status.Snapshot {
 }
 
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request, v viewer) {
+	if !v.all {
+		s.source.snapshot.start()
+	}
 	text, err := s.source.metrics.get(r.Context())
 	if err == nil && !v.all {
 		var l looked
@@ -117,6 +120,10 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request, v viewer) {
 
 // view is what the dashboard shows, of one app if it is named.
 func (s *Server) view(ctx context.Context, v viewer, app string) (dashboard.View, error) {
+	s.source.metrics.start()
+	if app != "" {
+		s.source.requests.start()
+	}
 	snapshot, err := s.snapshot(ctx, v)
 	if err != nil {
 		return dashboard.View{}, err

@@ -28,11 +28,7 @@ func (o *once[T]) get(ctx context.Context) (T, error) {
 		defer o.mu.Unlock()
 		return o.value, nil
 	}
-	if o.asking == nil {
-		o.asking = make(chan struct{})
-		go o.run()
-	}
-	done := o.asking
+	done := o.begin()
 	o.mu.Unlock()
 	select {
 	case <-done:
@@ -43,6 +39,26 @@ func (o *once[T]) get(ctx context.Context) (T, error) {
 		var none T
 		return none, context.Cause(ctx)
 	}
+}
+
+// start asks unless there is an answer that is fresh, and does not wait: whoever
+// needs several answers starts them all before it waits for the first, so that one
+// silent daemon costs its patience once.
+func (o *once[T]) start() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.at.IsZero() || time.Since(o.at) >= fresh {
+		o.begin()
+	}
+}
+
+// begin asks unless somebody does. o.mu is held.
+func (o *once[T]) begin() (answered <-chan struct{}) {
+	if o.asking == nil {
+		o.asking = make(chan struct{})
+		go o.run()
+	}
+	return o.asking
 }
 
 // run asks. It goes on when the one who came first has gone: others wait.

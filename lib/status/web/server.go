@@ -121,6 +121,7 @@ func (s *Server) sample(ctx context.Context) {
 	tick := time.NewTicker(dashboard.Step)
 	defer tick.Stop()
 	for {
+		s.source.metrics.start()
 		snapshot, err := s.source.snapshot.get(ctx)
 		if metrics, merr := s.source.metrics.get(ctx); err == nil && merr == nil && snapshot.err == nil {
 			s.history.Add(snapshot.Snapshot, scrape.Durations(metrics))
@@ -140,10 +141,10 @@ func (s *Server) routes() *http.ServeMux {
 	for path, file := range dashboard.Files() {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, file.Type, file.Content) })
 	}
-	mux.HandleFunc("GET /metrics", s.seen(s.metrics))
+	mux.HandleFunc("GET /metrics", s.measured(s.seen(s.metrics)))
 	mux.HandleFunc("GET /v1/status", s.seen(s.status))
-	mux.HandleFunc("GET /v1/dashboard", s.seen(s.dashboard))
-	mux.HandleFunc("GET /v1/stream", s.seen(s.stream))
+	mux.HandleFunc("GET /v1/dashboard", s.measured(s.seen(s.dashboard)))
+	mux.HandleFunc("GET /v1/stream", s.measured(s.seen(s.stream)))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			fail(w, &refusal{http.StatusMethodNotAllowed, "this server only shows: it takes GET"})
@@ -190,6 +191,17 @@ func (s *Server) seen(next func(http.ResponseWriter, *http.Request, viewer)) htt
 			return
 		}
 		next(w, r, v)
+	}
+}
+
+// measured asks for the metrics before it is known who asks, where that takes a look
+// at all daemons. Otherwise it is known at once.
+func (s *Server) measured(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if s.Token == "" {
+			s.source.metrics.start()
+		}
+		next(w, r)
 	}
 }
 
