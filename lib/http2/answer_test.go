@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	h2 "golang.org/x/net/http2"
@@ -147,19 +148,21 @@ func TestAnswersWaitForTheWindows(t *testing.T) {
 
 func TestStalledAnswersEndAtTheDeadline(t *testing.T) {
 	t.Parallel()
-	failed := make(chan error, 1)
-	c := quick
-	c.Serve = func(s *Stream) {
-		_ = s.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-		_, err := io.WriteString(s, ok)
-		failed <- err
-	}
-	p := start(t, c, h2.Setting{ID: h2.SettingInitialWindowSize, Val: 0})
-	p.get(1)
-	p.expect("HEADERS(1 :status=200 content-length=2) RST_STREAM(1 INTERNAL_ERROR)")
-	if err, ok := (<-failed).(interface{ Timeout() bool }); !ok || !err.Timeout() {
-		t.Errorf("got %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		failed := make(chan error, 1)
+		c := quick
+		c.Serve = func(s *Stream) {
+			_ = s.SetWriteDeadline(time.Now().Add(time.Second))
+			_, err := io.WriteString(s, ok)
+			failed <- err
+		}
+		p := piped(t, c).begin(h2.Setting{ID: h2.SettingInitialWindowSize, Val: 0})
+		p.get(1)
+		p.expect("HEADERS(1 :status=200 content-length=2) RST_STREAM(1 INTERNAL_ERROR)")
+		if err, ok := (<-failed).(interface{ Timeout() bool }); !ok || !err.Timeout() {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // A client whose windows hold a few bytes gets all of its answer: it sends more

@@ -15,6 +15,7 @@ import (
 type Conn struct {
 	config *Config
 	nc     net.Conn
+	staff  *crew     // serves the streams
 	heads  heads     // Serve's
 	first  [9]byte   // Serve's: where it waits, without a buffer
 	headBy time.Time // Serve's: when the head that is coming must be whole; else zero
@@ -41,7 +42,7 @@ type Conn struct {
 
 // NewConn returns a connection that is not served yet.
 func NewConn(nc net.Conn, config *Config) *Conn {
-	c := &Conn{config: config, nc: nc, window: 65535, initial: 65535, idle: time.Now()}
+	c := &Conn{config: config, nc: nc, staff: &staff, window: 65535, initial: 65535, idle: time.Now()}
 	c.received = inflow{size: connWindow, most: connWindow, left: connWindow}
 	c.patience = newPatience()
 	c.output.moved.L = &c.mu

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	h2 "golang.org/x/net/http2"
@@ -48,52 +49,58 @@ func TestSilentConnectionsEnd(t *testing.T) {
 			p.until("DATA")
 		}},
 	} {
-		c := answering(nil, ok)
-		test.config(&c)
-		p := connect(t, c)
-		test.send(p)
-		p.until("GOAWAY")
-		if got := p.next(); got != "closed" {
-			t.Errorf("%s: got %s", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := answering(nil, ok)
+				test.config(&c)
+				p := piped(t, c)
+				test.send(p)
+				p.until("GOAWAY")
+				if got := p.next(); got != "closed" {
+					t.Errorf("got %s", got)
+				}
+			})
+		})
 	}
 }
 
 func TestBusyConnectionsAreNotIdle(t *testing.T) {
 	t.Parallel()
-	const brief = 20 * time.Millisecond
-	c := quick
-	c.Idle = brief
-	c.Serve = func(s *Stream) {
-		_ = s.SetReadDeadline(time.Now().Add(5 * brief))
-		_, _ = io.Copy(io.Discard, s) // the wait is for the deadline
-		_, _ = io.WriteString(s, ok)
-	}
-	p := start(t, c)
-	p.get(1)
-	p.expect("HEADERS(1 :status=200 content-length=2) DATA(1 ok end)")
+	synctest.Test(t, func(t *testing.T) {
+		c := quick
+		c.Idle = time.Second
+		c.Serve = func(s *Stream) {
+			_ = s.SetReadDeadline(time.Now().Add(5 * c.Idle))
+			_, _ = io.Copy(io.Discard, s) // the wait is for the deadline
+			_, _ = io.WriteString(s, ok)
+		}
+		p := piped(t, c).begin()
+		p.get(1)
+		p.expect("HEADERS(1 :status=200 content-length=2) DATA(1 ok end)")
+	})
 }
 
 // A client that reads nothing is given up, though there is room in its windows.
 func TestConnectionsThatTakeNothingEnd(t *testing.T) {
 	t.Parallel()
-	failed := make(chan error, 1)
-	c := quick
-	c.Write = 50 * time.Millisecond
-	c.Serve = func(s *Stream) {
-		_, err := io.WriteString(s, "HTTP/1.1 200 OK\r\n\r\n")
-		for b := make([]byte, 1<<20); err == nil; {
-			_, err = s.Write(b)
+	synctest.Test(t, func(t *testing.T) {
+		failed := make(chan error, 1)
+		c := quick
+		c.Serve = func(s *Stream) {
+			_, err := io.WriteString(s, "HTTP/1.1 200 OK\r\n\r\n")
+			for b := make([]byte, 1<<20); err == nil; {
+				_, err = s.Write(b)
+			}
+			failed <- err
 		}
-		failed <- err
-	}
-	p := start(t, c, h2.Setting{ID: h2.SettingInitialWindowSize, Val: 1<<31 - 1})
-	p.must(p.WriteWindowUpdate(0, 1<<31-1-65535))
-	p.get(1)
-	if err := <-failed; err == nil {
-		t.Error("it went on")
-	}
-	<-p.done
+		p := piped(t, c).begin(h2.Setting{ID: h2.SettingInitialWindowSize, Val: 1<<31 - 1})
+		p.must(p.WriteWindowUpdate(0, 1<<31-1-65535))
+		p.get(1)
+		if err := <-failed; err == nil {
+			t.Error("it went on")
+		}
+		<-p.done
+	})
 }
 
 // A slow app holds the client's upload, and no more of it than the window.

@@ -110,6 +110,6 @@ func (c *Conn) openStream() error {
 	c.open++
 	c.served++
 	c.work.Add(1)
-	staff.serve(s)
+	c.staff.serve(s)
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // patience bounds every wait of a test.
-const testPatience = 30 * time.Second
+const testPatience = time.Minute
 
 // quick are times that no test meets by accident.
 var quick = Config{Header: testPatience, Idle: testPatience, Write: testPatience}
@@ -55,17 +55,35 @@ func connect(t testing.TB, config Config) *peer {
 	if err := nc.SetDeadline(time.Now().Add(testPatience)); err != nil {
 		t.Fatal(err)
 	}
+	return newPeer(t, config, nc, theirs).speak()
+}
+
+// piped is connect in memory, where synctest has time pass.
+func piped(t testing.TB, config Config) *peer {
+	nc, theirs := net.Pipe()
+	p := newPeer(t, config, nc, theirs)
+	p.conn.staff = new(crew)                       // of the same bubble
+	t.Cleanup(func() { time.Sleep(3 * lookTime) }) // until it is gone
+	return p.speak()
+}
+
+func newPeer(t testing.TB, config Config, nc, theirs net.Conn) *peer {
 	p := &peer{t: t, nc: nc, Framer: h2.NewFramer(nc, bufio.NewReader(nc)), conn: NewConn(theirs, &config), done: make(chan struct{})}
 	p.encoder = hpack.NewEncoder(&p.block)
 	p.decoder = hpack.NewDecoder(tableSize, nil)
 	p.AllowIllegalWrites = true
+	return p
+}
+
+// speak has the other end served until the test is over.
+func (p *peer) speak() *peer {
 	go func() { defer close(p.done); p.conn.Serve() }()
-	t.Cleanup(func() {
-		nc.Close()
+	p.t.Cleanup(func() {
+		p.nc.Close()
 		select {
 		case <-p.done:
 		case <-time.After(testPatience):
-			t.Error("the connection did not end")
+			p.t.Error("the connection did not end")
 		}
 	})
 	return p
@@ -74,7 +92,11 @@ func connect(t testing.TB, config Config) *peer {
 // start is connect and what both sides say first.
 func start(t testing.TB, config Config, settings ...h2.Setting) *peer {
 	t.Helper()
-	p := connect(t, config)
+	return connect(t, config).begin(settings...)
+}
+
+func (p *peer) begin(settings ...h2.Setting) *peer {
+	p.t.Helper()
 	_, err := io.WriteString(p.nc, h2.ClientPreface)
 	p.must(err)
 	p.must(p.WriteSettings(settings...))
