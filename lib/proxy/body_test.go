@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"passenger/lib/protocol"
-	"passenger/lib/proxy/wire"
 )
 
 // pattern is bytes that do not repeat within a buffer's length.
@@ -194,11 +193,7 @@ func TestSlowReadersHoldTheAppBack(t *testing.T) {
 	s := serve(t, Config{}, r)
 	p := s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	p.in.Peek(1)
-	eventually(t, "a stalled write", func() bool {
-		stalled := false
-		s.clock.Each(func(c *wire.Conn) { stalled = stalled || clientOf(c) != nil && c.WriteWaits() })
-		return stalled
-	})
+	eventually(t, "a stalled write", s.writeWaits)
 	p.Close()
 	if n := within(t, wrote, "the app's write fails"); n > 64<<20 {
 		t.Errorf("the app wrote %d bytes to a client that read none", n)

@@ -22,6 +22,7 @@ import (
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/listen"
+	"passenger/lib/proxy/wire"
 )
 
 // patience bounds every wait of a test.
@@ -347,6 +348,21 @@ func serveAlso(t testing.TB, more []net.Listener, c Config, routes ...protocol.R
 func (s *server) set(routes ...protocol.Route) {
 	s.version++
 	s.SetRoutes(&protocol.Routes{Version: s.version, Apps: routes})
+}
+
+// pass has time go on by d for everything that waits on a connection. It
+// returns when the proxy's clock says so.
+func (s *server) pass(d time.Duration) {
+	s.t.Helper()
+	by := s.clock.Now.Load() + int64(d)
+	s.clock.Ahead.Add(int64(d))
+	eventually(s.t, "time passes", func() bool { return s.clock.Now.Load() >= by })
+}
+
+// writeWaits says that a client keeps a write waiting.
+func (s *server) writeWaits() (waits bool) {
+	s.clock.Each(func(c *wire.Conn) { waits = waits || clientOf(c) != nil && c.WriteWaits() })
+	return waits
 }
 
 // route is a route to fakes for every host and path. Bodies are passed on as

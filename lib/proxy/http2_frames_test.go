@@ -100,6 +100,20 @@ func (f *framed) answer(id uint32, some bool) (status, body, end string) {
 	}
 }
 
+// status reads what comes on a stream up to its first head.
+func (f *framed) status(id uint32) string {
+	f.t.Helper()
+	for {
+		frame, err := f.ReadFrame()
+		f.must(err)
+		if h, ok := frame.(*h2.HeadersFrame); ok && h.StreamID == id {
+			fields, err := f.dec.DecodeFull(h.HeaderBlockFragment())
+			f.must(err)
+			return fields[0].Value
+		}
+	}
+}
+
 // X27, and row 56 of the fault matrix: 10,000 requests that are taken back at
 // once reach the app within bounds, and others are served meanwhile.
 func TestRapidResetsAreBounded(t *testing.T) {
@@ -176,25 +190,28 @@ func TestMegabytesOfCookiesAreRefused(t *testing.T) {
 
 func TestHTTP2TimesOut(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		set    func(*Timeouts)
-		window uint32
-		fields []string
-		want   string
-	}{
-		"a slow body": {func(t *Timeouts) { t.Body = brief }, 65535, headerFields("POST", "content-length: 9"), "408"},
-		"no window":   {func(t *Timeouts) { t.Write = brief }, 0, headerFields("GET"), "200"},
-	} {
-		f := start(t, protocol.ProtocolHTTP, 0, func(c *call) bool { io.Copy(io.Discard, c.Body); c.ok("ok"); return true })
-		s, addr := serveTLS(t, short(test.set), route(f))
-		c := dialFramed(t, addr, h2.Setting{ID: h2.SettingInitialWindowSize, Val: test.window})
-		c.must(c.ask(1, strings.HasSuffix(test.fields[0], "GET"), test.fields...))
-		status, _, end := c.answer(1, false)
-		if status != test.want || test.window == 0 && end != "INTERNAL_ERROR" {
-			t.Errorf("%s: got %s, %s", name, status, end)
+	f := start(t, protocol.ProtocolHTTP, 0, func(c *call) bool { io.Copy(io.Discard, c.Body); c.ok("ok"); return true })
+	t.Run("a slow body", func(t *testing.T) {
+		s, addr := serveTLS(t, short(func(t *Timeouts) { t.Body = brief }), route(f))
+		c := dialFramed(t, addr)
+		c.must(c.ask(1, false, headerFields("POST", "content-length: 9")...))
+		if status, _, end := c.answer(1, false); status != "408" {
+			t.Errorf("got %s, %s", status, end)
 		}
 		eventually(t, "the session ends", func() bool { return s.inFlight(f) == 0 })
-	}
+	})
+	t.Run("no window", func(t *testing.T) {
+		s, addr := serveTLS(t, Config{}, route(f))
+		c := dialFramed(t, addr, h2.Setting{ID: h2.SettingInitialWindowSize, Val: 0})
+		c.must(c.ask(1, true, headerFields("GET")...))
+		if status := c.status(1); status != "200" {
+			t.Errorf("got %s", status)
+		}
+		eventually(t, "the session ends", func() bool { s.pass(patience); return s.inFlight(f) == 0 && !s.writeWaits() })
+		if _, _, end := c.answer(1, false); end != "INTERNAL_ERROR" {
+			t.Errorf("got %s", end)
+		}
+	})
 }
 
 // A client that left while it waited for a process leaves the queue.
@@ -311,9 +328,9 @@ func TestHTTP2Drains(t *testing.T) {
 // write timeout, which is for clients that take nothing.
 func TestTinyWindowsOutlastTheWriteTimeout(t *testing.T) {
 	t.Parallel()
-	const size = 2000 // a millisecond each, at best
+	const size = 500
 	f := start(t, protocol.ProtocolHTTP, 0, say(strings.Repeat("x", size)))
-	_, addr := serveTLS(t, short(func(t *Timeouts) { t.Write = 4 * brief }), route(f))
+	s, addr := serveTLS(t, Config{}, route(f))
 	c := dialFramed(t, addr, h2.Setting{ID: h2.SettingInitialWindowSize, Val: 1})
 	c.must(c.ask(1, true, headerFields("GET")...))
 	for got := 0; got < size; {
@@ -325,17 +342,20 @@ func TestTinyWindowsOutlastTheWriteTimeout(t *testing.T) {
 			for _, id := range []uint32{0, 1} {
 				c.must(c.WriteWindowUpdate(id, uint32(len(frame.Data()))))
 			}
+			if got%50 == 0 { // five times the timeout in all
+				s.pass(patience / 2)
+			}
 		case *h2.GoAwayFrame, *h2.RSTStreamFrame:
 			t.Fatalf("got %v after %d bytes", frame, got)
 		}
 	}
-	// Then it takes nothing.
+	// Then it takes one, and nothing more.
 	c.must(c.ask(3, true, headerFields("GET")...))
-	for got := 0; ; got++ {
-		frame, err := c.ReadFrame()
-		c.must(err)
-		if _, ok := frame.(*h2.RSTStreamFrame); ok {
-			break
-		}
+	if status, body, end := c.answer(3, true); status != "200" || body != "x" {
+		t.Errorf("got %s, %q, %s", status, body, end)
+	}
+	eventually(t, "the session ends", func() bool { s.pass(patience); return s.inFlight(f) == 0 && !s.writeWaits() })
+	if _, body, end := c.answer(3, false); body != "" || end == "end" {
+		t.Errorf("got %q, %s; want a reset", body, end)
 	}
 }

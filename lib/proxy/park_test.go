@@ -105,18 +105,20 @@ func TestParkedClientsMeetTheirTimeouts(t *testing.T) {
 	t.Parallel()
 	routes := []protocol.Route{route(start(t, "http", 0, say("no")))}
 	t.Run("half a head", func(t *testing.T) {
-		plainAndTLS(t, short(func(t *Timeouts) { t.Header = 8 * brief }), routes, func(t *testing.T, s *server, dial func() *peer) {
+		plainAndTLS(t, Config{}, routes, func(t *testing.T, s *server, dial func() *peer) {
 			p := dial().send("GET / HTTP/1.1\r\nHost: ")
 			s.awaitParked(1)
+			s.pass(2 * patience)
 			if r := p.receive("GET"); r.Status != 408 {
 				t.Errorf("got %+v", r)
 			}
 		})
 	})
 	t.Run("idle", func(t *testing.T) {
-		plainAndTLS(t, short(func(t *Timeouts) { t.Idle = 8 * brief }), routes, func(t *testing.T, s *server, dial func() *peer) {
+		plainAndTLS(t, Config{}, routes, func(t *testing.T, s *server, dial func() *peer) {
 			p := dial()
 			s.awaitParked(1)
+			s.pass(2 * patience)
 			p.closed()
 		})
 	})

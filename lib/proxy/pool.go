@@ -13,14 +13,13 @@ import (
 	"passenger/lib/statedir"
 )
 
-const (
-	reportEvery = time.Second
+// reportEvery is how often the pool hears of a proxy in which nothing happens.
+const reportEvery = time.Second
 
+const (
 	// reportPause is the least time between reports: a queue may form and
 	// vanish a thousand times a second.
 	reportPause = 20 * time.Millisecond
-
-	reportTimeout = 2 * time.Second
 
 	longestPause = time.Second // between attempts to reach the pool
 
@@ -88,7 +87,7 @@ func (p *Proxy) Report(ctx context.Context, pool *control.Client, id string) {
 			select {
 			case <-ctx.Done():
 			case <-p.report:
-			case <-time.After(reportEvery - reportPause):
+			case <-time.After(p.reportEvery - reportPause):
 			}
 		}
 	}
@@ -96,7 +95,7 @@ func (p *Proxy) Report(ctx context.Context, pool *control.Client, id string) {
 }
 
 func (p *Proxy) tell(ctx context.Context, pool *control.Client, id string, leaving bool) {
-	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*p.reportEvery)
 	defer cancel()
 	r := p.snapshot()
 	r.Leaving = leaving

@@ -76,7 +76,7 @@ func (f *fakePool) until(t *testing.T, what string, ok func(protocol.ProxyReport
 
 func TestProxyFollowsThePoolAndGoesOnWithoutIt(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Config{})
+	s := serve(t, Config{reportEvery: time.Hour})
 	pool := newFakePool(t)
 	stop := pool.run(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -87,11 +87,7 @@ func TestProxyFollowsThePoolAndGoesOnWithoutIt(t *testing.T) {
 
 	first := start(t, "session", 1, say("first"))
 	pool.publish(11, route(first))
-	began := time.Now()
 	pool.until(t, "a report of the new table", func(r protocol.ProxyReport) bool { return r.RoutesVersion == 11 && r.PID == os.Getpid() })
-	if took := time.Since(began); took > reportEvery/2 {
-		t.Errorf("the report took %v", took)
-	}
 	p := s.dial()
 	if r := p.get("/"); r.Body != "first" {
 		t.Errorf("got %+v", r)
@@ -117,7 +113,7 @@ func TestProxyFollowsThePoolAndGoesOnWithoutIt(t *testing.T) {
 
 func TestQueuesAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Config{}, route())
+	s := serve(t, Config{reportEvery: time.Hour}, route())
 	pool := newFakePool(t)
 	defer pool.run(t)()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -130,12 +126,8 @@ func TestQueuesAreReportedAtOnce(t *testing.T) {
 		}
 		return len(s.report) == 0
 	})
-	began := time.Now()
 	s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	pool.until(t, "a report of the queue", func(r protocol.ProxyReport) bool { return r.Apps["app"].Queued == 1 })
-	if took := time.Since(began); took > reportEvery/2 {
-		t.Errorf("the report took %v", took)
-	}
 	cancel()
 	wg.Wait()
 }

@@ -98,6 +98,7 @@ type Config struct {
 
 	// For tests; the constants of the same names if they are 0.
 	idlePatience time.Duration
+	reportEvery  time.Duration
 	mostMemory   int64
 	mostWaiting  int // memoryPlaces
 
@@ -149,6 +150,7 @@ const tick = 200 * time.Millisecond
 func New(c Config) *Proxy {
 	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1)}
 	p.idlePatience = cmp.Or(p.idlePatience, idlePatience)
+	p.reportEvery = cmp.Or(p.reportEvery, reportEvery)
 	p.clock = wire.NewClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
 	p.dialer = balance.Dialer{Clock: p.clock, WriteWait: c.Timeouts.Write}
 	p.index.Store(newIndex(&protocol.Routes{}, nil))

@@ -3,6 +3,7 @@ package proxy
 import (
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -65,16 +66,18 @@ func TestStalledBodiesAreRefused(t *testing.T) {
 
 func TestIdleConnectionsAreClosed(t *testing.T) {
 	t.Parallel()
-	s := serve(t, short(func(t *Timeouts) { t.Idle = brief }), route(start(t, "http", 0, say("ok"))))
-	s.dial().closed()
+	r := route(start(t, "http", 0, say("ok")))
+	serve(t, short(func(t *Timeouts) { t.Idle = brief }), r).dial().closed()
+	s := serve(t, Config{}, r)
 	p := s.dial()
 	for range 3 {
 		if r := p.get("/"); r.Body != "ok" {
 			t.Errorf("got %+v", r)
 		}
+		s.pass(patience / 2)
 	}
+	eventually(t, "no connection", func() bool { s.pass(patience); return s.connections() == 0 })
 	p.closed()
-	eventually(t, "no connection", func() bool { return s.connections() == 0 })
 }
 
 func TestSilentAppsAreGivenUp(t *testing.T) {
@@ -96,10 +99,21 @@ func TestSilentAppsAreGivenUp(t *testing.T) {
 				}
 			}
 		}
-		if got := s.dial().get("/body"); got.Err == nil || got.Body != "hello" {
-			t.Errorf("got %q, %v", got.Body, got.Err)
+		r.ReadTimeout = patience.Seconds()
+		s.set(r)
+		p := s.dial().send("GET /body HTTP/1.1\r\nHost: a\r\n\r\n")
+		got, err := http.ReadResponse(p.in, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-		eventually(t, "no session", func() bool { return s.inFlight(f) == 0 && f.open.Load() == 0 })
+		body := make([]byte, 5)
+		if _, err := io.ReadFull(got.Body, body); err != nil || string(body) != "hello" {
+			t.Errorf("got %q, %v", body, err)
+		}
+		eventually(t, "no session", func() bool { s.pass(patience); return s.inFlight(f) == 0 && f.open.Load() == 0 })
+		if rest, err := io.ReadAll(got.Body); err == nil || len(rest) > 0 {
+			t.Errorf("got %q, %v", rest, err)
+		}
 	})
 }
 
@@ -201,13 +215,8 @@ func TestSilentTunnelsEnd(t *testing.T) {
 		io.Copy(io.Discard, c.In)
 		return false
 	})
-	r := route(f)
-	r.ReadTimeout = brief.Seconds()
-	s := serve(t, Config{}, r)
-	p := s.dial().send(upgradeHead)
-	if _, err := p.in.ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	io.Copy(io.Discard, p.in)
-	eventually(t, "the session ends", func() bool { return s.inFlight(f) == 0 })
+	s := serve(t, Config{}, route(f))
+	p := s.open(upgradeHead, 1)
+	eventually(t, "the session ends", func() bool { s.pass(patience); return s.inFlight(f) == 0 })
+	p.closed()
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
@@ -82,23 +81,21 @@ func TestTunnelsDoNotOutlastOneSideForLong(t *testing.T) {
 // that the app makes itself.
 func TestWhatMovesAfterOneSideHasEnded(t *testing.T) {
 	t.Parallel()
-	talks := func(head string, times int) behaviour {
+	talks := func(head string, tick func(*call) bool) behaviour {
 		return func(c *call) bool {
 			c.reply("%s", head)
 			io.Copy(io.Discard, c.In) // until the client has ended
-			for range times {
+			for tick(c) {
 				if _, err := c.Conn.Write([]byte("tick ")); err != nil {
 					return false
 				}
-				time.Sleep(brief)
 			}
 			return false
 		}
 	}
-	const half, times = time.Second, 60 // three of them, with a tick every 20th of one
 	t.Run("a WebSocket", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, "http", 0, talks("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 1<<20))
+		f := start(t, "http", 0, talks("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", func(*call) bool { return true }))
 		s := serve(t, short(func(t *Timeouts) { t.HalfClose = brief }), route(f))
 		p := s.open(socketHead, 1)
 		p.endSending()
@@ -111,13 +108,29 @@ func TestWhatMovesAfterOneSideHasEnded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, short(func(t *Timeouts) { t.HalfClose = half }), route(start(t, "session", 0, talks(tt[1], times))))
+			ticks := make(chan bool)
+			s := serve(t, Config{}, route(start(t, "session", 0, talks(tt[1], func(c *call) bool {
+				select {
+				case tick := <-ticks:
+					return tick
+				case <-c.Upstream.killed:
+					return false
+				}
+			}))))
 			p := s.dial().send(tt[0])
 			p.endSending()
 			if _, err := http.ReadResponse(p.in, nil); err != nil {
 				t.Fatal(err)
 			}
-			if got := p.rest(); !bytes.Equal(got, bytes.Repeat([]byte("tick "), times)) {
+			for range 6 { // three times the half-close time
+				ticks <- true
+				if _, err := io.ReadFull(p.in, make([]byte, len("tick "))); err != nil {
+					t.Fatal(err)
+				}
+				s.pass(patience / 2)
+			}
+			ticks <- false
+			if got := p.rest(); len(got) > 0 {
 				t.Errorf("got %q", got)
 			}
 		})
@@ -131,7 +144,7 @@ func TestSilentAnswersOutlastTheirClientsEnd(t *testing.T) {
 	f := start(t, "session", 0, func(c *call) bool {
 		c.reply("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
 		io.Copy(io.Discard, c.In)
-		time.Sleep(4 * brief)
+		time.Sleep(4 * brief) // it would be cut off by then
 		c.reply("late")
 		return false
 	})
@@ -195,32 +208,38 @@ func TestLastWordsOfAnAppArriveWhileItsClientTalks(t *testing.T) {
 func TestSlowReadersOutlastTheHalfCloseTime(t *testing.T) {
 	t.Parallel()
 	const (
-		size = 6 << 20
-		half = 2 * time.Second // much more than a busy machine lets the app wait
+		part = 8 << 20 // much more than the kernel keeps
+		half = patience / 2
 	)
 	both(t, func(t *testing.T, proto string) {
 		f := start(t, proto, 0, func(c *call) bool {
 			c.reply("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 			io.Copy(io.Discard, c.In)
-			c.Conn.Write(make([]byte, size))
+			c.Conn.Write(make([]byte, 3*part))
 			return false
 		})
 		s, secure := serveTLS(t, short(func(t *Timeouts) { t.HalfClose = half }), route(f))
 		for _, p := range []*peer{s.dial(), dialTLS(t, secure)} {
+			tcp, ok := p.Conn.(*net.TCPConn)
+			if !ok {
+				tcp = p.Conn.(*tls.Conn).NetConn().(*net.TCPConn)
+			}
+			tcp.SetReadBuffer(256 << 10)
 			p.send(upgradeHead).endSending()
 			if _, err := http.ReadResponse(p.in, nil); err != nil {
 				t.Fatal(err)
 			}
-			got, part := 0, make([]byte, size/3)
-			for {
-				time.Sleep(3 * half / 2)
-				n, err := io.ReadFull(p.in, part)
-				if got += n; err != nil {
-					break
+			for range 2 {
+				for range 3 { // each less than the half-close time: the proxy may be between two writes
+					eventually(t, "a write waits", s.writeWaits)
+					s.pass(half * 3 / 5)
+				}
+				if n, err := io.ReadFull(p.in, make([]byte, part)); err != nil {
+					t.Fatalf("got %d bytes, then %v", n, err)
 				}
 			}
-			if got != size {
-				t.Errorf("got %d of %d bytes", got, size)
+			if n := len(p.rest()); n != part {
+				t.Errorf("got %d bytes at last, want %d", n, part)
 			}
 		}
 	})

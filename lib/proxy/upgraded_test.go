@@ -182,7 +182,7 @@ func TestUpgradedConnectionsOfAProxyThatGoes(t *testing.T) {
 	}
 	within(t, stopped.stopped, "the end")
 
-	old := serve(t, short(func(t *Timeouts) { t.Drain = 4 * brief }), route(f))
+	old := serve(t, Config{}, route(f))
 	p = old.open(socketHead, 1)
 	old.end(ErrHandedOver)
 	eventually(t, "the drain", func() bool { return old.healthy() != nil })
@@ -191,6 +191,7 @@ func TestUpgradedConnectionsOfAProxyThatGoes(t *testing.T) {
 	if _, err := io.ReadFull(p.in, make([]byte, len(echo))); err != nil {
 		t.Errorf("handed over: %v", err)
 	}
+	old.cutOff() // as at the drain's end
 	if got := p.rest(); !bytes.Equal(got, tunnel.GoingAway) {
 		t.Errorf("handed over: got %x, want %x", got, tunnel.GoingAway)
 	}

@@ -25,6 +25,10 @@ type Clock struct {
 	// Ending means that waits that were interrupted stay so.
 	Ending atomic.Bool
 
+	// Ahead is how far the clock is ahead of the system's, in nanoseconds. Tests
+	// have time pass by it.
+	Ahead atomic.Int64
+
 	// also is called at each tick, after the connections.
 	also func(now int64)
 
@@ -54,7 +58,7 @@ func (k *Clock) Run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		k.Now.Store(int64(time.Since(k.Start)))
+		k.look()
 		empty := k.sweep()
 		k.also(k.Now.Load())
 		if empty {
@@ -68,6 +72,9 @@ func (k *Clock) Run(ctx context.Context) {
 		}
 	}
 }
+
+// look has Now be the time.
+func (k *Clock) look() { k.Now.Store(int64(time.Since(k.Start)) + k.Ahead.Load()) }
 
 // sweep ends the waits that are over, and reports whether there is no connection.
 func (k *Clock) sweep() (empty bool) {
@@ -84,7 +91,7 @@ func (k *Clock) add(c *Conn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.conns.Len() == 0 {
-		k.Now.Store(int64(time.Since(k.Start)))
+		k.look()
 		select {
 		case k.wake <- struct{}{}:
 		default:
