@@ -135,6 +135,7 @@ func TestLeavesImportNothingAboveThem(t *testing.T) {
 // rooms are the packages of the proxy that it alone uses, with what of ours each
 // imports, itself or through others.
 var rooms = map[string][]string{
+	"admin":       {"bug", "farend", "http1", "http2", "list", "protocol", "proxy/balance", "proxy/files", "proxy/wire", "spawnerror", "trail", "visible"},
 	"listen":      {"account", "spelling", "systemd", "unixsock"},
 	"certificate": {"account", "acme", "bug", "control", "histogram", "jsonkey", "loglimit", "protocol", "security", "spelling", "trail", "unixsock"},
 	"accesslog":   {"http1", "loglimit"},

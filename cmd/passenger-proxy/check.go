@@ -132,6 +132,8 @@ func (c *serveCommand) wrong() (list []error) {
 	}
 	_, err = c.acmeFlags.config()
 	refuse(err)
+	refuse(checkPort("--admin-listen", c.Admin))
+	refuse(checkPort("--agent-listen", c.Agent))
 	_, err = c.secureHeaders(statedir.At(""))
 	refuse(err)
 	_, err = c.Group()
@@ -170,9 +172,9 @@ func (c *serveCommand) deaf(dir string) (list []error) {
 			// One that cannot be asked has none of these, so far as we know.
 			_ = control.NewClient(statedir.At(dir).Socket(statedir.Proxy), program, cli.Release).Call(ctx, "GET", protocol.PathInfo, nil, &info)
 		}
-		return slices.Contains(info.Listen, address)
+		return slices.Contains(append([]string{info.AdminListen, info.AgentListen}, info.Listen...), address)
 	}
-	for _, address := range c.Listen {
+	for _, address := range append(c.portFlags.addresses(), c.Listen...) {
 		l, err := listen.At(address, listen.SocketFile{})
 		if errors.Is(err, syscall.EADDRINUSE) && ours(address) {
 			continue

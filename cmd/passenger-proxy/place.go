@@ -178,12 +178,17 @@ func (c *serveCommand) listen(at *place) ([]net.Listener, error) {
 func (c *serveCommand) shown(listeners []net.Listener) []string {
 	list := slices.Clone(c.Listen)
 	for i, address := range list {
-		host, chosen := strings.CutSuffix(address, ":0")
-		if a, ok := listeners[i].Addr().(*net.TCPAddr); ok && chosen {
-			list[i] = host + ":" + strconv.Itoa(a.Port)
-		}
+		list[i] = shownAt(address, listeners[i])
 	}
 	return list
+}
+
+func shownAt(address string, l net.Listener) string {
+	host, chosen := strings.CutSuffix(address, ":0")
+	if a, ok := l.Addr().(*net.TCPAddr); ok && chosen {
+		return host + ":" + strconv.Itoa(a.Port)
+	}
+	return address
 }
 
 // deposit is what is to be kept beside us: the listeners but those on inherited

@@ -18,6 +18,7 @@ import (
 	"passenger/lib/control"
 	"passenger/lib/fdstore"
 	"passenger/lib/proc"
+	"passenger/lib/protocol"
 	"passenger/lib/proxy"
 	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/buffering"
@@ -42,6 +43,7 @@ type serveCommand struct {
 	Key         []string `placeholder:"FILE" help:"The key of the certificate in the same place."`
 	acmeFlags
 	secureHeaderFlags
+	portFlags
 	RedirectHTTPS  bool          `name:"redirect-https" help:"Send requests in plain text to the same address over HTTPS."`
 	H2C            bool          `name:"h2c" help:"Serve HTTP/2 without TLS too, to clients that begin with it."`
 	ProxyProtocol  bool          `help:"Connections of trusted proxies begin with a PROXY header, version 1 or 2."`
@@ -62,6 +64,8 @@ type serveCommand struct {
 	HalfClose      time.Duration `name:"half-close-timeout" default:"10s" help:"Time for one side of an upgraded connection after the other has ended (${default})."`
 	DrainTimeout   time.Duration `default:"30s" help:"Time for requests in flight when the proxy stops (${default})."`
 
+	ShutdownDelay time.Duration `default:"0s" help:"Time for balancers to learn that the proxy stops: so long it still accepts clients, and says that it goes (${default})."`
+
 	certificates *certificate.Set             // nil if there are none
 	sockets      map[string]listen.SocketFile // by address
 }
@@ -76,6 +80,10 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 		return err
 	}
 	defer at.leave()
+	watched, err := c.ports(at.sockets)
+	if err != nil {
+		return err
+	}
 	c.addresses(at.sockets)
 	if err := c.check(); err != nil {
 		return err
@@ -102,7 +110,7 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if err := p.LoadRoutes(at.dir.Routes()); err != nil {
 		slog.Warn("could not read the last route table; waiting for the pool", "err", err)
 	}
-	s := &service{place: at, listeners: listeners, deposit: c.deposit(at.dir, listeners), manager: manager, proxy: p}
+	s := &service{place: at, listeners: listeners, ports: watched, deposit: c.deposit(at.dir, listeners), manager: manager, proxy: p}
 	if s.tools, err = c.listenToTools(at.dir); err != nil {
 		return err
 	}
@@ -143,6 +151,7 @@ func (c *serveCommand) openLog() (*accesslog.File, error) {
 type service struct {
 	*place
 	listeners []net.Listener
+	ports     ports
 	deposit   *fdstore.Deposit
 	manager   *systemd.Manager
 	tools     *tools
@@ -159,6 +168,9 @@ func shareProcessors() {
 	}
 }
 
+// stopTime is what a proxy needs to end beyond its delay and its drain.
+const stopTime = 10 * time.Second
+
 // serve runs the parts until ctx ends, the control socket is told to drain, or
 // a successor took over: then handed is true.
 func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
@@ -172,8 +184,11 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	defer wg.Wait()
 	defer stopRest()
 
-	server := &control.Server{Program: program, Release: cli.Release, Group: s.tools.group, Usage: proc.UsageOfSelf, Listen: func() []string { return c.shown(s.listeners) }}
-	p.Register(server, func() { stop(nil) })
+	server := &control.Server{Program: program, Release: cli.Release, Group: s.tools.group, Usage: proc.UsageOfSelf, Complete: func(info *protocol.Info) {
+		info.Listen = c.shown(s.listeners)
+		s.ports.tell(info, &c.portFlags)
+	}}
+	p.Register(server, stop)
 	pool := control.NewClient(s.dir.Socket(statedir.Pool), program, cli.Release)
 	id := fmt.Sprintf("%d-%x", os.Getpid(), time.Now().UnixNano())
 	wg.Go(func() {
@@ -191,17 +206,19 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	wg.Go(func() { c.obey(ctx, rest, p.AccessLog, s.manager) })
 	wg.Go(func() { s.deposit.Run(ctx) })
 	wg.Go(func() { s.manager.Watch(rest, p.Pulse) })
-	recording, stopRecording := context.WithCancel(rest)
-	defer stopRecording()
+	present, succeeded := context.WithCancel(rest) // for what a successor does once it took over
+	defer succeeded()
+	wg.Go(func() { s.ports.serve(present, s, server) })
 	if !c.NoRecording {
-		wg.Go(func() { recorderOf(s.dir, p).Run(recording) })
+		wg.Go(func() { recorderOf(s.dir, p).Run(present) })
 	}
 	stopping := context.AfterFunc(ctx, func() {
-		if !errors.Is(context.Cause(ctx), proxy.ErrHandedOver) {
-			s.manager.Tell(systemd.Stopping)
+		if errors.Is(context.Cause(ctx), proxy.ErrHandedOver) { // the service goes on
+			succeeded()
 			return
 		}
-		stopRecording() // the service goes on, and the successor records
+		s.manager.Tell(systemd.Stopping)
+		s.manager.Tell(systemd.Extend(c.ShutdownDelay + c.DrainTimeout + stopTime))
 	})
 	defer stopping()
 	wg.Go(func() { p.Report(rest, pool, id) })
@@ -209,7 +226,8 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	wg.Go(func() { proc.KeepSettled(rest, p.Idle) })
 	offered := make(chan bool, 1) // room for its one answer
 	go func() {
-		ok := listen.Offer(ctx, s.tools.handover, s.lock.File(), c.Listen, s.listeners)
+		addresses, listeners := c.offered(s)
+		ok := listen.Offer(ctx, s.tools.handover, s.lock.File(), addresses, listeners)
 		if ok {
 			slog.Info("sockets handed over")
 			s.deposit.Forget()
@@ -262,6 +280,9 @@ func (c *serveCommand) obey(ctx, rest context.Context, l *accesslog.File, m *sys
 }
 
 func (c *serveCommand) checkTimes() error {
+	if c.ShutdownDelay < 0 || c.ShutdownDelay > proxy.MostLeave {
+		return usage("--shutdown-delay is from 0 to %v, not %v", proxy.MostLeave, c.ShutdownDelay)
+	}
 	for _, d := range []time.Duration{c.HeaderTimeout, c.BodyTimeout, c.IdleTimeout, c.WriteTimeout, c.DrainTimeout} {
 		if d <= 0 {
 			return usage("a timeout of %v is not allowed: it must be over 0", d)
@@ -287,7 +308,7 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	}
 	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, Disk: buffering.Limits{All: c.DataBuffer, App: c.DataBufferApp, Connection: c.DataBufferConn}, Trusted: networks, TrustedPeers: peers, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
 		Certificates: c.certificates, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
-			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout, HalfClose: c.HalfClose,
+			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout, Leave: c.ShutdownDelay, HalfClose: c.HalfClose,
 		}}, nil
 }
 

@@ -42,8 +42,8 @@ type Server struct {
 	// SwitchesUsers fills Info's field of that name.
 	SwitchesUsers bool
 
-	// Listen fills Info's field of that name; nil for none.
-	Listen func() []string
+	// Complete adds to Info what one daemon alone has; nil for nothing.
+	Complete func(*protocol.Info)
 
 	// Usage fills Info's field of that name where it is asked for, and is told with
 	// the metrics; nil for none.
@@ -94,8 +94,8 @@ func (s *Server) info(r *http.Request) (any, error) {
 		Program: s.Program, Version: s.Release, Protocol: protocol.Version,
 		PID: os.Getpid(), StartedAt: s.started, Uptime: time.Since(s.started).Seconds(), SwitchesUsers: s.SwitchesUsers,
 	}
-	if s.Listen != nil {
-		info.Listen = s.Listen()
+	if s.Complete != nil {
+		s.Complete(&info)
 	}
 	if s.Usage != nil && r.URL.Query().Get("usage") == "1" {
 		usage := s.Usage()
@@ -116,12 +116,17 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = w.Write(s.MetricsText()) // an error means that the caller is gone
+}
+
+// MetricsText is what GET /metrics answers. The calls are registered before.
+func (s *Server) MetricsText() []byte {
 	m := &Metrics{}
 	s.ownMetrics(m)
 	if s.Metrics != nil {
 		s.Metrics(m)
 	}
-	_, _ = w.Write(m.Text()) // an error means that the caller is gone
+	return m.Text()
 }
 
 // ownMetrics are those that every daemon has, told apart by the label part. All

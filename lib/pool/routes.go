@@ -107,7 +107,7 @@ func (a *app) route() protocol.Route {
 		QueueTime: c.QueueTime, ReadTimeout: c.ReadTimeout, DrainTimeout: c.DrainTimeout,
 		RequestTime: c.MaxRequestTime,
 		Paused:      a.orders.paused, Instances: a.orders.instances,
-		Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
+		MinInstances: a.least(), Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
 		Serving: c.Serving,
 		Trial:   a.restart != nil && !a.restart.undoing && a.restart.trial.length > 0,
 	}

@@ -29,6 +29,7 @@ var messages = map[string]any{
 	"app-settings":    AppSettings{},
 	"call-list":       CallList{},
 	"error-reply":     ErrorReply{},
+	"drain-request":   DrainRequest{},
 	"event":           Event{},
 	"health":          Health{},
 	"host":            Host{},

@@ -20,6 +20,11 @@ type Info struct {
 
 	// Listen is where a proxy accepts clients, empty for the others.
 	Listen []string `json:"listen,omitempty"`
+
+	// AdminListen and AgentListen are its ports for those who watch it from other
+	// machines; empty if it has none.
+	AdminListen string `json:"admin_listen,omitempty"`
+	AgentListen string `json:"agent_listen,omitempty"`
 }
 
 // Health is the reply to GET /v1/health: status 200 if OK, else 503.
@@ -58,4 +63,11 @@ type ProxyApps struct {
 	RoutesVersion uint64      `json:"routes_version"`
 	Connections   int         `json:"connections"`
 	Report        ProxyReport `json:"report"`
+}
+
+// A DrainRequest is the body of POST /v1/drain, which may be missing.
+type DrainRequest struct {
+	// Delay is how long the proxy accepts clients still; nil for what
+	// --shutdown-delay says. 0 also ends a delay that has begun.
+	Delay *float64 `json:"delay_seconds,omitempty"`
 }

@@ -64,6 +64,10 @@ type Route struct {
 	// Instances is for the next pool only; see [App].
 	Instances *int `json:"instances,omitempty"`
 
+	// MinInstances is how many processes the pool keeps without requests; 0 of an
+	// app whose first one is started for a request.
+	MinInstances int `json:"min_instances,omitempty"`
+
 	Processes []RouteProcess `json:"processes"`
 
 	// Error is set while the app has no process and its last start failed: a

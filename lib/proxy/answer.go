@@ -57,7 +57,7 @@ func (a *answer) begin(status, length int) {
 // appendConnection says whether the connection goes on, where the client
 // could not know.
 func (a *answer) appendConnection(b []byte) []byte {
-	a.closing = a.closing || a.req.client.proxy.draining.Load()
+	a.closing = a.closing || a.req.client.proxy.leaving.Load()
 	switch {
 	case a.closing:
 		return append(b, "Connection: close\r\n"...)

@@ -12,14 +12,14 @@ import (
 )
 
 // Register adds the proxy's calls to its control socket. drain is called to
-// end the proxy.
-func (p *Proxy) Register(s *control.Server, drain func()) {
+// end the proxy, with the cause to end it for.
+func (p *Proxy) Register(s *control.Server, drain func(cause error)) {
 	s.Healthy, s.Metrics = p.healthy, p.metrics
 	s.Register(p.table(drain)...)
 }
 
 // table is what the proxy answers.
-func (p *Proxy) table(drain func()) []control.Call {
+func (p *Proxy) table(drain func(cause error)) []control.Call {
 	return []control.Call{
 		{Method: "GET", Path: protocol.PathApps, Access: protocol.Reads, Handler: func(*http.Request) (any, error) {
 			return p.Apps(), nil
@@ -33,9 +33,12 @@ func (p *Proxy) table(drain func()) []control.Call {
 			}
 			return nil, p.AccessLog.Reopen(r.Context())
 		}},
-		{Method: "POST", Path: protocol.PathDrain, Access: protocol.Changes, Ordered: true, Handler: func(*http.Request) (any, error) {
-			drain()
-			return nil, nil
+		{Method: "POST", Path: protocol.PathDrain, Access: protocol.Changes, Ordered: true, Handler: func(r *http.Request) (any, error) {
+			cause, err := p.leaveOf(r)
+			if err == nil {
+				drain(cause)
+			}
+			return nil, err
 		}},
 	}
 }
@@ -48,7 +51,7 @@ func (p *Proxy) Apps() protocol.ProxyApps {
 
 func (p *Proxy) healthy() error {
 	switch {
-	case p.draining.Load():
+	case p.leaving.Load():
 		return errStopping
 	case p.index.Load().version == 0:
 		return errors.New("no route table has come yet")

@@ -77,7 +77,7 @@ func (x *exchange) run() bool {
 	x.req.began, x.req.tick = time.Now(), p.clock.Now.Load()
 	x.req.makeID()
 	x.req.start = x.req.Len
-	x.answer.closing = !x.req.KeepAlive || p.draining.Load()
+	x.answer.closing = !x.req.KeepAlive || p.leaving.Load()
 	if done, again := x.challenge(); done {
 		return again
 	}

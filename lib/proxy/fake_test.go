@@ -334,6 +334,7 @@ func serveAlso(t testing.TB, more []net.Listener, c Config, routes ...protocol.R
 	t.Cleanup(func() {
 		s.Timeouts.Drain = 0
 		cancel()
+		s.hurry()
 		select {
 		case <-s.stopped:
 		case <-time.After(patience):
@@ -342,6 +343,14 @@ func serveAlso(t testing.TB, more []net.Listener, c Config, routes ...protocol.R
 		os.RemoveAll(dir)
 	})
 	return s
+}
+
+// hurry ends a delay before the drain, now or once it begins.
+func (s *server) hurry() {
+	select {
+	case s.hurried <- struct{}{}:
+	default:
+	}
 }
 
 // set puts a new table into use.

@@ -32,9 +32,15 @@ func newHTTP2Server() *http2Server { return &http2Server{conns: map[*http2.Conn]
 func (p *Proxy) serveHTTP2(nc net.Conn, secure bool) {
 	who := &client{proxy: p, secure: secure, tls: p.tlsLogged(nc)}
 	who.identify(nc)
-	c := http2.NewConn(nc, &http2.Config{
+	var c *http2.Conn
+	c = http2.NewConn(nc, &http2.Config{
 		Header: p.Timeouts.Header, Idle: p.Timeouts.Idle, Write: p.Timeouts.Write,
-		Serve: func(s *http2.Stream) { p.serveStream(s, who) },
+		Serve: func(s *http2.Stream) {
+			if p.leaving.Load() {
+				c.Shutdown() // it came late, and has a stream to serve now
+			}
+			p.serveStream(s, who)
+		},
 	})
 	p.http2.add(c)
 	defer p.http2.remove(c)
@@ -107,11 +113,12 @@ func (s *http2Server) shed(most int) {
 	}
 }
 
-// shutdown asks the clients to open no more streams.
-func (s *http2Server) shutdown() {
+// shutdown asks the clients to open no more streams; parting asks those that
+// connect from now on, too, before they have opened one.
+func (s *http2Server) shutdown(parting bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.parting = true
+	s.parting = parting
 	for c := range s.conns {
 		c.Shutdown()
 	}

@@ -47,6 +47,10 @@ type Timeouts struct {
 	Drain  time.Duration // for requests in flight when the proxy stops
 
 	HalfClose time.Duration // for one side of an upgraded connection after the other has ended
+
+	// Leave is how long new clients are accepted still once the proxy is to stop:
+	// balancers learn of it late.
+	Leave time.Duration
 }
 
 // A Config is what a proxy is told at start.
@@ -111,11 +115,13 @@ type Proxy struct {
 	Config
 
 	index    atomic.Pointer[index]
+	leaving  atomic.Bool // clients are asked to go
 	draining atomic.Bool // no new clients
 	parting  atomic.Bool // and no successor comes
 	clock    *wire.Clock
 	dates    dates
 	report   chan struct{} // has room for one: a report is due
+	hurried  chan struct{} // has room for one: the delay before the drain is to end
 
 	mu   sync.Mutex // guards apps; who changes index holds it
 	apps map[string]*app
@@ -148,7 +154,7 @@ const tick = 200 * time.Millisecond
 
 // New returns a proxy without routes.
 func New(c Config) *Proxy {
-	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1)}
+	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1), hurried: make(chan struct{}, 1)}
 	p.idlePatience = cmp.Or(p.idlePatience, idlePatience)
 	p.reportEvery = cmp.Or(p.reportEvery, reportEvery)
 	p.clock = wire.NewClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
@@ -216,8 +222,8 @@ func (p *Proxy) trusts(ip netip.Addr) bool {
 	return false
 }
 
-// Serve accepts clients on the listeners until ctx ends, then drains: it
-// accepts no more, finishes the requests in flight, each with Connection:
+// Serve accepts clients on the listeners until ctx ends, and for as long as
+// Timeouts.Leave says after that, then drains: it accepts no more, finishes the requests in flight, each with Connection:
 // close, and cuts off those that outlast the drain timeout. It closes the
 // listeners. Upgraded connections are closed at once unless the context's cause
 // is ErrHandedOver.
@@ -230,10 +236,14 @@ func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener) {
 	p.poller = newPoller()
 	wg.Go(func() { p.poller.run(clock) })
 	var accepting sync.WaitGroup
+	open, shut := context.WithCancel(context.WithoutCancel(ctx))
+	defer shut()
 	for _, l := range listeners {
-		accepting.Go(func() { p.accept(ctx, l) })
+		accepting.Go(func() { p.accept(open, l) })
 	}
 	<-ctx.Done()
+	p.leave(context.Cause(ctx))
+	shut()
 	p.draining.Store(true)
 	p.parting.Store(!errors.Is(context.Cause(ctx), ErrHandedOver))
 	for _, l := range listeners {
@@ -251,7 +261,7 @@ func (p *Proxy) drain() {
 			k.part(by)
 		}
 	})
-	p.http2.shutdown()
+	p.http2.shutdown(true)
 	if p.parting.Load() {
 		p.dismiss(false)
 	}

@@ -101,6 +101,11 @@ func (m *Manager) Tell(message string) {
 	}
 }
 
+// Extend is the message that the stop which was announced takes up to d from now:
+// a manager whose own limit is shorter waits for so long (EXTEND_TIMEOUT_USEC of
+// sd_notify(3)).
+func Extend(d time.Duration) string { return fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", d.Microseconds()) }
+
 // Reloading says that the service reads its configuration anew. Ready says that
 // it has.
 func (m *Manager) Reloading() {

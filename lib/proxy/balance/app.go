@@ -53,6 +53,7 @@ type App struct {
 	tries         bool   // the pool starts a process for requests that come after the failure
 	paused        string // one of protocol's words; empty for an app that serves
 	removed       bool   // not in the table
+	served        bool   // has had a process
 	maxUpgraded   int    // connections without a slot that a process may have
 	keepsUpgraded bool   // upgraded connections are left until their process ends
 

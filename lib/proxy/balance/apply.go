@@ -29,6 +29,7 @@ func (a *App) Apply(r *protocol.Route, sendfile func(*protocol.RouteProcess) *fi
 	}
 	for _, rp := range r.Processes {
 		a.applyProcess(&rp, sendfile(&rp))
+		a.served = a.served || !rp.Draining
 	}
 	a.processes = slices.DeleteFunc(a.processes, func(p *Process) bool {
 		over := !p.busy() && !slices.ContainsFunc(r.Processes, func(rp protocol.RouteProcess) bool { return rp.ID == p.ID })

@@ -33,6 +33,23 @@ func (s *Sockets) Add(address string, fd int) {
 	s.order = append(s.order, address)
 }
 
+// Take takes the sockets whose names begin with prefix out of s, and returns a
+// listener on the one that an address follows, nil if there is none.
+func (s *Sockets) Take(prefix, address string) (l net.Listener, err error) {
+	s.order = slices.DeleteFunc(s.order, func(name string) bool {
+		if !strings.HasPrefix(name, prefix) {
+			return false
+		}
+		if name == prefix+address {
+			l, err = net.FileListener(s.files[name])
+		}
+		s.files[name].Close()
+		delete(s.files, name)
+		return true
+	})
+	return l, err
+}
+
 // Addresses are those of the sockets, as At takes them.
 func (s *Sockets) Addresses() []string { return s.order }
 

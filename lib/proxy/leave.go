@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"passenger/lib/control"
+	"passenger/lib/protocol"
+)
+
+// MostLeave is the longest delay before a drain.
+const MostLeave = time.Hour
+
+// A departure is a cause to end for, with a delay of its own in place of
+// Timeouts.Leave.
+type departure struct{ delay time.Duration }
+
+func (departure) Error() string { return "a drain was ordered" }
+
+// leave asks the clients to go while new ones are accepted still, for as long as
+// cause or the configuration says. A successor accepts at once, so that nobody has
+// to be asked.
+func (p *Proxy) leave(cause error) {
+	p.leaving.Store(true)
+	d := departure{p.Timeouts.Leave}
+	_ = errors.As(cause, &d) // a signal leaves it as it is
+	if d.delay <= 0 || errors.Is(cause, ErrHandedOver) {
+		return
+	}
+	slog.Info("proxy leaves; it still accepts clients, and tells balancers that it goes", "seconds", d.delay.Seconds())
+	p.http2.shutdown(false)
+	select {
+	case <-time.After(d.delay):
+	case <-p.hurried:
+	}
+}
+
+// leaveOf is the cause that an order to drain gives. An order without a delay ends
+// a delay that has begun.
+func (p *Proxy) leaveOf(r *http.Request) (error, error) {
+	var order protocol.DrainRequest
+	if err := control.DecodeOptional(r, &order); err != nil {
+		return nil, err
+	}
+	d := departure{p.Timeouts.Leave}
+	if order.Delay != nil {
+		d.delay = seconds(*order.Delay)
+	}
+	if d.delay < 0 || d.delay > MostLeave {
+		return nil, &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("a delay of %v is not from 0 to %v", d.delay, MostLeave)}
+	}
+	if d.delay == 0 {
+		select {
+		case p.hurried <- struct{}{}:
+		default:
+		}
+	}
+	return d, nil
+}
