@@ -51,8 +51,8 @@ var inCode = map[string]string{
 
 // inWords are the keys whose default depends on the app, or on where it runs.
 var inWords = []string{
-	"app_root", "app_type", "buffer_upload", "force_max_concurrent_requests_per_process", "friendly_error_pages", "group",
-	"max_request_queue_size", "name", "no_new_privileges", "python", "server_names", "spawn_method", "startup_file", "umask",
+	"app_root", "app_type", "buffer_upload", "client_request_burst", "force_max_concurrent_requests_per_process", "friendly_error_pages", "group",
+	"max_request_queue_size", "name", "no_new_privileges", "python", "request_burst", "server_names", "spawn_method", "startup_file", "umask",
 	"user", "watch_errors", "yjit",
 }
 

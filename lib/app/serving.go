@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"passenger/lib/protocol"
@@ -37,7 +38,67 @@ func checkServing(c protocol.AppConfig) error {
 	if v := c.AddedHeaders; v != "" && !slices.Contains(addedHeaders, v) {
 		return fmt.Errorf("unknown added_headers %q%s (known: %s)", v, spelling.DidYouMean(v, addedHeaders), strings.Join(addedHeaders, ", "))
 	}
-	return together([]error{checkSendfile(c), checkStatic(c)})
+	return together([]error{checkSendfile(c), checkStatic(c), checkLimits(c), checkCanonical(c)})
+}
+
+// The bounds of a rate, in requests a second: from one in a quarter of an hour to more
+// than a proxy can take.
+const (
+	leastRate = 0.001
+	mostRate  = 1_000_000
+)
+
+// checkLimits checks how much clients may ask for.
+func checkLimits(c protocol.AppConfig) error {
+	wrong := []error{inRange([]limited{
+		{"request_burst", c.RequestBurst, 0, maxCount}, {"request_concurrency", c.RequestConcurrency, 0, maxCount},
+		{"client_request_burst", c.ClientRequestBurst, 0, maxCount}, {"client_request_concurrency", c.ClientRequestConcurrency, 0, maxCount},
+	})}
+	for _, r := range []struct {
+		key   string
+		rate  float64
+		burst int
+	}{{"request", c.RequestRate, c.RequestBurst}, {"client_request", c.ClientRequestRate, c.ClientRequestBurst}} {
+		if !(r.rate == 0 || r.rate >= leastRate && r.rate <= mostRate) {
+			wrong = append(wrong, fmt.Errorf("%s_rate is %v requests a second; it must be 0, for no limit, or %v to %d", r.key, r.rate, leastRate, mostRate))
+		}
+		if r.rate == 0 && r.burst != 0 {
+			wrong = append(wrong, fmt.Errorf("%s_burst is %d without %s_rate, which it belongs to", r.key, r.burst, r.key))
+		}
+	}
+	return together(wrong)
+}
+
+// checkCanonical checks that requests for the canonical host come to this app: else they
+// would be redirected for ever.
+func checkCanonical(c protocol.AppConfig) error {
+	if c.CanonicalHost == "" {
+		return nil
+	}
+	host, port := splitPort(c.CanonicalHost)
+	if n, err := strconv.ParseUint(port, 10, 16); strings.HasPrefix(host, "*") || port != "" && (err != nil || n == 0) {
+		return fmt.Errorf("canonical_host: %q is not a host name, maybe with a port", c.CanonicalHost)
+	}
+	if err := checkServerName(host); err != nil {
+		return fmt.Errorf("canonical_host: %w", err)
+	}
+	if len(c.ServerNames) > 0 && !slices.ContainsFunc(c.ServerNames, func(name string) bool {
+		below, wild := strings.CutPrefix(name, "*")
+		return name == host || wild && strings.HasSuffix(host, below)
+	}) {
+		return fmt.Errorf("canonical_host %q is none of the server_names, so that requests for it do not come to the app", host)
+	}
+	return nil
+}
+
+// splitPort splits a host and its port, which may be missing. An address of IPv6 has
+// brackets.
+func splitPort(s string) (host, port string) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 || i < strings.LastIndexByte(s, ']') || s[0] != '[' && strings.Count(s, ":") > 1 {
+		return s, ""
+	}
+	return s[:i], s[i+1:]
 }
 
 var addedHeaders = []string{protocol.HeadersFew, protocol.HeadersAll}

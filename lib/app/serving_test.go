@@ -68,6 +68,50 @@ func TestMountsAreChecked(t *testing.T) {
 	}
 }
 
+func TestCanonicalHostsAreChecked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		host, names, want string
+	}{
+		{"www.example.com", "", ""}, {"WWW.Example.com.", "www.example.com", ""}, {"www.example.com:8443", "a.test www.example.com", ""},
+		{"www.example.com", "*.example.com", ""}, {"[2001:db8::1]", "", ""}, {"[2001:db8::1]:80", "", ""}, {"192.0.2.1:80", "", ""},
+		{"www.example.com", "example.com", "is none of the server_names"}, {"example.com", "*.example.com", "is none of the server_names"},
+		{"*.example.com", "", "is not a host name, maybe with a port"}, {"www.example.com:0", "", "is not a host name"},
+		{"www.example.com:99999", "", "is not a host name"}, {"a b", "", "is not a host name"}, {"https://example.com", "", "is not a host name"},
+		{"example.com/", "", "is not a host name"}, {"2001:db8::1", "", "is not a host name"}, {"a\r\nb", "", "is not a host name"},
+	} {
+		s := protocol.AppConfig{AppRoot: t.TempDir(), ServerNames: strings.Fields(c.names)}
+		s.CanonicalHost = c.host
+		switch err := Validate(WithDefaults(s)); {
+		case err == nil && c.want != "":
+			t.Errorf("%q of %q: no error, want %q", c.host, c.names, c.want)
+		case err != nil && (c.want == "" || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%q of %q: got %v, want %q", c.host, c.names, err, c.want)
+		}
+	}
+}
+
+func TestLimitsAreChecked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		serving protocol.Serving
+		want    string
+	}{
+		{protocol.Serving{RequestRate: 0.001, ClientRequestRate: 1e6, ClientRequestBurst: 1, RequestConcurrency: 1}, ""},
+		{protocol.Serving{RequestRate: 1e-9}, "request_rate is 1e-09 requests a second; it must be 0, for no limit, or 0.001 to 1000000"},
+		{protocol.Serving{ClientRequestRate: -1}, "client_request_rate is -1"}, {protocol.Serving{RequestRate: 2e6}, "request_rate is 2e+06"},
+		{protocol.Serving{RequestBurst: 2}, "request_burst is 2 without request_rate"}, {protocol.Serving{ClientRequestConcurrency: -1}, "client_request_concurrency is -1"},
+	} {
+		s := protocol.AppConfig{AppRoot: t.TempDir(), Serving: c.serving}
+		switch err := Validate(WithDefaults(s)); {
+		case err == nil && c.want != "":
+			t.Errorf("%+v: no error, want %q", c.serving, c.want)
+		case err != nil && (c.want == "" || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%+v: got %v, want %q", c.serving, err, c.want)
+		}
+	}
+}
+
 func TestHighWaterMarkIsNotBelowWhatMemoryHolds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -66,6 +66,7 @@ func WithDefaults(c protocol.AppConfig) protocol.AppConfig {
 		c.FriendlyErrors = new(bool)
 		*c.FriendlyErrors = c.Environment == "development"
 	}
+	c.CanonicalHost = strings.TrimSuffix(strings.ToLower(c.CanonicalHost), ".")
 	c.BaseURI = "/" + strings.Trim(c.BaseURI, "/")
 	for i, name := range c.ServerNames {
 		if i == 0 {

@@ -105,9 +105,9 @@ func (a *app) route() protocol.Route {
 		App: c.Name, Generation: a.generation,
 		ServerNames: c.ServerNames, BaseURI: c.BaseURI, AppRoot: c.AppRoot, UID: a.user(), SetByApp: a.byApp,
 		QueueTime: c.QueueTime, ReadTimeout: c.ReadTimeout, DrainTimeout: c.DrainTimeout,
-		RequestTime: c.MaxRequestTime,
-		Paused:      a.orders.paused, Instances: a.orders.instances,
-		MinInstances: a.least(), Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
+		RequestTime: c.MaxRequestTime, HealthPath: c.HealthPath,
+		Paused: a.orders.paused, Instances: a.orders.instances, MinInstances: a.least(),
+		Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
 		Serving: c.Serving,
 		Trial:   a.restart != nil && !a.restart.undoing && a.restart.trial.length > 0,
 	}

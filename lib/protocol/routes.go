@@ -33,6 +33,9 @@ type Route struct {
 	// as no start has told.
 	UID *int `json:"uid,omitempty"`
 
+	// HealthPath is the path of the app's health check, empty for none.
+	HealthPath string `json:"health_path,omitempty"`
+
 	// SetByApp are those of the settings that name files and directories which
 	// stand in the app's own Passengerfile.json alone: they are the word of the
 	// users who may write there, not of the administrator.

@@ -41,6 +41,25 @@ type Serving struct {
 	// MaxBodySize is the longest body of a request in bytes. 0 means no limit.
 	MaxBodySize int `json:"max_request_body_size,omitempty"`
 
+	// RequestRate is how many requests a second the app gets from all clients
+	// together, RequestBurst how many of them may come at once, and
+	// RequestConcurrency how many may be under way at once, those that wait and
+	// upgraded connections among them. Those with Client are the same for each
+	// client: an address of IPv4, or a network of IPv6 with 64 bits. More are
+	// answered 429; files that the proxy serves itself do not count. Each proxy
+	// counts for itself. Default: no limit, and a burst of what comes in a second.
+	RequestRate              float64 `json:"request_rate,omitempty"`
+	RequestBurst             int     `json:"request_burst,omitempty"`
+	RequestConcurrency       int     `json:"request_concurrency,omitempty"`
+	ClientRequestRate        float64 `json:"client_request_rate,omitempty"`
+	ClientRequestBurst       int     `json:"client_request_burst,omitempty"`
+	ClientRequestConcurrency int     `json:"client_request_concurrency,omitempty"`
+
+	// CanonicalHost is the host, maybe with a port, to which requests for any other
+	// are redirected, but for those of HealthPath and those that name no host.
+	// Default: none.
+	CanonicalHost string `json:"canonical_host,omitempty"`
+
 	// StaticDir is the directory of files that proxies serve themselves,
 	// relative to AppRoot or absolute; absolute in a route. "none" is for none.
 	// Default: "public".

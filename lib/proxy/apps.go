@@ -9,6 +9,7 @@ import (
 	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/limits"
 	"passenger/lib/proxy/tally"
 	"passenger/lib/proxy/wire"
 )
@@ -25,6 +26,8 @@ type app struct {
 
 	disk       buffering.Share  // for bodies of its requests and answers
 	diskLogged loglimit.Limiter // of a spent share of the disk
+
+	limiter limits.Limiter
 
 	complained loglimit.Limiter // of a file that is not sent
 	faults     faults

@@ -65,6 +65,7 @@ func (x *exchange) free() {
 
 // abandon gives a process back after a bug of ours.
 func (x *exchange) abandon() {
+	x.req.place.Leave()
 	if x.session.process != nil {
 		x.endSession(false)
 	}
@@ -87,8 +88,18 @@ func (x *exchange) run() bool {
 	if done, again := x.route(); done {
 		return again
 	}
+	if x.req.mount.canonical != nil {
+		if done, again := x.redirectHost(); done {
+			return again
+		}
+	}
 	if x.req.mount.public != nil {
 		if done, again := x.static(); done {
+			return again
+		}
+	}
+	if x.req.mount.limits != nil {
+		if done, again := x.limited(); done {
 			return again
 		}
 	}
@@ -105,6 +116,7 @@ func (x *exchange) run() bool {
 // end counts and logs the exchange, which has ended. It is the one reading of a
 // clock for both.
 func (x *exchange) end() {
+	x.req.place.Leave()
 	if x.req.mount != nil || x.client.proxy.AccessLog != nil {
 		x.took = time.Since(x.req.began)
 	}

@@ -67,6 +67,7 @@ func (a *app) metrics(m *control.Metrics, k *wire.Clock, slots map[string]int) {
 	count("rejected_total", "Requests answered by the proxy because of the queue.", float64(r.Rejected))
 	count("retried_total", "Times that a request was tried again: on another process, or on one that had no room for a connection.", float64(r.Retried))
 	count("errors_total", "Requests that processes let down: with a 5xx status, or without a whole answer.", float64(r.Errors))
+	a.limiter.Metrics(m, a.name)
 	a.ends.Metrics(m, a.name)
 	a.times.Metrics(m, a.name)
 	count("waits_total", "Requests that waited in the queue and got a process.", float64(a.balance.Waits.Load()))

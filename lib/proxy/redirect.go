@@ -2,8 +2,11 @@ package proxy
 
 import (
 	"fmt"
+	"net/http"
 
+	"passenger/lib/http1"
 	"passenger/lib/proxy/apphead"
+	"passenger/lib/proxy/forwarded"
 )
 
 // insecure says that a request came in plain text although it should not: no
@@ -26,4 +29,30 @@ func (x *exchange) redirectHTTPS() bool {
 	}
 	b = append(apphead.AppendTarget(b, &x.req.Request), "\r\nContent-Length: 0\r\n"...)
 	return x.reply(308, b, nil)
+}
+
+// redirectHost answers with the same address at the app's canonical host, if the request
+// names another. done says that it did. 301 may make a GET of other methods, 308 does not.
+// Clients may keep it for an hour, as the canonical host may change.
+func (x *exchange) redirectHost() (done, again bool) {
+	if x.req.Host == nil {
+		return false, false
+	}
+	f := x.req.forwarded()
+	host, _ := http1.NextToken(f.Host)
+	to := x.req.mount.canonical.Instead(host, x.req.Path)
+	if to == nil {
+		return false, false
+	}
+	x.body.leaveBody()
+	status, scheme := 308, forwarded.SchemeHTTP
+	if x.req.reads() {
+		status = 301
+	}
+	if f.Https {
+		scheme = forwarded.SchemeHTTPS
+	}
+	b := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nDate: %s\r\nCache-Control: max-age=3600\r\nLocation: %s://%s", status, http.StatusText(status), x.req.date(), scheme, to)
+	b = append(apphead.AppendTarget(b, &x.req.Request), "\r\nContent-Length: 0\r\n"...)
+	return true, x.reply(status, b, nil)
 }

@@ -5,6 +5,7 @@ import (
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/forwarded"
+	"passenger/lib/proxy/limits"
 	"passenger/lib/proxy/wire"
 )
 
@@ -27,8 +28,9 @@ type request struct {
 	id    [forwarded.MaxID]byte // request ID
 	idLen int
 
-	mount   *mount // of the app that it is for; nil until that is found
-	upgrade bool   // it asks for another protocol, and may
+	mount   *mount       // of the app that it is for; nil until that is found
+	place   limits.Place // among those that the app's limits let in
+	upgrade bool         // it asks for another protocol, and may
 
 	continued bool          // 100 was sent
 	taken     int64         // bytes of a chunked body so far

@@ -10,6 +10,7 @@ import (
 	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/hosts"
+	"passenger/lib/proxy/limits"
 	"passenger/lib/proxy/wire"
 )
 
@@ -31,6 +32,8 @@ type mount struct {
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
 	sticky                 balance.Sticky
+	canonical              *hosts.Canonical // nil if all host names are as good
+	limits                 *limits.Limiter  // nil if there are none
 	public                 *files.Public    // its static files; nil if there are none
 	cache                  *httpcache.Cache // nil if its answers are not kept
 	cacheCookie            []byte           // whose value they go by; nil for none
@@ -60,6 +63,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
 			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: balance.QueueTime(r), requestTime: seconds(r.RequestTime)}
 		m.sticky = balance.NewSticky(r, m.base)
+		m.canonical, m.limits = hosts.NewCanonical(r), m.app.limiter.Apply(&r.Serving)
 		if r.CacheCookie != "" {
 			m.cacheCookie = []byte(r.CacheCookie)
 		}

@@ -3,6 +3,7 @@ package forwarded
 import (
 	"bytes"
 	"net/netip"
+	"unsafe"
 
 	"passenger/lib/http1"
 )
@@ -37,7 +38,8 @@ func OriginBehind(r *http1.Request, trusts func(netip.Addr) bool) (from netip.Ad
 		}
 		for list := r.Value(i); len(list) > 0; {
 			cut := bytes.LastIndexByte(list, ',')
-			text := string(bytes.TrimSpace(list[cut+1:]))
+			element := bytes.TrimSpace(list[cut+1:])
+			text := unsafe.String(unsafe.SliceData(element), len(element)) // no address keeps it
 			if from = Origin(text); !from.IsValid() {
 				return from
 			}
