@@ -105,6 +105,7 @@ func TestEverySettingOfTheWrongTypeIsRefused(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{ // JSON by the words for what takes it
 		"a string": `"x"`, "true or false": "true", "a whole number": "7", "a number": "1.5", "a list of strings": `["x"]`, "an object of strings": `{"A": "x"}`,
+		"an object of objects": `{"A": {"count": 2}}`,
 	}
 	for key, kind := range known {
 		takes := kindName(kind)

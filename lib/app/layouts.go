@@ -141,22 +141,7 @@ func svelteEnv(root fs.FS) map[string]string {
 }
 
 // findProcfile takes the line for web processes as the start command.
-func findProcfile(root fs.FS, _ bool) (*Detection, string) {
-	b, err := fs.ReadFile(root, "Procfile")
-	if err != nil {
-		return nil, notThere
-	}
-	for line := range strings.Lines(string(b)) {
-		command, ok := strings.CutPrefix(strings.TrimSpace(line), "web:")
-		if command = strings.TrimSpace(command); !ok || command == "" {
-			continue
-		}
-		d := &Detection{}
-		d.StartCommand, d.Env = CommandOf(command)
-		return d, fmt.Sprintf("its web process is %q", command)
-	}
-	return nil, "it has no line for web"
-}
+func findProcfile(root fs.FS, _ bool) (*Detection, string) { return procfileLine(root, web) }
 
 // likely are names that startup files have, without what tells their type.
 var likely = []string{"server", "main", "index", "app", "api", "application", "wsgi", "asgi", "run", "start", "www", "web"}

@@ -40,6 +40,9 @@ func Parse(b []byte) (protocol.AppConfig, error) {
 			wrong = append(wrong, &Mistake{e.line, fmt.Errorf("key %q is null; leave it out for the default", e.key)})
 		default:
 			wrong = append(wrong, e.into(&c))
+			if e.key == "processes" {
+				wrong = append(wrong, at(e.line, unknownSideKeys(e.value)))
+			}
 		}
 	}
 	return c, together(wrong)
@@ -159,6 +162,14 @@ type Mistake struct {
 	Err  error
 }
 
+// at is a mistake on a line, nil for no error.
+func at(line int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Mistake{line, err}
+}
+
 func (m *Mistake) Error() string { return m.Err.Error() }
 func (m *Mistake) Unwrap() error { return m.Err }
 
@@ -217,6 +228,11 @@ func kindName(t reflect.Type) string {
 		return "a number"
 	case reflect.Slice:
 		return "a list of strings"
+	case reflect.Struct:
+		return "an object"
+	}
+	if t.Elem().Kind() == reflect.Struct {
+		return "an object of objects"
 	}
 	return "an object of strings"
 }

@@ -58,6 +58,7 @@ func WithDefaults(c protocol.AppConfig) protocol.AppConfig {
 		*c.PreloaderIdleTime = 300
 	}
 	setDefault(&c.Threads, 1)
+	c.Processes = withSideDefaults(c)
 	c.StaticDir = staticDir(c)
 	c.ErrorPage, c.MaintenancePage = inRoot(c, c.ErrorPage), inRoot(c, c.MaintenancePage)
 	setDefault(&c.HealthTimeout, 10)
@@ -116,7 +117,7 @@ func Validate(c protocol.AppConfig) error {
 	var wrong []error
 	for _, check := range []func(protocol.AppConfig) error{
 		checkName, checkRoot, checkType, checkNumbers, checkTimes, checkRoutes, checkServing, checkEnv, checkPrivileges, checkSpawning,
-		checkDeploys,
+		checkDeploys, checkProcesses,
 	} {
 		wrong = append(wrong, check(c))
 	}

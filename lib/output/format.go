@@ -14,7 +14,7 @@ type Format int
 
 const (
 	// Text is for people: "[shop 1234] " before each line, which is made
-	// visible.
+	// visible; "[shop/worker 1234] " for a side process.
 	Text Format = iota
 
 	// JSON is an object a line, with the names of the Elastic Common Schema.
@@ -39,6 +39,7 @@ type ecsLine struct {
 	Node        string `json:"service.node.name,omitempty"`
 	PID         int    `json:"process.pid,omitempty"`
 	Stream      Stream `json:"passenger.stream,omitempty"`
+	ProcessType string `json:"passenger.process_type,omitempty"`
 	Generation  int    `json:"passenger.generation,omitempty"`
 	Level       string `json:"log.level,omitempty"`
 
@@ -55,10 +56,14 @@ func (f Format) line(dst []byte, from *Source, stream Stream, at time.Time, text
 	case JSON:
 		return appendJSON(dst, ecsLine{
 			Timestamp: stamp(at), Message: string(text), ECS: ECSVersion, Dataset: "passenger.app", Service: from.App,
-			Environment: from.Environment, Node: from.ID, PID: from.PID, Stream: stream, Generation: from.Generation, Own: object(text),
+			Environment: from.Environment, Node: from.ID, PID: from.PID, Stream: stream, ProcessType: from.ProcessType, Generation: from.Generation, Own: object(text),
 		})
 	}
-	dst = append(append(append(dst, '['), from.App...), ' ')
+	dst = append(append(dst, '['), from.App...)
+	if from.ProcessType != "" {
+		dst = append(append(dst, '/'), from.ProcessType...)
+	}
+	dst = append(dst, ' ')
 	dst = strconv.AppendInt(dst, int64(from.PID), 10)
 	return append(visible.AppendLine(append(dst, "] "...), text), '\n')
 }

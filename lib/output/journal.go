@@ -54,6 +54,9 @@ func entry(from *Source, stream Stream, priority byte, message []byte) []byte {
 	field("PASSENGER_STREAM", text(string(stream)))
 	field("PASSENGER_PROCESS", text(from.ID))
 	field("PASSENGER_GENERATION", strconv.AppendInt(nil, int64(from.Generation), 10))
+	if from.ProcessType != "" {
+		field("PASSENGER_PROCESS_TYPE", text(from.ProcessType))
+	}
 	if from.Environment != "" {
 		field("PASSENGER_ENVIRONMENT", text(from.Environment))
 	}

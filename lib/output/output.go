@@ -28,6 +28,7 @@ type Source struct {
 	ID          string // of the process
 	Generation  int
 	PID         int
+	ProcessType string // of a side process, empty for one that serves
 
 	pending atomic.Int64 // bytes that wait in a Log
 }

@@ -201,6 +201,10 @@ type AppConfig struct {
 	// Default: only if Environment is "development".
 	FriendlyErrors *bool `json:"friendly_error_pages,omitempty"`
 
+	// Processes are the app's side processes by their type: 1 to 40 characters of
+	// [a-zA-Z0-9_-], not "web". Default: none.
+	Processes map[string]SideProcess `json:"processes,omitempty"`
+
 	Serving
 }
 
@@ -217,6 +221,9 @@ type App struct {
 	State string `json:"state"`
 
 	Processes []AppProcess `json:"processes"`
+
+	// Side are the side processes, in order of their types.
+	Side []Side `json:"side_processes,omitempty"`
 
 	// Paused is PausedHold or PausedPage, empty unless the app is paused.
 	Paused string `json:"paused,omitempty"`

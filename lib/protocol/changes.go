@@ -40,6 +40,7 @@ func (p *Process) same(q *Process) bool {
 		p.Address == q.Address && p.DataProtocol == q.DataProtocol && p.SessionForm == q.SessionForm && p.Concurrency == q.Concurrency &&
 		p.AppRoot == q.AppRoot && p.Root.same(&q.Root) && p.Environment == q.Environment && p.LogFile == q.LogFile &&
 		slices.Equal(p.Command, q.Command) && p.User == q.User && samePointed(p.GID, q.GID) &&
+		p.ProcessType == q.ProcessType && p.QuietSignal == q.QuietSignal && p.QuietTime == q.QuietTime && p.StopSignal == q.StopSignal &&
 		p.Preloader == q.Preloader && p.NotifySocket == q.NotifySocket && p.StopGrace == q.StopGrace &&
 		p.StartedAt.Equal(q.StartedAt) && p.ReadyAt.Equal(q.ReadyAt) && p.SpawnTook == q.SpawnTook &&
 		p.Adopted == q.Adopted && p.Unrecorded == q.Unrecorded && slices.Equal(p.ReleaseChanged, q.ReleaseChanged) &&

@@ -53,6 +53,9 @@ type Process struct {
 	Generation int    `json:"generation"`
 	State      State  `json:"state"`
 
+	// ProcessType is that of a side process, empty for one that serves.
+	ProcessType string `json:"process_type,omitempty"`
+
 	// PID is the process's number, 0 until it was started. It leads a process
 	// group of the same number.
 	PID int `json:"pid"`
@@ -63,7 +66,7 @@ type Process struct {
 	BootID    string `json:"boot_id"`
 
 	// Address is where the process accepts: "unix:PATH" or "tcp:HOST:PORT".
-	// It is empty until the process is ready.
+	// It is empty until the process is ready, and of a side process.
 	Address string `json:"address,omitempty"`
 
 	// DataProtocol is ProtocolHTTP or ProtocolSession.
@@ -113,6 +116,12 @@ type Process struct {
 
 	// StopGrace is how long the process has between SIGTERM and SIGKILL.
 	StopGrace float64 `json:"stop_grace_seconds"`
+
+	// QuietSignal, QuietTime and StopSignal are how a side process is stopped; see
+	// [SideProcess]. They are empty for one that serves.
+	QuietSignal string  `json:"quiet_signal,omitempty"`
+	QuietTime   float64 `json:"quiet_seconds,omitempty"`
+	StopSignal  string  `json:"stop_signal,omitempty"`
 
 	StartedAt time.Time `json:"started_at"`
 
@@ -201,6 +210,9 @@ type SpawnRequest struct {
 	ID         string `json:"id"`
 	App        string `json:"app"`
 	Generation int    `json:"generation"`
+
+	// ProcessType is that of a side process, empty for one that is to serve.
+	ProcessType string `json:"process_type,omitempty"`
 
 	// Config is how to run the app. A spawner that switches users refuses a
 	// request that has one and reads its own app files instead.

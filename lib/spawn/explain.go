@@ -59,7 +59,7 @@ func (a *attempt) explain(cause error) error {
 		}
 	}
 	d := diagnosis.Of(diagnosis.Symptoms{
-		Cause: cause, Kind: kindOf(a.plan), Output: e.Output, Exit: e.Exit, Left: left, Port: a.port, Listens: listens,
+		Cause: cause, Kind: kindOf(a.plan), ProcessType: a.req.ProcessType, Output: e.Output, Exit: e.Exit, Left: left, Port: a.port, Listens: listens,
 		Phase: a.lastPhase(), Forked: a.p != nil && a.p.Snapshot().Preloader != "", WaitsIn: e.WaitsIn, Stack: len(e.Stack) > 0, Report: reportOf(failed), Interpreter: interpreterOf(a.plan),
 	})
 	e.Category, e.Summary, e.Advice = d.Category, d.Summary, d.Advice

@@ -18,7 +18,7 @@ import (
 
 // prepare makes what the process will inherit.
 func (a *attempt) prepare(context.Context) error {
-	if a.plan.Kind == protocol.TypeGeneric {
+	if a.plan.Kind == protocol.TypeGeneric && a.plan.ProcessType == "" {
 		port, err := a.s.ports.Take()
 		if err != nil {
 			return err
@@ -45,6 +45,10 @@ func (a *attempt) prepare(context.Context) error {
 
 // contract puts the variables of the process contract into the environment.
 func (a *attempt) contract() {
+	if a.plan.ProcessType != "" {
+		environ.SideContract(a.plan.Env, a.p.Notify.Name, a.plan.ProcessType)
+		return
+	}
 	environ.Contract(a.plan.Env, a.p.Notify.Name, a.port)
 	if a.endpoint != nil {
 		delete(a.plan.Env, "LISTEN_FDS")
@@ -108,6 +112,9 @@ func (p passage) leave() {
 func (a *attempt) listen() (*os.File, error) {
 	if a.endpoint != nil {
 		return duplicate(a.endpoint)
+	}
+	if a.plan.ProcessType != "" { // it has no socket; this keeps the numbers of the other descriptors
+		return os.Open(os.DevNull)
 	}
 	gid := -1
 	if a.s.Group != nil {

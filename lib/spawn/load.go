@@ -2,7 +2,6 @@ package spawn
 
 import (
 	"context"
-	"syscall"
 	"time"
 
 	"passenger/lib/bug"
@@ -30,13 +29,17 @@ func (a *attempt) load(ctx context.Context) error {
 	// A SIGTERM that came while the process was still at its gate may be lost:
 	// execve(2) ends the thread that had just taken it.
 	if a.p.Snapshot().State == protocol.Stopping {
-		_ = a.p.Signal(syscall.SIGTERM) // gone is fine
+		_ = a.p.Signal(a.p.StopSignal()) // gone is fine
 	}
 	var failed *notify.Report
 	var patience <-chan time.Time // nil until it failed
 	listening := a.watchListener(ctx)
+	lived, done := a.livesLong()
+	defer done()
 	for {
 		select {
+		case <-lived:
+			return a.ready("")
 		case n := <-a.noticed:
 			a.warnings = notify.AddWarnings(a.warnings, n.Warnings...)
 			if n.Report != nil {
@@ -85,11 +88,22 @@ func (a *attempt) lastReport(known *notify.Report) *notify.Report {
 	}
 }
 
+// livesLong is a channel that tells once a side process has lived for as long as
+// makes it ready; it stays silent for all others. The caller calls done.
+func (a *attempt) livesLong() (lived <-chan time.Time, done func()) {
+	side, ok := a.plan.Config.Processes[a.plan.ProcessType]
+	if !ok || side.Notify {
+		return nil, func() {}
+	}
+	t := time.NewTimer(seconds(side.ReadyAfter))
+	return t.C, func() { t.Stop() }
+}
+
 // address is where a process that says READY=1 accepts. A generic command may
 // do so and serve on its port all the same: Puma does.
 func (a *attempt) address(ctx context.Context) string {
-	if a.endpoint != nil {
-		return "" // a preloader serves no requests
+	if a.endpoint != nil || a.plan.ProcessType != "" {
+		return "" // neither a preloader nor a side process serves requests
 	}
 	if a.port != 0 && listener.Accepts(ctx, listener.Loopback(a.port)) && proc.ListensOn(a.p.PID(), a.port) {
 		return "tcp:" + listener.Loopback(a.port)
@@ -105,7 +119,7 @@ type listening struct {
 // watchListener looks for a generic app's listener. For the others, whose
 // adapters say when they are ready, the channel stays silent.
 func (a *attempt) watchListener(ctx context.Context) <-chan listening {
-	if a.plan.Kind != protocol.TypeGeneric {
+	if a.plan.Kind != protocol.TypeGeneric || a.plan.ProcessType != "" {
 		return nil
 	}
 	found := make(chan listening, 1) // one send

@@ -51,6 +51,9 @@ func countStates(m *control.Metrics, processes []protocol.Process) {
 // processMetrics adds those of a process that runs, whose usage is set.
 func processMetrics(m *control.Metrics, r protocol.Process) {
 	labels := []string{"app", r.App, "slot", strconv.Itoa(r.Slot)}
+	if r.ProcessType != "" {
+		labels = append(labels, "process_type", r.ProcessType)
+	}
 	if r.Usage.PSS >= 0 {
 		m.Gauge("passenger_process_pss_bytes", "Proportional set size of a process and its children.", float64(r.Usage.PSS), labels...)
 	}

@@ -64,12 +64,14 @@ func (s *Spawner) decided(a *attempt) {
 
 // newRecord is the record of the process that is to be.
 func (a *attempt) newRecord() protocol.Process {
+	side := a.plan.Config.Processes[a.plan.ProcessType] // all zero for one that serves
 	return protocol.Process{
 		Version: protocol.Version, ID: a.req.ID, Slot: a.slot, App: a.req.App, Generation: a.req.Generation,
 		State: protocol.Starting, DataProtocol: a.plan.Protocol, Concurrency: a.plan.Concurrency, Type: a.plan.Kind,
 		AppRoot: a.plan.Root, Root: a.plan.Release.RootFor(a.plan.User.UID), Command: a.plan.Shown, User: a.plan.User.Name,
 		GID: &a.plan.User.GID, Environment: a.plan.Config.Environment, LogFile: logPath(a.plan.Config, a.plan.Root),
 		StopGrace: a.plan.Config.StopGrace, StartedAt: time.Now(),
+		ProcessType: a.plan.ProcessType, QuietSignal: side.QuietSignal, QuietTime: side.QuietTime, StopSignal: side.StopSignal,
 	}
 }
 

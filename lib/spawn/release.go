@@ -22,7 +22,8 @@ func (g *generation) released(appRoot string) *survey.Release {
 // agree notes what was found in the release that was known. It returns false if
 // another process of the generation has found another release meanwhile:
 // processes of one generation never mix the code of two.
-func (g *generation) agree(c protocol.AppConfig, known *survey.Release, f survey.Findings) bool {
+func (g *generation) agree(q survey.Question, f survey.Findings) bool {
+	c, known := q.Config, q.Release
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	other := known == nil && g.release.Path != "" && g.logical == c.AppRoot
@@ -30,7 +31,9 @@ func (g *generation) agree(c protocol.AppConfig, known *survey.Release, f survey
 		return false
 	}
 	g.logical, g.release = c.AppRoot, f.Release
-	g.found, g.foundBy = &f, c
+	if q.ProcessType == "" {
+		g.found, g.foundBy = &f, c
+	}
 	return true
 }
 

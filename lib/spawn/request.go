@@ -21,7 +21,7 @@ func (s *Spawner) checkRequest(req *protocol.SpawnRequest) error {
 		if req.Config == nil {
 			return &protocol.Error{Code: protocol.CodeBadRequest, Message: "the request has no config"}
 		}
-		return nil
+		return checkProcessType(req)
 	}
 	if req.Config != nil {
 		return &protocol.Error{
@@ -38,5 +38,16 @@ func (s *Spawner) checkRequest(req *protocol.SpawnRequest) error {
 		return &protocol.Error{Code: protocol.CodeNotAllowed, Message: err.Error(), Hint: "Passengerfile(5) describes the settings"}
 	}
 	req.Config = &c
-	return nil
+	return checkProcessType(req)
+}
+
+// checkProcessType says that the settings know nothing of the side process that is
+// asked for.
+func checkProcessType(req *protocol.SpawnRequest) error {
+	if _, ok := req.Config.Processes[req.ProcessType]; req.ProcessType == "" || ok {
+		return nil
+	}
+	return &protocol.Error{
+		Code: protocol.CodeBadRequest, Message: fmt.Sprintf("app %q has no side processes of type %q in its settings", req.App, req.ProcessType),
+	}
 }

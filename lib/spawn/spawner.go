@@ -131,8 +131,8 @@ func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *gener
 	a := &attempt{s: s, req: req, gen: g, noticed: make(chan notify.Notice, 4)}
 	began := time.Now()
 	var err error
-	a.plan, err = plan.Planner{Adapters: s.adapters, Switching: s.Switching}.For(ctx, *req.Config, func(ctx context.Context, c protocol.AppConfig) (survey.Findings, *survey.Expectation, error) {
-		return g.look(ctx, s, c, afresh)
+	a.plan, err = plan.Planner{Adapters: s.adapters, Switching: s.Switching, ProcessType: req.ProcessType}.For(ctx, *req.Config, func(ctx context.Context, c protocol.AppConfig) (survey.Findings, *survey.Expectation, error) {
+		return g.look(ctx, s, survey.Question{Config: c, ProcessType: req.ProcessType}, afresh)
 	})
 	if err != nil {
 		a.phases = []protocol.Phase{{Name: protocol.PhasePrepare, Took: time.Since(began).Seconds(), Failed: true}}
@@ -161,8 +161,8 @@ func (s *Spawner) spawn(ctx context.Context, req protocol.SpawnRequest, g *gener
 	}
 	a.p.ShowStart()
 	r := a.p.Snapshot()
-	slog.Info("process ready", "app", r.App, "pid", r.PID, "generation", r.Generation, "took", seconds(r.SpawnTook).Round(time.Millisecond))
-	if s.WatchReleases && loads {
+	slog.Info("process ready", process.Attrs(r, "took", seconds(r.SpawnTook).Round(time.Millisecond))...)
+	if s.WatchReleases && loads && req.ProcessType == "" {
 		bug.Go(func() { s.manifests.inspect(g, a.p, *req.Config) })
 	}
 	return r, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"passenger/lib/protocol"
 	"passenger/lib/spawn/children"
 	"passenger/lib/spawn/gate"
 	"passenger/lib/spawn/survey"
@@ -26,16 +25,17 @@ func surveyBy(ctx context.Context, children *children.Table, q survey.Question) 
 // With a preloader that lives there is nothing to look at: what it forks is what
 // it loaded. What an earlier start found is an expectation, unless the caller
 // starts afresh. Else a process looks at the directory, in the release of the
-// generation's first process.
-func (g *generation) look(ctx context.Context, s *Spawner, c protocol.AppConfig, afresh bool) (survey.Findings, *survey.Expectation, error) {
+// generation's first process. For a side process one always looks: there are few.
+func (g *generation) look(ctx context.Context, s *Spawner, q survey.Question, afresh bool) (survey.Findings, *survey.Expectation, error) {
+	c, serves := q.Config, q.ProcessType == ""
 	for {
-		q := survey.Question{Config: c, Release: g.released(c.AppRoot)}
+		q.Release = g.released(c.AppRoot)
 		if s.Switching != nil {
 			q.Switches = &survey.Switches{DefaultUser: s.Switching.RunAs.DefaultUser}
 		}
-		if f, ok := g.known(c); ok && g.loaded() {
+		if f, ok := g.known(c); ok && serves && g.loaded() {
 			return f, nil, nil
-		} else if ok && !afresh {
+		} else if ok && serves && !afresh {
 			expected, err := survey.Expect(q, f)
 			return f, expected, err
 		}
@@ -43,7 +43,7 @@ func (g *generation) look(ctx context.Context, s *Spawner, c protocol.AppConfig,
 		if err != nil {
 			return survey.Findings{}, nil, err
 		}
-		if g.agree(c, q.Release, f) {
+		if g.agree(q, f) {
 			return f, nil, nil
 		}
 	}

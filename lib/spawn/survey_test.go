@@ -30,7 +30,7 @@ func testHang(t *testing.T, found bool) {
 	if found {
 		c := app.WithDefaults(config)
 		f := survey.Findings{Release: survey.Release{Path: c.AppRoot}, Detection: app.Detection{Type: protocol.TypeGeneric, StartCommand: c.StartCommand}}
-		s.generationLocked("app", 1).agree(c, nil, f)
+		s.generationLocked("app", 1).agree(survey.Question{Config: c}, f)
 	}
 	failed := make(chan error, 1)
 	go func() {
@@ -84,17 +84,17 @@ func TestTheFirstProcessSettlesTheRelease(t *testing.T) {
 	c := protocol.AppConfig{Name: "shop", AppRoot: "/srv/shop/current"}
 	one, two := survey.Findings{Release: survey.Release{Path: "/srv/shop/1"}}, survey.Findings{Release: survey.Release{Path: "/srv/shop/2"}}
 	g := &generation{}
-	if g.released(c.AppRoot) != nil || !g.agree(c, nil, one) {
+	if g.released(c.AppRoot) != nil || !g.agree(survey.Question{Config: c}, one) {
 		t.Error("the first is refused")
 	}
-	if g.agree(c, nil, two) {
+	if g.agree(survey.Question{Config: c}, two) {
 		t.Error("another release, found at the same time, is taken")
 	}
 	known := g.released(c.AppRoot)
 	if known == nil || known.Path != one.Release.Path {
 		t.Errorf("got %v, want the first release", known)
 	}
-	if !g.agree(c, known, one) {
+	if !g.agree(survey.Question{Config: c, Release: known}, one) {
 		t.Error("the second process of the release is refused")
 	}
 	if g.released("/srv/shop/elsewhere") != nil {

@@ -27,6 +27,7 @@ import (
 type Symptoms struct {
 	Cause       error
 	Kind        string
+	ProcessType string   // of a side process, empty for one that serves
 	Interpreter string   // empty for a generic app
 	Output      []string // the last lines
 	Exit        *protocol.Exit
@@ -127,6 +128,9 @@ func (s Symptoms) timedOut(e *TimeoutError) Diagnosis {
 	case s.Forked:
 		d.Summary = fmt.Sprintf("the forked process was not ready within %v", e.Limit)
 		d.Advice = "what hangs is a hook that runs after the fork, such as one that connects to a database; "
+	case s.ProcessType != "":
+		d.Summary = fmt.Sprintf("it did not say READY=1 within %v", e.Limit)
+		d.Advice = "have it send that to $NOTIFY_SOCKET, or leave \"notify\" out of its settings; "
 	case s.Kind == protocol.TypeNode:
 		d.Summary = fmt.Sprintf("the app did not call listen() within %v", e.Limit)
 		d.Advice = "a Node.js app becomes ready when an http.Server or net.Server of it listens, in its main thread or a cluster's worker; "

@@ -13,6 +13,16 @@ const (
 // contractNames are the variables of the process contract.
 var contractNames = []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "PASSENGER_NOTIFY_FD", "PASSENGER_PRELOADER_FD", "PASSENGER_THREADS"}
 
+// SideContract puts the variables of the process contract into the environment of
+// a side process, which listens on nothing.
+func SideContract(env map[string]string, notifySocket, processType string) {
+	for _, name := range contractNames {
+		delete(env, name)
+	}
+	env["NOTIFY_SOCKET"] = notifySocket
+	env["PASSENGER_PROCESS_TYPE"] = processType
+}
+
 // Contract puts the variables of the process contract into the environment of a
 // process that serves, whatever the app's settings say of them. The process
 // itself sets LISTEN_PID. port is 0 for an app that has none.

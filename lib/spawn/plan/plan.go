@@ -40,6 +40,7 @@ type Plan struct {
 	User        account.User
 	Owner       int    // of the startup file: a user's number
 	Protocol    string // between proxy and process: protocol.ProtocolHTTP or its like
+	ProcessType string // of a side process, empty for one that serves
 	Concurrency int    // how many sessions a process takes at once, 0 for any number
 }
 
@@ -47,6 +48,10 @@ type Plan struct {
 type Planner struct {
 	Adapters  adapter.Set
 	Switching *switching.Rules // nil where every app runs as our own user
+
+	// ProcessType is that of a side process, which the settings know; empty for one
+	// that serves.
+	ProcessType string
 }
 
 // A Look finds out what lies in an app's directory. It returns an expectation
@@ -67,10 +72,13 @@ func (m Planner) For(ctx context.Context, c protocol.AppConfig, look Look) (*Pla
 	if err != nil {
 		return nil, err
 	}
+	if m.ProcessType != "" {
+		c = app.Side(c, m.ProcessType)
+	}
 	logical, at, found := c.AppRoot, f.Release, f.Detection
 	c.AppRoot = at.Path // a symlink that changes meanwhile changes nothing for this process
 	c.Type = found.Type
-	p := &Plan{Config: c, Owner: f.Owner.UID, Kind: found.Type, Root: at.Path, Release: at, Expected: expected, Protocol: protocol.ProtocolHTTP}
+	p := &Plan{Config: c, Owner: f.Owner.UID, Kind: found.Type, Root: at.Path, Release: at, Expected: expected, Protocol: protocol.ProtocolHTTP, ProcessType: m.ProcessType}
 	needs, err := p.invoke(f, m.Adapters)
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", c.Name, err)
@@ -92,6 +100,9 @@ func (m Planner) For(ctx context.Context, c protocol.AppConfig, look Look) (*Pla
 // invoke finds the command line, and returns what it needs in the environment.
 func (p *Plan) invoke(f survey.Findings, adapters adapter.Set) (env []string, err error) {
 	found := f.Detection
+	if p.ProcessType != "" {
+		p.Protocol = ""
+	}
 	if found.Type == protocol.TypeGeneric {
 		p.Args = []string{"/bin/sh", "-c", "exec " + found.StartCommand}
 		return nil, nil

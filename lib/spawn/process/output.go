@@ -21,7 +21,7 @@ func (p *Process) Read(sink output.Sink, leave func()) (err error) {
 
 // SourceOf names the process in a log.
 func SourceOf(r protocol.Process) *output.Source {
-	return &output.Source{App: r.App, Environment: r.Environment, ID: r.ID, Generation: r.Generation, PID: r.PID}
+	return &output.Source{App: r.App, Environment: r.Environment, ID: r.ID, Generation: r.Generation, PID: r.PID, ProcessType: r.ProcessType}
 }
 
 // Flush passes on what was read of the process's output.

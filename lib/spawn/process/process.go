@@ -214,7 +214,7 @@ func (p *Process) see() {
 	if exit.OutOfMemory {
 		level = slog.LevelWarn
 	}
-	slog.Log(context.Background(), level, p.noun()+" exited", "app", p.record.App, "pid", p.record.PID, "state", was, "cause", exit.Cause)
+	slog.Log(context.Background(), level, p.noun()+" exited", Attrs(p.record, "state", was, "cause", exit.Cause)...)
 	RemoveDirectory(p.Dir)
 }
 
@@ -281,6 +281,15 @@ func (p *Process) noun() string {
 	return "process"
 }
 
+// Attrs is what a log says of a process: which it is, and more.
+func Attrs(r protocol.Process, more ...any) []any {
+	attrs := []any{"app", r.App}
+	if r.ProcessType != "" {
+		attrs = append(attrs, "process_type", r.ProcessType)
+	}
+	return append(append(attrs, "pid", r.PID, "generation", r.Generation), more...)
+}
+
 // killGroup ends what the process left behind in its group and in its cgroup,
 // and says how many processes that were. The leader has ended. While a leader of
 // ours is not reaped, the group's number is its own. That of an adopted one may
@@ -314,13 +323,39 @@ func (p *Process) Stop(grace time.Duration, told func()) {
 	}
 	p.kin.Follow(p) // a preloader may go as soon as it is told
 	told()
-	if err := p.handle.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, proc.ErrGone) {
+	p.quiet()
+	if err := p.handle.Signal(p.StopSignal()); err != nil && !errors.Is(err, proc.ErrGone) {
 		slog.Error("process not stopped", "pid", p.handle.Identity().PID, "err", err)
 	}
 	select {
 	case <-p.exited:
 	case <-time.After(grace):
 		p.Kill(fmt.Sprintf("killed by us: %sdid not stop within %v", p.stopReason(), grace))
+	}
+}
+
+// StopSignal is what has the process end.
+func (p *Process) StopSignal() syscall.Signal {
+	if s := unix.SignalNum("SIG" + p.Snapshot().StopSignal); s != 0 {
+		return s
+	}
+	return syscall.SIGTERM
+}
+
+// quiet has a side process take no new work, where it can be told so, and returns
+// when it has had its time for what it does.
+func (p *Process) quiet() {
+	r := p.Snapshot()
+	s := unix.SignalNum("SIG" + r.QuietSignal)
+	if s == 0 || r.ReadyAt.IsZero() {
+		return
+	}
+	if err := p.handle.Signal(s); err != nil && !errors.Is(err, proc.ErrGone) {
+		slog.Error("process not told to take no new work", "pid", p.handle.Identity().PID, "err", err)
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(time.Duration(r.QuietTime * float64(time.Second))):
 	}
 }
 

@@ -24,9 +24,14 @@ import (
 
 // A Question asks what lies in an app's directory.
 type Question struct {
-	Config   protocol.AppConfig `json:"config"`
-	Release  *Release           `json:"release,omitempty"`  // nil to follow the app root
-	Switches *Switches          `json:"switches,omitempty"` // nil to read as our own user
+	Config protocol.AppConfig `json:"config"`
+
+	// ProcessType is that of the side process which is to start, empty for one that
+	// serves.
+	ProcessType string `json:"process_type,omitempty"`
+
+	Release  *Release  `json:"release,omitempty"`  // nil to follow the app root
+	Switches *Switches `json:"switches,omitempty"` // nil to read as our own user
 }
 
 // Switches are set where apps run as users of their own.
@@ -80,6 +85,14 @@ func (q Question) look(reader func(owner int) (*proc.User, error)) (Findings, er
 		return f, err
 	}
 	owner, err := ownerOf(at, f.Detection.StartupFile)
+	if q.ProcessType != "" { // it runs as the user of those that serve
+		if failed := run(as, func() (err error) {
+			f.Detection, err = app.DetectSideAt(c, at, q.ProcessType, q.Switches != nil)
+			return err
+		}); failed != nil {
+			return f, fmt.Errorf("app %q: %w", c.Name, failed)
+		}
+	}
 	switch {
 	case err == nil:
 		f.Owner = owner
