@@ -85,8 +85,20 @@ func TestSettingsTable(t *testing.T) {
 			t.Errorf("%s: the page says %q, the code %q", name, words, want)
 		}
 	}
-	if diff := cmp.Diff(keys(reflect.TypeFor[protocol.AppConfig]()), inTable); diff != "" {
+	if diff := cmp.Diff(keys(reflect.TypeFor[protocol.AppConfig](), "SideProcess"), inTable); diff != "" {
 		t.Errorf("the table differs (-code +page):\n%s", diff)
+	}
+}
+
+// TestSideProcessKeys looks for the keys of side processes in their section.
+func TestSideProcessKeys(t *testing.T) {
+	t.Parallel()
+	_, section, _ := strings.Cut(page(t, "Passengerfile.5"), "\n.Ss Side processes\n")
+	section, _, _ = strings.Cut(section, "\n.Ss ")
+	for _, key := range keys(reflect.TypeFor[protocol.SideProcess]()) {
+		if !regexp.MustCompile(`(?m)^\.It Va (\w+ , )?` + key + `( ,|$)`).MatchString(section) {
+			t.Errorf("Passengerfile(5) does not tell of %q", key)
+		}
 	}
 }
 

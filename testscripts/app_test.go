@@ -15,7 +15,7 @@ import (
 )
 
 // cmdAwaitApp waits until what the pool says of an app has these values, at
-// dotted paths into its JSON; "processes" alone is their number:
+// dotted paths into its JSON, in which a number is a place in a list; "processes" alone is their number:
 // await-app APP PATH=VALUE…
 func cmdAwaitApp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
@@ -41,6 +41,12 @@ func cmdAwaitApp(ts *testscript.TestScript, neg bool, args []string) {
 // valueAt is the value at a dotted path as text, empty if there is none.
 func valueAt(v any, path string) string {
 	for _, key := range strings.Split(path, ".") {
+		if list, ok := v.([]any); ok {
+			if i, err := strconv.Atoi(key); err == nil && i < len(list) {
+				v = list[i]
+				continue
+			}
+		}
 		m, _ := v.(map[string]any)
 		v = m[key]
 	}

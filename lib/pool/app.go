@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"passenger/lib/pool/side"
 	"passenger/lib/protocol"
 	"passenger/lib/security"
 )
@@ -24,7 +25,8 @@ type app struct {
 	generation int // of new processes
 	newest     int // the highest number ever given
 
-	processes []*process // in order of start
+	processes []*process // that serve, in order of start
+	crew      *side.Crew // those that do not
 	refork    refork
 	restart   *restart // nil unless one is under way
 	last      *protocol.Restart
@@ -96,7 +98,7 @@ func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 	a := p.apps[c.Name]
 	switch {
 	case a == nil:
-		a = &app{pool: p, config: c, running: c, generation: 1, newest: 1}
+		a = &app{pool: p, config: c, running: c, generation: 1, newest: 1, crew: p.newCrew(c.Name)}
 		p.apps[c.Name] = a
 		slog.Info("app added", security.AppAdded.Attr(), "app", c.Name, "app_root", c.AppRoot)
 	case a.removed || a.held:
@@ -127,10 +129,21 @@ func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 func sameProcess(a, b protocol.AppConfig) bool {
 	if a.AppRoot != b.AppRoot || a.Type != b.Type || a.StartupFile != b.StartupFile || a.StartCommand != b.StartCommand ||
 		a.Environment != b.Environment || a.Ruby != b.Ruby || a.Python != b.Python || a.Nodejs != b.Nodejs ||
-		!maps.Equal(a.EnvVars, b.EnvVars) {
+		!maps.Equal(a.EnvVars, b.EnvVars) || !sameCommands(a.Processes, b.Processes) {
 		return false
 	}
 	return reflect.DeepEqual(a.MaxConcurrency, b.MaxConcurrency)
+}
+
+// sameCommands says that each type of side processes that is in both is run by the
+// same command.
+func sameCommands(a, b map[string]protocol.SideProcess) bool {
+	for kind, s := range a {
+		if t, ok := b[kind]; ok && s.Command != t.Command {
+			return false
+		}
+	}
+	return true
 }
 
 // Remove drains and stops the app's processes and forgets it; it is named in
@@ -164,7 +177,7 @@ func (p *Pool) Hold(held bool) {
 // way out or, while settings cannot be read, left as it is.
 func (p *Pool) unknown(name string) *app {
 	c := protocol.AppConfig{Name: name, BaseURI: "/", MinInstances: new(int), QueueSize: new(int), FriendlyErrors: new(bool)}
-	a := &app{pool: p, config: c, running: c, generation: 1, newest: 1, held: true}
+	a := &app{pool: p, config: c, running: c, generation: 1, newest: 1, held: true, crew: p.newCrew(name)}
 	p.apps[name] = a
 	p.table.stale = true
 	return a
@@ -178,7 +191,7 @@ func (a *app) steer(now time.Time, d *Decision) {
 		for _, q := range a.processes {
 			q.drain(now, "app removed")
 		}
-		if len(a.processes) == 0 {
+		if len(a.processes) == 0 && a.crew.Empty() {
 			a.pool.forget(a)
 		}
 	case a.held || !a.pool.spawner.heard:

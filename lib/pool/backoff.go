@@ -4,21 +4,15 @@ import (
 	"log/slog"
 	"time"
 
+	"passenger/lib/pool/pause"
 	"passenger/lib/protocol"
 )
 
 const (
-	firstPause   = time.Second
-	longestPause = 5 * time.Minute
-
-	// A process that ends sooner than this after it was ready, and that no
+	// A process that ends sooner than pause.Early after it was ready, and that no
 	// request of a client ended at, died at start.
-	// The first two such are replaced at once: anything may kill a process.
-	earlyDeath  = 10 * time.Second
-	freeDeaths  = 2
-	freeKills   = 10              // instead, where SIGKILL ended it: no app does that to itself
+	freeKills   = 10              // instead of pause.FreeDeaths, where SIGKILL ended it: no app does that to itself
 	patientPast = 4 * time.Second // a pause up to which requests wait for its end
-	strikesLast = time.Minute     // how long an early death is held against the app
 )
 
 // A backoff keeps an app that dies at start from being started too often.
@@ -45,17 +39,6 @@ func (b *backoff) recall(err *protocol.SpawnError) {
 	}
 }
 
-// pauseAfter is how long to wait after n failures in a row: 1 s, 2 s, 4 s and
-// so on up to 5 minutes, and up to a quarter more, so that apps which failed
-// together do not start together.
-func pauseAfter(n int, jitter float64) time.Duration {
-	d := longestPause
-	if shift := n - 1; shift < 9 {
-		d = min(firstPause<<shift, longestPause)
-	}
-	return d + time.Duration(jitter*float64(d)/4)
-}
-
 func (b *backoff) pause(now time.Time) {
 	if until := now.Add(lostPause); until.After(b.until) {
 		b.until = until
@@ -70,7 +53,7 @@ func (b *backoff) fail(now, began time.Time, err *protocol.SpawnError, jitter fl
 		return
 	}
 	b.failures++
-	b.failedAt, b.until = now, now.Add(pauseAfter(b.failures, jitter))
+	b.failedAt, b.until = now, now.Add(pause.After(b.failures, jitter))
 }
 
 func (b *backoff) succeed() {
@@ -85,7 +68,7 @@ func (b *backoff) succeed() {
 func (a *app) ease(now time.Time, d *Decision) {
 	b := &a.backoff
 	if b.strikes > 0 && a.census().serving() > 0 {
-		eased := later(b.struckAt, b.until).Add(strikesLast)
+		eased := later(b.struckAt, b.until).Add(pause.Held)
 		if now.Before(eased) {
 			d.wake(eased)
 		} else {
@@ -136,7 +119,7 @@ func (b *backoff) strike(now time.Time, q *process, exit *protocol.Exit) bool {
 	}
 	b.strikes++
 	b.struckAt = now
-	free := freeDeaths
+	free := pause.FreeDeaths
 	if exit != nil && exit.Signal == "SIGKILL" {
 		free = freeKills
 	}
@@ -151,7 +134,7 @@ func (b *backoff) acquit(now time.Time, a *app) {
 	if b.strikes == 0 {
 		return
 	}
-	if b.strikes--; b.strikes <= freeDeaths {
+	if b.strikes--; b.strikes <= pause.FreeDeaths {
 		b.looping, b.failures, b.refusing, b.until, b.err = false, 0, false, time.Time{}, nil
 	}
 	b.served(now, a, b.err)

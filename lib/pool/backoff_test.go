@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"passenger/lib/pool/pause"
 	"passenger/lib/protocol"
 )
 
@@ -22,7 +23,7 @@ func TestPauses(t *testing.T) {
 		{10, 0, 5 * time.Minute},
 		{1000, 0, 5 * time.Minute},
 	} {
-		if got := pauseAfter(tt.failures, tt.jitter); got != tt.want {
+		if got := pause.After(tt.failures, tt.jitter); got != tt.want {
 			t.Errorf("after %d failures with jitter %v: got %v, want %v", tt.failures, tt.jitter, got, tt.want)
 		}
 	}
@@ -119,7 +120,7 @@ func TestCrashLoopBacksOff(t *testing.T) {
 	w.p.Put(w.now, settings("shop", 1, 0))
 	w.tell()
 	w.reports()
-	for range freeDeaths {
+	for range pause.FreeDeaths {
 		w.pass(time.Second)
 		w.die(w.ready())
 		w.want("shop", "1:starting") // at once
@@ -177,7 +178,7 @@ func TestKillsFromOutsideAreNoCrashLoop(t *testing.T) {
 	w.end(w.ready(), "SIGKILL")
 	w.want("shop", "")
 	w.wantRoute("shop", "") // for so short a pause they do still
-	w.pass(firstPause)
+	w.pass(time.Second)
 	w.want("shop", "1:starting")
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"passenger/lib/pool/pause"
 	"passenger/lib/protocol"
 )
 
@@ -24,7 +25,7 @@ func (q *process) died(now time.Time, r protocol.Process, cause string) {
 		a.backoff.served(now, a, why)
 		return
 	}
-	if now.Sub(q.since) > earlyDeath || !a.backoff.strike(now, q, r.Exit) {
+	if now.Sub(q.since) > pause.Early || !a.backoff.strike(now, q, r.Exit) {
 		return
 	}
 	if len(q.app.pool.proxies) > 0 {
@@ -34,12 +35,12 @@ func (q *process) died(now time.Time, r protocol.Process, cause string) {
 	if !b.looping {
 		return
 	}
-	pause := pauseAfter(b.failures, q.app.pool.chance.Jitter())
-	b.failedAt, b.until, b.refusing = now, now.Add(pause), pause > patientPast
+	wait := pause.After(b.failures, q.app.pool.chance.Jitter())
+	b.failedAt, b.until, b.refusing = now, now.Add(wait), wait > patientPast
 	b.err = why
 	b.err.Summary += fmt.Sprintf(", %d times in a row", b.strikes)
 	slog.Error("process dies soon after it is ready", "app", a.config.Name, "times", b.strikes,
-		"pause", pause.Round(time.Millisecond))
+		"pause", wait.Round(time.Millisecond))
 	if t := a.restart; t != nil && !t.undoing && t.trial.death == nil {
 		t.trial.death = why
 	}

@@ -56,6 +56,11 @@ func (p *Pool) LimitsMemory() bool {
 		if a.config.MemoryLimit > 0 || a.config.ReforkAfter > 0 {
 			return true
 		}
+		for _, s := range a.config.Processes {
+			if s.MemoryLimit > 0 {
+				return true
+			}
+		}
 	}
 	return false
 }

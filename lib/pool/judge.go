@@ -10,6 +10,7 @@ const (
 	dead      // taken back: a process of it died
 	erring    // taken back: it answers with too many errors
 	stalled   // taken back: it answers nothing
+	crippled  // taken back: a side process that is required does not start
 )
 
 // refuted says that the generation before is to serve on.
@@ -34,6 +35,8 @@ type evidence struct {
 	failed bool // a start of it did, and none succeeded since; a health check is part of a start
 	died   bool // a process of it that served ended by itself
 	stuck  bool // requests are inside its processes
+
+	muster muster // of its side processes
 
 	before, after counts // of the old generation and of the new one
 }
@@ -69,7 +72,9 @@ func (r rule) judge(e evidence) verdict {
 		return erring
 	case e.fallback && e.stage == proven && r.silent(e):
 		return stalled
-	case e.stage == proven:
+	case e.stage == proven && e.muster == broken:
+		return crippled
+	case e.stage == proven && e.muster == complete:
 		return accepted
 	}
 	return undecided

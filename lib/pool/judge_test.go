@@ -23,6 +23,12 @@ func TestJudge(t *testing.T) {
 		{"it is proven, unasked", nil, evidence{stage: proven, fallback: true}, accepted},
 		{"it is proven, with nothing to go back to", nil, evidence{stage: proven}, accepted},
 
+		{"its side process starts", nil, evidence{stage: proven, fallback: true, muster: awaited}, undecided},
+		{"its side process starts before it is proven", nil, evidence{stage: someServe, fallback: true, muster: broken}, undecided},
+		{"its side process failed", nil, evidence{stage: proven, fallback: true, muster: broken}, crippled},
+		{"its side process failed with nothing to go back to", nil, evidence{stage: proven, muster: broken}, crippled},
+		{"errors say more than a side process", nil, evidence{stage: proven, fallback: true, before: good, after: bad, muster: broken}, erring},
+
 		{"its start failed", nil, evidence{stage: noneServes, fallback: true, failed: true}, unstarted},
 		{"its start failed with nothing to go back to", nil, evidence{stage: noneServes, failed: true}, unstarted},
 		{"a later start failed", nil, evidence{stage: someServe, fallback: true, failed: true}, undecided},

@@ -65,6 +65,12 @@ func (p *Pool) Listed(now time.Time, list protocol.ProcessList) {
 	for _, r := range list.Processes {
 		has[r.ID] = true
 		q := p.processes[r.ID]
+		if q == nil {
+			if c := p.crewOf(r); c != nil {
+				c.Listed(now, r)
+				continue
+			}
+		}
 		switch {
 		case q == nil:
 			p.adopt(now, r)
@@ -129,6 +135,11 @@ func (p *Pool) unlisted(now time.Time, d *Decision) {
 			d.wake(due)
 		}
 	}
+	for _, a := range p.apps {
+		if again := a.crew.Missing(now, p.spawner.has); d != nil && !again.IsZero() {
+			d.wake(again)
+		}
+	}
 }
 
 // SpawnerLost tells that the spawner is not heard any more.
@@ -148,9 +159,7 @@ func (p *Pool) adopt(now time.Time, r protocol.Process) {
 		return
 	}
 	if a == nil {
-		if a = p.unknown(r.App); p.spawner.heard && !p.spawner.held {
-			a.held, a.removed = false, true
-		}
+		a = p.stray(r.App)
 	}
 	if !p.spawner.heard && !a.recalled {
 		a.generation = max(a.generation, r.Generation)

@@ -86,18 +86,27 @@ func (p *Pool) Scale(name string, n *int) error {
 // Detach drains one process, which is then stopped, and replaced if it is
 // needed. It reports whether there is such a process.
 func (p *Pool) Detach(now time.Time, id string) bool {
-	q := p.processes[id]
-	if q == nil {
-		return false
+	if q := p.processes[id]; q != nil {
+		q.drain(now, "detached")
+		return true
 	}
-	q.drain(now, "detached")
-	return true
+	for _, a := range p.apps {
+		if a.crew.Detach(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // ProcessOf is the ID of the process with a pid, empty if there is none.
 func (p *Pool) ProcessOf(pid int) string {
 	for id, q := range p.processes {
 		if q.record.PID == pid && pid > 0 {
+			return id
+		}
+	}
+	for _, a := range p.apps {
+		if id := a.crew.ProcessOf(pid); id != "" {
 			return id
 		}
 	}

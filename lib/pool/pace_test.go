@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"passenger/lib/pool/pause"
 	"passenger/lib/protocol"
 )
 
@@ -132,7 +133,7 @@ func TestHealthChecksAreNoAnswers(t *testing.T) {
 	w.p.Put(w.now, c)
 	w.tell()
 	w.reports()
-	for range freeDeaths + 1 {
+	for range pause.FreeDeaths + 1 {
 		w.pass(time.Second)
 		id := w.ready()
 		w.answer("")

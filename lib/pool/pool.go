@@ -160,6 +160,7 @@ func (p *Pool) Decide(now time.Time) Decision {
 		a.steer(now, &d)
 	}
 	p.start(now, &d)
+	p.staff(now, &d)
 	p.publish(&d)
 	p.finish(now, &d)
 	d.Restarts, d.Removed = p.outcomes.restarts, p.outcomes.removed

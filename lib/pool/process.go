@@ -167,6 +167,11 @@ func (q *process) unused(now time.Time, d *Decision) bool {
 func (p *Pool) Stopped(now time.Time, id string, gone bool) {
 	q := p.processes[id]
 	if q == nil {
+		for _, a := range p.apps {
+			if a.crew.Stopped(now, id, gone) {
+				return
+			}
+		}
 		return
 	}
 	e := eventStayed

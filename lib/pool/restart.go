@@ -24,6 +24,10 @@ type restart struct {
 
 	trial trial
 
+	// proven says that the processes which serve stood their trial; accepted, that
+	// the generation did.
+	proven, accepted bool
+
 	// clearing says that the preloaders of a blocking restart's old generations
 	// are being stopped: they have loaded the app, too. cleared, that they are
 	// gone.
@@ -89,6 +93,7 @@ func (a *app) begin(now time.Time, how How) {
 	r.want = min(max(r.want, a.least()), a.most())
 	a.generation, a.running, a.restart = a.newest, a.config, r
 	a.backoff.forgive()
+	a.crew.Forgive()
 	a.pool.table.stale = true
 	slog.Info("restart begins", "app", a.config.Name, "generation", a.generation, "processes", r.want,
 		"mode", r.record.Mode, "cause", how.Cause)

@@ -115,6 +115,12 @@ func (p *Pool) loading(now time.Time, d *Decision) int {
 			n++
 		}
 	}
+	for _, a := range p.apps {
+		if l := a.crew.Loading(now, slowStart); l > 0 {
+			d.wake(now.Add(slowStart))
+			n += l
+		}
+	}
 	return n
 }
 
@@ -149,6 +155,11 @@ const lostPause = 250 * time.Millisecond
 func (p *Pool) Spawned(now time.Time, s Spawned) {
 	q := p.processes[s.ID]
 	if q == nil {
+		for _, a := range p.apps {
+			if a.crew.Spawned(now, s.ID, s.Process, s.Err) {
+				return
+			}
+		}
 		return
 	}
 	switch from := q.state; {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"passenger/lib/pool/side"
 	"passenger/lib/protocol"
 )
 
@@ -96,7 +97,9 @@ func (r *restart) judge(now time.Time, d *Decision) verdict {
 		return accepted // it was, before
 	}
 	t := &r.trial
-	v := t.rule.judge(r.evidence(now, d))
+	e := r.evidence(now, d)
+	v := t.rule.judge(e)
+	r.proven, r.accepted = r.proven || e.stage == proven, r.accepted || v == accepted
 	if v == undecided && t.death != nil {
 		t.death, t.until = nil, time.Time{} // there is nothing to go back to; the rest goes on
 	}
@@ -108,7 +111,7 @@ func (r *restart) evidence(now time.Time, d *Decision) evidence {
 	c, t := a.census(), &r.trial
 	e := evidence{
 		stage: someServe, fallback: a.fallback() != nil, failed: t.failure != nil, died: t.death != nil,
-		before: t.before, after: t.gone,
+		before: t.before, after: t.gone, muster: r.muster(),
 	}
 	for _, q := range a.processes {
 		if q.record.Generation == a.generation {
@@ -220,6 +223,9 @@ func (r *restart) ground(now time.Time, v verdict, d *Decision) *protocol.SpawnE
 		return advised(t.failure)
 	case dead:
 		return advised(t.death)
+	case crippled:
+		_, err := a.crew.Tried(side.Trial{Config: a.running, Generation: a.generation})
+		return err
 	}
 	e := r.evidence(now, d)
 	err := &protocol.SpawnError{

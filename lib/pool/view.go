@@ -52,6 +52,7 @@ func (a *app) view(now time.Time) protocol.App {
 	if now.Before(a.backoff.next()) && a.wanted().starts > 0 {
 		v.NextTry = a.backoff.next()
 	}
+	v.Side = a.crew.View(now, a.running)
 	for _, q := range a.processes {
 		ap := protocol.AppProcess{Process: q.record, InFlight: q.traffic.inFlight, Upgraded: q.traffic.upgraded, Processed: q.traffic.processed}
 		ap.State = q.phase()

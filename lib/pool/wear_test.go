@@ -2,6 +2,7 @@ package pool
 
 import (
 	"testing"
+	"time"
 
 	"passenger/lib/protocol"
 )
@@ -91,7 +92,7 @@ func TestReplacementThatFailsLeavesTheWornOneServing(t *testing.T) {
 	w.served("p001", 100, 0)
 	w.fail("no memory")
 	w.wantRoute("shop", "p001")
-	w.pass(firstPause)
+	w.pass(time.Second)
 	w.want("shop", "1:ready 1:starting")
 	w.ready()
 	w.run()

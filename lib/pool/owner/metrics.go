@@ -23,6 +23,7 @@ func (o *Owner) metrics(m *control.Metrics) {
 	for _, a := range list.Apps {
 		gauge := func(name, help string, value float64) { m.Gauge("passenger_app_"+name, help, value, "app", a.Name) }
 		processMetrics(m, a)
+		sideMetrics(m, a)
 		limitMetrics(gauge, a, list.MaxPoolSize)
 		o.ends.metrics(m, a.Name)
 		gauge("queued", "Requests that wait for a process.", float64(a.Queued))
@@ -58,6 +59,22 @@ func processMetrics(m *control.Metrics, a protocol.App) {
 	m.Gauge("passenger_app_in_flight", "Requests that the processes of an app have, over all proxies.", float64(busy), "app", a.Name)
 	if bounded {
 		m.Gauge("passenger_app_capacity", "Requests that the ready processes of an app take at once; missing if there is no bound.", float64(capacity), "app", a.Name)
+	}
+}
+
+// sideMetrics count an app's side processes.
+func sideMetrics(m *control.Metrics, a protocol.App) {
+	for _, s := range a.Side {
+		labels := []string{"app", a.Name, "process_type", s.Type}
+		ready := 0
+		for _, p := range s.Processes {
+			if p.State == protocol.Ready {
+				ready++
+			}
+		}
+		m.Gauge("passenger_app_side_processes", "Side processes of an app that are ready.", float64(ready), labels...)
+		m.Gauge("passenger_app_side_processes_wanted", "Side processes that an app is to have.", float64(s.Count), labels...)
+		m.Gauge("passenger_app_side_failures", "Starts of side processes that failed in a row.", float64(s.Failures), labels...)
 	}
 }
 
