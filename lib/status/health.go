@@ -103,6 +103,11 @@ func (a App) problems(l Limits) []Problem {
 		}
 		add(level, "the last start failed: %s", visible.Line(a.LastError.Summary))
 	}
+	for _, side := range a.Side {
+		if side.Failures > 0 && side.LastError != nil {
+			add(Warning, "the last start failed: %s", visible.Line(side.LastError.Summary))
+		}
+	}
 	switch wait := time.Duration(a.OldestWait * float64(time.Second)); {
 	case l.Critical > 0 && wait >= l.Critical:
 		add(Critical, "a request has waited for %s", layout.Span(a.OldestWait))

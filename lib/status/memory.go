@@ -44,7 +44,7 @@ func (s Snapshot) preloaders(app string) []protocol.Preloader {
 
 func (a App) memory() *int64 {
 	m := sum{unknown: a.Preloaders == nil}
-	for _, p := range a.Processes {
+	for _, p := range a.all() {
 		m.add(p.PID, p.Usage)
 	}
 	for _, l := range a.Preloaders {

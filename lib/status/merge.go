@@ -158,6 +158,7 @@ func (s Snapshot) app(name string, known []*protocol.Process) App {
 	if i := s.pooled(name); i >= 0 {
 		pa := s.Apps.Apps[i]
 		a.describe(pa)
+		a.Side = side(pa.Side)
 		for i := range pa.Processes {
 			pooled[pa.Processes[i].ID] = &pa.Processes[i]
 		}
@@ -189,10 +190,17 @@ func (s Snapshot) app(name string, known []*protocol.Process) App {
 
 // add files a process under those that run or those that exited.
 func (a *App) add(p *protocol.Process, merged Process) {
-	a.Type = cmp.Or(a.Type, p.Type)
+	if p.ProcessType == "" {
+		a.Type = cmp.Or(a.Type, p.Type)
+	}
 	a.AppRoot = cmp.Or(a.AppRoot, p.AppRoot)
+	merged.ProcessType = p.ProcessType
 	if merged.Exit != nil {
 		a.Exited = append(a.Exited, merged)
+		return
+	}
+	if p.ProcessType != "" {
+		a.addSide(merged)
 		return
 	}
 	a.Processes = append(a.Processes, merged)
@@ -264,6 +272,9 @@ func (s Snapshot) process(p *protocol.Process, ap *protocol.AppProcess, pooled b
 		if p.Exit != nil {
 			m.Uptime = max(0, p.Exit.At.Sub(p.StartedAt).Seconds())
 		}
+	}
+	if p.ProcessType != "" {
+		return m // it has no requests
 	}
 	if pooled {
 		m.InFlight, m.Processed, m.LastUsed = &ap.InFlight, &ap.Processed, ap.LastUsed

@@ -126,6 +126,9 @@ type App struct {
 
 	Processes []Process `json:"processes"`
 
+	// Side are the side processes, by their types.
+	Side []Side `json:"side_processes,omitempty"`
+
 	// Preloaders are the processes that the others are forked from, nil if the
 	// spawner did not answer.
 	Preloaders []protocol.Preloader `json:"preloaders"`
@@ -147,6 +150,9 @@ type Process struct {
 	PID        int            `json:"pid"`
 	Generation int            `json:"generation"`
 	State      protocol.State `json:"state"`
+
+	// ProcessType is that of a side process, empty for one that serves.
+	ProcessType string `json:"process_type,omitempty"`
 
 	Address      string   `json:"address,omitempty"`
 	DataProtocol string   `json:"protocol,omitempty"`
@@ -193,21 +199,20 @@ func (s *Status) AppNames() []string {
 // Running says that something runs: a part, or a process of an app.
 func (s *Status) Running() bool {
 	return slices.ContainsFunc(s.Parts, func(p Part) bool { return p.State != Down }) ||
-		slices.ContainsFunc(s.Apps, func(a App) bool { return len(a.Processes) > 0 })
+		slices.ContainsFunc(s.Apps, func(a App) bool { return len(a.all()) > 0 })
 }
 
 // Since computes each process's share of a processor from an earlier status.
 func (s *Status) Since(earlier Status) {
 	before := map[string]*protocol.Usage{}
 	for _, a := range earlier.Apps {
-		for _, p := range a.Processes {
+		for _, p := range a.all() {
 			before[p.ID] = p.Usage
 		}
 	}
 	passed := s.At.Sub(earlier.At).Seconds()
 	for _, a := range s.Apps {
-		for i := range a.Processes {
-			p := &a.Processes[i]
+		for _, p := range a.all() {
 			if was := before[p.ID]; was != nil && p.Usage != nil && passed > 0 {
 				percent := max(0, 100*(p.Usage.CPU-was.CPU)/passed)
 				p.CPUPercent = &percent

@@ -101,12 +101,17 @@ func (s Status) writeApp(b *strings.Builder, st Style, a App) {
 	} else {
 		s.writeProcesses(b, st, a)
 	}
+	s.writeSide(b, st, a)
 	for i, p := range a.Exited {
 		if i == shownExits {
 			fmt.Fprintf(b, "  %d more exited lately\n", len(a.Exited)-i)
 			break
 		}
-		fmt.Fprintf(b, "  pid %d exited %s after %s: %s\n", p.PID, layout.Ago(s.At, p.Exit.At), layout.Span(p.Uptime), visible.Line(p.Exit.Cause))
+		kind := ""
+		if p.ProcessType != "" {
+			kind = ", a side process " + p.ProcessType + ","
+		}
+		fmt.Fprintf(b, "  pid %d%s exited %s after %s: %s\n", p.PID, kind, layout.Ago(s.At, p.Exit.At), layout.Span(p.Uptime), visible.Line(p.Exit.Cause))
 	}
 }
 
@@ -121,6 +126,7 @@ func (s Status) writeBriefly(b *strings.Builder, st Style, a App) {
 	if len(a.Processes)+len(a.Preloaders) > 0 {
 		s.writeProcesses(b, st, a)
 	}
+	s.writeSide(b, st, a)
 }
 
 // place says where the app is and as what it runs.

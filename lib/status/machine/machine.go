@@ -82,6 +82,11 @@ func Look(st status.Status) Report {
 		for _, p := range a.Processes {
 			take(&app.Processes, p.PID)
 		}
+		for _, side := range a.Side {
+			for _, p := range side.Processes {
+				take(&app.Processes, p.PID)
+			}
+		}
 		for _, l := range a.Preloaders {
 			take(&app.Preloaders, l.PID)
 		}
