@@ -71,7 +71,7 @@ func FuzzPassenger(f *testing.F) { fuzz(f, "passenger", "Passengerfile.json") }
 
 // unknown are lines that no server knows, by formats of lines.
 var unknown = map[string]string{
-	"uwsgi": "zz-unknown = 1", "puma": "zz_unknown 1", "gunicorn": "zz_unknown = 1", "procfile": "zz_unknown: x", "nginx": "zz_unknown 1;", "apache": "zz_unknown 1",
+	"uwsgi": "zz-unknown = 1", "puma": "zz_unknown 1", "gunicorn": "zz_unknown = 1", "procfile": "zz_unknown x", "nginx": "zz_unknown 1;", "apache": "zz_unknown 1",
 }
 
 // TestUnknownLines puts a line that no server knows at each place of each file: it

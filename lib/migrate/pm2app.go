@@ -83,7 +83,7 @@ func (d pm2App) script(it item) {
 		for name, text := range env {
 			d.variable(it, name, text)
 		}
-		d.putWith(it, ": it has to listen on $PORT or on descriptor 3", pair{"app_start_command", line})
+		d.putWith(it, `: it has to listen on $PORT or on descriptor 3; one that listens on nothing belongs into "processes" of another app`, pair{"app_start_command", line})
 	}
 }
 

@@ -1,10 +1,13 @@
 package migrate
 
 import (
+	"maps"
+	"path"
 	"regexp"
 	"strings"
 
 	"passenger/lib/app"
+	"passenger/lib/protocol"
 )
 
 var (
@@ -32,10 +35,30 @@ func readProcfile(r *reading) error {
 		case "release":
 			r.note(it, ByHand, "run it at each deploy, before the restart")
 		default:
-			r.note(it, ByHand, ownService)
+			d.side(it, m[2])
 		}
 	}
 	return nil
+}
+
+// side takes over the command of processes that serve no requests. The app's own
+// Procfile goes on to say it.
+func (d *draft) side(it item, command string) {
+	spec := protocol.SideProcess{}
+	if path.Base(d.r.Path) != "Procfile" {
+		line, env := app.CommandOf(command)
+		if env != nil {
+			d.r.note(it, ByHand, "it needs a shell: put the line into the app's Procfile, and its type into \"processes\"")
+			return
+		}
+		spec.Command = line
+	}
+	processes := maps.Clone(d.config.Processes)
+	if processes == nil {
+		processes = map[string]protocol.SideProcess{}
+	}
+	processes[it.name] = spec
+	d.put(it, pair{"processes", processes})
 }
 
 // web takes over the command of the processes that serve.

@@ -71,7 +71,7 @@ const (
 	byPool       = "the pool sees to it"
 	byProxy      = "the proxy sees to it"
 	byPublic     = `put the files, or a link to them, into the app's "public" directory; see "static_files_dir" and "static_mounts"`
-	ownService   = "run it beside the app, as a service of its own, such as a unit of systemd"
+	ownService   = `run it by "processes", or as a service of its own, such as a unit of systemd`
 	byRestartTxt = "touch tmp/restart.txt restarts the app; tmp/always_restart.txt restarts it for each request"
 	inFront      = "it stays in the web server in front, if one stays; see passenger-fronts(7)"
 	byEvents     = "code at the start and the end of processes goes into the app; see Passengerfile(5), What an app can do at its processes' start and end"
