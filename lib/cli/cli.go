@@ -85,7 +85,7 @@ func run(name, description string, command any, args []string) int {
 	if p.complete(args) {
 		return Done
 	}
-	parsed, err := p.parse(args)
+	parsed, err := p.parse(p.askedForHelp(args))
 	if err != nil {
 		return report(name, &usageError{err})
 	}

@@ -34,7 +34,7 @@ PASSENGER_STATE_DIR=/state
 	}
 	want := []Finding{
 		{Line: 5, Message: `"export PASSENGER_POOL_DIR" is no name of a variable: it has letters, digits and _ alone; systemd leaves it out`},
-		{Line: 2, Message: `--max-size: takes a whole number, not "many" (from $PASSENGER_POOL_MAX_SIZE)`},
+		{Line: 2, Message: `--max-size: takes a whole number, not "many" (from the environment variable $PASSENGER_POOL_MAX_SIZE)`},
 		{Line: 4, Message: `no daemon has a variable PASSENGER_POOL_LISTN; did you mean "PASSENGER_POOL_LISTEN"?`},
 		{Line: 6, Message: "$PASSENGER_POOL_DIR is set but empty; unset it or give it a value"},
 		{Line: 8, Message: "no daemon has a variable PASSENGER_POL_MAX_SIZE; did you mean \"PASSENGER_POOL_MAX_SIZE\"?"},

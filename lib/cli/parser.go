@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -13,6 +14,10 @@ type parser struct {
 	*kong.Kong
 	program   string
 	variables *variables
+
+	// meant tells what to do instead of an unknown flag or command, in words that
+	// follow its name, or nothing. It is nil if no program has better words than we.
+	meant func(word string, known []string) string
 }
 
 func newParser(program, description string, command any) (*parser, error) {
@@ -26,7 +31,15 @@ func newParser(program, description string, command any) (*parser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("internal error: %w", err)
 	}
-	return &parser{k, program, newVariables(k, program)}, nil
+	return &parser{k, program, newVariables(k, program), nil}, nil
+}
+
+// askedForHelp makes "COMMAND --help" of "help COMMAND".
+func (p *parser) askedForHelp(args []string) []string {
+	if len(args) == 0 || args[0] != "help" || len(p.Model.Children) == 0 {
+		return args
+	}
+	return append(slices.Clone(args[1:]), "--help")
 }
 
 // parse fills the command in.
@@ -36,7 +49,7 @@ func (p *parser) parse(args []string) (*kong.Context, error) {
 	}
 	parsed, err := p.Parse(args)
 	if err != nil {
-		return nil, inWords(p.Kong, err)
+		return nil, p.inWords(err)
 	}
 	if err := emptyFlag(parsed); err != nil {
 		return nil, err
