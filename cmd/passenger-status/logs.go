@@ -16,12 +16,13 @@ import (
 const logStep = 300 * time.Millisecond
 
 type logsCommand struct {
-	App    string `arg:"" help:"The app's name."`
+	App    string `arg:"" optional:"" help:"The app's name. Default: all apps."`
 	Follow bool   `short:"f" help:"Go on with what is written from now on, until interrupted."`
 	Lines  int    `short:"n" default:"20" placeholder:"N" help:"How many lines to show at first (${default})."`
 }
 
-// Run prints the last lines that the processes and preloaders of an app wrote.
+// Run prints the last lines that the processes and preloaders of an app wrote, or
+// of all apps.
 func (l *logsCommand) Run(ctx context.Context, c *command) error {
 	if l.Lines < 0 {
 		return &cli.Error{Err: fmt.Errorf("-n is %d; it is a number of lines", l.Lines), Status: cli.Usage}
@@ -34,7 +35,7 @@ func (l *logsCommand) Run(ctx context.Context, c *command) error {
 	if err != nil && !(l.Follow && errors.Is(err, status.ErrNoProcess)) {
 		return l.inWords(ctx, c, err, dir)
 	}
-	if err := c.writeLines(lines[max(0, len(lines)-l.Lines):]); err != nil {
+	if err := l.write(c, lines[max(0, len(lines)-l.Lines):]); err != nil {
 		return err
 	}
 	if !l.Follow {
@@ -56,24 +57,27 @@ func (l *logsCommand) follow(ctx context.Context, c *command, dir statedir.Dir, 
 		if err != nil {
 			continue
 		}
-		if err := c.writeLines(status.NewLines(before, now)); err != nil {
+		if err := l.write(c, status.NewLines(before, now)); err != nil {
 			return err
 		}
 		before = now
 	}
 }
 
-func (c *command) writeLines(lines []status.LogLine) error {
-	for _, l := range lines {
+func (l *logsCommand) write(c *command, lines []status.LogLine) error {
+	for _, line := range lines {
 		var err error
 		if c.Format == "json" {
-			err = writeLine(l)
+			err = writeLine(line)
 		} else {
-			who := fmt.Sprint(l.PID)
-			if l.Preloader {
+			who := fmt.Sprint(line.PID)
+			if line.Preloader {
 				who += " preloader"
 			}
-			err = write(fmt.Sprintf("%s %s %s\n", pen().Dim(l.At.Local().Format("15:04:05.000")), pen().Bold(who+":"), visible.Line(l.Text)))
+			if l.App == "" {
+				who = line.App + " " + who
+			}
+			err = write(fmt.Sprintf("%s %s %s\n", pen().Dim(line.At.Local().Format("15:04:05.000")), pen().Bold(who+":"), visible.Line(line.Text)))
 		}
 		if err != nil {
 			return err
@@ -92,6 +96,9 @@ func (l *logsCommand) inWords(ctx context.Context, c *command, err error, dir st
 		return lookErr
 	}
 	names := st.AppNames()
+	if l.App == "" {
+		return cli.Hint(errors.New("no process runs, and none ended lately"), "run \"passenger-status errors\" for why")
+	}
 	if !st.Only(l.App) {
 		return unknownApp(l.App, names)
 	}

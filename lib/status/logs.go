@@ -26,8 +26,9 @@ type LogLine struct {
 	protocol.OutputLine
 }
 
-// Logs asks the spawner for the last lines that the processes of an app wrote,
-// those that exited lately included, and its preloaders. They are in order of
+// Logs asks the spawner for the last lines that the processes of an app wrote, or
+// with an empty name those of all apps, those that exited lately included, and its
+// preloaders. They are in order of
 // time; each process keeps 200 at most. An app that has neither is
 // [ErrNoProcess].
 func (c Caller) Logs(ctx context.Context, dir statedir.Dir, app string) ([]LogLine, error) {
@@ -83,13 +84,13 @@ func writersOf(ctx context.Context, client *control.Client, app string) ([]write
 	}
 	var writers []writer
 	for _, p := range processes.Processes {
-		if p.App == app {
-			writers = append(writers, writer{app, p.ID, p.PID, protocol.PathProcesses})
+		if app == "" || p.App == app {
+			writers = append(writers, writer{p.App, p.ID, p.PID, protocol.PathProcesses})
 		}
 	}
 	for _, l := range preloaders.Preloaders {
-		if l.App == app {
-			writers = append(writers, writer{app, l.ID, l.PID, protocol.PathPreloaders})
+		if app == "" || l.App == app {
+			writers = append(writers, writer{l.App, l.ID, l.PID, protocol.PathPreloaders})
 		}
 	}
 	return writers, nil
