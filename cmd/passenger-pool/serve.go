@@ -43,7 +43,7 @@ type serveCommand struct {
 	MaxPoolSize int      `default:"6" placeholder:"N" help:"Run at most N processes in all (${default})."`
 	Surge       int      `name:"restart-surge" default:"1" placeholder:"N" help:"Processes over --max-pool-size that there may be while an app restarts (${default})."`
 	Hook        []string `sep:"none" placeholder:"EVENT=COMMAND" help:"Run a shell command on an event, with its record as JSON on stdin. May be repeated; see passenger-pool(1)."`
-	Set         []string `name:"set" sep:"none" placeholder:"KEY=VALUE" help:"Set a key of Passengerfile.json for the apps named here. May be repeated."`
+	Set         []string `name:"set" sep:"none" placeholder:"KEY=VALUE" help:"Set a key of Passengerfile.json for the apps named here; with KEY?=VALUE only where the file of an app has not the key. May be repeated."`
 }
 
 // gcPercent keeps the heap small: the collector first runs at 4 MB times this,

@@ -119,12 +119,22 @@ func (f Files) readWhole(from origin) (settings, error) {
 		if !ok {
 			return settings{}, fmt.Errorf("setting %q is not KEY=VALUE", setting)
 		}
+		key, unless := strings.CutSuffix(key, "?")
+		if unless && names(own, key) {
+			continue
+		}
 		if err := errors.Join(app.Set(&c, key, value), app.Set(&over, key, value)); err != nil {
 			return settings{}, err
 		}
 	}
 	c = app.WithDefaults(c)
 	return settings{c, byApp(own.Serving, over.Serving), claimOf(c, over.ServerNames == nil && own.ServerNames != nil, author)}, valid(c)
+}
+
+// names says whether settings have a key.
+func names(c protocol.AppConfig, key string) bool {
+	values, err := valuesOf(c)
+	return err == nil && values[key] != nil // what is not set is not there
 }
 
 // complete lays settings over those in the app's own directory, and fills in

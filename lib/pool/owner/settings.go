@@ -55,11 +55,16 @@ func (f Files) layers(c protocol.AppConfig, from origin) []layer {
 	if f.Variable != "" {
 		flags.place = protocol.Setting{Source: protocol.SetByVariable, Variable: f.Variable}
 	}
+	usual := layer{map[string]int{}, flags.place}
 	for _, setting := range f.Settings {
 		key, _, _ := strings.Cut(setting, "=")
-		flags.lines[key] = 0
+		if key, unless := strings.CutSuffix(key, "?"); unless {
+			usual.lines[key] = 0
+		} else {
+			flags.lines[key] = 0
+		}
 	}
-	return []layer{flags, {app.Lines(own), protocol.Setting{Source: protocol.SetByFile, File: own}}}
+	return []layer{flags, {app.Lines(own), protocol.Setting{Source: protocol.SetByFile, File: own}}, usual}
 }
 
 // explain says of each setting of an app where it comes from.
