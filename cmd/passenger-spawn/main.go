@@ -20,6 +20,7 @@ type command struct {
 	Describe describe      `cmd:"" hidden:"" help:"Write the settings of an app for a spawner that switches users."`
 	Kill     kill          `cmd:"" hidden:"" help:"Kill the processes whose records are in the state directory; the spawner is gone."`
 	Unknown  unknown       `cmd:"" hidden:"" help:"Say what may have been meant by a word that passenger does not know."`
+	Words    words         `cmd:"" passthrough:"" hidden:"" help:"Read the command line of the script passenger."`
 	Exec     execChange    `cmd:"" help:"Change user, limits and environment, then become a command."`
 }
 

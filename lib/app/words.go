@@ -13,16 +13,20 @@ var shortFlags = map[string]string{"-d": "daemonize", "-R": "startup_file", "-r"
 
 // flagsInstead are flags of its that have another meaning as keys.
 var flagsInstead = map[string]string{
-	"user":         "use --user-switching; the app runs as the owner of its startup file",
-	"group":        "use --user-switching; the app runs as the owner of its startup file",
-	"rackup":       `set "startup_file" in ` + File,
-	"envvar":       `set "envvars" in ` + File,
-	"ssl_port":     "it is of the whole server; use passenger-proxy serve --listen tls:ADDRESS",
-	"daemonise":    `run it under an init system, or with "&" behind it`,
-	"daemonize":    `run it under an init system, or with "&" behind it`,
-	"pid_file":     `leave it out; "passenger stop" finds what runs by its port or state directory`,
-	"log_file":     "redirect the standard error, where the log goes",
-	"turbocaching": `set "turbocaching" in ` + File,
+	"user":     "use --user-switching; the app runs as the owner of its startup file",
+	"group":    "use --user-switching; the app runs as the owner of its startup file",
+	"rackup":   `set "startup_file" in ` + File,
+	"envvar":   `set "envvars" in ` + File,
+	"ssl":      "use passenger start --tls",
+	"ssl_port": "use passenger start --tls-port",
+
+	"ssl_certificate":     "use passenger start --certificate",
+	"ssl_certificate_key": "use passenger start --key",
+	"daemonise":           `run it under an init system, or with "&" behind it`,
+	"daemonize":           `run it under an init system, or with "&" behind it`,
+	"pid_file":            `leave it out; "passenger stop" finds what runs by its port or state directory`,
+	"log_file":            "redirect the standard error, where the log goes",
+	"turbocaching":        `set "turbocaching" in ` + File,
 
 	"ignore_pid_not_found": "leave it out; the exit status is 3 where nothing runs",
 }

@@ -11,8 +11,8 @@ func TestFlagsOfPassengerAreAnswered(t *testing.T) {
 	for _, tt := range []struct{ flag, want string }{
 		{"--daemonize", ", which Phusion Passenger has: run it under an init system"},
 		{"-d", ", which Phusion Passenger has: run it under an init system"},
-		{"--ssl", "passenger-proxy serve --listen tls:ADDRESS"},
-		{"--ssl-certificate-key", "passenger-proxy serve --key"},
+		{"--ssl", "passenger start --tls"},
+		{"--ssl-certificate-key", "passenger start --key"},
 		{"--log-file", "standard error"},
 		{"--engine", "no nginx is run"},
 		{"--nginx-config-template", "no nginx is run"},

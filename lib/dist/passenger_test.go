@@ -22,6 +22,7 @@ import (
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
 	"passenger/lib/unixsock"
+	"passenger/lib/wrapper"
 )
 
 // patience is far longer than anything here takes.
@@ -46,7 +47,9 @@ func fake(daemon string, args []string) int {
 	case "detect":
 		fmt.Println("\ngeneric") // of --field=environment,app_type
 		return 0
-	case "check", "list", "wait", "unknown", "kill":
+	case "words":
+		return wrapper.Read(args[1:])
+	case "check", "list", "wait", "kill":
 		return 0
 	case "--version":
 		fmt.Println("passenger-" + daemon + " 1.2.3")
@@ -270,7 +273,7 @@ func TestStopsInTheOrderInWhichRequestsPass(t *testing.T) {
 	if i != len(want) {
 		t.Errorf("got %q, want %q in order", got, want)
 	}
-	for _, part := range []string{"--listen 127.0.0.1:4000", "--max-pool-size=3 --set environment=staging --set min_instances=2", "serve --stop-on-exit"} {
+	for _, part := range []string{"--listen=127.0.0.1:4000", "--max-pool-size=3 --set environment=staging --set min_instances=2 -- ", "serve --stop-on-exit"} {
 		if !strings.Contains(r.lines(), part) {
 			t.Errorf("got no %q in\n%s", part, r.lines())
 		}
@@ -419,18 +422,21 @@ func TestUsage(t *testing.T) {
 	r := &run{t: t, cmd: &exec.Cmd{Path: filepath.Join(programs(t), "passenger"), Dir: t.TempDir()}}
 	r.env = append(os.Environ(), "XDG_RUNTIME_DIR="+r.cmd.Dir, "PASSENGER_STATE_DIR="+filepath.Join(r.cmd.Dir, "s"))
 	for args, want := range map[string]string{
-		"frob":                   "",
-		"start --frob":           `unknown flag --frob`,
-		"start -p":               `-p needs a value`,
-		"start -p 0":             `"0" is not a port`,
-		"start --port=65536":     `"65536" is not a port`,
-		"start -p x":             `"x" is not a port`,
-		"start --state-dir=":     `--state-dir needs a value`,
-		"start -S s -p 1":        `--socket excludes`,
-		"start a b":              `two app directories`,
-		"stop --environment=x":   `"passenger stop" has no flag --environment`,
-		"stop a":                 `unexpected argument "a"`,
-		"start --max-pool-size=": `needs a value`,
+		"frob":                        "",
+		"start --frob":                `unknown flag --frob`,
+		"start -p":                    `--port needs a value`,
+		"start -p 0":                  `"0" is not a port`,
+		"start --port=65536":          `"65536" is not a port`,
+		"start -p x":                  `"x" is not a port`,
+		"start --state-dir=":          `--state-dir needs a value`,
+		"start -S s -p 1":             `--socket excludes`,
+		"stop --environment=x":        `unknown flag --environment, which is of "passenger start"`,
+		"stop a":                      `unexpected argument a`,
+		"start --max-pool-size=":      `whole number`,
+		"start --proxy=state-dir=/x":  `all daemons have one state directory`,
+		"start --tls --certificate=x": `each --certificate needs its --key`,
+		"start --acme-domain=x":       `add --tls or --tls-port`,
+		"start --tls-port=3000":       `--tls-port is 3000, where HTTP is served`,
 	} {
 		if out := r.wrapper(2, strings.Fields(args)...); !strings.Contains(out, want) || !strings.Contains(out, "hint: ") {
 			t.Errorf("passenger %s: got %q, want %q and a hint", args, out, want)
