@@ -55,7 +55,7 @@ type serveCommand struct {
 	DataBufferConn int64         `name:"data-buffer-connection-size" default:"268435456" placeholder:"BYTES" help:"Keep at most so many for one client's connection (${default})."`
 	ServerTiming   bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
 	TraceParent    bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
-	AccessLog      string        `enum:"none,common,combined,vhost,json" default:"none" placeholder:"FORMAT" help:"Write a line for each request: common, combined, vhost, json (Elastic Common Schema) or none (${default})."`
+	AccessLog      string        `enum:"none,common,combined,vhost,json,short" default:"none" placeholder:"FORMAT" help:"Write a line for each request: common, combined, vhost, json (Elastic Common Schema), short (for people) or none (${default})."`
 	AccessLogFile  string        `placeholder:"FILE" help:"Append them to this file, which SIGUSR1 opens anew. Default: standard error."`
 	HeaderTimeout  time.Duration `default:"30s" help:"Time for a client to send a request's header (${default})."`
 	BodyTimeout    time.Duration `default:"60s" help:"Longest silence in a request's body (${default})."`

@@ -88,7 +88,7 @@ func (l *File) Add(r *Record) {
 	}
 	l.now.set(r.Began)
 	l.lines = l.format.append(l.lines, r, &l.now)
-	full := len(l.lines) >= logFlush
+	full := len(l.lines) >= logFlush || l.format == Short
 	l.mu.Unlock()
 	if full {
 		select {

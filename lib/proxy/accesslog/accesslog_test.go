@@ -58,3 +58,20 @@ func TestFormatsNameTheUser(t *testing.T) {
 		}
 	}
 }
+
+func TestShortLines(t *testing.T) {
+	t.Parallel()
+	get := &http1.Request{Method: []byte("GET"), Target: []byte("/a\x1bb")}
+	for _, tt := range []struct {
+		r    Record
+		want string
+	}{
+		{Record{Request: get, Status: 200, Took: 12340 * time.Microsecond, Waited: 400 * time.Microsecond, App: "shop", PID: 47}, "GET /a\\x1bb 200 12.3ms queue 0.4ms shop[47]\n"},
+		{Record{Request: get, Status: 304, Took: 90 * time.Microsecond, App: "shop"}, "GET /a\\x1bb 304 0.1ms\n"},
+		{Record{Request: &http1.Request{}, Status: 400}, "- 400 0.0ms\n"},
+	} {
+		if got := string(Short.append(nil, &tt.r, new(second))); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"strconv"
+	"time"
 
 	"passenger/lib/http1"
 )
@@ -16,6 +17,10 @@ const (
 	Combined Format = "combined"
 	VHost    Format = "vhost"
 	JSON     Format = "json"
+
+	// Short is for who develops an app and watches a terminal: each line is
+	// written at once.
+	Short Format = "short"
 )
 
 // append appends r as a line. s is the second in which it began.
@@ -23,6 +28,8 @@ func (f Format) append(b []byte, r *Record, s *second) []byte {
 	switch f {
 	case JSON:
 		return r.appendECS(b, s)
+	case Short:
+		b = r.appendShort(b)
 	case Combined:
 		b = r.appendCombined(b, s)
 	case VHost:
@@ -32,6 +39,29 @@ func (f Format) append(b []byte, r *Record, s *second) []byte {
 		b = r.appendCommon(b, s)
 	}
 	return append(b, '\n')
+}
+
+// appendShort appends method, path, status and time, and of a request that a
+// process answered the time in the queue, the app and the process.
+func (r *Record) appendShort(b []byte) []byte {
+	if r.Request.Method == nil {
+		b = append(b, '-') // it was not understood
+	} else {
+		b = append(appendEscaped(b, r.Request.Method), ' ')
+		b = appendEscaped(b, r.Request.Target)
+	}
+	b = strconv.AppendInt(append(b, ' '), int64(r.Status), 10)
+	b = appendMilliseconds(append(b, ' '), r.Took)
+	if r.PID == 0 {
+		return b
+	}
+	b = appendMilliseconds(append(b, " queue "...), r.Waited)
+	b = append(append(append(b, ' '), r.App...), '[')
+	return append(strconv.AppendInt(b, int64(r.PID), 10), ']')
+}
+
+func appendMilliseconds(b []byte, d time.Duration) []byte {
+	return append(strconv.AppendFloat(b, float64(d)/float64(time.Millisecond), 'f', 1, 64), "ms"...)
 }
 
 func (r *Record) appendCommon(b []byte, s *second) []byte {
