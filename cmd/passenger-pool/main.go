@@ -23,6 +23,7 @@ type command struct {
 	Resume     resumeCommand     `cmd:"" help:"End a pause."`
 	Reload     reloadCommand     `cmd:"" help:"Read all settings again, and tell which are refused."`
 	ReopenLogs reopenLogsCommand `cmd:"" help:"Have the log files of apps and requests opened anew, after they were rotated."`
+	Watch      watchCommand      `cmd:"" help:"Restart apps whenever their files change, for who develops them."`
 
 	Wait waitCommand `cmd:"" help:"Wait until an app serves; exit with status 4 if it does not."`
 
