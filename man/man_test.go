@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	helpFlag   = regexp.MustCompile(`(?m)^ +(?:-\w, +)?--([a-z][a-z-]*)`)
+	helpFlag   = regexp.MustCompile(`(?m)^ +(?:-\w, +)?--(?:\[no-\])?([a-z][a-z-]*)`)
 	pageFlag   = regexp.MustCompile(`(?m)^\.It Fl (?:\w+ , )?-([a-z][a-z-]*)`)
 	subcommand = regexp.MustCompile(`(?m)^  ([a-z]+) `)
 )

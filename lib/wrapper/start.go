@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +12,9 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/mattn/go-isatty"
 
+	"passenger/lib/app"
 	"passenger/lib/cli"
 )
 
@@ -19,6 +22,7 @@ const (
 	usualPort     = "3000"
 	usualPoolSize = 6
 	loopback      = "127.0.0.1"
+	development   = "development"
 )
 
 // start's flags are those that most people need. What the daemons have more is
@@ -37,6 +41,7 @@ type start struct {
 	Environment   string   `short:"e" placeholder:"NAME" help:"Value of RAILS_ENV and the like. Default: that of Passengerfile.json, else development."`
 	MinInstances  *int     `placeholder:"N" help:"Keep at least N processes. Default: 1."`
 	MaxPoolSize   *int     `placeholder:"N" help:"Start at most N processes. Default: 6."`
+	Watch         bool     `negatable:"" help:"Restart apps when their files change, and write a short line for each request. Default: in development at a terminal."`
 	AccessLog     string   `placeholder:"FORMAT" help:"Write a line for each request, as passenger-proxy does: common, combined, vhost, json, short or none."`
 	TrustedProxy  []string `placeholder:"NETWORK" help:"Believe this network or address about its clients, or \"none\". May be repeated. Default: loopback, unless users are switched."`
 	StatusListen  string   `placeholder:"ADDR" help:"Serve metrics and a dashboard there: HOST:PORT or unix:PATH."`
@@ -56,8 +61,17 @@ func (s *start) Run(parsed *kong.Context) error {
 		}
 	}
 	listen, url := s.listen()
+	if !given(parsed, "watch") {
+		s.Watch = isatty.IsTerminal(os.Stderr.Fd()) && s.develops()
+	}
+	if s.Watch && s.AccessLog == "" && s.LogFormat != "json" && os.Getenv("PASSENGER_PROXY_ACCESS_LOG") == "" {
+		s.AccessLog = "short"
+	}
 	s.place.print("start")
-	users, asJSON := "", ""
+	users, asJSON, watch := "", "", ""
+	if s.Watch {
+		watch = "yes"
+	}
 	if s.UserSwitching {
 		users = "yes"
 	}
@@ -70,12 +84,30 @@ func (s *start) Run(parsed *kong.Context) error {
 		cli.AssignWords("apps", s.Apps), cli.Assign("apps_dir", s.AppsDir),
 		cli.AssignWords("describe", s.describe()),
 		cli.Assign("environment", s.Environment), cli.Assign("usual_environment", usualEnvironment()),
-		cli.Assign("status_listen", s.StatusListen), cli.Assign("log_json", asJSON),
+		cli.Assign("status_listen", s.StatusListen), cli.Assign("log_json", asJSON), cli.Assign("watch", watch),
 		cli.AssignWords("proxy_flags", s.proxyFlags(listen)),
 		cli.AssignWords("pool_flags", s.poolFlags()),
 		cli.AssignWords("spawn_flags", append(s.log(), passed(s.Spawn)...)),
 	)
 	return nil
+}
+
+func given(parsed *kong.Context, flag string) bool {
+	return slices.ContainsFunc(parsed.Path, func(at *kong.Path) bool { return at.Flag != nil && at.Flag.Name == flag })
+}
+
+// develops says that all apps are in development, as far as we may look.
+func (s *start) develops() bool {
+	if s.UserSwitching || s.AppsDir != "" {
+		return false
+	}
+	for _, dir := range s.Apps {
+		c, err := app.Load(dir)
+		if err != nil || cmp.Or(s.Environment, c.Environment, usualEnvironment()) != development {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *start) checkPlace() error {
@@ -108,6 +140,9 @@ func (s *start) secure() bool { return s.TLS || s.TLSPort != "" }
 
 // checkApps looks at the directories, and makes their paths absolute.
 func (s *start) checkApps() error {
+	if s.Watch && s.UserSwitching {
+		return wrong("--watch excludes --user-switching: it is for who develops an app")
+	}
 	if s.RunAs != "" && !s.UserSwitching {
 		return wrong("--run-as goes with --user-switching")
 	}
@@ -328,5 +363,5 @@ func usualEnvironment() string {
 			return v
 		}
 	}
-	return "development"
+	return development
 }

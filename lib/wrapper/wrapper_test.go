@@ -76,6 +76,9 @@ func TestWords(t *testing.T) {
 		{args: "start --apps-dir more", names: "apps pool_flags", want: []string{"--apps-dir=DIR/more", "--"}},
 		{args: "start --user-switching --run-as web shop", env: "PASSENGER_PROXY_TRUSTED_PROXY=10.0.0.1", names: "user_switching run_as apps describe proxy_flags pool_flags", want: []string{
 			"yes", "web", "DIR/shop", "--environment=development", "--listen=127.0.0.1:3000", "--trusted-proxy=10.0.0.1"}},
+		{args: "start -e development", names: "watch proxy_flags", want: []string{"--listen=127.0.0.1:3000", trusted}}, // at no terminal
+		{args: "start --watch shop", names: "watch proxy_flags", want: []string{"yes", "--listen=127.0.0.1:3000", "--access-log=short", trusted}},
+		{args: "start --watch --access-log=none", names: "watch proxy_flags", want: []string{"yes", "--listen=127.0.0.1:3000", "--access-log=none", trusted}},
 		{args: "stop -p 4000", names: "port", want: []string{"4000"}},
 		{args: "status -p 4000 requests --format=json -S s", names: "port socket words", want: []string{"4000", "s", "requests", "--format=json"}},
 		{args: "logs -fn3 shop", names: "words", want: []string{"logs", "--lines=3", "--follow", "--", "shop"}},
@@ -114,6 +117,7 @@ func TestMistakes(t *testing.T) {
 		"start --min-instances 9":               "the minimum is over the maximum",
 		"start --max-pool-size 0":               "a number from 1 to 10000",
 		"start --pool state-dir=/x":             "all daemons have one state directory",
+		"start --watch --user-switching":        "--watch excludes --user-switching",
 		"stop --tls":                            `which is of "passenger start"`,
 		"start --ssl-certificate=x":             "use passenger start --certificate",
 		"reload":                                `use "passenger restart"`,
