@@ -102,6 +102,15 @@ image:
 test-image:
 	@testscripts/image/image.sh $(filter-out programs,$(KINDS))
 
+# test-kubernetes checks lib/dist/kubernetes against schemas and on a real Kubernetes in a
+# virtual machine of one node; it needs root, qemu, and the first time an hour.
+# check-manifests does the first alone, in 20 seconds.
+.PHONY: test-kubernetes check-manifests
+test-kubernetes:
+	@testscripts/kubernetes/kubernetes.sh
+check-manifests:
+	@testscripts/kubernetes/manifests.sh
+
 # prepare installs what the tests need, or says what is missing and fails.
 prepare:
 	@testscripts/prepare.sh
@@ -117,7 +126,7 @@ check:
 	@$(MAKE) --no-print-directory vulncheck
 	mandoc -Tlint -Wwarning man/*.[1-8]
 	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/ci/deploy.sh lib/dist/package/build.sh lib/dist/package/completions.sh lib/dist/package/lint.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
-	shellcheck testscripts/tools/*.sh testscripts/image/*.sh lib/dist/image/build.sh
+	shellcheck testscripts/tools/*.sh testscripts/image/*.sh testscripts/kubernetes/*.sh testscripts/kubernetes/guest/*.sh lib/dist/image/build.sh
 	shellcheck lib/dist/init/run lib/dist/init/ready lib/dist/init/stop-apps lib/dist/init/sysv/passenger lib/dist/init/runit/*/* lib/dist/init/s6/*/run
 
 # vulncheck looks the modules up in the vulnerability database that GOVULNDB

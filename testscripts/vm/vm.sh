@@ -44,45 +44,17 @@ echo "${VM_TESTS:-}" >"$work/payload/tests"
 mkfs.ext4 -q -F -O ^has_journal -d "$work/payload" "$work/payload.img" \
 	$(($(du -sm "$work/payload" | cut -f 1) * 5 / 4 + 8))M >/dev/null
 
-# boot DIR: boots until the machine powers off; the tests may reboot it.
-boot() {
-	rm -f "$1/output.txt"
-	timeout -k 5 $((${VM_MINUTES:-20} * 60 + 300)) qemu-system-x86_64 -accel tcg,thread=multi -cpu max \
-		-m "${VM_MEMORY:-2048}" -smp "${VM_CPUS:-2}" -kernel "$image/vmlinuz" -initrd "$image/initrd" \
-		-append "root=/dev/vda rw console=ttyS0 quiet systemd.unit=vmtest.service systemd.show_status=false" \
-		-drive "file=$work/disk.qcow2,if=virtio,cache=unsafe" \
-		-drive "file=$work/payload.img,if=virtio,format=raw,readonly=on" \
-		-drive "file=$work/results.tar,if=virtio,format=raw,cache=unsafe" \
-		-device virtio-rng-pci -nic none -display none -monitor none \
-		-serial "file:$1/console.txt" -serial "file:$1/output.txt" </dev/null &
-	qemu=$!
-	# The emulated kernel is lost early in its boot now and then.
-	while kill -0 $qemu 2>/dev/null; do
-		sleep 1
-		if grep -q 'Kernel panic' "$1/console.txt" 2>/dev/null; then
-			kill -9 $qemu
-			wait $qemu || true
-			return 1
-		fi
-	done
-	wait $qemu || true
-}
+# shellcheck disable=SC1091 # it is beside this one
+. "$here/boot.sh"
 
 failed=0
 for suite; do
 	began=$(date +%s)
 	image=$("$here/image.sh" "$suite")
+	export image
 	out=$results/$suite
 	mkdir -p "$out"
-	truncate -s 64M "$work/results.tar"
-	for try in 1 2 3; do
-		qemu-img create -q -f qcow2 -F raw -b "$image/base.img" "$work/disk.qcow2"
-		boot "$out" && break
-		echo "vm: the kernel was lost in boot $try; once more" >&2
-	done
-	tar -C "$out" -xf "$work/results.tar" 2>/dev/null || true
-	tr -d '\r' <"$out/output.txt" | grep -v '^VMTEST' || true
-	status=$(sed -n 's/^VMTEST STATUS \([0-9]*\).*/\1/p' "$out/output.txt" | tail -n 1)
+	run_machine "$out" "${VM_MINUTES:-20}"
 	seconds=$(($(date +%s) - began))
 	if [ "${status:-125}" = 0 ]; then
 		printf 'ok  \tvm/%s\t%ss\n' "$suite" $seconds

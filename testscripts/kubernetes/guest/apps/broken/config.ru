@@ -1,0 +1,1 @@
+raise "it is a test of a release that does not load"

@@ -1,0 +1,12 @@
+# shellcheck shell=sh disable=SC2154
+# The same without the delay fails requests, so that the test of it means something. It may
+# take several updates until one comes at the wrong moment.
+deploy ruby 0 2
+until_true 120 answers
+load_start 20
+for n in 1 2 3 4; do
+	again
+	! grep -q ' request ' /tmp/load.txt || break
+done
+load_stop "ruby, no delay, $n updates"
+[ "$failed" -gt 0 ] || die "no request failed without the delay"
