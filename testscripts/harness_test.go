@@ -188,6 +188,7 @@ func setup(env *testscript.Env) error {
 	tools := filepath.Join(gobuild.Default.GOPATH, "bin") // where prepare.sh installs some
 	env.Setenv("PATH", strings.Join([]string{bin, os.Getenv("PATH"), tools}, string(os.PathListSeparator)))
 	env.Setenv("PASSENGER_STATE_DIR", w.state)
+	env.Setenv("PASSENGER_STATUS_PATIENCE", "60s") // a daemon may have to wait for a processor
 	env.Setenv("GOCOVERDIR", coverDir)
 	env.Setenv("GORACE", os.Getenv("GORACE"))
 	env.Setenv("APPS", apps)

@@ -28,6 +28,7 @@ type command struct {
 	As     string `name:"show" placeholder:"DOCUMENT" help:"A document as Phusion Passenger prints it: xml, requests, backtraces; or pool, json."`
 	JSON   bool   `name:"json" hidden:""`
 
+	Patience time.Duration `env:"PASSENGER_STATUS_PATIENCE" default:"900ms" placeholder:"DURATION" help:"How long each daemon may take to answer (${default})."`
 	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"Pause between two looks of --watch (${default})."`
 
 	Show       showCommand       `cmd:"" default:"withargs" help:"Show all apps, or one. It is done without the word too."`
@@ -56,6 +57,10 @@ func (c *command) AfterApply() error {
 	if c.JSON {
 		return errors.New("unknown flag --json; say --format=json")
 	}
+	if c.Patience <= 0 {
+		return fmt.Errorf("--patience is %v; it must be more than nothing", c.Patience)
+	}
+	caller.Patience = c.Patience
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +17,8 @@ import (
 	"passenger/lib/statedir"
 )
 
-// patience is how long each part may take for its answers. With it a status
-// takes less than a second, whatever hangs.
+// patience is how long each part may take for its answers, unless the caller
+// says otherwise. With it a status takes less than a second, whatever hangs.
 const patience = 900 * time.Millisecond
 
 // A Snapshot is what the parts and the state directory said at one moment. An
@@ -40,7 +41,16 @@ type Snapshot struct {
 }
 
 // A Caller asks in the name of a program.
-type Caller struct{ Program, Release string }
+type Caller struct {
+	Program, Release string
+	Patience         time.Duration // how long a part may take for its answers; 0 for the constant
+}
+
+// Bound ends a question when the caller's patience does.
+func (c Caller) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	patience := cmp.Or(c.Patience, patience)
+	return context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+}
 
 // Gather asks all parts at once and reads the state directory. A part that
 // does not answer is no error: the snapshot says so. An error means that the
@@ -70,7 +80,7 @@ func (c Caller) Gather(ctx context.Context, dir statedir.Dir) (Snapshot, error) 
 // preloaders asks the spawner for its preloaders, nil if it gives no answer:
 // that is told where its processes are asked for.
 func preloaders(ctx context.Context, c Caller, dir statedir.Dir) *protocol.PreloaderList {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := c.Bound(ctx)
 	defer cancel()
 	var list protocol.PreloaderList
 	client := control.NewClient(dir.Socket(statedir.Spawn), c.Program, c.Release)
@@ -82,7 +92,7 @@ func preloaders(ctx context.Context, c Caller, dir statedir.Dir) *protocol.Prelo
 
 // ask calls a part for its Info and for the reply at path.
 func ask[T any](ctx context.Context, c Caller, dir statedir.Dir, daemon, path string) (Part, *T) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+	ctx, cancel := c.Bound(ctx)
 	defer cancel()
 	client := control.NewClient(dir.Socket(daemon), c.Program, c.Release)
 	var info protocol.Info

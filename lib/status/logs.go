@@ -35,7 +35,7 @@ func (c Caller) Logs(ctx context.Context, dir statedir.Dir, app string) ([]LogLi
 	ctx, cancel := context.WithTimeoutCause(ctx, backtracePatience, fmt.Errorf("no answer of the spawner within %v", backtracePatience))
 	defer cancel()
 	client := control.NewClient(dir.Socket(statedir.Spawn), c.Program, c.Release)
-	writers, err := writersOf(ctx, client, app)
+	writers, err := c.writersOf(ctx, client, app)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +71,8 @@ type writer struct {
 
 // writersOf asks for no longer than a status does, so that it soon says that a
 // spawner is stuck.
-func writersOf(ctx context.Context, client *control.Client, app string) ([]writer, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+func (c Caller) writersOf(ctx context.Context, client *control.Client, app string) ([]writer, error) {
+	ctx, cancel := c.Bound(ctx)
 	defer cancel()
 	var processes protocol.ProcessList
 	if err := client.Call(ctx, http.MethodGet, protocol.PathProcesses, nil, &processes); err != nil {

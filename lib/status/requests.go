@@ -3,7 +3,6 @@ package status
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 
 // Requests asks the proxy for the requests in flight, the oldest first.
 func (c Caller) Requests(ctx context.Context, dir statedir.Dir) ([]protocol.Request, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+	ctx, cancel := c.Bound(ctx)
 	defer cancel()
 	var list protocol.RequestList
 	client := control.NewClient(dir.Socket(statedir.Proxy), c.Program, c.Release)

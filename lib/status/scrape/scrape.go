@@ -8,17 +8,12 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"passenger/lib/control"
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
 	"passenger/lib/status"
 )
-
-// patience is how long each part may take. With it a scrape takes less than a
-// second, whatever hangs.
-const patience = 900 * time.Millisecond
 
 // Ask asks all parts at once and joins what they say. A part that gives no answer
 // has passenger_up 0.
@@ -28,7 +23,7 @@ func Ask(ctx context.Context, c status.Caller, dir statedir.Dir) []byte {
 	var wg sync.WaitGroup
 	for i, daemon := range daemons {
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, patience)
+			ctx, cancel := c.Bound(ctx)
 			defer cancel()
 			text, err := control.NewClient(dir.Socket(daemon), c.Program, c.Release).Text(ctx, protocol.PathMetrics)
 			parts[i] = Part{Name: daemon, Up: err == nil, Text: text}

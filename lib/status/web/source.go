@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"time"
 
 	"passenger/lib/protocol"
 	"passenger/lib/statedir"
@@ -24,9 +23,6 @@ type looked struct {
 	err error
 }
 
-// requestsPatience bounds the call; package status bounds it too.
-const requestsPatience = 2 * time.Second
-
 func newSource(c status.Caller, dir statedir.Dir) *source {
 	s := &source{}
 	s.snapshot.ask = func() looked {
@@ -35,9 +31,7 @@ func newSource(c status.Caller, dir statedir.Dir) *source {
 	}
 	s.metrics.ask = func() []byte { return scrape.Ask(context.Background(), c, dir) }
 	s.requests.ask = func() []protocol.Request {
-		ctx, cancel := context.WithTimeout(context.Background(), requestsPatience)
-		defer cancel()
-		list, err := c.Requests(ctx, dir)
+		list, err := c.Requests(context.Background(), dir)
 		if err != nil {
 			return nil // the snapshot says that the proxy does not answer
 		}
