@@ -56,7 +56,7 @@ func groupIsGone(pid int) func() bool {
 
 func TestUpgradeKillsASuccessorThatHangs(t *testing.T) {
 	path, file := shellProgram(t, "trap '' TERM; sleep 600")
-	u := &upgrade{args: []string{path}, wait: 2 * time.Second}
+	u := &upgrade{args: []string{path}, wait: 10 * time.Second} // the shell is up by then
 	u.begin(t.Context())
 	pid := started(t, file)
 	await(t, "end of the group", groupIsGone(pid))

@@ -20,7 +20,7 @@ import (
 )
 
 // bound is the longest that any single wait of a test may take.
-const bound = 20 * time.Second
+const bound = time.Minute
 
 // A process is an adapter with an app, started as the spawner does: the
 // listening socket is descriptor 3, the notify socket descriptor 4, LISTEN_PID

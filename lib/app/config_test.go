@@ -290,7 +290,7 @@ func TestSettingsAreARegularFile(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), "not a regular file") {
 					t.Errorf("got %v", err)
 				}
-			case <-time.After(30 * time.Second):
+			case <-time.After(time.Minute):
 				t.Error("it waits")
 			}
 		})

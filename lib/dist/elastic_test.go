@@ -83,7 +83,7 @@ func written(t *testing.T) []map[string]any {
 	b.WriteString(accessLine(t))
 	l := output.NewLog(&b, output.JSON)
 	l.Lines(&output.Source{App: "shop", Environment: "production", ID: "ab12", Generation: 3, PID: 7}, output.Stdout, []byte("plain\n{\"msg\": \"paid\"}\n"))
-	l.Close(10 * time.Second)
+	l.Close(time.Minute)
 	events := filepath.Join(t.TempDir(), "security.log")
 	log := slog.New(cli.LogFormat{LogFormat: "json", SecurityLog: events}.Watched(cli.Handler(&b, "json", "passenger-pool", slog.LevelInfo), "passenger-pool"))
 	log.Error("restart failed", "app", "shop", "err", os.ErrExist, "pid", 7, "cause", "signal", "took", time.Second)

@@ -18,7 +18,7 @@ import (
 )
 
 // patienceOfTests bounds every wait of a test.
-const patienceOfTests = 30 * time.Second
+const patienceOfTests = time.Minute
 
 // A world is a store and the socket at which it answers.
 type world struct {

@@ -32,7 +32,7 @@ func fuzz(f *testing.F, format string, names ...string) {
 		for _, name := range names {
 			began := time.Now()
 			r, err := Read(Input{Path: "/srv/app/" + name, Format: format, Text: b})
-			if took := time.Since(began); took > 20*time.Second {
+			if took := time.Since(began); took > time.Minute {
 				t.Fatalf("it took %v", took)
 			}
 			if err != nil {
@@ -136,7 +136,7 @@ func TestBounds(t *testing.T) {
 			for _, name := range names {
 				began := time.Now()
 				_, _ = Read(Input{Path: "/srv/app/" + name, Format: format, Text: []byte(text)}) // it may be refused
-				if took := time.Since(began); took > 10*time.Second {
+				if took := time.Since(began); took > time.Minute {
 					t.Errorf("%s as %s took %v", what, format, took)
 				}
 			}

@@ -41,11 +41,11 @@ func TestLinesOfAppsHaveFieldsInTheJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Lines(shop, Stderr, []byte("one\n<3>it\x1b[31m burns\n"))
-	l.Flush(10 * time.Second)
+	l.Flush(time.Minute)
 	var got []string
 	for range 2 {
 		b := make([]byte, 4096)
-		if err := socket.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := socket.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		n, err := socket.Read(b)
@@ -102,7 +102,7 @@ func TestWithoutAJournalLinesStayInTheLog(t *testing.T) {
 	l := NewLog(&own, Text)
 	l.ToJournal(brokenJournal{})
 	l.Lines(shop, Stderr, []byte("one\n"))
-	l.Flush(10 * time.Second)
+	l.Flush(time.Minute)
 	if !strings.Contains(own.String(), "MESSAGE=one") {
 		t.Errorf("got %q", own.String())
 	}

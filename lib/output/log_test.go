@@ -63,7 +63,7 @@ func TestLogNeverWaits(t *testing.T) {
 		t.Errorf("got %d lines dropped, want most of the flood's", dropped)
 	}
 	close(w.goes)
-	l.Close(10 * time.Second)
+	l.Close(time.Minute)
 	text := w.buf.String()
 	for _, want := range []string{"[quiet 2] one\n[quiet 2] two\n", "\nour own\n", fmt.Sprintf("[passenger] %d lines of output were dropped", dropped)} {
 		if !strings.Contains(text, want) {
@@ -89,7 +89,7 @@ func TestLogSurvivesErrors(t *testing.T) {
 	l.Lines(&Source{}, Stdout, []byte("lost\n"))
 	<-tried
 	l.Lines(&Source{}, Stdout, []byte("kept\n"))
-	l.Close(10 * time.Second)
+	l.Close(time.Minute)
 	if buf.String() != "kept\n" || l.Err() != nil {
 		t.Errorf("got %q, %v", buf.String(), l.Err())
 	}
@@ -189,7 +189,7 @@ func TestFilesAreOpenedAsEachUser(t *testing.T) {
 // await waits until the file has the text.
 func await(t *testing.T, path, want string) {
 	t.Helper()
-	tick, timeout := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	tick, timeout := time.NewTicker(time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for {
 		b, err := os.ReadFile(path)

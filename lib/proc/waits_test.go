@@ -48,7 +48,7 @@ func TestWaitsIn(t *testing.T) {
 			if tt.want == "" {
 				return // it is never seen to wait for long; WaitsIn must not fail
 			}
-			tick, timeout := time.NewTicker(5*time.Millisecond), time.After(10*time.Second)
+			tick, timeout := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
 			defer tick.Stop()
 			for {
 				got := WaitsIn(c.Process.Pid)

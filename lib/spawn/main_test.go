@@ -351,8 +351,8 @@ func (l lines) await(t *testing.T, text string) string {
 			if strings.Contains(line, text) {
 				return line
 			}
-		case <-time.After(10 * time.Second):
-			t.Fatalf("no line with %q within 10 s", text)
+		case <-time.After(time.Minute):
+			t.Fatalf("no line with %q within a minute", text)
 		}
 	}
 }
@@ -408,7 +408,7 @@ func mustSpawn(t *testing.T, s *Spawner, id, role string) protocol.Process {
 // awaitState returns the record of a process once it is in the state.
 func awaitState(t *testing.T, s *Spawner, id string, state protocol.State) protocol.Process {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		list, changed := s.Processes().Wait()
 		i := slices.IndexFunc(list.Processes, func(p protocol.Process) bool { return p.ID == id })
@@ -418,7 +418,7 @@ func awaitState(t *testing.T, s *Spawner, id string, state protocol.State) proto
 		select {
 		case <-changed:
 		case <-deadline:
-			t.Fatalf("process %s is not %s within 10 s; there are %+v", id, state, list.Processes)
+			t.Fatalf("process %s is not %s within a minute; there are %+v", id, state, list.Processes)
 		}
 	}
 }
@@ -455,8 +455,8 @@ func awaitGone(t *testing.T, pid int) {
 	select {
 	case <-gone:
 		h.Close()
-	case <-time.After(10 * time.Second):
-		t.Fatalf("process %d still runs after 10 s", pid)
+	case <-time.After(time.Minute):
+		t.Fatalf("process %d still runs after a minute", pid)
 	}
 }
 

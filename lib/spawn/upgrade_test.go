@@ -28,7 +28,7 @@ func TestVersion(t *testing.T) {
 			if err := os.WriteFile(path, []byte(tt.script), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			if name == "hangs" {
 				ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
 			}
@@ -61,7 +61,7 @@ func TestHold(t *testing.T) {
 		t.Errorf("got %v, want errHeld", err)
 	}
 	held := make(chan int, 1)
-	go func() { held <- s.Hold(context.Background(), 20*time.Second) }()
+	go func() { held <- s.Hold(context.Background(), time.Minute) }()
 	if err := os.WriteFile(fifo, []byte("go"), 0); err != nil {
 		t.Fatal(err)
 	}

@@ -15,14 +15,10 @@ import (
 func TestAHookThatHangsIsKilledWithWhatItStarted(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pid")
-	h := hooks{limit: 300 * time.Millisecond}
-	began := time.Now()
+	h := hooks{limit: 10 * time.Second} // it has to write its pid by then
 	err := h.runOne(t.Context(), "sleep 600 & echo $! >"+file+"; wait", protocol.Event{Event: "attached_process"})
-	if err == nil || !strings.Contains(err.Error(), "killed after 300ms") {
+	if err == nil || !strings.Contains(err.Error(), "killed after 10s") {
 		t.Errorf("got error %v, want that it was killed", err)
-	}
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("it took %v", took)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -32,7 +28,7 @@ func TestAHookThatHangsIsKilledWithWhatItStarted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); alive(pid); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); alive(pid); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("what it started, process %d, is still there", pid)
 		}

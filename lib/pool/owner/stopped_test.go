@@ -42,7 +42,7 @@ func (s *sleeper) signal(t *testing.T, sig syscall.Signal) {
 // awaitStop returns once the kernel says that it is stopped.
 func (s *sleeper) awaitStop(t *testing.T, k *watcher, id string) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !k.of(id).Stopped(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !k.of(id).Stopped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it does not stop")
 		}
@@ -76,7 +76,7 @@ func TestAStoppedProxyGoesOnOrIsKilled(t *testing.T) {
 		t.Fatal("it was killed at the first look")
 	}
 	k.look("p")
-	for end := time.Now().Add(30 * time.Second); k.of("p").Stopped(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); k.of("p").Stopped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it does not go on")
 		}
@@ -86,7 +86,7 @@ func TestAStoppedProxyGoesOnOrIsKilled(t *testing.T) {
 	k.look("p")
 	select {
 	case <-s.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it was not killed")
 	}
 	k.awaitWatched(t, 0)
@@ -102,7 +102,7 @@ func (k *watcher) of(id string) proc.Identity {
 // awaitWatched waits until n are watched.
 func (k *watcher) awaitWatched(t *testing.T, n int) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		k.mu.Lock()
 		got := len(k.watched)
 		k.mu.Unlock()

@@ -62,7 +62,7 @@ func TestSickProcessIsToldWithWhatItSaid(t *testing.T) {
 		http.Error(w, "no database", http.StatusInternalServerError)
 	})
 	c := settings()
-	c.HealthTimeout = 0.05
+	c.HealthTimeout = 5 // the first answer comes by then
 	e := Check(t.Context(), p, c)
 	want := "GET /up?deep=1 was answered with status 500 Internal Server Error"
 	if e == nil || e.Summary != want || len(e.Output) != 1 || e.Output[0] != "no database" || e.Category != protocol.CategoryHealth {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"passenger/lib/account"
 	"passenger/lib/protocol"
@@ -78,14 +77,10 @@ func TestSourcesOfTheEnvironment(t *testing.T) {
 func TestAProfileThatStartsADaemonDelaysNothing(t *testing.T) {
 	t.Parallel()
 	shell := filepath.Join(t.TempDir(), "sh")
-	write(t, shell, "#!/bin/sh\nsleep 30 & export AGENT=$!\nexec /bin/sh -c \"$2\"\n", 0o755)
-	began := time.Now()
+	write(t, shell, "#!/bin/sh\nsleep 600 & export AGENT=$!\nexec /bin/sh -c \"$2\"\n", 0o755)
 	exports, err := askShell(shell)
 	if err != nil || exports["AGENT"] == "" {
 		t.Fatalf("got %v, %v, want AGENT", exports, err)
-	}
-	if took := time.Since(began); took > shellTimeout/2 {
-		t.Errorf("took %v", took)
 	}
 	pid, err := strconv.Atoi(exports["AGENT"])
 	if err != nil || syscall.Kill(pid, syscall.SIGKILL) != nil {
