@@ -150,6 +150,7 @@ var rooms = map[string][]string{
 	"tally":       {"account", "bug", "control", "histogram", "jsonkey", "loglimit", "protocol", "security", "spelling", "trail", "unixsock"},
 	"hosts":       {"http1", "protocol"},
 	"limits":      {"account", "bug", "control", "histogram", "jsonkey", "loglimit", "protocol", "security", "spelling", "trail", "unixsock"},
+	"trace":       {"account", "bug", "control", "histogram", "http1", "http2", "jsonkey", "list", "loglimit", "protocol", "proxy/files", "proxy/forwarded", "proxy/wire", "security", "spelling", "trail", "unixsock"},
 	"phase":       {},
 	"forwarded":   {"account", "http1", "http2", "list", "protocol", "proxy/files", "proxy/wire", "security", "spelling", "trail", "unixsock"},
 	"greeting":    {"http1", "http2", "list", "proxy/wire"},
@@ -182,7 +183,7 @@ func TestRoomsOfTheProxyKnowNoProxy(t *testing.T) {
 // TestProgramsCarryNoTestCode: a test's tools belong in _test.go files.
 func TestProgramsCarryNoTestCode(t *testing.T) {
 	t.Parallel()
-	banned := []string{"testing", "net/http/httptest", "github.com/google/go-cmp/cmp", "github.com/rogpeppe/go-internal/testscript"}
+	banned := []string{"testing", "google.golang.org/protobuf/proto", "net/http/httptest", "github.com/google/go-cmp/cmp", "github.com/rogpeppe/go-internal/testscript"}
 	for _, p := range packages(t) {
 		if !p.main {
 			continue

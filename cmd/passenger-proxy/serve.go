@@ -56,6 +56,7 @@ type serveCommand struct {
 	ServerTiming   bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
 	TraceParent    bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
 	AccessLog      string        `enum:"none,common,combined,vhost,json,short" default:"none" placeholder:"FORMAT" help:"Write a line for each request: common, combined, vhost, json (Elastic Common Schema), short (for people) or none (${default})."`
+	OTLPEndpoint   string        `name:"otlp-endpoint" placeholder:"URL" help:"Send traces to this collector, over OTLP/HTTP: http://HOST:4318. Default: what $$OTEL_EXPORTER_OTLP_ENDPOINT says, else none."`
 	AccessLogFile  string        `placeholder:"FILE" help:"Append them to this file, which SIGUSR1 opens anew. Default: standard error."`
 	HeaderTimeout  time.Duration `default:"30s" help:"Time for a client to send a request's header (${default})."`
 	BodyTimeout    time.Duration `default:"60s" help:"Longest silence in a request's body (${default})."`
@@ -93,6 +94,9 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 		return err
 	}
 	if config.SecureHeaders, err = c.secureHeaders(at.dir); err != nil {
+		return err
+	}
+	if config.Traces, err = c.traces(); err != nil {
 		return err
 	}
 	if config.AccessLog, err = c.openLog(); err != nil {
@@ -199,6 +203,9 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	wg.Go(func() { p.Follow(rest, pool) })
 	if p.AccessLog != nil {
 		wg.Go(func() { p.AccessLog.Run(rest) })
+	}
+	if p.Traces != nil {
+		wg.Go(func() { p.Traces.Run(rest) })
 	}
 	if c.certificates != nil {
 		wg.Go(func() { c.certificates.Run(rest) })

@@ -42,6 +42,7 @@ const (
 	XRequestID
 	XRequestStart
 	TraceParent
+	TraceState
 	Referer
 	UserAgent
 	AcceptEncoding
@@ -61,7 +62,7 @@ var names = [...]struct {
 	{"accept", Accept}, {"cookie", Cookie}, {"expect", Expect},
 	{"upgrade", Upgrade}, {"trailer", Trailer}, {"referer", Referer},
 	{"forwarded", Forwarded}, {"x-real-ip", XRealIP},
-	{"connection", Connection}, {"keep-alive", KeepAlive}, {"user-agent", UserAgent},
+	{"connection", Connection}, {"keep-alive", KeepAlive}, {"user-agent", UserAgent}, {"tracestate", TraceState},
 	{"traceparent", TraceParent},
 	{"content-type", ContentType}, {"x-request-id", XRequestID},
 	{"content-length", ContentLength}, {"http2-settings", HTTP2Settings},

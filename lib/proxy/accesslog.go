@@ -3,6 +3,7 @@ package proxy
 import (
 	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/trace"
 )
 
 // statusGone is logged for a client that did not wait for its answer; it is
@@ -39,4 +40,30 @@ func (x *exchange) record(addr []byte) accesslog.Record {
 		r.PID, r.Process = t.PID, t.ID
 	}
 	return r
+}
+
+// trace queues the spans of the exchange, which has ended, if it has any.
+func (x *exchange) trace() {
+	t := x.client.proxy.Traces
+	if t == nil || !x.req.span.Sampled() {
+		return
+	}
+	var addr [fronted.MaxAddr]byte
+	f, w := x.req.forwarded(), &x.session.waiter
+	r := trace.Record{
+		Request: &x.req.Request, HTTP2: x.client.http2, Addr: x.client.headers.AppendAddr(addr[:0], &x.req.Request, x.client.addr),
+		Scheme: f.Proto, ServerAddress: f.Name, ServerPort: f.NamePort,
+		Began: x.req.began, Took: x.took, Waited: x.session.waited, Starting: w.Starting,
+		Status: x.answer.status, Bytes: max(x.client.Sent-x.answer.sentBefore, 0),
+	}
+	if x.session.waited > 0 {
+		r.Queued = w.Began
+	}
+	if x.req.mount != nil {
+		r.App = x.req.mount.app.name
+	}
+	if p := x.session.target.Load(); p != nil {
+		r.PID, r.Process = p.PID, p.ID
+	}
+	t.Add(&x.req.span, &r)
 }

@@ -8,7 +8,7 @@ func (s *session) head() apphead.Head {
 	return apphead.Head{
 		Request: &q.Request, Claims: q.forwarded(), Upgrade: q.upgrade,
 		Addr: c.addr, Port: c.port, Headers: c.headers, Trusted: c.trusted, HTTP2: c.http2,
-		Began: q.began, ID: q.id[:q.idLen], ForeignID: q.keepsID(), NewTrace: q.makesTrace(),
+		Began: q.began, ID: q.id[:q.idLen], ForeignID: q.keepsID(), NewTrace: q.makesTrace(), Traceparent: q.span.Traceparent(), Continues: q.span.Continues(),
 		Base: q.mount.base, AddsAll: q.mount.addsAll, Sendfile: s.process.Sendfile.Load(),
 		Release: c.proxy.Release,
 	}

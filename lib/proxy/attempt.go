@@ -75,6 +75,7 @@ const descriptorTime = time.Second
 // send sends the request to the process: all of it, or its head, when the body
 // follows by itself. sent is how many bytes of it got away.
 func (x *exchange) send() (sent int, err error) {
+	x.req.span.Sends()
 	out := wire.TakeBuffer(x.req.Len + 1<<10)
 	defer out.Free()
 	parts := x.session.head()

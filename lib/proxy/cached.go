@@ -71,8 +71,10 @@ func (x *exchange) viaCache(c *httpcache.Cache) (again bool) {
 	x.lookup = l
 	defer func() { x.lookup = nil }()
 	if e, now := l.Answer(x.req.began); e != nil {
+		x.req.span.Hit()
 		return x.sendEntry(e, now)
 	}
+	x.req.span.Miss()
 	if l.OnlyIfCached() {
 		return x.page(page.Page{Status: http.StatusGatewayTimeout, Message: "The answer is not in the cache, and no other was wanted."})
 	}

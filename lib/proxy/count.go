@@ -19,5 +19,6 @@ func (x *exchange) count() {
 
 // countFirstByte counts when the process began to answer.
 func (s *session) countFirstByte() {
+	s.req.span.Hears()
 	s.req.client.proxy.times.FirstByte(&s.req.mount.app.times, time.Since(s.req.began))
 }

@@ -77,6 +77,7 @@ func (x *exchange) run() bool {
 	p := x.client.proxy
 	x.req.began, x.req.tick = time.Now(), p.clock.Now.Load()
 	x.req.makeID()
+	x.req.beginTrace()
 	x.req.start = x.req.Len
 	x.answer.closing = !x.req.KeepAlive || p.leaving.Load()
 	if done, again := x.challenge(); done {
@@ -117,11 +118,12 @@ func (x *exchange) run() bool {
 // clock for both.
 func (x *exchange) end() {
 	x.req.place.Leave()
-	if x.req.mount != nil || x.client.proxy.AccessLog != nil {
+	if x.req.mount != nil || x.client.proxy.AccessLog != nil || x.client.proxy.Traces != nil {
 		x.took = time.Since(x.req.began)
 	}
 	x.count()
 	x.log()
+	x.trace()
 }
 
 // describe is what the control socket says of x. The client's mutex is held.

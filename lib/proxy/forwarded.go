@@ -19,15 +19,32 @@ func (q *request) makeID() {
 	q.idLen = len(forwarded.AppendRandom(forwarded.AppendRandom(q.id[:0])))
 }
 
+// beginTrace has the request join the trace that it names, or begin one, if a
+// collector is to hear of requests.
+func (q *request) beginTrace() {
+	t := q.client.proxy.Traces
+	if t == nil {
+		return
+	}
+	var own []byte
+	if !q.keepsID() {
+		own = q.id[:q.idLen]
+	}
+	t.Begin(&q.span, &q.Request, own)
+}
+
 // makesTrace says that the request begins a trace here: it brings no valid one.
 func (q *request) makesTrace() bool {
-	return q.client.proxy.TraceParent && !forwarded.ValidTrace(q.Find(http1.TraceParent))
+	return q.client.proxy.TraceParent && q.client.proxy.Traces == nil && !forwarded.ValidTrace(q.Find(http1.TraceParent))
 }
 
 // traceID is the ID of the trace that the request belongs to: the one that its
 // valid traceparent names, or the one that begins here. It is empty if there is none, or if
 // we made one that is not named like the request.
 func (q *request) traceID() []byte {
+	if id := q.span.TraceID(); id != nil {
+		return id
+	}
 	switch v := q.Find(http1.TraceParent); {
 	case forwarded.ValidTrace(v):
 		return v[len("00-"):][:32]

@@ -27,6 +27,9 @@ func (p *Proxy) metrics(m *control.Metrics) {
 	if p.Certificates != nil {
 		p.Certificates.Metrics(m)
 	}
+	if p.Traces != nil {
+		p.Traces.Metrics(m)
+	}
 	p.unrouted.Metrics(m, "")
 	apps := p.allApps()
 	slices.SortFunc(apps, func(a, b *app) int { return cmp.Compare(a.name, b.name) })

@@ -31,6 +31,7 @@ import (
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/tally"
+	"passenger/lib/proxy/trace"
 	"passenger/lib/proxy/wire"
 )
 
@@ -99,6 +100,9 @@ type Config struct {
 
 	// TraceParent makes a traceparent for requests that bring none.
 	TraceParent bool
+
+	// Traces tells a collector of requests; nil if none is to hear of them.
+	Traces *trace.Exporter
 
 	// For tests; the constants of the same names if they are 0.
 	idlePatience time.Duration

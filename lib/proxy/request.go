@@ -6,6 +6,7 @@ import (
 	"passenger/lib/http1"
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/limits"
+	"passenger/lib/proxy/trace"
 	"passenger/lib/proxy/wire"
 )
 
@@ -27,6 +28,7 @@ type request struct {
 	tick  int64                 // the same in the clock's time
 	id    [forwarded.MaxID]byte // request ID
 	idLen int
+	span  trace.Span
 
 	mount   *mount       // of the app that it is for; nil until that is found
 	place   limits.Place // among those that the app's limits let in
@@ -40,6 +42,7 @@ type request struct {
 // reset makes q ready for the head of another request of c.
 func (q *request) reset(c *client) {
 	q.Request.Reset()
+	q.span.Reset()
 	q.client, q.mount, q.idLen, q.upgrade, q.continued, q.taken = c, nil, 0, false, false, 0
 }
 

@@ -136,6 +136,7 @@ const (
 // endSession gives the process back, with its connection if that can carry
 // another request.
 func (x *exchange) endSession(reusable bool) {
+	x.req.span.Leaves(x.session.resp.Status)
 	if x.session.up != nil && !reusable {
 		x.stopUpload()
 		x.session.up.Close()

@@ -31,6 +31,11 @@ type Head struct {
 	ForeignID bool   // the client named the request, so that no trace is called so
 	NewTrace  bool   // a trace begins here
 
+	// Traceparent takes the place of the client's, nil for that one or NewTrace.
+	// Continues says that it is of the same trace.
+	Traceparent []byte
+	Continues   bool
+
 	// The app: its base URI, empty for the root, whether it wants headers
 	// that few apps read, and which files its answers may name, nil for none.
 	Base     string
@@ -59,13 +64,19 @@ func AppendTarget(b []byte, r *http1.Request) []byte {
 // ends says that a field of the request goes no further.
 func (h *Head) ends(without *http1.Names, i int) bool {
 	kind := h.Request.Kind(i)
-	return without[kind] || h.Request.Hop(i) || h.NewTrace && kind == http1.TraceParent
+	return without[kind] || h.Request.Hop(i) || h.traces() && (kind == http1.TraceParent || kind == http1.TraceState && !h.Continues)
 }
 
-// appendTrace appends the value of a new traceparent, sampled. Its trace is
+// traces says that the app gets a traceparent of ours.
+func (h *Head) traces() bool { return h.NewTrace || h.Traceparent != nil }
+
+// appendTrace appends the value of the traceparent. A new one is sampled. Its trace is
 // named like the request, if we made that name, so that logs and traces find
 // each other.
 func (h *Head) appendTrace(b []byte) []byte {
+	if h.Traceparent != nil {
+		return append(b, h.Traceparent...)
+	}
 	b = append(b, "00-"...)
 	if h.ForeignID {
 		b = forwarded.AppendRandom(forwarded.AppendRandom(b))

@@ -39,7 +39,7 @@ func (h *Head) AppendHTTP(b []byte, asked bool) []byte {
 		b = append(b, "Expect: 100-continue\r\n"...)
 	}
 	b = h.appendForwarded(b, f)
-	if h.NewTrace {
+	if h.traces() {
 		b = append(h.appendTrace(append(b, "Traceparent: "...)), "\r\n"...)
 	}
 	switch {

@@ -105,12 +105,12 @@ func (h *Head) addFields(k *http1.Block) {
 	if h.Trusted {
 		without = &sessionFromTrusted
 	}
-	if !h.NewTrace {
+	if !h.traces() {
 		h.Request.AddVariables(k, without)
 		return
 	}
 	others := *without
-	others[http1.TraceParent] = true
+	others[http1.TraceParent], others[http1.TraceState] = true, !h.Continues
 	h.Request.AddVariables(k, &others)
 	k.Name("HTTP_TRACEPARENT")
 	k.Value = h.appendTrace(k.Value)

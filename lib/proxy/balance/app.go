@@ -133,7 +133,7 @@ func (a *App) Acquire(w *Waiter, retried bool) (*Process, *Upstream, error) {
 		return nil, nil, err
 	}
 	if w.Began.IsZero() {
-		w.Began = time.Now()
+		w.Began, w.Starting = time.Now(), len(a.processes) == 0
 	}
 	w.retried, w.aloneBy = retried, 0
 	a.queue.add(w)

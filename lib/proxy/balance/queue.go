@@ -9,15 +9,16 @@ import (
 // A Waiter is a request's place in a queue. It is answered once each time it
 // was added.
 type Waiter struct {
-	Probe   Probe
-	From    func() netip.Addr // the client's address, as one that shares; the zero one if it has none
-	Wanted  []byte            // the process it had before, by its cookie
-	Upgrade bool              // the client asks for another protocol
-	retried bool              // it had a process that turned out to be gone
-	Alone   bool              // it may have ended that one, and gets the next for itself
-	aloneBy int64             // it waits no longer for that, in the clock's time; 0 as long as it may
-	Since   int64             // when it first came, in the clock's time
-	Began   time.Time         // the same, finer; zero until it has to wait
+	Probe    Probe
+	From     func() netip.Addr // the client's address, as one that shares; the zero one if it has none
+	Wanted   []byte            // the process it had before, by its cookie
+	Upgrade  bool              // the client asks for another protocol
+	retried  bool              // it had a process that turned out to be gone
+	Alone    bool              // it may have ended that one, and gets the next for itself
+	aloneBy  int64             // it waits no longer for that, in the clock's time; 0 as long as it may
+	Since    int64             // when it first came, in the clock's time
+	Began    time.Time         // the same, finer; zero until it has to wait
+	Starting bool              // no process was there when it began to wait
 
 	next, prev *Waiter
 	ahead      uint64     // what the queue had served when it was added
