@@ -102,18 +102,24 @@ func (c *command) dir() (statedir.Dir, error) {
 	if c.StateDir != "" {
 		return statedir.At(c.StateDir), nil
 	}
-	switch found := status.Find(); len(found) {
-	case 0:
+	found := status.Find()
+	if len(found) == 0 {
 		return statedir.Dir{}, notThere(fmt.Sprintf("nothing is running in %q or beside it", statedir.Default()))
-	case 1:
+	}
+	return theOne(found, "are in use")
+}
+
+// theOne is the only directory of those that were found. What they have in common
+// is said of several.
+func theOne(found []string, common string) (statedir.Dir, error) {
+	if len(found) == 1 {
 		return statedir.At(found[0]), nil
-	default:
-		return statedir.Dir{}, &cli.Error{
-			Err:    fmt.Errorf("%d state directories are in use", len(found)),
-			Status: cli.Usage,
-			Hint:   "choose one with --state-dir:",
-			Body:   "  " + strings.Join(found, "\n  ") + "\n",
-		}
+	}
+	return statedir.Dir{}, &cli.Error{
+		Err:    fmt.Errorf("%d state directories %s", len(found), common),
+		Status: cli.Usage,
+		Hint:   "choose one with --state-dir:",
+		Body:   "  " + strings.Join(found, "\n  ") + "\n",
 	}
 }
 

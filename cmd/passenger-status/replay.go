@@ -9,6 +9,7 @@ import (
 
 	"passenger/lib/cli"
 	"passenger/lib/statedir"
+	"passenger/lib/status"
 	"passenger/lib/status/replay"
 )
 
@@ -26,7 +27,7 @@ func (r *replayCommand) Run(_ context.Context, c *command) error {
 	dir, err := c.once("replay")
 	var nothing *cli.Error
 	if errors.As(err, &nothing) && nothing.Status == cli.NotThere { // nothing runs, but its recording may be there
-		dir, err = statedir.At(statedir.Default()), nil
+		dir, err = whereRecorded()
 	}
 	if err != nil {
 		return err
@@ -52,4 +53,14 @@ func (r *replayCommand) Run(_ context.Context, c *command) error {
 		return err
 	}
 	return found.Unread()
+}
+
+// whereRecorded is the directory in which daemons recorded that are gone, else the
+// default one.
+func whereRecorded() (statedir.Dir, error) {
+	found := status.FindRecorded()
+	if len(found) == 0 {
+		return statedir.At(statedir.Default()), nil
+	}
+	return theOne(found, "have recordings")
 }

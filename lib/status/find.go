@@ -11,10 +11,16 @@ import (
 
 // Find returns the state directories of ours in which something runs: the
 // default one and those that "passenger start" makes beside it, one a port.
-func Find() []string {
+func Find() []string { return find(runs) }
+
+// FindRecorded returns those in which a daemon recorded, whether or not it runs.
+func FindRecorded() []string { return find(recorded) }
+
+// find returns the directories of ours that are as the caller wants them.
+func find(wanted func(statedir.Dir) bool) []string {
 	paths, _ := filepath.Glob(statedir.Default() + "-*") // errors are of the pattern only
 	paths = append([]string{statedir.Default()}, paths...)
-	return slices.DeleteFunc(paths, func(path string) bool { return !ours(path) || !runs(statedir.At(path)) })
+	return slices.DeleteFunc(paths, func(path string) bool { return !ours(path) || !wanted(statedir.At(path)) })
 }
 
 // ours keeps us from reading what another user put below /tmp for us to find.
@@ -35,4 +41,13 @@ func runs(dir statedir.Dir) bool {
 		}
 	}
 	return len(records(dir)) > 0
+}
+
+func recorded(dir statedir.Dir) bool {
+	for _, daemon := range []string{statedir.Spawn, statedir.Pool, statedir.Proxy} {
+		if _, err := os.Lstat(dir.Recording(daemon)); err == nil {
+			return true
+		}
+	}
+	return false
 }

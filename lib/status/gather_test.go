@@ -202,4 +202,13 @@ func TestFindSeesOnlyWhatRuns(t *testing.T) {
 	if got := Find(); len(got) != 1 || got[0] != base+"-8080" {
 		t.Errorf("got %q, want %q alone", got, base+"-8080")
 	}
+	if got := FindRecorded(); len(got) != 0 {
+		t.Errorf("got %q with recordings, want none", got)
+	}
+	if err := os.WriteFile(statedir.At(base+"-3000").Recording(statedir.Pool), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := FindRecorded(); len(got) != 1 || got[0] != base+"-3000" {
+		t.Errorf("got %q with recordings, want %q alone", got, base+"-3000")
+	}
 }
