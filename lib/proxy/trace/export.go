@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -61,7 +62,10 @@ func (t *Exporter) run(ctx context.Context) {
 			t.part(batch)
 			return
 		}
-		t.deliver(ctx, batch)
+		if left := t.deliver(ctx, batch); len(left) > 0 {
+			t.part(left)
+			return
+		}
 		free(batch)
 	}
 }
@@ -127,30 +131,31 @@ func spansOf(batch []*item) (n uint64) {
 	return n
 }
 
-// deliver sends a batch until it is taken or lost.
-func (t *Exporter) deliver(ctx context.Context, batch []*item) {
+// deliver sends a batch until it is taken or lost. It returns what is neither when
+// ctx ends.
+func (t *Exporter) deliver(ctx context.Context, batch []*item) (left []*item) {
 	began, pause := time.Now(), firstPause
 	for {
 		after, err := t.post(ctx, batch)
 		var refused *refusal
 		switch {
 		case err == nil:
-			return
+			return nil
+		case ctx.Err() != nil:
+			return batch
 		case errors.As(err, &refused) && refused.status == http.StatusRequestEntityTooLarge && len(batch) > 1:
-			t.deliver(ctx, batch[:len(batch)/2])
-			t.deliver(ctx, batch[len(batch)/2:])
-			return
+			half := len(batch) / 2
+			return slices.Concat(t.deliver(ctx, batch[:half]), t.deliver(ctx, batch[half:]))
 		case errors.As(err, &refused) && !refused.retryable(), time.Since(began)+max(pause, after) > retryTime:
 			t.lose(batch, err)
-			return
+			return nil
 		}
 		t.complain(err, "sending again")
 		wait := max(after, pause/2+rand.N(pause/2)) // not all proxies at once
 		pause = min(2*pause, longestPause)
 		select {
 		case <-ctx.Done():
-			t.lose(batch, context.Cause(ctx))
-			return
+			return batch
 		case <-time.After(wait):
 		}
 	}

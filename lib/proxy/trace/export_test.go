@@ -318,6 +318,28 @@ func TestWhatIsLeftIsSentAtTheEnd(t *testing.T) {
 	}
 }
 
+// So is what a collector did not take yet when the proxy stops.
+func TestWhatIsRetriedIsSentAtTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		x := exporter(t, "")
+		k := &collector{answer: func(n int, _ []*tracepb.Span) (*http.Response, error) {
+			return answer(map[bool]int{true: 503, false: 200}[n < 2]), nil
+		}, start: time.Now()}
+		x.client.Transport = k
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { x.Run(ctx); close(done) }()
+		x.Add(busy(t, x))
+		time.Sleep(gatherTime + firstPause + firstPause/2) // two attempts, and a pause
+		stop()
+		<-done
+		if e, n := x.count.exported.Load(), len(k.times); e != 2 || n != 3 {
+			t.Errorf("got %d spans exported after %d attempts, want 2 after 3", e, n)
+		}
+	})
+}
+
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
