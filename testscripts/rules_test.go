@@ -150,6 +150,7 @@ var rooms = map[string][]string{
 	"tally":       {"account", "bug", "control", "histogram", "jsonkey", "loglimit", "protocol", "security", "spelling", "trail", "unixsock"},
 	"hosts":       {"http1", "protocol"},
 	"limits":      {"account", "bug", "control", "histogram", "jsonkey", "loglimit", "protocol", "security", "spelling", "trail", "unixsock"},
+	"park":        {"loglimit"},
 	"trace":       {"account", "bug", "control", "histogram", "http1", "http2", "jsonkey", "list", "loglimit", "protocol", "proxy/files", "proxy/forwarded", "proxy/wire", "security", "spelling", "trail", "unixsock"},
 	"phase":       {},
 	"forwarded":   {"account", "http1", "http2", "list", "protocol", "proxy/files", "proxy/wire", "security", "spelling", "trail", "unixsock"},

@@ -114,7 +114,7 @@ func TestAccessLogHasTheUserOfAWebServer(t *testing.T) {
 	if err := x.client.headers.Read(&x.req.Request, ""); err != nil {
 		t.Fatal(err)
 	}
-	if got := x.record(nil).User; string(got) != "ann" {
+	if got := (*outcome)(x).record(nil).User; string(got) != "ann" {
 		t.Errorf("got %q", got)
 	}
 }

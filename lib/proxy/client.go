@@ -17,6 +17,7 @@ import (
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/greeting"
+	"passenger/lib/proxy/park"
 	"passenger/lib/proxy/wire"
 )
 
@@ -58,13 +59,10 @@ type client struct {
 	// head is what it sent of a head before it was parked, else nil. watch is
 	// what the kernel watches meanwhile: a reader that waits for a byte of it has
 	// nothing to read in the layers above; nil if the client cannot be parked.
-	// parked, enrolled and space are the poller's: whether it is there, whether
-	// it was before, and where.
-	head     []byte
-	watch    syscall.RawConn
-	parked   atomic.Bool
-	enrolled bool
-	space    int
+	// space is where it is parked.
+	head  []byte
+	watch syscall.RawConn
+	space park.Space
 
 	mu sync.Mutex // guards x
 	x  *exchange  // the request in flight, for the control socket; else nil

@@ -14,8 +14,8 @@ const (
 	crowdSettles = 3 * time.Second
 )
 
-// A gathering counts such clients, and gives the memory of a crowd back once the
-// rest of it has come, too.
+// A gathering counts such clients, as those that were parked, and gives the
+// memory of a crowd back once the rest of it has come, too.
 type gathering struct{ fresh atomic.Int32 }
 
 func (g *gathering) add() {

@@ -34,7 +34,7 @@ func (p *Proxy) makeRoom() bool {
 	var idle []idler
 	now := p.clock.Now.Load()
 	p.clock.Each(func(c *wire.Conn) {
-		if k := clientOf(c); k != nil && k.resting.Load() && k.parked.Load() {
+		if k := clientOf(c); k != nil && k.resting.Load() && k.space.Taken() {
 			idle = append(idle, idler{k, c.WaitsUntil()})
 		}
 	})
@@ -66,14 +66,14 @@ func (p *Proxy) makeRoom() bool {
 
 // evict closes a client that is parked, unless something has come of it.
 func (c *client) evict() bool {
-	if !c.parked.CompareAndSwap(true, false) {
+	if !c.space.Leave() {
 		return false
 	}
 	if c.proxy.draining.Load() || !c.resting.Load() || wire.HasNews(c.watch) {
 		c.resume()
 		return false
 	}
-	c.proxy.poller.forget(c)
+	c.proxy.quiet.Forget(&c.space)
 	c.Close()
 	c.proxy.clients.Done()
 	return true

@@ -114,16 +114,17 @@ func (x *exchange) run() bool {
 	return x.attempts()
 }
 
-// end counts and logs the exchange, which has ended. It is the one reading of a
-// clock for both.
+// end counts, logs and traces the exchange, which has ended. It is the one reading of a
+// clock for all.
 func (x *exchange) end() {
 	x.req.place.Leave()
 	if x.req.mount != nil || x.client.proxy.AccessLog != nil || x.client.proxy.Traces != nil {
 		x.took = time.Since(x.req.began)
 	}
-	x.count()
-	x.log()
-	x.trace()
+	o := (*outcome)(x)
+	o.count()
+	o.log()
+	o.trace()
 }
 
 // describe is what the control socket says of x. The client's mutex is held.

@@ -30,6 +30,7 @@ import (
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/park"
 	"passenger/lib/proxy/tally"
 	"passenger/lib/proxy/trace"
 	"passenger/lib/proxy/wire"
@@ -130,8 +131,9 @@ type Proxy struct {
 	mu   sync.Mutex // guards apps; who changes index holds it
 	apps map[string]*app
 
-	clients sync.WaitGroup
-	poller  *poller // nil unless Serve runs
+	clients  sync.WaitGroup
+	quiet    *park.Lot // those of them that are parked; nil unless Serve runs
+	gathered gathering // of these
 
 	http2        *http2Server
 	unrouted     tally.Ends // of requests for which there was no app
@@ -237,8 +239,8 @@ func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener) {
 	defer wg.Wait()
 	defer stopClock()
 	wg.Go(func() { p.clock.Run(clock) })
-	p.poller = newPoller()
-	wg.Go(func() { p.poller.run(clock) })
+	p.quiet = park.New(wire.Small)
+	wg.Go(func() { p.quiet.Run(clock) })
 	var accepting sync.WaitGroup
 	open, shut := context.WithCancel(context.WithoutCancel(ctx))
 	defer shut()

@@ -89,7 +89,7 @@ func TestThousandAppsAreScraped(t *testing.T) {
 		x.session.waited = time.Second
 		for _, status := range []int{0, 200, 302, 404, 500} {
 			x.answer.status = status
-			x.count()
+			(*outcome)(x).count()
 		}
 		x.session.countFirstByte()
 	}

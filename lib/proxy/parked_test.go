@@ -16,7 +16,7 @@ import (
 // parked counts the clients that are.
 func (s *server) parked() (n int) {
 	s.clock.Each(func(c *wire.Conn) {
-		if clientOf(c) != nil && clientOf(c).parked.Load() {
+		if clientOf(c) != nil && clientOf(c).space.Taken() {
 			n++
 		}
 	})

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"passenger/lib/proxy/accesslog"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/trace"
@@ -10,8 +12,26 @@ import (
 // nginx's.
 const statusGone = 499
 
-// log writes the exchange, which has ended, to the access log.
-func (x *exchange) log() {
+// An outcome is an exchange that has ended, for those who are told of it.
+type outcome exchange
+
+// count counts the exchange.
+func (x *outcome) count() {
+	p := x.client.proxy
+	if x.req.mount == nil {
+		p.unrouted.Add(x.answer.status)
+		return
+	}
+	a := x.req.mount.app
+	a.ends.Add(x.answer.status)
+	p.times.Ended(&a.times, x.answer.status, x.took)
+	if x.session.target.Load() != nil || x.session.waited > 0 {
+		p.times.Waited(&a.times, x.session.waited)
+	}
+}
+
+// log writes the exchange to the access log.
+func (x *outcome) log() {
 	l := x.client.proxy.AccessLog
 	if l == nil || x.req.idLen == 0 {
 		return // no request came
@@ -26,7 +46,7 @@ func (x *exchange) log() {
 
 // record is what the access log is told of the exchange. addr is room for the
 // client's address.
-func (x *exchange) record(addr []byte) accesslog.Record {
+func (x *outcome) record(addr []byte) accesslog.Record {
 	r := accesslog.Record{
 		Request: &x.req.Request, HTTP2: x.client.http2, ID: x.req.id[:x.req.idLen], Addr: x.client.headers.AppendAddr(addr, &x.req.Request, x.client.addr), User: x.client.headers.Value(&x.req.Request, fronted.RemoteUser),
 		Trace: x.req.traceID(), TLS: x.client.tls,
@@ -42,8 +62,8 @@ func (x *exchange) record(addr []byte) accesslog.Record {
 	return r
 }
 
-// trace queues the spans of the exchange, which has ended, if it has any.
-func (x *exchange) trace() {
+// trace queues the spans of the exchange, if it has any.
+func (x *outcome) trace() {
 	t := x.client.proxy.Traces
 	if t == nil || !x.req.span.Sampled() {
 		return
@@ -66,4 +86,10 @@ func (x *exchange) trace() {
 		r.PID, r.Process = p.PID, p.ID
 	}
 	t.Add(&x.req.span, &r)
+}
+
+// countFirstByte counts when the process began to answer.
+func (s *session) countFirstByte() {
+	s.req.span.Hears()
+	s.req.client.proxy.times.FirstByte(&s.req.mount.app.times, time.Since(s.req.began))
 }
