@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,18 +20,29 @@ type restartCommand struct {
 	Rolling     bool          `xor:"mode" help:"Start new processes beside the old ones (default)."`
 	Blocking    bool          `xor:"mode" help:"Stop the old processes first, for an app that cannot run twice. Requests wait meanwhile."`
 	WatchErrors errorRate     `placeholder:"RATE" help:"Bring the old version back if more than this share of responses is 5xx in the first minute (0.05)."`
+	Canary      share         `xor:"mode" placeholder:"SHARE" help:"Give the new version this share of the clients first (10%), compare the two, and go on or back by that."`
+	For         time.Duration `default:"10m" placeholder:"DURATION" help:"How long the share of --canary is tried (${default})."`
+	Sticky      bool          `help:"Have each client stay with its version while there are two, by a cookie."`
+	Promote     bool          `xor:"mode" help:"Go on with the version that is tried by --canary."`
+	Abort       bool          `xor:"mode" help:"Go back from the version that is tried by --canary."`
 	Wait        bool          `help:"Wait for the outcome: exit with status 5 if the old version serves on, 4 if nothing serves."`
 	Timeout     time.Duration `default:"10m" placeholder:"DURATION" help:"Longest time to wait (${default})."`
 	answer
 }
 
 func (c *restartCommand) Run(ctx context.Context, cmd *command) error {
-	if err := sensible(c.Timeout); err != nil {
+	if err := sensible(min(c.Timeout, c.For)); err != nil {
 		return err
+	}
+	if c.Sticky && c.Canary.of == 0 {
+		return usageError("--sticky means nothing without --canary")
 	}
 	pool, err := cmd.dial()
 	if err != nil {
 		return err
+	}
+	if c.Promote || c.Abort {
+		return c.order(ctx, cmd, "POST", c.App, "/canary", protocol.CanaryRequest{Promote: c.Promote})
 	}
 	apps, err := pool.findAll(ctx, c.App)
 	if err != nil {
@@ -60,6 +72,10 @@ func (c *restartCommand) restart(ctx context.Context, pool *caller, apps []proto
 	if c.Blocking {
 		request.Mode = "blocking"
 	}
+	if c.Canary.of > 0 {
+		request.Canary, request.CanaryFor, request.CanarySticky = c.Canary.of, c.For.Seconds(), c.Sticky
+		request.Timeout += request.CanaryFor
+	}
 	replies, failed := make([]protocol.RestartReply, len(apps)), make([]error, len(apps))
 	var wg sync.WaitGroup
 	for i, a := range apps {
@@ -79,6 +95,27 @@ func (c *restartCommand) restart(ctx context.Context, pool *caller, apps []proto
 		return done, nil
 	}
 	return done, failed[first]
+}
+
+// A share is a flag with a share of clients, such as 10% or 0.1.
+type share struct{ of float64 } // 0 unless the flag is given
+
+// Decode takes over its value.
+func (s *share) Decode(ctx *kong.DecodeContext) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("share", &text); err != nil {
+		return err
+	}
+	number, percent := strings.CutSuffix(text, "%")
+	of, err := strconv.ParseFloat(number, 64)
+	if percent {
+		of /= 100
+	}
+	if err != nil || !(of > 0 && of < 1) {
+		return fmt.Errorf("%q is not a share over 0 and under 1, such as 10%% or 0.1", text)
+	}
+	s.of = of
+	return nil
 }
 
 // defaultErrorRate is that of --watch-errors without a value.

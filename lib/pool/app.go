@@ -29,6 +29,7 @@ type app struct {
 	crew      *side.Crew // those that do not
 	refork    refork
 	restart   *restart // nil unless one is under way
+	canary    *canary  // nil unless there is one; never beside a restart
 	last      *protocol.Restart
 	backoff   backoff
 	demand    demand
@@ -75,6 +76,7 @@ func (a *app) census() census {
 	var c census
 	for _, q := range a.processes {
 		switch {
+		case a.canary.has(q) && !q.state.leaves():
 		case q.starting():
 			c.starting++
 		case q.state == stateKept:
@@ -105,6 +107,9 @@ func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 		// Its processes may run with other settings, which the pool cannot know.
 		// Those that already drain go on to do so.
 		a.config, a.running, a.removed, a.held, a.backoff = c, c, false, false, backoff{}
+		if a.canary != nil { // of a former pool
+			a.canary.config, a.canary.byApp = c, byApp
+		}
 		slog.Info("app added", security.AppAdded.Attr(), "app", c.Name, "app_root", c.AppRoot)
 	case !reflect.DeepEqual(a.config, c):
 		stale := !sameProcess(a.running, c)
@@ -154,7 +159,7 @@ func (p *Pool) Remove(now time.Time, name string) bool {
 		return false
 	}
 	if !a.removed {
-		a.removed, a.restart = true, nil
+		a.removed, a.restart, a.canary = true, nil, nil
 		a.release(now)
 		p.table.stale = true
 	}
@@ -196,6 +201,7 @@ func (a *app) steer(now time.Time, d *Decision) {
 		}
 	case a.held || !a.pool.spawner.heard:
 	default:
+		a.try(now, d)
 		a.roll(now, d)
 		a.refresh(now, d)
 		a.renew(now)
@@ -229,7 +235,7 @@ func (a *app) most() int {
 // may not start.
 func (a *app) surge() int {
 	switch {
-	case a.restart == nil || a.restart.blocking():
+	case a.restart == nil && a.canary == nil || a.restart != nil && a.restart.blocking():
 		return 0
 	case a.config.RestartSurge != nil:
 		return min(*a.config.RestartSurge, a.pool.limits.Surge)
@@ -270,6 +276,9 @@ func (q *process) remove(now time.Time) {
 	}
 	if r := q.app.restart; r != nil && q.record.Generation == q.app.generation {
 		r.trial.gone.add(q.traffic.counts)
+	}
+	if n := q.app.canary; n.has(q) {
+		n.trial.gone.add(q.traffic.counts)
 	}
 	q.app.pool.gone[q.record.ID] = now
 }

@@ -155,6 +155,10 @@ func (b *backoff) forgive() {
 // failed tells that a start failed for a reason of the app's.
 func (q *process) failed(now time.Time, err *protocol.SpawnError) {
 	a := q.app
+	if a.canary.has(q) {
+		a.canary.trial.failure = err
+		return
+	}
 	if q.record.Generation != a.generation || a.removed {
 		return // no caller waits for it
 	}

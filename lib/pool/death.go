@@ -14,6 +14,9 @@ import (
 // died tells that a process ended that served and was to go on.
 func (q *process) died(now time.Time, r protocol.Process, cause string) {
 	a := q.app
+	if n := a.canary; n.has(q) && (r.Exit == nil || !r.Exit.ByUs) {
+		n.trial.lost(r.Exit, obituary(now, q, r, cause))
+	}
 	if r.Exit != nil && r.Exit.ByUs || q.record.Generation != a.generation {
 		return
 	}

@@ -10,6 +10,8 @@ const (
 	dead      // taken back: a process of it died
 	erring    // taken back: it answers with too many errors
 	stalled   // taken back: it answers nothing
+	slow      // taken back: its answers take far longer
+	aborted   // taken back: a person said so
 	crippled  // taken back: a side process that is required does not start
 )
 
@@ -46,6 +48,10 @@ type rule struct {
 	// rate is the share that is allowed; 0 allows all. nil compares with the
 	// generation before.
 	rate *float64
+
+	// canary says that the generation before serves meanwhile, so that the two can be
+	// compared closely, and by their times, too.
+	canary bool
 }
 
 const (
@@ -58,6 +64,10 @@ const (
 	fewestErrors = 5
 	worseTimes   = 2
 	worseBy      = 0.25
+
+	// Beside one another they are compared for longer, and see the same.
+	worseByCanary = 0.05
+	slowerBy      = 0.1 // seconds
 )
 
 // judge decides by the evidence alone. Where there is nothing to go back to,
@@ -70,6 +80,8 @@ func (r rule) judge(e evidence) verdict {
 		return unstarted
 	case e.fallback && r.tooMany(e.before, e.after):
 		return erring
+	case e.fallback && r.tooSlow(e.before, e.after):
+		return slow
 	case e.fallback && e.stage == proven && r.silent(e):
 		return stalled
 	case e.stage == proven && e.muster == broken:
@@ -90,7 +102,19 @@ func (r rule) tooMany(before, after counts) bool {
 	case before.processed < fewest || after.errors < fewestErrors:
 		return false
 	}
-	return after.share() > worseTimes*before.share() && after.share() > before.share()+worseBy
+	by := worseBy
+	if r.canary {
+		by = worseByCanary
+	}
+	return after.share() > worseTimes*before.share() && after.share() > before.share()+by
+}
+
+// tooSlow says that a canary's answers take far longer than those of the others.
+func (r rule) tooSlow(before, after counts) bool {
+	if !r.canary || r.rate != nil && *r.rate == 0 || before.processed < enoughCanary || after.processed < enoughCanary {
+		return false
+	}
+	return after.latency() > worseTimes*before.latency() && after.latency() > before.latency()+slowerBy
 }
 
 // slowest is how long answers of the generation before may have taken, on

@@ -67,7 +67,41 @@ func TestJudge(t *testing.T) {
 		{"it was always slow", nil, evidence{stage: proven, fallback: true, stuck: true, before: counts{processed: 1000, took: 1000}}, accepted},
 		{"it hangs with nothing to go back to", nil, evidence{stage: proven, stuck: true, before: quick}, accepted},
 	} {
-		if got := (rule{tt.rate}).judge(tt.e); got != tt.want {
+		if got := (rule{rate: tt.rate}).judge(tt.e); got != tt.want {
+			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A canary is compared more closely, and by its times too.
+func TestJudgeOfACanary(t *testing.T) {
+	t.Parallel()
+	before := counts{processed: 1000, errors: 10, took: 50} // 50 ms each
+	for _, tt := range []struct {
+		name   string
+		rate   *float64
+		before counts
+		after  counts
+		stage  stage
+		want   verdict
+	}{
+		{"as good", nil, before, counts{processed: 100, errors: 1, took: 5}, someServe, undecided},
+		{"as good to the end", nil, before, counts{processed: 100, errors: 1, took: 5}, proven, accepted},
+		{"unasked to the end", nil, before, counts{}, proven, accepted},
+		{"errors in six of a hundred", nil, before, counts{processed: 100, errors: 6}, someServe, undecided},
+		{"errors in seven of a hundred", nil, before, counts{processed: 100, errors: 7}, someServe, erring},
+		{"four errors", nil, before, counts{processed: 30, errors: 4}, someServe, undecided},
+		{"under the share that is set", new(0.1), before, counts{processed: 100, errors: 9}, someServe, undecided},
+		{"over the share that is set", new(0.1), before, counts{processed: 100, errors: 11}, someServe, erring},
+		{"thrice as slow", nil, before, counts{processed: 100, took: 16}, someServe, slow},
+		{"thrice as slow, few answers", nil, before, counts{processed: 19, took: 16}, someServe, undecided},
+		{"thrice as slow as few", nil, counts{processed: 19, took: 1}, counts{processed: 100, took: 16}, someServe, undecided},
+		{"twice as slow", nil, before, counts{processed: 100, took: 10}, someServe, undecided},
+		{"thrice as slow, within a tenth of a second", nil, counts{processed: 1000, took: 10}, counts{processed: 100, took: 3}, someServe, undecided},
+		{"far slower, and no one looks", new(0.0), before, counts{processed: 100, errors: 100, took: 100}, someServe, undecided},
+	} {
+		r := rule{rate: tt.rate, canary: true}
+		if got := r.judge(evidence{stage: tt.stage, fallback: true, before: tt.before, after: tt.after}); got != tt.want {
 			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
 		}
 	}

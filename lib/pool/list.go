@@ -29,6 +29,7 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 		a.backoff.recall(r.Error)
 		a.orders.paused, a.orders.instances = r.Paused, r.Instances
 		a.uid, a.byApp = r.UID, r.SetByApp
+		a.recallCanary(r.Canary)
 		for _, rp := range r.Processes {
 			from, state := cmp.Or(rp.Generation, a.generation), stateReady
 			switch {
@@ -44,6 +45,9 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 			q.listing = listed
 			if rp.Draining {
 				q.inTable = last.Version
+				q.record.Generation = from
+			}
+			if r.Canary != nil && from == r.Canary.Generation {
 				q.record.Generation = from
 			}
 		}

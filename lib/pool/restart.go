@@ -54,6 +54,10 @@ type How struct {
 	// WatchErrors is the app's setting of that name for this restart.
 	WatchErrors *float64
 
+	// Canary has a share of the clients get the new processes first; see
+	// [Pool.Canary].
+	Canary Share
+
 	Cause string // see [protocol.Restart]
 }
 
@@ -76,10 +80,21 @@ func (p *Pool) Restart(now time.Time, c protocol.AppConfig, byApp []string, how 
 }
 
 func (a *app) begin(now time.Time, how How) {
-	c := a.census()
 	a.newest++
+	a.beginAs(now, how, a.newest)
+}
+
+// beginAs begins a restart to a generation, which a canary may have processes of;
+// the canary ends.
+func (a *app) beginAs(now time.Time, how How, generation int) {
+	c := a.census()
+	if n := a.canary; n != nil {
+		if a.canary = nil; n.record.Generation != generation {
+			n.dismiss(now)
+		}
+	}
 	r := &restart{app: a, want: c.serving() + c.starting, before: a.running, trial: trialOf(a, how, now)}
-	r.record = protocol.Restart{Generation: a.newest, State: protocol.RestartRunning, Mode: modeRolling, Cause: how.Cause}
+	r.record = protocol.Restart{Generation: generation, State: protocol.RestartRunning, Mode: modeRolling, Cause: how.Cause}
 	if how.Blocking {
 		r.record.Mode = modeBlocking
 	}
@@ -91,7 +106,7 @@ func (a *app) begin(now time.Time, how How) {
 		a.release(now)
 	}
 	r.want = min(max(r.want, a.least()), a.most())
-	a.generation, a.running, a.restart = a.newest, a.config, r
+	a.generation, a.running, a.restart = generation, a.config, r
 	a.backoff.forgive()
 	a.crew.Forgive()
 	a.pool.table.stale = true
@@ -130,7 +145,7 @@ func (p *Pool) Cleared(c Clear) {
 // ends a restart that is done.
 func (a *app) roll(now time.Time, d *Decision) {
 	for _, q := range a.processes {
-		if q.phase() == protocol.Starting && q.record.Generation != a.generation {
+		if q.phase() == protocol.Starting && q.record.Generation != a.generation && !a.canary.has(q) {
 			q.drain(now, "restart")
 		}
 	}
@@ -281,7 +296,7 @@ func (a *app) inPlace(now time.Time, c census) bool {
 func (a *app) oldFirst() []*process {
 	var old []*process
 	for _, q := range a.processes {
-		if q.phase() == protocol.Ready && q.record.Generation != a.generation {
+		if q.phase() == protocol.Ready && q.record.Generation != a.generation && !a.canary.has(q) {
 			old = append(old, q)
 		}
 	}

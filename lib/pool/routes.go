@@ -109,7 +109,8 @@ func (a *app) route() protocol.Route {
 		Paused: a.orders.paused, Instances: a.orders.instances, MinInstances: a.least(),
 		Processes: []protocol.RouteProcess{}, FriendlyErrors: *c.FriendlyErrors,
 		Serving: c.Serving,
-		Trial:   a.restart != nil && !a.restart.undoing && a.restart.trial.length > 0,
+		Trial:   a.canary != nil || a.restart != nil && !a.restart.undoing && a.restart.trial.length > 0,
+		Canary:  a.canary.route(),
 	}
 	if c.QueueSize != nil {
 		r.QueueSize = *c.QueueSize

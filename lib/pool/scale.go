@@ -77,7 +77,7 @@ func (a *app) shrink(now time.Time, d *Decision) {
 func (a *app) free() int {
 	n := 0
 	for _, q := range a.processes {
-		if q.phase() == protocol.Ready && q.traffic.inFlight == 0 {
+		if q.phase() == protocol.Ready && q.traffic.inFlight == 0 && !q.app.canary.has(q) {
 			n++
 		}
 	}
@@ -98,7 +98,7 @@ func (a *app) unfree(c census) int {
 func (a *app) leastUsed() []*process {
 	var ready []*process
 	for _, q := range a.processes {
-		if q.phase() == protocol.Ready {
+		if q.phase() == protocol.Ready && !a.canary.has(q) {
 			ready = append(ready, q)
 		}
 	}

@@ -125,16 +125,22 @@ func (p *Pool) loading(now time.Time, d *Decision) int {
 }
 
 func (a *app) spawn(now time.Time) protocol.SpawnRequest {
-	config := a.running
 	if a.always { // a preloader of this generation has the code as it was
 		a.newest++
 		a.generation = a.newest
 	}
-	r := protocol.SpawnRequest{ID: a.pool.chance.ID(), App: a.config.Name, Generation: a.generation, Config: &config}
+	return a.spawnAs(now, a.running, a.generation)
+}
+
+// spawnAs starts a process of a generation.
+func (a *app) spawnAs(now time.Time, config protocol.AppConfig, generation int) protocol.SpawnRequest {
+	r := protocol.SpawnRequest{ID: a.pool.chance.ID(), App: a.config.Name, Generation: generation, Config: &config}
 	q := a.pool.add(now, a, protocol.Process{
 		ID: r.ID, App: r.App, Generation: r.Generation, State: protocol.Starting, StartedAt: now,
 	}, stateSpawning)
-	q.replaces = a.toReplace()
+	if !a.canary.has(q) {
+		q.replaces = a.toReplace()
+	}
 	slog.Debug("process starts", "app", r.App, "id", r.ID, "generation", r.Generation)
 	return r
 }
@@ -176,6 +182,8 @@ func (p *Pool) Spawned(now time.Time, s Spawned) {
 	case from != stateSpawning && from != stateEnded: // we wanted it no more
 	case s.Err != nil:
 		q.failed(now, s.Err)
+	case q.app.canary.has(q):
+		q.app.canary.pause = now.Add(lostPause)
 	default:
 		q.app.backoff.pause(now)
 	}

@@ -145,6 +145,10 @@ func (p *Pool) note(now time.Time, recent bool) {
 // answered notes by what a generation that is to come will be measured.
 func (a *app) answered(now time.Time, q *process, answers counts) {
 	switch r := a.restart; {
+	case a.canary.has(q): // counted at the process
+	case a.canary != nil:
+		a.canary.trial.before.add(answers)
+		a.history.add(now, answers)
 	case r == nil || r.undoing:
 		a.history.add(now, answers)
 	case q.record.Generation != a.generation:

@@ -46,7 +46,7 @@ type trial struct {
 
 // trialOf is the trial of a restart that is to go like how.
 func trialOf(a *app, how How, now time.Time) trial {
-	t := trial{rule: rule{how.WatchErrors}, length: trialTime, before: a.history.sum(now)}
+	t := trial{rule: rule{rate: how.WatchErrors}, length: trialTime, before: a.history.sum(now)}
 	if a.config.TrialTime != nil {
 		t.length = seconds(*a.config.TrialTime)
 	}
@@ -149,7 +149,7 @@ func (a *app) fallbacks() []*process {
 	var old, refuted []*process
 	for _, q := range a.processes {
 		switch {
-		case q.phase() != protocol.Ready && q.state != stateKept || q.record.Generation == a.generation:
+		case q.phase() != protocol.Ready && q.state != stateKept || q.record.Generation == a.generation || a.canary.has(q):
 		case q.refuted:
 			refuted = append(refuted, q)
 		default:

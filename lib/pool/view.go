@@ -49,6 +49,9 @@ func (a *app) view(now time.Time) protocol.App {
 		record := a.restart.record
 		v.Restart = &record
 	}
+	if a.canary != nil {
+		v.Restart = new(a.canary.record)
+	}
 	if now.Before(a.backoff.next()) && a.wanted().starts > 0 {
 		v.NextTry = a.backoff.next()
 	}

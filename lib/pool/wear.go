@@ -73,7 +73,7 @@ func (a *app) toReplace() *process {
 		switch {
 		case q.starting() && q.replaces != nil:
 			return nil
-		case worn == nil && q.phase() == protocol.Ready && q.wear() != "":
+		case worn == nil && q.phase() == protocol.Ready && !a.canary.has(q) && q.wear() != "":
 			worn = q
 		}
 	}

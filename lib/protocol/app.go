@@ -264,7 +264,10 @@ type Restart struct {
 	// that generation again: the next restart makes another.
 	State string `json:"state"`
 
-	// Mode is "rolling" or "blocking". Cause is what asked for it: "command",
+	// Share is that of the clients that a canary gets, 0 for another restart.
+	Share float64 `json:"share,omitempty"`
+
+	// Mode is "rolling", "blocking", or "canary" while it gets a share of the clients. Cause is what asked for it: "command",
 	// "settings", "restart.txt", "new directory" or "pool restarted".
 	Mode  string `json:"mode"`
 	Cause string `json:"cause"`
@@ -361,6 +364,13 @@ type RestartRequest struct {
 	// Mode is "rolling" (default) or "blocking": stop the old processes first.
 	Mode string `json:"mode,omitempty"`
 
+	// Canary has the new generation get this share of the clients first, over 0 and
+	// under 1, for CanaryFor, in seconds; 0 means 10 minutes. With CanarySticky a client
+	// stays with its generation meanwhile, by a cookie. 0 means no canary.
+	Canary       float64 `json:"canary,omitempty"`
+	CanaryFor    float64 `json:"canary_seconds,omitempty"`
+	CanarySticky bool    `json:"canary_sticky,omitempty"`
+
 	// WatchErrors takes the place of the app's watch_errors for this restart.
 	WatchErrors *float64 `json:"watch_errors,omitempty"`
 
@@ -370,6 +380,12 @@ type RestartRequest struct {
 
 	// Timeout bounds Wait. 0 means 10 minutes.
 	Timeout float64 `json:"timeout_seconds,omitempty"`
+}
+
+// A CanaryRequest is the body of POST /v1/apps/NAME/canary.
+type CanaryRequest struct {
+	// Promote has the app restart to the canary's generation; else the canary ends.
+	Promote bool `json:"promote"`
 }
 
 // A RestartReply answers it.

@@ -87,10 +87,30 @@ type Route struct {
 	// once when a process of the app lets a request down.
 	Trial bool `json:"trial,omitempty"`
 
+	// Canary is set while a new generation gets a share of the clients.
+	Canary *Canary `json:"canary,omitempty"`
+
 	// FriendlyErrors allows the error page to show Error's details.
 	FriendlyErrors bool `json:"friendly_errors,omitempty"`
 
 	Serving
+}
+
+// A Canary is a new generation that gets a share of the clients.
+type Canary struct {
+	Generation int `json:"generation"`
+
+	// Share is over 0 and under 1. A client that has no cookie of the canary's gets
+	// either generation by it; with Sticky it gets a cookie, and so the same again.
+	Share  float64 `json:"share"`
+	Sticky bool    `json:"sticky,omitempty"`
+
+	// For, Until and BeganAt are for the next pool only: how long it is tried, in
+	// seconds, until when, the zero time if no process of it serves yet, and when
+	// it began.
+	For     float64   `json:"for_seconds"`
+	Until   time.Time `json:"until,omitzero"`
+	BeganAt time.Time `json:"began_at"`
 }
 
 // AccelLocationKey is what one of the accel_locations is called in SetByApp.

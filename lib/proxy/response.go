@@ -249,6 +249,9 @@ func (s *session) appendOurs(b []byte) []byte {
 	if s.req.mount.sticky.Name != nil {
 		b = s.req.mount.sticky.AppendTo(b, s.process)
 	}
+	if s.req.mount.canary.Name != nil {
+		b = s.req.mount.canary.AppendTo(b, s.process)
+	}
 	if s.req.client.proxy.ServerTiming {
 		b = append(b, "Server-Timing: queue;dur="...)
 		b = strconv.AppendFloat(b, float64(s.waited.Microseconds())/1000, 'f', 3, 64)

@@ -32,6 +32,7 @@ type mount struct {
 	readTimeout, queueTime time.Duration
 	requestTime            time.Duration // 0 for none
 	sticky                 balance.Sticky
+	canary                 balance.CanaryCookie
 	canonical              *hosts.Canonical // nil if all host names are as good
 	limits                 *limits.Limiter  // nil if there are none
 	public                 *files.Public    // its static files; nil if there are none
@@ -62,7 +63,7 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		r := &t.Apps[i]
 		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
 			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: balance.QueueTime(r), requestTime: seconds(r.RequestTime)}
-		m.sticky = balance.NewSticky(r, m.base)
+		m.sticky, m.canary = balance.NewSticky(r, m.base), balance.NewCanaryCookie(r, m.base)
 		m.canonical, m.limits = hosts.NewCanonical(r), m.app.limiter.Apply(&r.Serving)
 		if r.CacheCookie != "" {
 			m.cacheCookie = []byte(r.CacheCookie)

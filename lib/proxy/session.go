@@ -83,7 +83,10 @@ func (s *session) acquire(retried bool) error {
 	s.phase.On(phase.Asks)
 	if !retried {
 		s.waiter.Since, s.waiter.Began = p.clock.After(0), time.Time{}
-		s.waiter.Wanted, s.waiter.Upgrade = nil, s.req.upgrade
+		s.waiter.Begin(s.req.upgrade)
+		if m := s.req.mount; m.canary.Name != nil {
+			s.waiter.Canary = m.canary.Wanted(&s.req.Request)
+		}
 		s.beginProbe()
 		if s.req.mount.sticky.Name != nil {
 			s.waiter.Wanted = s.req.mount.sticky.Wanted(&s.req.Request)

@@ -35,6 +35,11 @@ func (a App) writeRestart(b *strings.Builder, st Style, now time.Time) {
 		fmt.Fprintf(b, "  %s\n", st.yellow(fmt.Sprintf("%s restart to generation %d began %s (%s)",
 			r.Mode, r.Generation, layout.Ago(now, r.BeganAt), r.Cause)))
 	case protocol.RestartWatching:
+		if r.Share > 0 {
+			fmt.Fprintf(b, "  %s\n", st.yellow(fmt.Sprintf("generation %d is a canary with %g%% of the clients, for another %s",
+				r.Generation, 100*r.Share, layout.Span(max(0, r.WatchedUntil.Sub(now).Seconds())))))
+			return
+		}
 		fmt.Fprintf(b, "  %s\n", st.yellow(fmt.Sprintf("generation %d is on trial for another %s",
 			r.Generation, layout.Span(max(0, r.WatchedUntil.Sub(now).Seconds())))))
 	case protocol.RestartFailed, protocol.RestartRolledBack:

@@ -84,6 +84,14 @@ func (c calls) resume(r *http.Request, name string) (any, error) {
 	return shown(c.o.Resume(r.Context(), name))
 }
 
+func (c calls) canary(r *http.Request, name string) (any, error) {
+	var req protocol.CanaryRequest
+	if err := control.Decode(r, &req); err != nil {
+		return nil, err
+	}
+	return shown(c.o.DecideCanary(r.Context(), name, req.Promote))
+}
+
 func (c calls) reload(r *http.Request) (any, error) { return c.o.Reload(r.Context()) }
 
 func (c calls) detach(r *http.Request, id string) (any, error) {

@@ -34,6 +34,7 @@ func (o *Owner) table() []control.Call {
 		{Method: "PATCH", Path: app, Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.patch)},
 		{Method: "DELETE", Path: app, Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.remove)},
 		{Method: "POST", Path: app + "/restart", Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.restart)},
+		{Method: "POST", Path: app + "/canary", Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.canary)},
 		{Method: "POST", Path: app + "/scale", Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.scale)},
 		{Method: "POST", Path: app + "/pause", Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.pause)},
 		{Method: "POST", Path: app + "/resume", Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.resume)},

@@ -22,6 +22,9 @@ func (o *Owner) Restart(ctx context.Context, name string, r protocol.RestartRequ
 			Code: protocol.CodeBadRequest, Message: fmt.Sprintf("watch_errors is %v; it is a share, 0 or more and under 1", *w),
 		}
 	}
+	if err := checkCanary(r); err != nil {
+		return protocol.RestartReply{}, err
+	}
 	outcome := make(chan pool.Outcome, 1)
 	generation, err := o.restart(ctx, name, wish{RestartRequest: r, cause: "command"}, outcome)
 	reply := protocol.RestartReply{App: name, Generation: generation}
@@ -60,7 +63,37 @@ func (w wish) how(c protocol.AppConfig) pool.How {
 	if w.WatchErrors != nil {
 		h.WatchErrors = w.WatchErrors
 	}
+	if w.Canary > 0 {
+		h.Canary = pool.Share{Of: w.Canary, For: waitLimit(w.CanaryFor), Sticky: w.CanarySticky}
+	}
 	return h
+}
+
+// checkCanary says what is wrong with the canary that a request asks for.
+func checkCanary(r protocol.RestartRequest) error {
+	why := ""
+	switch {
+	case !(r.Canary >= 0 && r.Canary < 1):
+		why = fmt.Sprintf("canary is %v; it is a share, over 0 and under 1", r.Canary)
+	case r.Canary == 0 && (r.CanaryFor != 0 || r.CanarySticky):
+		why = "canary_seconds and canary_sticky mean nothing without canary"
+	case !(r.CanaryFor >= 0 && r.CanaryFor <= maxCanary.Seconds()):
+		why = fmt.Sprintf("canary_seconds is %v; it must be 0 to %v", r.CanaryFor, maxCanary.Seconds())
+	case r.Canary > 0 && r.Mode == "blocking":
+		why = "a canary runs beside the old processes, which a blocking restart stops first"
+	}
+	if why == "" {
+		return nil
+	}
+	return &protocol.Error{Code: protocol.CodeBadRequest, Message: why}
+}
+
+// maxCanary is how long a canary may take.
+const maxCanary = 7 * 24 * time.Hour
+
+// DecideCanary ends an app's canary: its generation is promoted, or goes.
+func (o *Owner) DecideCanary(ctx context.Context, name string, promote bool) (protocol.App, error) {
+	return o.order(ctx, name, func() error { return o.pool.DecideCanary(name, promote) })
 }
 
 // restart begins a restart. Its outcome is sent to outcome, unless that is nil.
@@ -85,6 +118,7 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 		return 0, &protocol.Error{Code: protocol.CodeInvalidApp, Message: err.Error(), Hint: "nothing was restarted"}
 	}
 	refused := o.claims.check(name, s.claim)
+	var busy error // the settings are right, but the app cannot have a canary now
 	var before uint64
 	err = o.ask(ctx, func(now time.Time) {
 		if refused == nil {
@@ -94,7 +128,11 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 			return
 		}
 		before = o.pool.Version()
-		if generation, ok = o.pool.Restart(now, c, s.byApp, w.how(c)); !ok {
+		if w.Canary > 0 {
+			if generation, busy = o.pool.Canary(now, c, s.byApp, w.how(c)); busy != nil {
+				return
+			}
+		} else if generation, ok = o.pool.Restart(now, c, s.byApp, w.how(c)); !ok {
 			refused = unknownApp(name, o.pool.Names())
 			return
 		}
@@ -102,6 +140,9 @@ func (o *Owner) restart(ctx context.Context, name string, w wish, outcome chan<-
 			o.restarting[name] = append(o.restarting[name], outcome)
 		}
 	})
+	if err == nil {
+		err = busy
+	}
 	if err == nil && refused != nil {
 		o.refuse(from, c, refused)
 		err = refused

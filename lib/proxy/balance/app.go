@@ -47,6 +47,7 @@ type App struct {
 	size          int                  // how many may wait
 	open          bool                 // as many as room says instead
 	wait          time.Duration        // how long each may
+	canary        canary               // the zero one if there is none
 	trial         bool                 // the newest generation is on trial
 	failure       *protocol.SpawnError // nothing runs and the last start failed, else nil
 	nextTry       time.Time
@@ -82,6 +83,9 @@ func New(name string, changed func(), room func(own int) int, waiting *atomic.In
 func (a *App) pick(w *Waiter) *Process {
 	if a.paused != "" {
 		return nil
+	}
+	if a.canary.share > 0 {
+		return a.pickSide(w)
 	}
 	var best *Process
 	for _, p := range a.processes {

@@ -15,6 +15,7 @@ func (a *App) Apply(r *protocol.Route, sendfile func(*protocol.RouteProcess) *fi
 	a.size, a.open, a.wait = r.QueueSize, r.QueueOpen, QueueTime(r)
 	again := a.tries && r.TryAtRequest && a.failure != nil && sameStart(a.failure, r.Error)
 	a.failure, a.removed, a.paused, a.trial = r.Error, false, r.Paused, r.Trial
+	a.canary.apply(r.Canary)
 	a.nextTry, a.tries = r.NextTry, r.TryAtRequest
 	a.maxUpgraded = defaultMaxUpgraded
 	if r.MaxUpgraded != nil {

@@ -44,10 +44,12 @@ func (s *Sticky) Wanted(r *http1.Request) []byte {
 }
 
 // AppendTo appends the line that sends the client to p again.
-func (s *Sticky) AppendTo(b []byte, p *Process) []byte {
+func (s *Sticky) AppendTo(b []byte, p *Process) []byte { return s.appendLine(b, p.Cookie) }
+
+func (s *Sticky) appendLine(b []byte, value string) []byte {
 	b = append(b, "Set-Cookie: "...)
 	b = append(b, s.Name...)
 	b = append(b, '=')
-	b = append(b, p.Cookie...)
+	b = append(b, value...)
 	return append(b, s.suffix...)
 }

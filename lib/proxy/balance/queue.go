@@ -15,6 +15,8 @@ type Waiter struct {
 	Upgrade  bool              // the client asks for another protocol
 	retried  bool              // it had a process that turned out to be gone
 	Alone    bool              // it may have ended that one, and gets the next for itself
+	Canary   []byte            // which generation its client had before, by its cookie
+	side     side              // which it gets; see [App.sideOf]
 	aloneBy  int64             // it waits no longer for that, in the clock's time; 0 as long as it may
 	Since    int64             // when it first came, in the clock's time
 	Began    time.Time         // the same, finer; zero until it has to wait
@@ -41,7 +43,7 @@ func (w *Waiter) answer(p *Process, u *Upstream, err error) {
 func (w *Waiter) first() bool { return w.retried && !w.Alone }
 
 // choosy says that w does not take every process that others take.
-func (w *Waiter) choosy() bool { return len(w.Wanted) > 0 || w.Upgrade || w.Alone }
+func (w *Waiter) choosy() bool { return len(w.Wanted) > 0 || w.Upgrade || w.Alone || w.side != neither }
 
 // A queue is a list of waiters, oldest first. The app's mutex guards it.
 type queue struct {
