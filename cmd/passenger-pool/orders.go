@@ -12,6 +12,7 @@ import (
 	"passenger/lib/app"
 	"passenger/lib/cli"
 	"passenger/lib/protocol"
+	"passenger/lib/visible"
 )
 
 // An answer is how a command that changes something answers: nothing, unless
@@ -50,6 +51,7 @@ type setCommand struct {
 	App      string   `arg:"" name:"app" help:"The app's name, or its directory."`
 	Settings []string `arg:"" optional:"" sep:"none" name:"key=value" help:"Keys of Passengerfile.json and what they are to be."`
 	Unset    []string `sep:"none" placeholder:"KEY" help:"Give a key its default again. May be repeated."`
+	DryRun   bool     `help:"Change nothing; print what would change, and which of it the processes that run do not take over."`
 	answer
 }
 
@@ -58,7 +60,68 @@ func (c *setCommand) Run(ctx context.Context, cmd *command) error {
 	if err != nil {
 		return &cli.Error{Err: err, Status: cli.Usage}
 	}
-	return c.order(ctx, cmd, "PATCH", c.App, "", patch)
+	pool, err := cmd.dial()
+	if err != nil {
+		return err
+	}
+	found, err := pool.find(ctx, c.App)
+	if err != nil {
+		return err
+	}
+	var preview protocol.Preview
+	err = pool.call(ctx, "POST", protocol.PathApps+"/"+found.Name+"/preview", patch, &preview)
+	switch {
+	case c.DryRun && err == nil && c.JSON:
+		return c.print(preview)
+	case c.DryRun && err == nil:
+		_, err = fmt.Print(previewed(preview))
+		return err
+	case c.DryRun:
+		return err
+	}
+	// What is wrong is told by the change itself, and a pool of a former release knows
+	// no preview.
+	if err := c.order(ctx, cmd, "PATCH", c.App, "", patch); err != nil {
+		return err
+	}
+	fmt.Fprint(os.Stderr, remaining(preview))
+	return nil
+}
+
+// previewed are changes for people, one a line.
+func previewed(p protocol.Preview) string {
+	if len(p.Changes) == 0 {
+		return "nothing would change\n"
+	}
+	how := map[protocol.Effect]string{
+		protocol.EffectNow:     "at once",
+		protocol.EffectRestart: "by a restart, which begins at once",
+		protocol.EffectLater:   "for new processes; those that run need a restart",
+	}
+	var b strings.Builder
+	for _, c := range p.Changes {
+		fmt.Fprintf(&b, "%s: %s -> %s (%s)\n", c.Key, visible.Line(string(c.Was)), visible.Line(string(c.Value)), how[c.Effect])
+	}
+	return b.String()
+}
+
+// remaining says which changes the processes that run have not taken over, empty if
+// they have all.
+func remaining(p protocol.Preview) string {
+	var keys []string
+	for _, c := range p.Changes {
+		switch c.Effect {
+		case protocol.EffectRestart:
+			return "" // it replaces them
+		case protocol.EffectLater:
+			keys = append(keys, c.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: note: processes of app %q that run go on without the new %s; \"passenger-pool restart %s\" replaces them\n",
+		program, p.App, strings.Join(keys, ", "), p.App)
 }
 
 // patch is what to change: null means the default.

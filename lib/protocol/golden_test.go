@@ -49,6 +49,8 @@ var messages = map[string]any{
 	"routes":          Routes{},
 	"pause-request":   PauseRequest{},
 	"scale-request":   ScaleRequest{},
+	"canary-request":  CanaryRequest{},
+	"preview":         Preview{},
 	"spawn-error":     SpawnError{},
 	"stop-request":    StopRequest{},
 	"spawn-request":   SpawnRequest{},

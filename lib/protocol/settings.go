@@ -33,6 +33,34 @@ type Setting struct {
 	Changed bool `json:"changed,omitempty"`
 }
 
+// A Preview is the reply to POST /v1/apps/NAME/preview, whose body is that of a
+// PATCH of the app: what that would change.
+type Preview struct {
+	App     string   `json:"app"`
+	Changes []Change `json:"changes"` // in order of their keys
+}
+
+// A Change is that of one setting.
+type Change struct {
+	Key string `json:"key"`
+
+	// Was and Value are what it was and is to be, null for a default that is
+	// nothing; secrets are hidden.
+	Was   json.RawMessage `json:"was"`
+	Value json.RawMessage `json:"value"`
+
+	Effect Effect `json:"effect"`
+}
+
+// An Effect is how a change comes into effect.
+type Effect string
+
+const (
+	EffectNow     Effect = "now"     // at once, for the processes that run
+	EffectRestart Effect = "restart" // the app restarts for it by itself
+	EffectLater   Effect = "later"   // for processes that start from then on; a restart replaces the others
+)
+
 // A SettingSource says what a setting was set by.
 type SettingSource string
 

@@ -52,6 +52,14 @@ func (c calls) patch(r *http.Request, name string) (any, error) {
 	return shown(c.o.Patch(r.Context(), name, patch))
 }
 
+func (c calls) preview(r *http.Request, name string) (any, error) {
+	var patch map[string]json.RawMessage
+	if err := control.Decode(r, &patch); err != nil {
+		return nil, err
+	}
+	return c.o.Preview(r.Context(), name, patch)
+}
+
 func (c calls) remove(r *http.Request, name string) (any, error) {
 	return nil, c.o.Remove(r.Context(), name)
 }

@@ -32,6 +32,7 @@ func (o *Owner) table() []control.Call {
 		{Method: "GET", Path: app + "/settings", Access: protocol.Reads, Handler: control.Named("name", c.settings)},
 		{Method: "PUT", Path: app, Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.put)},
 		{Method: "PATCH", Path: app, Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.patch)},
+		{Method: "POST", Path: app + "/preview", Access: protocol.Changes, Handler: control.Named("name", c.preview)},
 		{Method: "DELETE", Path: app, Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.remove)},
 		{Method: "POST", Path: app + "/restart", Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.restart)},
 		{Method: "POST", Path: app + "/canary", Access: protocol.Changes, Ordered: true, Handler: control.Named("name", c.canary)},
