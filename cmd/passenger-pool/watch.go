@@ -82,12 +82,12 @@ func (c *watchCommand) look(ctx context.Context, pool *caller, known watch, apps
 // meet takes a first look at an app's files, unless the app does so itself.
 func (c *watchCommand) meet(a protocol.App) *sources.Tree {
 	if why := app.Reloads(a.Config); why != "" && len(c.Apps) == 0 {
-		slog.Info("app loads changed files itself", "app", a.Name, "because", why)
+		slog.Info("app loads changed files itself", "app", a.Name, "reason", why)
 		return nil
 	}
 	tree := &sources.Tree{Dir: a.Config.AppRoot, Patterns: c.Pattern, Ignored: c.Ignore}
 	if _, complete := tree.Look(); !complete {
-		slog.Warn("app has too many files; the rest is not watched", "app", a.Name, "watched", sources.Most)
+		slog.Warn("app has too many files; the rest is not watched", "app", a.Name, "limit", sources.Most)
 	}
 	slog.Info("files are watched", "app", a.Name, "app_root", a.Config.AppRoot)
 	return tree
