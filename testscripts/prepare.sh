@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")"
 
-packages='gcc libc6-dev mmdebstrap curl procps strace tmux logrotate aide tripwire auditd capistrano openssh-server git runit s6 openrc supervisor mandoc shellcheck nginx apache2-bin haproxy certbot
+packages='gcc libc6-dev mmdebstrap curl procps strace tmux logrotate aide tripwire auditd capistrano openssh-server git runit s6 openrc supervisor mandoc shellcheck zsh fish nginx apache2-bin haproxy certbot
 	ruby bundler ruby-rack ruby-sinatra ruby-rails puma unicorn
 	ruby-sqlite3 ruby-sequel
 	python3 python3-flask python3-django gunicorn
