@@ -17,7 +17,9 @@ var exposure = map[string]string{
 	"passenger-pool.service":  "20",
 	"passenger-proxy.service": "20",
 	"passenger-spawn.service": "65",
-	"passenger@.service":      "30",
+
+	"passenger-status.service": "20",
+	"passenger@.service":       "30",
 }
 
 func TestUnits(t *testing.T) {
@@ -61,7 +63,7 @@ func TestUnits(t *testing.T) {
 			names = append(names, filepath.Join(units, strings.Replace(name, "@.", "@srv-shop.", 1)))
 		}
 	}
-	for _, program := range []string{"passenger", "passenger-spawn", "passenger-pool", "passenger-proxy"} {
+	for _, program := range []string{"passenger", "passenger-spawn", "passenger-pool", "passenger-proxy", "passenger-status"} {
 		if err := os.WriteFile(filepath.Join(root, program), []byte("#!/bin/sh\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
