@@ -20,6 +20,7 @@ type commandLine struct {
 	Start   start   `cmd:"" help:"Serve apps in the foreground, with the spawner, the pool and the proxy."`
 	Stop    stop    `cmd:"" help:"Stop what \"passenger start\" runs. A second stop does so at once."`
 	Restart restart `cmd:"" help:"Replace the apps' processes one by one, losing no request."`
+	Upgrade upgrade `cmd:"" help:"Have the daemons replaced by the programs that are installed now, losing no request."`
 	Status  status  `cmd:"" passthrough:"" help:"Run passenger-status, with its flags; -p or -S says of which server."`
 	Logs    logs    `cmd:"" help:"Show what the apps' processes wrote last."`
 	Version version `cmd:"" help:"Print the version."`
@@ -93,6 +94,10 @@ func (s *stop) Run(parsed *kong.Context) error { return s.only("stop", parsed) }
 type restart struct{ place }
 
 func (r *restart) Run(parsed *kong.Context) error { return r.only("restart", parsed) }
+
+type upgrade struct{ place }
+
+func (u *upgrade) Run(parsed *kong.Context) error { return u.only("upgrade", parsed) }
 
 func (p place) only(command string, parsed *kong.Context) error {
 	if err := noEmpty(parsed); err != nil {

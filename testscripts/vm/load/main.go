@@ -1,10 +1,11 @@
 // Command load makes requests at a steady rate until SIGTERM and counts those
-// that failed. It runs in the virtual machine.
+// that failed. It runs in the virtual machine, and in the chroot of upgrade.sh.
 package main
 
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
@@ -24,11 +25,12 @@ func main() {
 	rate := flag.Int("rate", 20, "requests a second")
 	patience := flag.Duration("patience", 40*time.Second, "time for one request")
 	websockets := flag.Int("websockets", 0, "upgraded connections to hold; one that ends without a close frame has failed")
+	http2 := flag.Bool("http2", false, "speak HTTP/2 over TLS")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 
-	l := &load{url: *address, client: &http.Client{Timeout: *patience}}
+	l := &load{url: *address, client: client(*patience, *http2)}
 	for range *websockets {
 		l.clients.Go(func() { l.hold(ctx) })
 	}
@@ -45,6 +47,17 @@ func main() {
 	l.clients.Wait()
 	fmt.Printf("total %d requests, slowest %v, failed %d; %d websockets opened, %d closed in order\n",
 		l.made.Load(), time.Duration(l.slowest.Load()).Round(time.Millisecond), l.failed.Load(), l.opened.Load(), l.closed.Load())
+}
+
+// client believes any certificate: it is not what is tested.
+func client(patience time.Duration, http2 bool) *http.Client {
+	t := &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, Protocols: new(http.Protocols),
+		MaxIdleConns: 1000, MaxIdleConnsPerHost: 1000,
+	}
+	t.Protocols.SetHTTP2(http2)
+	t.Protocols.SetHTTP1(!http2)
+	return &http.Client{Timeout: patience, Transport: t}
 }
 
 type load struct {
