@@ -86,7 +86,8 @@ for ARCH; do
 	stage
 	for kind in deb rpm apk; do
 		[ $kind != rpm ] || echo "changelog: $work/changes.yaml" >>"$work/nfpm.yaml"
-		[ $kind != apk ] || sed -i '/^changelog:/d' "$work/nfpm.yaml"
+		# What a version of Alpine may hold is little: 0.1.0+DATE.COMMIT is 0.1.0_pDATE-r0.
+		[ $kind != apk ] || sed -i "/^changelog:/d; s/^version: .*/version: $(echo "$VERSION" | sed 's/+\([0-9]*\).*/_p\1/; s/-/_/g')-r0/" "$work/nfpm.yaml"
 		"$work/tools/nfpm" package --config "$work/nfpm.yaml" --packager $kind --target "$out" >"$work/said" || { cat "$work/said" >&2; exit 1; }
 	done
 done
