@@ -85,6 +85,12 @@ VM_SUITES ?= trixie bookworm
 test-vm:
 	@testscripts/vm/vm.sh $(VM_SUITES)
 
+# test-upgrade installs a newer package under RATE requests a second and WEBSOCKETS
+# WebSockets, in a chroot, and counts what is lost; needs root and a quiet machine.
+.PHONY: test-upgrade
+test-upgrade:
+	@testscripts/vm/upgrade.sh
+
 # test-tools runs the Ansible role on a copy of a chroot of Debian, with the package of
 # this checkout, twice, and serves by what it wrote; needs root and 300 MB of Ansible.
 .PHONY: test-tools
@@ -125,7 +131,7 @@ check:
 	go run $(UNPARAM) ./...
 	@$(MAKE) --no-print-directory vulncheck
 	mandoc -Tlint -Wwarning man/*.[1-8]
-	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest lib/dist/ci/deploy.sh lib/dist/package/build.sh lib/dist/package/completions.sh lib/dist/package/lint.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
+	shellcheck lib/dist/passenger lib/dist/passenger-config lib/dist/certbot/passenger testscripts/apps/front/*.sh testscripts/*.sh testscripts/bench/*.sh testscripts/distros/*.sh testscripts/npm/*.sh testscripts/vm/*.sh testscripts/vm/guest/*.sh testscripts/vm/guest/vmtest testscripts/vm/guest/upgrade lib/dist/ci/deploy.sh lib/dist/package/build.sh lib/dist/package/completions.sh lib/dist/package/lint.sh lib/dist/package/postinst lib/dist/package/prerm lib/dist/package/postrm
 	shellcheck testscripts/tools/*.sh testscripts/image/*.sh testscripts/kubernetes/*.sh testscripts/kubernetes/guest/*.sh lib/dist/image/build.sh
 	shellcheck lib/dist/init/run lib/dist/init/ready lib/dist/init/stop-apps lib/dist/init/sysv/passenger lib/dist/init/runit/*/* lib/dist/init/s6/*/run
 
