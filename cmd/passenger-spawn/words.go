@@ -1,8 +1,7 @@
 package main
 
 import (
-	"os"
-
+	"passenger/lib/cli"
 	"passenger/lib/wrapper"
 )
 
@@ -12,8 +11,8 @@ type words struct {
 }
 
 func (w *words) Run() error {
-	if status := wrapper.Read(w.Words); status != 0 {
-		os.Exit(status) // what is wrong was told in the script's name
+	if status := wrapper.Read(w.Words); status != cli.Done {
+		return &cli.Error{Status: status} // what is wrong was told in the script's name
 	}
 	return nil
 }
