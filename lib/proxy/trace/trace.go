@@ -65,6 +65,7 @@ func (s *Span) Reset() {
 // its spans. id is the request's ID if we made it: the trace that begins here is
 // called so, so that logs and traces find each other.
 func (t *Exporter) Begin(s *Span, r *http1.Request, id []byte) {
+	*s = Span{}
 	flags, found := s.join(r)
 	if found {
 		s.remote = true

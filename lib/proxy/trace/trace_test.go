@@ -172,6 +172,15 @@ func TestSamplers(t *testing.T) {
 
 func TestSpanOfAnotherRequestIsEmpty(t *testing.T) {
 	t.Parallel()
+	// A request that went through as it came left nothing for the next one.
+	var reused Span
+	x := exporter(t, "")
+	x.Begin(&reused, request(t, "traceparent: 00-"+theirTrace+"-"+theirParent+"-00"), nil)
+	reused.Reset()
+	x.Begin(&reused, request(t), nil)
+	if reused.Continues() || reused.parent != [8]byte{} {
+		t.Errorf("got %+v, which goes on another request's trace", reused)
+	}
 	var s Span
 	exporter(t, "").Begin(&s, request(t), nil)
 	s.Sends()
