@@ -52,7 +52,7 @@ func TestAnUpgradeDoesNotWaitForAStartThatHangs(t *testing.T) {
 	t.Parallel()
 	s, _ := newSpawner(t, shortDir(t))
 	config := appConfig("ready")
-	config.Name, config.StartTimeout = hangs, 60
+	config.Name, config.StartTimeout = hangs, 300
 	ctx, giveUp := context.WithCancel(t.Context())
 	var hanging sync.WaitGroup
 	defer hanging.Wait()
@@ -61,7 +61,7 @@ func TestAnUpgradeDoesNotWaitForAStartThatHangs(t *testing.T) {
 	eventually(t, "a look", func() bool {
 		return countChildren(s) == 1
 	})
-	if got := s.Hold(t.Context(), 100*time.Millisecond); got != 1 { // while it hangs, which is for a minute
+	if got := s.Hold(t.Context(), 100*time.Millisecond); got != 1 { // while it hangs, which is for five
 		t.Errorf("%d starts under way, want 1", got)
 	}
 	s.Resume()

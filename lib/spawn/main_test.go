@@ -325,7 +325,7 @@ func appConfig(role string) protocol.AppConfig {
 	}
 	return protocol.AppConfig{
 		Name: "app", AppRoot: os.TempDir(), StartCommand: "'" + exe + "'",
-		EnvVars: map[string]string{roleVariable: role}, StartTimeout: 20, StopGrace: 20,
+		EnvVars: map[string]string{roleVariable: role}, StartTimeout: 120, StopGrace: 60,
 	}
 }
 

@@ -31,7 +31,7 @@ func preloaded(t *testing.T, fault string) protocol.AppConfig {
 		}
 	}
 	return protocol.AppConfig{
-		Name: "app", AppRoot: root, Python: interpreter, StartTimeout: 20,
+		Name: "app", AppRoot: root, Python: interpreter, StartTimeout: 120,
 		EnvVars: map[string]string{"FAULT": fault, "ONCE": once},
 	}
 }
@@ -138,6 +138,9 @@ func TestPreloaderFaults(t *testing.T) {
 			t.Parallel()
 			s, _ := newSpawner(t, shortDir(t))
 			s.forkTimeout = 300 * time.Millisecond
+			if want.forked {
+				s.forkTimeout = 10 * time.Second // the second preloader forks by then
+			}
 			r, err := spawnID(t, s, "aaaa", preloaded(t, fault), 1)
 			if err != nil {
 				t.Fatal(err)

@@ -180,7 +180,8 @@ func TestSpawnErrors(t *testing.T) {
 	}
 }
 
-func shortStart(c *protocol.AppConfig) { c.StartTimeout = 0.7 }
+// shortStart leaves an app the time that it takes to get to what fails.
+func shortStart(c *protocol.AppConfig) { c.StartTimeout = 10 }
 
 func command(command string) func(*protocol.AppConfig) {
 	return func(c *protocol.AppConfig) { c.StartCommand = command }
@@ -218,7 +219,7 @@ func TestStrangersAreNotBelieved(t *testing.T) {
 	t.Parallel()
 	s, out := newSpawner(t, shortDir(t))
 	config := appConfig("silent")
-	config.StartTimeout = 1
+	config.StartTimeout = 10 // it is looked at meanwhile
 	spawned := make(chan error, 1)
 	go func() {
 		_, err := s.Spawn(t.Context(), request("abcd", config))
@@ -261,7 +262,7 @@ func TestStopKillsTheGroupAfterTheGrace(t *testing.T) {
 	t.Parallel()
 	s, out := newSpawner(t, shortDir(t))
 	config := appConfig("stubborn")
-	config.StopGrace = 0.2
+	config.StopGrace = 10 // it answers SIGTERM meanwhile
 	if _, err := s.Spawn(t.Context(), request("abcd", config)); err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +275,7 @@ func TestStopKillsTheGroupAfterTheGrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Exit.Cause != "killed by us: did not stop within 200ms" || r.Exit.Signal != "SIGKILL" || !r.Exit.ByUs {
+	if r.Exit.Cause != "killed by us: did not stop within 10s" || r.Exit.Signal != "SIGKILL" || !r.Exit.ByUs {
 		t.Errorf("got %+v", r.Exit)
 	}
 	out.await(t, "I will not")
