@@ -18,7 +18,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%s: not within 30s", what)
+			t.Fatalf("%s: not within a minute", what)
 		}
 	}
 }
