@@ -61,7 +61,10 @@ type File struct {
 }
 
 // Take answers the question, in this process, which may hang for it.
-func (q ManifestQuestion) Take() (*Manifest, error) {
+func (q ManifestQuestion) Take() (*Manifest, error) { return q.takeWithin(maxTime) }
+
+// takeWithin is Take with another bound of its time.
+func (q ManifestQuestion) takeWithin(limit time.Duration) (*Manifest, error) {
 	c := q.Question.Config
 	if q.Question.Release == nil {
 		return nil, fmt.Errorf("app %q: manifest of no release", c.Name)
@@ -75,7 +78,7 @@ func (q ManifestQuestion) Take() (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{until: time.Now().Add(maxTime), m: &Manifest{Release: t.Path, At: time.Now(), Files: []File{}}, before: map[string]File{}}
+	w := &walk{limit: limit, until: time.Now().Add(limit), m: &Manifest{Release: t.Path, At: time.Now(), Files: []File{}}, before: map[string]File{}}
 	if q.Before != nil {
 		for _, f := range q.Before.Files {
 			w.before[f.Path] = f
@@ -91,6 +94,7 @@ type walk struct {
 	m                    *Manifest
 	before               map[string]File
 	root                 *os.Root
+	limit                time.Duration
 	until                time.Time
 	entries, names, read int
 }
@@ -159,7 +163,7 @@ func (w *walk) file(name string) {
 	case w.read > maxBytes:
 		w.m.Partial = fmt.Sprintf("its code has over %d bytes", maxBytes)
 	case time.Now().After(w.until):
-		w.m.Partial = fmt.Sprintf("it takes over %v to read", maxTime)
+		w.m.Partial = fmt.Sprintf("it takes over %v to read", w.limit)
 	}
 }
 

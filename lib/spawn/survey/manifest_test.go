@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -41,7 +42,12 @@ func (w tree) write(name, text string) {
 
 func (w tree) take(before *Manifest) *Manifest {
 	w.t.Helper()
-	m, err := ManifestQuestion{Question: Question{Config: protocol.AppConfig{Name: "shop"}, Release: &Release{Path: w.dir}}, Before: before}.Take()
+	return w.takeWithin(time.Hour, before)
+}
+
+func (w tree) takeWithin(limit time.Duration, before *Manifest) *Manifest {
+	w.t.Helper()
+	m, err := ManifestQuestion{Question: Question{Config: protocol.AppConfig{Name: "shop"}, Release: &Release{Path: w.dir}}, Before: before}.takeWithin(limit)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -137,6 +143,14 @@ func TestManifestIsBounded(t *testing.T) {
 	w.write("big.py", strings.Repeat("y", maxHashed+1))
 	if diff := cmp.Diff([]string{"big.py", "deep/00000.rb"}, m.Differ(w.take(m))); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestManifestIsBoundedInTime(t *testing.T) {
+	t.Parallel()
+	w := plant(t, "a.rb", "b.rb")
+	if m := w.takeWithin(0, nil); len(m.Files) != 1 || m.Partial != "it takes over 0s to read" {
+		t.Errorf("got %d files, partial %q, want one", len(m.Files), m.Partial)
 	}
 }
 
