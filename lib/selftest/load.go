@@ -41,8 +41,8 @@ type sample struct {
 	err    error
 }
 
-// Run makes requests until ctx ends, and returns what became of them, in no
-// order.
+// Run makes requests until ctx ends, one at least, and returns what became of
+// them, in no order.
 func (l Load) Run(ctx context.Context) []sample {
 	client := &http.Client{Timeout: patience, Transport: l.transport(), CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
@@ -52,16 +52,12 @@ func (l Load) Run(ctx context.Context) []sample {
 	var samples []sample
 	var wg sync.WaitGroup
 	places := make(chan struct{}, mostInFlight)
+	places <- struct{}{} // the first request's
 	begun, pause := time.Now(), time.Duration(float64(time.Second)/l.Rate)
 	for n := 0; ; n++ {
 		due := begun.Add(time.Duration(n) * pause)
-		if !waitUntil(ctx, due) {
+		if n > 0 && !(waitUntil(ctx, due) && takePlace(ctx, places)) {
 			break
-		}
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-			continue
 		}
 		wg.Go(func() {
 			s := l.get(client, due)
@@ -81,6 +77,15 @@ func waitUntil(ctx context.Context, t time.Time) bool {
 		return false
 	case <-time.After(time.Until(t)):
 		return ctx.Err() == nil
+	}
+}
+
+func takePlace(ctx context.Context, places chan<- struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

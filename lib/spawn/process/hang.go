@@ -16,10 +16,10 @@ import (
 
 const (
 	// dumpPatience is how long a process that hangs may take to say where.
-	dumpPatience = 2 * time.Second
+	dumpPatience = 5 * time.Second
 
 	// dumpQuiet is how long nothing more comes when it has said it.
-	dumpQuiet = 150 * time.Millisecond
+	dumpQuiet = 300 * time.Millisecond
 
 	dumpLook = 10 * time.Millisecond
 )
