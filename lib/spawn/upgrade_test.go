@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,7 +26,12 @@ func TestVersion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "program")
-			if err := os.WriteFile(path, []byte(tt.script), 0o700); err != nil {
+			// A child that another test forks meanwhile would hold the file open
+			// for writing, and no process could execute it.
+			syscall.ForkLock.RLock()
+			err := os.WriteFile(path, []byte(tt.script), 0o700)
+			syscall.ForkLock.RUnlock()
+			if err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -106,7 +106,9 @@ func openAs(t *testing.T, path string, groups []uint32) (string, error) {
 	self := filepath.Join(t.TempDir(), "self")
 	b, err := os.ReadFile("/proc/self/exe")
 	if err == nil {
+		syscall.ForkLock.RLock() // a child of another test would hold it open for writing
 		err = os.WriteFile(self, b, 0o755)
+		syscall.ForkLock.RUnlock()
 	}
 	for dir := filepath.Dir(self); err == nil && dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		err = os.Chmod(dir, 0o755) // the other user is to reach it
