@@ -156,10 +156,11 @@ func TestWaitInTheQueueIsBounded(t *testing.T) {
 	g := newGate()
 	defer g.open()
 	r := route(start(t, "session", 1, g.answer))
-	r.QueueTime = 0.05
 	s := serve(t, Config{}, r)
 	s.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	within(t, g.came, "the first call")
+	r.QueueTime = 0.05
+	s.set(r)
 	began := time.Now()
 	if got := s.dial().get("/"); got.Status != 504 || got.Header.Get("Retry-After") == "" || time.Since(began) < 50*time.Millisecond {
 		t.Errorf("got %d after %v", got.Status, time.Since(began))
