@@ -158,8 +158,9 @@ func (c *Table) Errand(ctx context.Context, o gate.Order) (a gate.Answer, file *
 	return a, g.TakeFile(), nil
 }
 
-// strayPause is how often killStrays looks, and strayPatience for how long.
-const strayPause, strayPatience = 5 * time.Millisecond, time.Second
+// strayPause is how often KillStrays looks, and strayLooks how often at most: for
+// a second, or longer where it has to wait for a processor, as they have.
+const strayPause, strayLooks = 5 * time.Millisecond, 200
 
 // KillStrays kills what was started with the notify socket's name, and returns
 // how many processes that were. It goes on until it has found nothing for a
@@ -167,7 +168,7 @@ const strayPause, strayPatience = 5 * time.Millisecond, time.Second
 // to us and is in the middle of execve(2).
 func (c *Table) KillStrays(notify string) (killed int) {
 	quiet := 0
-	for began := time.Now(); quiet < 3 && time.Since(began) < strayPatience; {
+	for looks := 0; quiet < 3 && looks < strayLooks; looks++ {
 		n := proc.KillCarriers("NOTIFY_SOCKET="+notify, 0)
 		killed += n
 		if n > 0 || proc.InExec(c.Orphans()) {

@@ -3,6 +3,7 @@ package environ
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"passenger/lib/app"
 )
@@ -44,10 +47,6 @@ type Added struct {
 
 // shellTimeout is how long a login shell may take to say what it exports.
 const shellTimeout = 20 * time.Second
-
-// drainTime is how long the reader has, once the shell has ended, for what is
-// left in the pipe.
-const drainTime = 100 * time.Millisecond
 
 // maxExports is how many bytes of a login shell's exports are read.
 const maxExports = 1 << 20
@@ -128,8 +127,8 @@ func askShell(shell string) (map[string]string, error) {
 	err = cmd.Wait()
 	// A program that a profile left running may hold the pipe open. All that the
 	// shell said is in the pipe by now.
-	_ = r.SetReadDeadline(time.Now().Add(drainTime)) // a pipe has deadlines
-	out := <-said
+	_ = r.SetReadDeadline(time.Unix(1, 0)) // a pipe has deadlines
+	out := rest(r, <-said)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("login shell %q did not end within %v", shell, shellTimeout)
 	}
@@ -144,6 +143,28 @@ func askShell(shell string) (map[string]string, error) {
 		}
 	}
 	return exports, nil
+}
+
+// rest appends to out what waits in the pipe, whose deadline is over.
+func rest(r *os.File, out []byte) []byte {
+	raw, err := r.SyscallConn()
+	if err != nil {
+		return out // it is closed
+	}
+	buf := make([]byte, 64<<10)
+	_ = raw.Control(func(fd uintptr) { // an error says that it is closed
+		for len(out) < maxExports {
+			n, err := unix.Read(int(fd), buf)
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
+			if n <= 0 {
+				return // nothing waits, or it has ended
+			}
+			out = append(out, buf[:n]...)
+		}
+	})
+	return out
 }
 
 // Merge returns env with the variables added, which win.

@@ -14,8 +14,10 @@ import (
 	"passenger/lib/visible"
 )
 
-// kinPatience bounds how long a process's end waits for its kin to go.
-const kinPatience = time.Second
+// kinPause is how often a process's end looks whether its kin are gone, and
+// kinLooks how often at most: for a second, or longer where it has to wait for a
+// processor, as they have.
+const kinPause, kinLooks = 5 * time.Millisecond, 200
 
 // A Kin knows what descends from application processes and has left their process
 // groups: what called setsid(2). Where there is no cgroup nothing else tells
@@ -70,7 +72,7 @@ func (k *Kin) end(p *Process) (killed int) {
 		return 0
 	}
 	process := p.Snapshot().ID
-	for began := time.Now(); time.Since(began) < kinPatience; time.Sleep(5 * time.Millisecond) {
+	for range kinLooks {
 		k.Follow(p)
 		alive := k.descended(process)
 		if len(alive) == 0 {
@@ -89,6 +91,7 @@ func (k *Kin) end(p *Process) (killed int) {
 			}
 			k.remove(id)
 		}
+		time.Sleep(kinPause)
 	}
 	if killed > 0 {
 		r := p.Snapshot()
