@@ -148,6 +148,7 @@ var rooms = map[string][]string{
 	"static":      {"http1", "http2", "list", "loglimit", "protocol", "proxy/files", "proxy/wire", "security", "trail"},
 	"apphead":     {"account", "bug", "control", "farend", "histogram", "http1", "http2", "jsonkey", "list", "loglimit", "protocol", "proxy/balance", "proxy/files", "proxy/forwarded", "proxy/fronted", "proxy/tunnel", "proxy/wire", "security", "spawnerror", "spelling", "trail", "unixsock", "visible"},
 	"tally":       {"account", "bug", "control", "histogram", "jsonkey", "loglimit", "protocol", "security", "spelling", "trail", "unixsock"},
+	"packing":     {"compress", "http1", "httpcache", "list"},
 	"hosts":       {"http1", "protocol"},
 	"limits":      {"account", "bug", "control", "histogram", "jsonkey", "loglimit", "protocol", "security", "spelling", "trail", "unixsock"},
 	"park":        {"loglimit"},

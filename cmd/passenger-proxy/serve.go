@@ -52,6 +52,7 @@ type serveCommand struct {
 	DataBufferDir  string        `placeholder:"DIR" help:"Where requests' bodies are kept until they are whole, and what clients do not take of answers. Default: the system's directory for temporary files."`
 	DataBuffer     int64         `name:"data-buffer-size" default:"4294967296" placeholder:"BYTES" help:"Keep at most so many bytes there in all (${default}; 0 for no limit)."`
 	DataBufferApp  int64         `name:"data-buffer-app-size" default:"2147483648" placeholder:"BYTES" help:"Keep at most so many for one app (${default})."`
+	CompressionMem int           `name:"compression-memory" default:"16777216" placeholder:"BYTES" help:"Take at most so many bytes of memory to compress answers (${default})."`
 	DataBufferConn int64         `name:"data-buffer-connection-size" default:"268435456" placeholder:"BYTES" help:"Keep at most so many for one client's connection (${default})."`
 	ServerTiming   bool          `help:"Tell clients in Server-Timing how long a request waited for a process."`
 	TraceParent    bool          `name:"traceparent" help:"Begin a trace for requests that bring no traceparent."`
@@ -313,7 +314,7 @@ func (c *serveCommand) config() (proxy.Config, error) {
 	if c.certificates, err = c.loadCertificates(); err != nil {
 		return proxy.Config{}, err
 	}
-	return proxy.Config{Release: cli.Release, DataBufferDir: c.DataBufferDir, Disk: buffering.Limits{All: c.DataBuffer, App: c.DataBufferApp, Connection: c.DataBufferConn}, Trusted: networks, TrustedPeers: peers, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
+	return proxy.Config{Release: cli.Release, CompressionMemory: c.CompressionMem, DataBufferDir: c.DataBufferDir, Disk: buffering.Limits{All: c.DataBuffer, App: c.DataBufferApp, Connection: c.DataBufferConn}, Trusted: networks, TrustedPeers: peers, ServerTiming: c.ServerTiming, TraceParent: c.TraceParent,
 		Certificates: c.certificates, RedirectHTTPS: c.RedirectHTTPS, HTTPSPort: c.httpsPort(), HTTP2Plain: c.H2C, ProxyHeader: c.ProxyProtocol, Timeouts: proxy.Timeouts{
 			Header: c.HeaderTimeout, Body: c.BodyTimeout, Idle: c.IdleTimeout, Write: c.WriteTimeout, Drain: c.DrainTimeout, Leave: c.ShutdownDelay, HalfClose: c.HalfClose,
 		}}, nil

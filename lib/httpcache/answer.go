@@ -52,15 +52,15 @@ func (e *Entry) ForRequest(q *http1.Request) (status int, head, body []byte) {
 	return e.status, e.head, e.body
 }
 
-// AppendFields appends the fields that tell of this use of e, and the length if
-// the status has one.
-func (e *Entry) AppendFields(b []byte, status int, now time.Time) []byte {
+// AppendFields appends the fields that tell of this use of e, and the length of the body
+// if the status has one.
+func (e *Entry) AppendFields(b []byte, status int, now time.Time, length int) []byte {
 	b = append(b, "Age: "...)
 	b = strconv.AppendInt(b, e.ageAt(now), 10)
 	b = append(b, "\r\nCache-Status: passenger; hit\r\n"...)
 	if status != http.StatusNotModified && !e.bare {
 		b = append(b, "Content-Length: "...)
-		b = strconv.AppendInt(b, int64(len(e.body)), 10)
+		b = strconv.AppendInt(b, int64(length), 10)
 		b = append(b, '\r', '\n')
 	}
 	return b

@@ -69,6 +69,10 @@ type Entry struct {
 	freshness
 	came time.Time
 
+	packable bool      // its body may be sent compressed, in forms that are kept, too
+	packed   [4][]byte // by numbers that the caller gives them; its cache's mutex guards them
+	kept     bool      // it is in the cache; as above
+
 	use     list.Node[*Entry]
 	sibling *Entry        // the next variant
 	fetch   chan struct{} // closed when the request that fetches it anew is done; nil if none does
@@ -85,6 +89,9 @@ func (e *Entry) ageAt(now time.Time) int64 {
 
 func (e *Entry) size() int64 {
 	n := entryCost + len(e.uri) + len(e.variant) + len(e.head) + len(e.notModified) + len(e.body)
+	for _, p := range e.packed {
+		n += len(p)
+	}
 	for _, v := range e.vary {
 		n += len(v.name) + len(v.value)
 	}
@@ -150,7 +157,7 @@ func (c *Cache) add(l *Lookup, e *Entry) {
 	if c.total.Load()+size > maxCached {
 		return // other apps have it all
 	}
-	e.sibling = c.byURI[e.uri]
+	e.kept, e.sibling = true, c.byURI[e.uri]
 	c.byURI[e.uri] = e
 	e.use.Value = e
 	c.used.PushFront(&e.use)
@@ -209,6 +216,7 @@ func (c *Cache) remove(e *Entry) {
 			}
 		}
 	}
+	e.kept = false
 	c.used.Remove(&e.use)
 	c.bytes -= e.size()
 	c.total.Add(-e.size())

@@ -45,9 +45,14 @@ func (l *Lookup) Keeps(r *http1.Response, sent, came time.Time) bool {
 
 // KeepHead gives the answer that is to be kept its status line and fields, but
 // for those of a connection and of a length, and those of an answer 304.
-func (l *Lookup) KeepHead(head, notModified []byte) {
-	l.pending.head, l.pending.notModified = head, notModified
+//
+// packable says that it may be sent in other forms; then neither has an entity tag.
+func (l *Lookup) KeepHead(head, notModified []byte, packable bool) {
+	l.pending.head, l.pending.notModified, l.pending.packable = head, notModified, packable
 }
+
+// Decoded says that the body that is added has no chunks any more.
+func (l *Lookup) Decoded() { l.chunked = false }
 
 // Add takes the next part of the answer's body in, and keeps the answer when it
 // ended.

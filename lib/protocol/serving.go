@@ -41,6 +41,10 @@ type Serving struct {
 	// MaxBodySize is the longest body of a request in bytes. 0 means no limit.
 	MaxBodySize int `json:"max_request_body_size,omitempty"`
 
+	// Compression compresses the bodies of answers that get shorter by it, where
+	// the client takes that. Default: no.
+	Compression bool `json:"compression,omitempty"`
+
 	// RequestRate is how many requests a second the app gets from all clients
 	// together, RequestBurst how many of them may come at once, and
 	// RequestConcurrency how many may be under way at once, those that wait and

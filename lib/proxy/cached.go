@@ -12,6 +12,7 @@ import (
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/apphead"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/packing"
 	"passenger/lib/proxy/page"
 	"passenger/lib/proxy/wire"
 )
@@ -122,7 +123,11 @@ func (x *exchange) sendEntry(e *httpcache.Entry, now time.Time) (again bool) {
 	status, head, body := e.ForRequest(&x.req.Request)
 	out := wire.TakeBuffer(len(head) + 256)
 	defer out.Free()
-	b := e.AppendFields(append(out.B[:0], head...), status, now)
+	b := append(out.B[:0], head...)
+	if e.Packable() {
+		body, b = packing.Entry(&x.req.Request, x.req.mount.cache, e, &x.client.proxy.encoders, status, body, b)
+	}
+	b = e.AppendFields(b, status, now, len(body))
 	return x.reply(status, b, body)
 }
 
@@ -136,7 +141,7 @@ func (s *session) consider(l *httpcache.Lookup) {
 			l.Invalidate(r)
 		}
 	case l.Keeps(r, s.req.began, time.Now()):
-		l.KeepHead(s.appendKept(s.appendStatus(nil), false), s.appendKept([]byte("HTTP/1.1 304 Not Modified\r\n"), true))
+		l.KeepHead(s.appendKept(s.appendStatus(nil), false), s.appendKept([]byte("HTTP/1.1 304 Not Modified\r\n"), true), s.plan.Varies)
 	}
 }
 
@@ -146,7 +151,7 @@ func (s *session) appendKept(b []byte, notModified bool) []byte {
 	r := &s.resp
 	for i := range r.Count() {
 		name, kind := r.Name(i), r.Kind(i)
-		if s.forUs(name) || hopByHop[kind] || r.Hop(i) || kind == http1.ContentLength || http1.EqualFold(name, "age") {
+		if s.forUs(name) || s.plan.Apart(name) || hopByHop[kind] || r.Hop(i) || kind == http1.ContentLength || http1.EqualFold(name, "age") {
 			continue
 		}
 		content := len(name) > len("content-") && http1.EqualFold(name[:len("content-")], "content-")

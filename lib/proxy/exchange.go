@@ -66,6 +66,7 @@ func (x *exchange) free() {
 // abandon gives a process back after a bug of ours.
 func (x *exchange) abandon() {
 	x.req.place.Leave()
+	x.session.freeEncoder()
 	if x.session.process != nil {
 		x.endSession(false)
 	}

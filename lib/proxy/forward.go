@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	"passenger/lib/compress"
 	"passenger/lib/http1"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/phase"
@@ -29,13 +30,20 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 	if d.kind == http1.UntilClose && (x.session.process.Session || x.session.takeover != nil) && !x.body.upload.running {
 		return x.passRaw(b, n)
 	}
-	framing := d.kind
-	if d.kind == http1.ChunkedEnd {
+	framing, old := d.kind, x.req.Minor == 0 || x.client.headers.Flagged(fronted.Dechunk)
+	if x.session.plan.Coding != compress.Plain && d.kind != http1.NoBody {
+		x.session.takeEncoder(!old)
+	}
+	if packs := x.session.encoder != nil; packs || d.kind == http1.ChunkedEnd {
 		x.session.respChunks.Reset()
-		if d.decode = x.req.Minor == 0 || x.client.headers.Flagged(fronted.Dechunk); d.decode {
+		if framing = http1.ChunkedEnd; old {
 			framing = http1.UntilClose
 		}
+		d.decode = old || packs
 		x.answer.passesChunks = !d.decode
+	}
+	if x.lookup != nil && d.decode {
+		x.lookup.Decoded()
 	}
 	if framing == http1.UntilClose || (x.session.resp.Status >= 300 || !x.session.resp.KeepAlive) && x.body.upload.unfinished() {
 		x.answer.closing = true
@@ -46,6 +54,7 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 	head := x.appendResponse(out.B[:0], framing)
 	x.answer.begin(x.session.resp.Status, len(head))
 	ok := x.forwardBody(&d, b, n, head)
+	x.session.freeEncoder()
 	out.Free()
 	if !ok {
 		return x.cutOff(framing)
@@ -67,6 +76,13 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 		}
 		if x.lookup != nil {
 			x.lookup.Add(part, ended)
+		}
+		if x.session.encoder != nil {
+			if part, err = x.session.packPart(part, b, ended); err != nil {
+				b.Free()
+				x.brokenOff(err)
+				return false
+			}
 		}
 		free := ended && !x.body.upload.unfinished()
 		if free {

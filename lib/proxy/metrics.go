@@ -20,6 +20,8 @@ func (p *Proxy) metrics(m *control.Metrics) {
 	m.Counter("passenger_proxy_unkept_total", "Bodies of requests and answers that could not be kept on disk.", float64(p.unkept.Load()))
 	m.Gauge("passenger_proxy_kept_disk_bytes", "Disk for bodies of requests and answers.", float64(p.disk.Used()))
 	m.Counter("passenger_proxy_disk_spent_total", "Times that nothing more was kept on disk because of --data-buffer-size.", float64(p.disk.Spent()))
+	m.Gauge("passenger_proxy_compression_memory_bytes", "Memory for the compression of answers.", float64(p.encoders.Used()))
+	m.Counter("passenger_proxy_uncompressed_total", "Answers sent as they are because of --compression-memory.", float64(p.encoders.Refused.Load()))
 	m.Counter("passenger_proxy_idle_closed_total", "Idle client connections closed because descriptors ran short.", float64(p.evicted.Load()))
 	if p.AccessLog != nil {
 		m.Counter("passenger_proxy_access_log_missing_total", "Lines that the access log had no room for.", float64(p.AccessLog.Missing()))

@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"passenger/lib/compress"
 	"passenger/lib/loglimit"
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/accesslog"
@@ -76,6 +77,9 @@ type Config struct {
 
 	// Disk bounds what is kept there.
 	Disk buffering.Limits
+
+	// CompressionMemory is how many bytes the encoders of answers may take.
+	CompressionMemory int
 
 	// Certificates are for the listeners of tls: addresses; nil if there are
 	// none.
@@ -142,7 +146,8 @@ type Proxy struct {
 	tls          *tls.Config      // nil without Certificates
 	complained   loglimit.Limiter // of a disk that takes no body of a request
 	unkeptLogged loglimit.Limiter // of one that takes none of an answer
-	cached       atomic.Int64     // bytes of answers that are kept
+	encoders     compress.Pool
+	cached       atomic.Int64 // bytes of answers that are kept
 	disbelieved  forwarded.Disbelieved
 	dialer       balance.Dialer
 	unkept       atomic.Uint64    // bodies that could not be kept on disk
@@ -169,7 +174,7 @@ func New(c Config) *Proxy {
 	p.http2 = newHTTP2Server()
 	p.times.Most = cmp.Or(p.mostHistograms, tally.MostHistograms)
 	p.registrar = fronted.NewRegistrar(c.SecureHeaders, p.clients.Go)
-	p.disk.Most = c.Disk.All
+	p.disk.Most, p.encoders.Most = c.Disk.All, c.CompressionMemory
 	p.mostWaiting = cmp.Or(p.mostWaiting, memoryPlaces())
 	p.memory.Most = cmp.Or(p.mostMemory, mostMemory)
 	if c.Certificates != nil {

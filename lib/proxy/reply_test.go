@@ -62,7 +62,7 @@ func keptAnswer(t *testing.T, x *exchange) *httpcache.Entry {
 	if !known || !l.Keeps(&x.session.resp, now, now) {
 		t.Fatal("the answer is not kept")
 	}
-	l.KeepHead([]byte("HTTP/1.1 200 OK\r\n"), nil)
+	l.KeepHead([]byte("HTTP/1.1 200 OK\r\n"), nil, false)
 	l.Add([]byte("x"), true)
 	e, _ := l.Answer(now)
 	return e

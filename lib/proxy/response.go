@@ -199,7 +199,7 @@ func (s *session) appendFields(b []byte) []byte {
 	r := &s.resp
 	bare := r.Status < 200 || r.Status == 204 // RFC 9110, 8.6: no length
 	for i := range r.Count() {
-		if s.forUs(r.Name(i)) {
+		if s.forUs(r.Name(i)) || s.plan.Varies && s.plan.Drops(r.Name(i)) {
 			continue
 		}
 		kind := r.Kind(i)
@@ -246,6 +246,9 @@ func (x *exchange) appendResponse(b []byte, framing http1.BodyKind) []byte {
 
 // appendOurs appends what this proxy has to say in an answer of the process.
 func (s *session) appendOurs(b []byte) []byte {
+	if s.plan.Varies {
+		b = s.plan.Append(b)
+	}
 	if s.req.mount.sticky.Name != nil {
 		b = s.req.mount.sticky.AppendTo(b, s.process)
 	}

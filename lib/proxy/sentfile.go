@@ -2,13 +2,12 @@ package proxy
 
 import (
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net/http"
-	"syscall"
 
 	"passenger/lib/http1"
 	"passenger/lib/proxy/files"
+	"passenger/lib/proxy/packing"
 	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/static"
 	"passenger/lib/proxy/wire"
@@ -18,13 +17,20 @@ import (
 // passAnswer passes the response on whose head is in b, or the file that it names
 // in its body's place. Like forward it frees b, whose first n bytes are filled.
 func (x *exchange) passAnswer(b *wire.Buffer, n int) (again bool) {
+	if x.req.mount.route.Compression {
+		x.session.planPacking()
+	}
 	if x.lookup != nil {
 		x.session.consider(x.lookup)
 	}
 	if s := x.session.process.Sendfile.Load(); s != nil {
 		if f, found, err := s.Find(&x.session.resp); found {
+			x.session.plan = packing.Plan{}
 			return x.answerFile(b, n, f, err)
 		}
+	}
+	if x.session.plan.NotModified && x.session.resp.Status == http.StatusOK {
+		return sendNotModified(x, b, n)
 	}
 	return x.forward(b, n)
 }
@@ -44,7 +50,7 @@ func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error
 	}
 	var refused *files.Refusal
 	if !errors.As(err, &refused) {
-		refused = refusalOf(err)
+		refused = files.RefusalOf(err)
 	}
 	if a := x.req.mount.app; a.complained.Due() {
 		facts := []any{"app", a.name, "header", f.Header, "value", f.Value, "status", refused.Status, "err", err}
@@ -54,17 +60,6 @@ func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error
 		slog.Warn("file that an answer names was not sent", facts...)
 	}
 	return x.fail(refused.Status, "The file is not available.")
-}
-
-// refusalOf tells a file that is not there from one that must not be sent.
-func refusalOf(err error) *files.Refusal {
-	switch {
-	case errors.Is(err, syscall.EXDEV), errors.Is(err, syscall.ELOOP), errors.Is(err, fs.ErrPermission):
-		return &files.Refusal{Status: 403, Reason: err.Error()}
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return &files.Refusal{Status: 503, Reason: err.Error()}
-	}
-	return &files.Refusal{Status: 404, Reason: err.Error()}
 }
 
 // sendNamed sends the file, with the fields and the status of the answer that

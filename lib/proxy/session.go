@@ -4,8 +4,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"passenger/lib/compress"
 	"passenger/lib/http1"
 	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/packing"
 	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/tunnel"
 )
@@ -26,10 +28,12 @@ type session struct {
 	target  atomic.Pointer[balance.Process] // process, for the control socket
 
 	resp       http1.Response
-	respChunks http1.Chunked // of its body
-	partial    bool          // the app writes its body itself
-	late       bool          // the first wait for it is over, in vain
-	halfClosed bool          // the process was told that the client is gone
+	respChunks http1.Chunked     // of its body
+	plan       packing.Plan      // of the form in which the client gets it
+	encoder    *compress.Encoder // of its body; nil if that stays as it is
+	partial    bool              // the app writes its body itself
+	late       bool              // the first wait for it is over, in vain
+	halfClosed bool              // the process was told that the client is gone
 
 	verdict   balance.Verdict
 	workAsked bool // the process wants time without requests
@@ -48,6 +52,7 @@ func (s *session) reset() {
 	s.waiter.Probe.Conn = &s.req.client.Conn
 	s.waited, s.process, s.up, s.takeover, s.verdict = 0, nil, nil, nil, balance.Fine
 	s.try, s.partial, s.late, s.halfClosed, s.workAsked = firstTry, false, false, false, false
+	s.plan = packing.Plan{}
 	s.target.Store(nil)
 	s.phase.Reset()
 	s.dismissed.Store(false)

@@ -1,11 +1,14 @@
 package files
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"passenger/lib/http1"
 	"passenger/lib/protocol"
@@ -98,6 +101,18 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string { return r.Reason }
+
+// RefusalOf tells a file that is not there from one that must not be sent, by the error of
+// opening it.
+func RefusalOf(err error) *Refusal {
+	switch {
+	case errors.Is(err, syscall.EXDEV), errors.Is(err, syscall.ELOOP), errors.Is(err, fs.ErrPermission):
+		return &Refusal{Status: 403, Reason: err.Error()}
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return &Refusal{Status: 503, Reason: err.Error()}
+	}
+	return &Refusal{Status: 404, Reason: err.Error()}
+}
 
 // Why a name is no good.
 var (
