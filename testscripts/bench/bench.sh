@@ -10,7 +10,7 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-packages='nginx-light haproxy passenger puma gunicorn uwsgi uwsgi-plugin-python3 wrk nghttp2-client
+packages='nginx-light caddy haproxy passenger puma gunicorn uwsgi uwsgi-plugin-python3 wrk nghttp2-client
 	ruby ruby-rack ruby-rails bundler python3 python3-uvicorn nodejs'
 
 # has PACKAGE: it is installed. Node.js may come from elsewhere than Debian.

@@ -5,7 +5,9 @@ import "slices"
 const hello = "hello world\n"
 
 // rows is the table.
-func rows() []row { return slices.Concat(proxyRows(), staticRows(), appRows(), overloadRows()) }
+func rows() []row {
+	return slices.Concat(proxyRows(), staticRows(), compressRows(), appRows(), overloadRows())
+}
 
 // appRows are those with an app behind all four programs.
 func appRows() []row {
