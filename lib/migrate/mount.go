@@ -8,8 +8,8 @@ import (
 )
 
 // mount takes over a directory whose files a server sends for the paths that begin
-// with prefix, with or without a slash at its end. remark goes behind the note.
-func (d *draft) mount(it item, prefix, dir, remark string) {
+// with prefix, with or without a slash at its end.
+func (d *draft) mount(it item, prefix, dir string) {
 	below, ok := mountPoint(prefix, d.config.BaseURI)
 	if !ok {
 		d.r.note(it, ByHand, byPublic)
@@ -20,7 +20,7 @@ func (d *draft) mount(it item, prefix, dir, remark string) {
 		mounts = map[string]string{}
 	}
 	mounts[below] = path.Clean(dir)
-	d.putWith(it, remark, pair{"static_mounts", mounts})
+	d.put(it, pair{"static_mounts", mounts})
 }
 
 // cacheControl takes over how long the files below a prefix may be kept.
@@ -85,7 +85,7 @@ func (w webServer) served(place *directive) bool {
 			w.note(item{place.head(), place.line, nil}, ByHand, forMount(prefix, dir))
 			return true
 		}
-		w.host.mount(o.single(), prefix, dir, "")
+		w.host.mount(o.single(), prefix, dir)
 		w.note(item{place.head(), place.line, nil}, Automatic, "the notes below tell of what is inside")
 		w.kept(place, prefix)
 		return true
@@ -146,5 +146,5 @@ func staticMap(d *draft, it item) {
 		d.r.note(it, ByHand, byPublic)
 		return
 	}
-	d.mount(it, prefix, dir, "")
+	d.mount(it, prefix, dir)
 }

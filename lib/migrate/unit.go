@@ -166,7 +166,7 @@ func (u unitFile) shared(step *value, prefixes []string, it item) {
 	dir, _ := it.value.textOf()
 	dir = strings.TrimSuffix(dir, "$uri")
 	for _, prefix := range prefixes {
-		u.served(step).mount(it, prefix, path.Join(dir, prefix), "")
+		u.served(step).mount(it, prefix, path.Join(dir, prefix))
 	}
 }
 

@@ -151,7 +151,7 @@ func (w webServer) elsewhere(d *directive) {
 		}
 		listenAt(w.reading, it)
 	case d.name == "alias_path" && len(d.args) == 2 && w.host != nil:
-		w.host.mount(it, d.args[0], d.args[1], "")
+		w.host.mount(it, d.args[0], d.args[1])
 	case d.name == "alias_path" && len(d.args) == 2:
 		w.note(it, ByHand, forMount(d.args[0], d.args[1]))
 	case d.name == "loadmodule" && len(d.args) > 0 && strings.Contains(d.args[0], "passenger"):

@@ -131,7 +131,7 @@ func (l *Limiter) Enter(from netip.Addr, now int64) (p Place, over Kind, wait ti
 	var set *set
 	var c *client
 	if t := l.clients.Load(); t != nil && from.IsValid() {
-		set, c = t.find(from, now)
+		set, c = t.find(from)
 		var late int64
 		over, late = c.enter(s, now)
 		set.mu.Unlock()

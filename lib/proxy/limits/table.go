@@ -46,7 +46,7 @@ func keyOf(from netip.Addr) uint64 {
 
 // find returns the client of an address, and its set, whose mutex the caller releases.
 // It is nil if all of its set have requests under way: it is not counted then.
-func (t *table) find(from netip.Addr, now int64) (*set, *client) {
+func (t *table) find(from netip.Addr) (*set, *client) {
 	key := keyOf(from)
 	s := &t[maphash.Comparable(seed, key)%sets]
 	s.mu.Lock()
