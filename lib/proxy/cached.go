@@ -162,7 +162,7 @@ func (s *session) appendKept(b []byte, notModified bool) []byte {
 	}
 	if r.Find(http1.Date) == nil {
 		b = append(b, "Date: "...)
-		b = append(append(b, s.req.client.proxy.dates.at(time.Now()).http...), crlf...)
+		b = append(append(b, s.req.client.proxy.dates.At(time.Now())...), crlf...)
 	}
 	return b
 }

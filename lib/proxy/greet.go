@@ -44,7 +44,7 @@ func (p *Proxy) greet(nc net.Conn, secure bool) {
 		if err != nil {
 			slog.Debug("TLS handshake not completed", "client", nc.RemoteAddr(), "err", err)
 			if brings := (tls.RecordHeaderError{}); errors.As(err, &brings) && brings.Conn != nil && greeting.IsPlain(brings.RecordHeader[:]) {
-				greeting.RefusePlain(brings.Conn, p.dates.at(time.Now()).http)
+				greeting.RefusePlain(brings.Conn, p.dates.At(time.Now()))
 			}
 			nc.Close()
 			return

@@ -31,6 +31,7 @@ import (
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/page"
 	"passenger/lib/proxy/park"
 	"passenger/lib/proxy/tally"
 	"passenger/lib/proxy/trace"
@@ -113,7 +114,7 @@ type Config struct {
 	idlePatience time.Duration
 	reportEvery  time.Duration
 	mostMemory   int64
-	mostWaiting  int // memoryPlaces
+	mostWaiting  int // balance.MemoryPlaces
 
 	mostHistograms int64
 }
@@ -128,7 +129,7 @@ type Proxy struct {
 	draining atomic.Bool // no new clients
 	parting  atomic.Bool // and no successor comes
 	clock    *wire.Clock
-	dates    dates
+	dates    page.Dates
 	report   chan struct{} // has room for one: a report is due
 	hurried  chan struct{} // has room for one: the delay before the drain is to end
 
@@ -175,7 +176,7 @@ func New(c Config) *Proxy {
 	p.times.Most = cmp.Or(p.mostHistograms, tally.MostHistograms)
 	p.registrar = fronted.NewRegistrar(c.SecureHeaders, p.clients.Go)
 	p.disk.Most, p.encoders.Most = c.Disk.All, c.CompressionMemory
-	p.mostWaiting = cmp.Or(p.mostWaiting, memoryPlaces())
+	p.mostWaiting = cmp.Or(p.mostWaiting, balance.MemoryPlaces())
 	p.memory.Most = cmp.Or(p.mostMemory, mostMemory)
 	if c.Certificates != nil {
 		p.tls = c.Certificates.Config()

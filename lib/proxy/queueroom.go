@@ -1,38 +1,8 @@
 package proxy
 
-import "golang.org/x/sys/unix"
+import "passenger/lib/proxy/balance"
 
-const (
-	// mostPlaces is how many requests may wait for an app whose settings say
-	// nothing of it: what comes in seconds in which no process answers.
-	mostPlaces = 2048
-
-	// placeCost is what a request that waits holds, in bytes: its head, its
-	// goroutine and what TLS needs.
-	placeCost = 32 << 10
-
-	// memoryShare is the part of the machine's memory that may be held so, as a
-	// divisor.
-	memoryShare = 8
-)
-
-// memoryPlaces is how many places the machine's memory allows.
-func memoryPlaces() int {
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) != nil {
-		return mostPlaces
-	}
-	total := uint64(info.Totalram) * uint64(info.Unit)
-	return int(total / memoryShare / placeCost)
-}
-
-// places is how many requests may wait for an app for which own wait now: half
-// of what those that wait for other apps leave of the memory and of the
-// descriptors for clients. So however many apps stand still, there is room for
-// those that wait for one more, or for nothing.
+// places is how many requests may wait for an app for which own wait now.
 func (p *Proxy) places(own int) int {
-	most := p.descriptors.ForClients()
-	others := p.waiting.Load() - int64(own)
-	left := min(int64(p.mostWaiting), most) - others
-	return int(min(max(left, 0)/2, mostPlaces))
+	return balance.Places(int64(own), int64(p.mostWaiting), p.waiting.Load(), p.descriptors.ForClients())
 }

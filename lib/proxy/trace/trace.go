@@ -67,9 +67,7 @@ func (s *Span) Reset() {
 func (t *Exporter) Begin(s *Span, r *http1.Request, id []byte) {
 	*s = Span{}
 	flags, found := s.join(r)
-	if found {
-		s.remote = true
-	} else {
+	if s.remote = found; !found {
 		if !named(&s.trace, id) {
 			random(s.trace[:8])
 			random(s.trace[8:])
