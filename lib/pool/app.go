@@ -33,6 +33,7 @@ type app struct {
 	last      *protocol.Restart
 	backoff   backoff
 	demand    demand
+	appetite  appetite
 	history   history
 
 	short     shortage

@@ -53,6 +53,9 @@ func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) {
 	// It has a table of a pool before us whose last one was not written.
 	p.table.exceed(r.RoutesVersion)
 	p.count()
+	for _, a := range p.apps {
+		a.hunger(now)
+	}
 	p.note(now, known)
 	p.acquit(now)
 }

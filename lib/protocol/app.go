@@ -236,6 +236,12 @@ type App struct {
 	Queued     int     `json:"queued"`
 	OldestWait float64 `json:"oldest_wait_seconds"`
 
+	// Wanted is how many processes the app would have for its load, were there
+	// room, and WantedReason says why in a sentence. It falls a minute after the
+	// load.
+	Wanted       int    `json:"wanted"`
+	WantedReason string `json:"wanted_reason"`
+
 	// Withheld says why memory keeps the app from a process that it would have,
 	// empty if it does not.
 	Withheld string `json:"withheld,omitempty"`

@@ -142,6 +142,7 @@ func (s *Server) routes() *http.ServeMux {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, file.Type, file.Content) })
 	}
 	mux.HandleFunc("GET /metrics", s.measured(s.seen(s.metrics)))
+	mux.HandleFunc("GET /scale", s.seen(s.scale))
 	mux.HandleFunc("GET /v1/status", s.seen(s.status))
 	mux.HandleFunc("GET /v1/dashboard", s.measured(s.seen(s.dashboard)))
 	mux.HandleFunc("GET /v1/stream", s.measured(s.seen(s.stream)))

@@ -1,0 +1,91 @@
+package pool
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// How many processes an app wants is for those who start machines. It goes by the
+// requests at once, that processes have and that wait, which do not depend on how
+// many processes there are: so that what is started for them does not change what
+// is wanted.
+const (
+	// loadSettles is how fast the mean follows the load: two thirds of a step
+	// within this time.
+	loadSettles = 15 * time.Second
+
+	// fullness is which part of its places an app uses on average when it has what it
+	// wants.
+	fullness = 0.75
+
+	// appetiteLasts is how long an app goes on to want what it wanted.
+	appetiteLasts = time.Minute
+
+	// greed is how many times what it has an app wants at most.
+	greed = 2
+)
+
+// An appetite is what an app wants, as it was last measured. The zero appetite is
+// that of a new app.
+type appetite struct {
+	load float64 // mean of requests at once
+	at   time.Time
+	held int // the most that was wanted lately
+	when time.Time
+}
+
+// hunger measures the load of the app anew.
+func (a *app) hunger(now time.Time) {
+	h := &a.appetite
+	load := float64(a.demand.queued)
+	for _, q := range a.processes {
+		load += float64(q.traffic.inFlight)
+	}
+	if !h.at.IsZero() {
+		h.load += (load - h.load) * (1 - math.Exp(-float64(now.Sub(h.at))/float64(loadSettles)))
+	}
+	h.at = now
+	if n := a.wants(); n >= h.held || now.Sub(h.when) >= appetiteLasts {
+		h.held, h.when = n, now
+	}
+}
+
+// wants is how many processes the app would have for its load, were there room.
+func (a *app) wants() int {
+	c := a.census()
+	has := min(c.serving(), max(c.ready, c.old)) + c.starting // of a restart one generation
+	n := has + a.demanded(c)
+	if k := a.concurrency(); k > 0 {
+		n = min(int(math.Ceil(a.appetite.load/(float64(k)*fullness)-1e-9)), greed*max(has, 1))
+	}
+	return max(n, a.least())
+}
+
+// wantedView is what the app wants, and why in a sentence.
+func (a *app) wantedView(now time.Time) (int, string) {
+	c := a.census()
+	has := c.serving() + c.starting
+	n := a.wants()
+	if now.Sub(a.appetite.when) < appetiteLasts {
+		n = max(n, a.appetite.held)
+	}
+	why := []string{fmt.Sprintf("%.1f requests at once on average", a.appetite.load)}
+	if a.demand.queued > 0 {
+		why = append(why, fmt.Sprintf("%d wait, the oldest for %.0f ms", a.demand.queued, a.demand.waited*1000))
+	}
+	if room := a.roomFor(); n > has {
+		why = append(why, room)
+	}
+	return n, fmt.Sprintf("wants %d, has %d: %s", n, has, strings.Join(why, ", "))
+}
+
+// roomFor says how many more processes there could be, and what bounds them.
+func (a *app) roomFor() string {
+	room := max(min(a.most()-len(a.processes), a.pool.limits.Processes-len(a.pool.processes)), 0)
+	if need, free := a.footprint(), a.pool.host.MemoryFree; need > 0 && free > 0 && int(free/need) < room {
+		return fmt.Sprintf("memory for %d more", free/need)
+	}
+	return fmt.Sprintf("room for %d more", room)
+}
