@@ -10,6 +10,7 @@ packages='gcc libc6-dev mmdebstrap curl procps strace tmux logrotate aide tripwi
 	ruby-sqlite3 ruby-sequel
 	python3 python3-flask python3-django gunicorn
 	python3-uvicorn python3-hypercorn python3-daphne python3-fastapi python3-websockets
+	haproxy iproute2
 	chromium rsyslog-elasticsearch'
 
 installed() {
