@@ -91,6 +91,12 @@ test-vm:
 test-upgrade:
 	@testscripts/vm/upgrade.sh
 
+# test-hosts makes three hosts out of network namespaces, behind HAProxy, and stops, kills and
+# upgrades them under load; needs root and two minutes. HOSTS="agent kill" chooses.
+.PHONY: test-hosts
+test-hosts:
+	@testscripts/hosts/hosts.sh $(HOSTS)
+
 # test-tools runs the Ansible role on a copy of a chroot of Debian, with the package of
 # this checkout, twice, and serves by what it wrote; needs root and 300 MB of Ansible.
 .PHONY: test-tools

@@ -208,7 +208,7 @@ backend hosts
     option httpchk GET /readyz
 """)
             for h in hosts:
-                f.write(f"    server {h.name} {h.address}:{WEB} {how}\n")
+                f.write(f"    server {h.name} {h.address}:{WEB} weight 100 {how}\n")
         self.process = subprocess.Popen(["haproxy", "-db", "-f", file], stdout=hosts[0].log, stderr=hosts[0].log)
         for h in hosts:
             self.await_state(h, "UP", "no check")
