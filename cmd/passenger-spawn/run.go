@@ -207,7 +207,7 @@ func notReady(err error, format string) error {
 	case "json":
 		document, err = json.MarshalIndent(se, "", "  ")
 	case "html":
-		document, err = spawnerror.Page{Error: se}.HTML()
+		document, err = spawnerror.Page{Error: se}.HTML(), nil
 	default:
 		shown := *se
 		shown.Output = nil // the app's output stands above it already

@@ -3,8 +3,8 @@ package spawnerror
 import (
 	_ "embed"
 	"fmt"
-	"html/template"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -13,14 +13,8 @@ import (
 	"passenger/lib/visible"
 )
 
-//go:embed page.html
-var pageText string
-
-// page is parsed when first needed: few programs that import this ever show
-// one.
-var page = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Parse(pageText))
-})
+//go:embed page.css
+var style string
 
 // A Page is a spawn error for the browser.
 type Page struct {
@@ -52,27 +46,79 @@ func Next(app string, at, now time.Time, atRequest bool) string {
 }
 
 // HTML returns the page. It needs nothing but itself: no script, no other file.
-func (p Page) HTML() ([]byte, error) {
-	var b strings.Builder
-	err := page().Execute(&b, view{
-		Page: p, E: p.Error, Phases: bars(p.Error.Phases), Output: marked(p.Error), Stack: cleaned(p.Error.Stack),
-		Facts: facts(p.Error), Environment: environment(p.Error), At: stamp(p.Error.At),
-		Plain: plain(p),
-	})
-	return []byte(b.String()), err
+func (p Page) HTML() []byte {
+	e := p.Error
+	b := markup{}
+	b.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>")
+	b.text(e.App + " did not start")
+	b.raw("</title>\n<style>\n", style, "</style>\n</head>\n<body>\n<main>\n<header>\n<p>")
+	if p.Status != 0 {
+		b.text(strconv.Itoa(p.Status) + " · ")
+	}
+	b.text(e.App + " did not start · " + string(e.Category))
+	b.raw("</p>\n<h1>")
+	b.text(e.Summary)
+	b.raw("</h1>\n</header>")
+	p.sections(&b)
+	b.raw("\n<section><details><summary>All of it as text, to copy</summary><pre><span>")
+	b.text(plain(p))
+	b.raw("</span></pre></details></section>\n<footer>")
+	b.text(p.foot())
+	b.raw("</footer>\n</main>\n</body>\n</html>\n")
+	return b
 }
 
-// A view is what the template sees.
-type view struct {
-	Page
-	E           *protocol.SpawnError
-	Phases      []bar
-	Output      []line
-	Stack       []string
-	Facts       []fact
-	Environment []fact
-	At          string
-	Plain       string
+// sections writes what is known of the start.
+func (p Page) sections(b *markup) {
+	e := p.Error
+	if e.Advice != "" {
+		b.raw("\n<section class=\"advice\">")
+		b.text(e.Advice)
+		b.raw("</section>")
+	}
+	if p.Next != "" {
+		b.raw("\n<section>")
+		b.text(p.Next)
+		b.raw("</section>")
+	}
+	if len(e.Stack) > 0 {
+		b.raw("\n<section><h2>Where it hung</h2><pre>")
+		for _, text := range e.Stack {
+			b.raw("<span>")
+			b.text(visible.Line(text))
+			b.raw("</span>")
+		}
+		b.raw("</pre></section>")
+	}
+	b.output(marked(e))
+	b.phases(bars(e.Phases))
+	if list := facts(e); len(list) > 0 {
+		b.raw("\n<section><h2>What was run</h2>\n<table>")
+		b.facts(list, "<th>", "</th>")
+		b.raw("\n</table></section>")
+	}
+	if list := environment(e); len(list) > 0 {
+		b.raw("\n<section><details><summary>Environment (", strconv.Itoa(len(list)), ")</summary>\n<table>")
+		b.facts(list, "<th><code>", "</code></th>")
+		b.raw("\n</table></details></section>")
+	}
+}
+
+// foot says when, and which process it was.
+func (p Page) foot() string {
+	e := p.Error
+	text := stamp(e.At)
+	if e.ProcessID != "" {
+		text += " · process " + e.ProcessID
+	}
+	if e.Generation != 0 {
+		text += fmt.Sprintf(", generation %d", e.Generation)
+	}
+	if p.RequestID != "" {
+		text += " · request " + p.RequestID
+	}
+	return text
 }
 
 // A bar is one phase as part of the whole time.
@@ -122,14 +168,6 @@ func marked(e *protocol.SpawnError) []line {
 	var list []line
 	for _, text := range e.Output {
 		list = append(list, line{visible.Line(text), telling().MatchString(text)})
-	}
-	return list
-}
-
-func cleaned(lines []string) []string {
-	var list []string
-	for _, l := range lines {
-		list = append(list, visible.Line(l))
 	}
 	return list
 }

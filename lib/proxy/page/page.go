@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -92,11 +91,7 @@ h1{font-size:1.4em}small,th{color:#666}pre{background:#f4f4f4;padding:1em;overfl
 
 func (p *Page) html() []byte {
 	if p.Error != nil {
-		b, err := spawnerror.Page{Error: p.Error, Status: p.Status, RequestID: p.ID, Next: p.Next}.HTML()
-		if err == nil {
-			return b
-		}
-		slog.Error("spawn error not shown", "app", p.Error.App, "err", err)
+		return spawnerror.Page{Error: p.Error, Status: p.Status, RequestID: p.ID, Next: p.Next}.HTML()
 	}
 	b := fmt.Appendf(nil, pageHead, p.Status, http.StatusText(p.Status), html.EscapeString(p.Message))
 	return fmt.Appendf(b, "<p><small>Request ID: %s</small></p>\n</body></html>\n", html.EscapeString(p.ID))
