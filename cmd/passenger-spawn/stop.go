@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -58,7 +57,7 @@ func (stopCommand) Run(ctx context.Context, c *command) error {
 // that were.
 func stopOnce(ctx context.Context, client *control.Client) (int, error) {
 	var list protocol.ProcessList
-	if err := client.Call(ctx, http.MethodGet, protocol.PathProcesses, nil, &list); err != nil {
+	if err := client.Call(ctx, "GET", protocol.PathProcesses, nil, &list); err != nil {
 		return 0, err
 	}
 	var (
@@ -73,7 +72,7 @@ func stopOnce(ctx context.Context, client *control.Client) (int, error) {
 		}
 		count++
 		wg.Go(func() {
-			err := client.Call(ctx, http.MethodDelete, protocol.PathProcesses+"/"+p.ID, nil, nil)
+			err := client.Call(ctx, "DELETE", protocol.PathProcesses+"/"+p.ID, nil, nil)
 			var refused *protocol.Error
 			if errors.As(err, &refused) && refused.Code == protocol.CodeUnknownProcess {
 				return // it is gone, or has no pid yet

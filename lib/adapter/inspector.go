@@ -1,7 +1,6 @@
 package adapter
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -9,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"passenger/lib/http1"
+	"passenger/lib/http1/message"
 )
 
 // inspectorLine is what Node.js writes to stderr when SIGUSR1 has made it open
@@ -154,20 +155,20 @@ func answerTo(r io.Reader, id int) (string, error) {
 }
 
 // upgrade makes conn, read by from, a WebSocket and returns its reading side.
-func upgrade(conn net.Conn, from io.Reader, u *url.URL) (*bufio.Reader, error) {
+func upgrade(conn net.Conn, from io.Reader, u *url.URL) (io.Reader, error) {
 	const key = "cGFzc2VuZ2VyLXNwYXduLg==" // 16 bytes; it proves nothing here
 	_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", u.Path, u.Host, key)
 	if err != nil {
 		return nil, err
 	}
-	r := bufio.NewReader(from)
-	resp, err := http.ReadResponse(r, nil)
-	if err != nil {
+	r := message.NewReader(from)
+	var head http1.Response
+	if err := r.Response(&head); err != nil {
 		return nil, err
 	}
-	if resp.StatusCode != http.StatusSwitchingProtocols {
-		return nil, fmt.Errorf("got status %s, want a WebSocket", resp.Status)
+	if head.Status != 101 {
+		return nil, fmt.Errorf("got status %d %s, want a WebSocket", head.Status, head.Reason)
 	}
 	return r, nil
 }

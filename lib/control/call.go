@@ -2,7 +2,7 @@ package control
 
 import (
 	"log/slog"
-	"net/http"
+	"slices"
 	"strconv"
 
 	"passenger/lib/account"
@@ -16,7 +16,7 @@ import (
 type Call struct {
 	Method string
 
-	// Path is a pattern of [http.ServeMux] without its method, such as
+	// Path may have parts that stand for any one part, such as {name} in
 	// "/v1/apps/{name}".
 	Path string
 
@@ -36,18 +36,18 @@ type Call struct {
 
 	// plain answers in place of Handler where the reply is no JSON with
 	// status 200.
-	plain http.HandlerFunc
+	plain func(*answer)
 }
 
 // A Handler answers one request. What it returns is sent as JSON with status
 // 200, nil as {}. An error that is not a *protocol.Error is sent as
 // CodeInternal.
-type Handler func(*http.Request) (any, error)
+type Handler func(*Request) (any, error)
 
 // Named is the handler of a call whose path names a process, an app or a
 // proxy: "name" for {name}. A name that cannot exist is an error.
-func Named(name string, handler func(r *http.Request, name string) (any, error)) Handler {
-	return func(r *http.Request) (any, error) {
+func Named(name string, handler func(r *Request, name string) (any, error)) Handler {
+	return func(r *Request) (any, error) {
 		v, err := ID(r, name)
 		if err != nil {
 			return nil, err
@@ -64,21 +64,24 @@ var errBug = &protocol.Error{Code: protocol.CodeInternal, Message: "internal err
 func (s *Server) Register(calls ...Call) {
 	s.init()
 	for _, c := range calls {
+		if slices.ContainsFunc(s.table, func(o Call) bool { return o.Method == c.Method && o.Path == c.Path }) {
+			panic("internal error: " + c.Method + " " + c.Path + " is registered twice")
+		}
 		s.table = append(s.table, c)
-		s.mux.HandleFunc(c.Method+" "+c.Path, func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, &c) })
 	}
 }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *Call) {
+func (s *Server) answer(w *answer, r *Request, c *Call) {
+	defer bug.Caught(func() { replyError(w, errBug) })
 	switch {
 	case c.plain != nil:
-		c.plain(w, r)
+		c.plain(w)
 		return
 	case c.Feed != nil && r.URL.Query().Get("watch") == "1":
 		s.watch(w, r, c.Feed)
+		w.end()
 		return
 	}
-	defer bug.Caught(func() { replyError(w, errBug) })
 	v, err := c.handle(r)
 	if err != nil {
 		replyError(w, err)
@@ -87,11 +90,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *Call) {
 	if c.Access == protocol.Changes {
 		c.tell(r)
 	}
-	reply(w, http.StatusOK, v)
+	reply(w, 200, v)
 }
 
 // tell logs a call that changed something.
-func (c *Call) tell(r *http.Request) {
+func (c *Call) tell(r *Request) {
 	peer, known := Caller(r)
 	if !c.Ordered || !known {
 		slog.Debug("control call", "method", r.Method, "path", r.URL.Path)
@@ -101,7 +104,7 @@ func (c *Call) tell(r *http.Request) {
 		"method", r.Method, "path", r.URL.Path)
 }
 
-func (c *Call) handle(r *http.Request) (any, error) {
+func (c *Call) handle(r *Request) (any, error) {
 	if c.Handler != nil {
 		return c.Handler(r)
 	}
@@ -120,4 +123,4 @@ func (s *Server) Calls() []protocol.Call {
 	return calls
 }
 
-func (s *Server) list(*http.Request) (any, error) { return protocol.CallList{Calls: s.Calls()}, nil }
+func (s *Server) list(*Request) (any, error) { return protocol.CallList{Calls: s.Calls()}, nil }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,7 +65,7 @@ func raw(t *testing.T, path, request string) string {
 func TestCallCarriesRequestReplyAndError(t *testing.T) {
 	t.Parallel()
 	s := &Server{Program: "passenger-test", Release: "1"}
-	s.Register(Call{Method: "POST", Path: "/v1/echo", Access: protocol.Changes, Handler: func(r *http.Request) (any, error) {
+	s.Register(Call{Method: "POST", Path: "/v1/echo", Access: protocol.Changes, Handler: func(r *Request) (any, error) {
 		var in struct{ Text string }
 		if err := Decode(r, &in); err != nil {
 			return nil, err
@@ -81,7 +79,7 @@ func TestCallCarriesRequestReplyAndError(t *testing.T) {
 
 	var out struct{ Text string }
 	in := map[string]any{"Text": "é", "field_of_a_newer_version": []int{1}}
-	if err := c.Call(t.Context(), http.MethodPost, "/v1/echo", in, &out); err != nil {
+	if err := c.Call(t.Context(), "POST", "/v1/echo", in, &out); err != nil {
 		t.Fatal(err)
 	}
 	if out.Text != "é" {
@@ -89,11 +87,11 @@ func TestCallCarriesRequestReplyAndError(t *testing.T) {
 	}
 
 	var pe *protocol.Error
-	err := c.Call(t.Context(), http.MethodPost, "/v1/echo", struct{}{}, &out)
+	err := c.Call(t.Context(), "POST", "/v1/echo", struct{}{}, &out)
 	if !errors.As(err, &pe) || pe.Code != protocol.CodeConflict || pe.Hint != "give one" {
 		t.Errorf("got error %#v, want code conflict with its hint", err)
 	}
-	err = c.Call(t.Context(), http.MethodGet, "/v1/nonsense", nil, nil)
+	err = c.Call(t.Context(), "GET", "/v1/nonsense", nil, nil)
 	if !errors.As(err, &pe) || pe.Code != protocol.CodeUnknownRequest {
 		t.Errorf("got error %v, want code unknown-request", err)
 	}
@@ -102,7 +100,7 @@ func TestCallCarriesRequestReplyAndError(t *testing.T) {
 func TestCallOnADeadSocketIsErrDown(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	err := NewClient(filepath.Join(dir, "s"), "test", "1").Call(t.Context(), http.MethodGet, "/v1/info", nil, nil)
+	err := NewClient(filepath.Join(dir, "s"), "test", "1").Call(t.Context(), "GET", "/v1/info", nil, nil)
 	if !errors.Is(err, ErrDown) {
 		t.Errorf("got %v, want ErrDown", err)
 	}
@@ -117,7 +115,7 @@ func TestCallNamesTheSocketThatRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	err = NewClient(socket, "test", "1").Call(t.Context(), http.MethodGet, "/v1/apps", nil, nil)
+	err = NewClient(socket, "test", "1").Call(t.Context(), "GET", "/v1/apps", nil, nil)
 	if want := "connect to " + socket + ": protocol wrong type for socket"; err == nil || err.Error() != want || !errors.Is(err, syscall.EPROTOTYPE) {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -128,7 +126,7 @@ func TestInfoAndHealth(t *testing.T) {
 	s := &Server{Program: "passenger-test", Release: "9", Healthy: func() error { return errors.New("no spawner") }}
 	path := serve(t, s)
 	var info protocol.Info
-	if err := NewClient(path, "test", "1").Call(t.Context(), http.MethodGet, protocol.PathInfo, nil, &info); err != nil {
+	if err := NewClient(path, "test", "1").Call(t.Context(), "GET", protocol.PathInfo, nil, &info); err != nil {
 		t.Fatal(err)
 	}
 	if info.Program != "passenger-test" || info.Version != "9" || info.PID != os.Getpid() {
@@ -146,11 +144,11 @@ func TestServerListsItsCalls(t *testing.T) {
 	s := &Server{Program: "passenger-test", Release: "1"}
 	s.Register(
 		Call{Method: "GET", Path: "/v1/numbers", Access: protocol.Reads, Feed: &feed},
-		Call{Method: "DELETE", Path: "/v1/numbers/{id}", Access: protocol.Changes, Handler: Named("id", func(*http.Request, string) (any, error) { return nil, nil })},
+		Call{Method: "DELETE", Path: "/v1/numbers/{id}", Access: protocol.Changes, Handler: Named("id", func(*Request, string) (any, error) { return nil, nil })},
 	)
 	c := NewClient(serve(t, s), "test", "1")
 	var got protocol.CallList
-	if err := c.Call(t.Context(), http.MethodGet, protocol.PathCalls, nil, &got); err != nil {
+	if err := c.Call(t.Context(), "GET", protocol.PathCalls, nil, &got); err != nil {
 		t.Fatal(err)
 	}
 	want := []protocol.Call{
@@ -165,7 +163,7 @@ func TestServerListsItsCalls(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	var pe *protocol.Error
-	err := c.Call(t.Context(), http.MethodDelete, "/v1/numbers/A%2fB", nil, nil)
+	err := c.Call(t.Context(), "DELETE", "/v1/numbers/A%2fB", nil, nil)
 	if !errors.As(err, &pe) || pe.Code != protocol.CodeBadRequest {
 		t.Errorf("a name that cannot exist: got %v, want code bad-request", err)
 	}
@@ -175,7 +173,7 @@ func TestServerListsItsCalls(t *testing.T) {
 func TestServerRefuses(t *testing.T) {
 	t.Parallel()
 	s := &Server{Program: "passenger-test", Release: "1"}
-	s.Register(Call{Method: "PUT", Path: "/v1/big", Access: protocol.Changes, Handler: func(r *http.Request) (any, error) {
+	s.Register(Call{Method: "PUT", Path: "/v1/big", Access: protocol.Changes, Handler: func(r *Request) (any, error) {
 		var v any
 		return nil, Decode(r, &v)
 	}})
@@ -261,9 +259,9 @@ func TestWatchTellsChangesToThoseWhoAsk(t *testing.T) {
 	}
 }
 
-// deadlines records the last read deadline.
+// A deadlines records the last read deadline.
 type deadlines struct {
-	*httptest.ResponseRecorder
+	net.Conn
 	last time.Time
 }
 
@@ -275,24 +273,35 @@ func (d *deadlines) SetReadDeadline(t time.Time) error {
 // A deadline that outlived the body would end a long call, such as a spawn.
 func TestBodyDeadlineEndsWithTheBody(t *testing.T) {
 	t.Parallel()
-	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
-	s := &Server{Program: "passenger-test", Release: "1"}
+	s := &Server{Program: "passenger-test", Release: "1", stop: t.Context()}
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	d := &deadlines{Conn: ours}
 	reached := false
-	h := s.guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s.Register(Call{Method: "POST", Path: "/v1/echo", Access: protocol.Changes, Handler: func(r *Request) (any, error) {
 		reached = true
-		if w.last.IsZero() {
+		if d.last.IsZero() {
 			t.Error("no deadline for the body")
 		}
 		var in struct{ Text string }
-		if err := Decode(r, &in); err != nil || !w.last.IsZero() {
-			t.Errorf("after the body: error %v, deadline %v", err, w.last)
+		if err := Decode(r, &in); err != nil || !d.last.IsZero() {
+			t.Errorf("after the body: error %v, deadline %v", err, d.last)
 		}
-	}))
-	r := httptest.NewRequest("POST", "/v1/echo", strings.NewReader(`{"text": "x"}`+"\n"))
-	h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, unixsock.Peer{UID: os.Geteuid()})))
-	if !reached {
-		t.Errorf("refused: %s", w.Body)
+		return nil, nil
+	}})
+	c := newConn(s, d)
+	c.peer = &unixsock.Peer{UID: os.Geteuid()}
+	served := make(chan struct{})
+	go func() { c.serve(); close(served) }()
+	if _, err := io.WriteString(theirs, "POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n"+`{"text": "x"}`+"\n"); err != nil {
+		t.Fatal(err)
 	}
+	answer := make([]byte, 4096)
+	if n, err := theirs.Read(answer); err != nil || !reached {
+		t.Errorf("refused: %s, %v", answer[:n], err)
+	}
+	theirs.Close()
+	<-served
 }
 
 func TestWatchEndsWithTheServer(t *testing.T) {

@@ -2,7 +2,6 @@ package control
 
 import (
 	"encoding/json"
-	"net/http"
 	"sync"
 	"time"
 
@@ -84,11 +83,11 @@ func (t *tale) next(v any) any {
 	return d.Since(before)
 }
 
-func (s *Server) watch(w http.ResponseWriter, r *http.Request, feed Source) {
+// A teller gets the lines of a watch.
+type teller interface{ part([]byte) error }
+
+func (s *Server) watch(to teller, r *Request, feed Source) {
 	told := tale{changes: r.URL.Query().Get("changes") == "1"}
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	rc := http.NewResponseController(w)
-	enc := json.NewEncoder(w)
 	keepAlive := time.NewTicker(protocol.WatchKeepAlive)
 	defer keepAlive.Stop()
 	for {
@@ -96,8 +95,8 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, feed Source) {
 		began := time.Now()
 		// A reader that does not read holds no more than this goroutine, and
 		// that only so long.
-		_ = rc.SetWriteDeadline(time.Now().Add(3 * protocol.WatchKeepAlive)) // unix sockets have deadlines
-		if enc.Encode(told.next(v)) != nil || rc.Flush() != nil {
+		line, err := json.Marshal(told.next(v))
+		if err != nil || to.part(append(line, '\n')) != nil {
 			return
 		}
 		s.breathe(r, time.Since(began))
@@ -106,8 +105,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, feed Source) {
 			case <-changed:
 				waiting = false
 			case <-keepAlive.C:
-				_ = rc.SetWriteDeadline(time.Now().Add(3 * protocol.WatchKeepAlive))
-				if _, err := w.Write([]byte("\n")); err != nil || rc.Flush() != nil {
+				if to.part([]byte("\n")) != nil {
 					return
 				}
 			case <-r.Context().Done():
@@ -128,7 +126,7 @@ const (
 )
 
 // breathe rests after an answer that took so long to make and write.
-func (s *Server) breathe(r *http.Request, took time.Duration) {
+func (s *Server) breathe(r *Request, took time.Duration) {
 	if took < time.Millisecond {
 		return
 	}

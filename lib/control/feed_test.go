@@ -3,38 +3,34 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"net/http"
-	"net/http/httptest"
+	"net/url"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// A slowWriter takes its time for each line, as a large one does.
-type slowWriter struct {
-	http.ResponseWriter
+// A slowTeller takes its time for each line, as a large one does.
+type slowTeller struct {
 	lines atomic.Int64
 	last  atomic.Int64
 }
 
-func (w *slowWriter) Write(b []byte) (int, error) {
+func (w *slowTeller) part(b []byte) error {
 	time.Sleep(5 * time.Millisecond)
 	w.lines.Add(1)
 	var last int64
 	err := json.Unmarshal(b, &last)
 	w.last.Store(last)
-	return len(b), err
+	return err
 }
-
-func (w *slowWriter) Flush() {}
 
 func TestWatchOfLargeValuesLeavesTimeForOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		w := &slowWriter{ResponseWriter: httptest.NewRecorder()}
-		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/x?watch=1", nil)
+		w := &slowTeller{}
+		r := &Request{Method: "GET", URL: &url.URL{Path: "/v1/x", RawQuery: "watch=1"}, ctx: ctx}
 		var feed Feed[int]
 		s := &Server{stop: t.Context()}
 		done := make(chan struct{})

@@ -5,15 +5,11 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"passenger/lib/account"
@@ -21,11 +17,8 @@ import (
 	"passenger/lib/protocol"
 )
 
-const (
-	headerTimeout = 10 * time.Second // for a caller to send its header
-	bodyTimeout   = 30 * time.Second // and its body
-	closeTimeout  = 2 * time.Second  // for calls under way when the server stops
-)
+// closeTimeout is how long calls under way have when the server stops.
+const closeTimeout = 2 * time.Second
 
 // A Server is the control socket of one daemon. Register its calls, then
 // Serve.
@@ -58,38 +51,29 @@ type Server struct {
 
 	refused loglimit.Limiter // of the message that a caller was refused
 	started time.Time
-	mux     *http.ServeMux
-	table   []Call          // what mux answers
+	table   []Call          // what it answers
 	stop    context.Context // ends when Serve is to return: watches end with it
 }
 
 func (s *Server) init() {
-	if s.mux != nil {
+	if !s.started.IsZero() {
 		return
 	}
 	s.started = time.Now()
-	s.mux = http.NewServeMux()
 	s.Register(s.common()...)
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		replyError(w, &protocol.Error{
-			Code:    protocol.CodeUnknownRequest,
-			Message: fmt.Sprintf("unknown request %s %q", r.Method, r.URL.Path),
-			Hint:    "passenger-protocol(7) lists the calls",
-		})
-	})
 }
 
 // common is the table of what every daemon answers.
 func (s *Server) common() []Call {
 	return []Call{
-		{Method: http.MethodGet, Path: protocol.PathCalls, Access: protocol.Reads, Handler: s.list},
-		{Method: http.MethodGet, Path: protocol.PathInfo, Access: protocol.Reads, Handler: s.info},
-		{Method: http.MethodGet, Path: protocol.PathHealth, Access: protocol.Reads, plain: s.health},
-		{Method: http.MethodGet, Path: protocol.PathMetrics, Access: protocol.Reads, plain: s.metrics},
+		{Method: "GET", Path: protocol.PathCalls, Access: protocol.Reads, Handler: s.list},
+		{Method: "GET", Path: protocol.PathInfo, Access: protocol.Reads, Handler: s.info},
+		{Method: "GET", Path: protocol.PathHealth, Access: protocol.Reads, plain: s.health},
+		{Method: "GET", Path: protocol.PathMetrics, Access: protocol.Reads, plain: s.metrics},
 	}
 }
 
-func (s *Server) info(r *http.Request) (any, error) {
+func (s *Server) info(r *Request) (any, error) {
 	info := protocol.Info{
 		Program: s.Program, Version: s.Release, Protocol: protocol.Version,
 		PID: os.Getpid(), StartedAt: s.started, Uptime: time.Since(s.started).Seconds(), SwitchesUsers: s.SwitchesUsers,
@@ -104,20 +88,17 @@ func (s *Server) info(r *http.Request) (any, error) {
 	return info, nil
 }
 
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) health(a *answer) {
 	if s.Healthy != nil {
 		if err := s.Healthy(); err != nil {
-			reply(w, http.StatusServiceUnavailable, protocol.Health{Reason: err.Error()})
+			reply(a, 503, protocol.Health{Reason: err.Error()})
 			return
 		}
 	}
-	reply(w, http.StatusOK, protocol.Health{OK: true})
+	reply(a, 200, protocol.Health{OK: true})
 }
 
-func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	_, _ = w.Write(s.MetricsText()) // an error means that the caller is gone
-}
+func (s *Server) metrics(a *answer) { a.whole(200, kindText, s.MetricsText()) }
 
 // MetricsText is what GET /metrics answers. The calls are registered before.
 func (s *Server) MetricsText() []byte {
@@ -151,30 +132,12 @@ func (s *Server) ownMetrics(m *Metrics) {
 func (s *Server) Serve(ctx context.Context, l *net.UnixListener) error {
 	s.init()
 	s.stop = ctx
-	srv := &http.Server{
-		Handler:           s.guard(s.mux),
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       time.Minute,
-		ConnContext:       withPeer,
-		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
-	}
-	var wg sync.WaitGroup
-	stopped := make(chan struct{})
-	wg.Go(func() {
-		select {
-		case <-ctx.Done():
-		case <-stopped:
-		}
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		if srv.Shutdown(grace) != nil {
-			srv.Close()
-		}
-	})
-	err := srv.Serve(l)
-	close(stopped)
-	wg.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
+	c := callers{server: s, conns: map[*conn]bool{}}
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	err := c.accept(l)
+	c.end(closeTimeout)
+	if ctx.Err() != nil {
 		return nil
 	}
 	return fmt.Errorf("serve %s: %w", l.Addr(), err)

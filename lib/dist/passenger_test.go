@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -91,7 +90,7 @@ func serve(daemon, path string) error {
 	}
 	s := &control.Server{Program: "passenger-" + daemon, Release: "test"}
 	for _, path := range []string{protocol.PathProcesses, protocol.PathApps} {
-		s.Register(control.Call{Method: "GET", Path: path, Access: protocol.Reads, Handler: func(*http.Request) (any, error) { return nil, nil }})
+		s.Register(control.Call{Method: "GET", Path: path, Access: protocol.Reads, Handler: func(*control.Request) (any, error) { return nil, nil }})
 	}
 	event(daemon + " up")
 	err = s.Serve(ctx, l)

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
@@ -21,19 +20,19 @@ func (p *Proxy) Register(s *control.Server, drain func(cause error)) {
 // table is what the proxy answers.
 func (p *Proxy) table(drain func(cause error)) []control.Call {
 	return []control.Call{
-		{Method: "GET", Path: protocol.PathApps, Access: protocol.Reads, Handler: func(*http.Request) (any, error) {
+		{Method: "GET", Path: protocol.PathApps, Access: protocol.Reads, Handler: func(*control.Request) (any, error) {
 			return p.Apps(), nil
 		}},
-		{Method: "GET", Path: protocol.PathRequests, Access: protocol.Reads, Handler: func(*http.Request) (any, error) {
+		{Method: "GET", Path: protocol.PathRequests, Access: protocol.Reads, Handler: func(*control.Request) (any, error) {
 			return protocol.RequestList{Requests: p.requests()}, nil
 		}},
-		{Method: "POST", Path: protocol.PathLogs, Access: protocol.Changes, Handler: func(r *http.Request) (any, error) {
+		{Method: "POST", Path: protocol.PathLogs, Access: protocol.Changes, Handler: func(r *control.Request) (any, error) {
 			if p.AccessLog == nil {
 				return nil, nil
 			}
 			return nil, p.AccessLog.Reopen(r.Context())
 		}},
-		{Method: "POST", Path: protocol.PathDrain, Access: protocol.Changes, Ordered: true, Handler: func(r *http.Request) (any, error) {
+		{Method: "POST", Path: protocol.PathDrain, Access: protocol.Changes, Ordered: true, Handler: func(r *control.Request) (any, error) {
 			cause, err := p.leaveOf(r)
 			if err == nil {
 				drain(cause)

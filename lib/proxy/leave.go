@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"passenger/lib/control"
@@ -40,7 +39,7 @@ func (p *Proxy) leave(cause error) {
 
 // leaveOf is the cause that an order to drain gives. An order without a delay ends
 // a delay that has begun.
-func (p *Proxy) leaveOf(r *http.Request) (error, error) {
+func (p *Proxy) leaveOf(r *control.Request) (error, error) {
 	var order protocol.DrainRequest
 	if err := control.DecodeOptional(r, &order); err != nil {
 		return nil, err

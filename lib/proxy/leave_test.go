@@ -3,12 +3,12 @@ package proxy
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
 	h2 "golang.org/x/net/http2"
 
+	"passenger/lib/control"
 	"passenger/lib/protocol"
 )
 
@@ -101,11 +101,7 @@ func TestDrainsTakeADelay(t *testing.T) {
 			if call.Path != protocol.PathDrain {
 				continue
 			}
-			r, err := http.NewRequest("POST", "http://x/v1/drain", strings.NewReader(c.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = call.Handler(r)
+			_, err := call.Handler(&control.Request{Method: "POST", Body: strings.NewReader(c.body), ContentLength: int64(len(c.body))})
 			if (err == nil) != (c.cause != "") {
 				t.Errorf("%s: got %v", c.body, err)
 			}

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -41,7 +40,7 @@ func (f *fakePool) run(t *testing.T) (stop func()) {
 	s := &control.Server{Program: "passenger-pool", Release: "test"}
 	s.Register(
 		control.Call{Method: "GET", Path: protocol.PathRoutes, Access: protocol.Reads, Feed: &f.feed},
-		control.Call{Method: "PUT", Path: protocol.PathProxies + "/{id}", Access: protocol.Changes, Handler: func(r *http.Request) (any, error) {
+		control.Call{Method: "PUT", Path: protocol.PathProxies + "/{id}", Access: protocol.Changes, Handler: func(r *control.Request) (any, error) {
 			var rep protocol.ProxyReport
 			if err := control.Decode(r, &rep); err != nil {
 				return nil, err

@@ -3,7 +3,6 @@ package selftest
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"syscall"
 	"time"
@@ -41,7 +40,7 @@ func (s Server) do(ctx context.Context, fault string) (wound, error) {
 	switch fault {
 	case Restart:
 		path := protocol.PathApps + "/" + s.App + "/restart"
-		return wound{}, s.Pool.Call(ctx, http.MethodPost, path, protocol.RestartRequest{Wait: true, Timeout: recoverTime.Seconds()}, nil)
+		return wound{}, s.Pool.Call(ctx, "POST", path, protocol.RestartRequest{Wait: true, Timeout: recoverTime.Seconds()}, nil)
 	case KillPool:
 		return kill(ctx, s.Pool)
 	case KillSpawn:
@@ -55,7 +54,7 @@ func (s Server) do(ctx context.Context, fault string) (wound, error) {
 // kill sends SIGKILL to a daemon.
 func kill(ctx context.Context, daemon *control.Client) (wound, error) {
 	var info protocol.Info
-	if err := daemon.Call(ctx, http.MethodGet, protocol.PathInfo, nil, &info); err != nil {
+	if err := daemon.Call(ctx, "GET", protocol.PathInfo, nil, &info); err != nil {
 		return wound{}, err
 	}
 	if err := syscall.Kill(info.PID, syscall.SIGKILL); err != nil {
@@ -70,7 +69,7 @@ func (w wound) healed(ctx context.Context, a protocol.App) bool {
 		return !slices.ContainsFunc(a.Processes, func(p protocol.AppProcess) bool { return w.pid > 0 && p.PID == w.pid })
 	}
 	var info protocol.Info
-	return w.daemon.Call(ctx, http.MethodGet, protocol.PathInfo, nil, &info) == nil && info.PID != w.pid
+	return w.daemon.Call(ctx, "GET", protocol.PathInfo, nil, &info) == nil && info.PID != w.pid
 }
 
 // killProcess sends SIGKILL to the busiest process of the app.
@@ -95,7 +94,7 @@ func (s Server) killProcess(ctx context.Context) (wound, error) {
 }
 
 func (s Server) app(ctx context.Context) (a protocol.App, err error) {
-	err = s.Pool.Call(ctx, http.MethodGet, protocol.PathApps+"/"+s.App, nil, &a)
+	err = s.Pool.Call(ctx, "GET", protocol.PathApps+"/"+s.App, nil, &a)
 	return a, err
 }
 
@@ -103,6 +102,6 @@ func (s Server) app(ctx context.Context) (a protocol.App, err error) {
 // started.
 func (s Server) retried(ctx context.Context) (int, error) {
 	var r protocol.ProxyApps
-	err := s.Proxy.Call(ctx, http.MethodGet, protocol.PathApps, nil, &r)
+	err := s.Proxy.Call(ctx, "GET", protocol.PathApps, nil, &r)
 	return int(r.Report.Apps[s.App].Retried), err
 }

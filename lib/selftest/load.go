@@ -5,10 +5,8 @@ package selftest
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -44,10 +42,8 @@ type sample struct {
 // Run makes requests until ctx ends, one at least, and returns what became of
 // them, in no order.
 func (l Load) Run(ctx context.Context) []sample {
-	client := &http.Client{Timeout: patience, Transport: l.transport(), CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}
-	defer client.CloseIdleConnections()
+	c := l.client()
+	defer c.close()
 	var mu sync.Mutex // guards samples
 	var samples []sample
 	var wg sync.WaitGroup
@@ -60,7 +56,7 @@ func (l Load) Run(ctx context.Context) []sample {
 			break
 		}
 		wg.Go(func() {
-			s := l.get(client, due)
+			s := l.get(c, due)
 			mu.Lock()
 			samples = append(samples, s)
 			mu.Unlock()
@@ -89,39 +85,21 @@ func takePlace(ctx context.Context, places chan<- struct{}) bool {
 	}
 }
 
-func (l Load) transport() *http.Transport {
+func (l Load) client() *client {
 	network, address := "tcp", l.Address
-	if path, ok := cutUnix(address); ok {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, address = "unix", path
 	}
-	var d net.Dialer
-	return &http.Transport{
-		MaxIdleConnsPerHost: mostInFlight,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return d.DialContext(ctx, network, address)
-		},
-	}
-}
-
-func cutUnix(address string) (path string, ok bool) {
-	if len(address) > 5 && address[:5] == "unix:" {
-		return address[5:], true
-	}
-	return "", false
+	u := l.url()
+	return &client{network: network, address: address, request: fmt.Appendf(nil,
+		"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: passenger-pool selftest\r\n\r\n", u.RequestURI(), u.Host)}
 }
 
 // get makes one request. It does not end with ctx: what was begun is counted.
-func (l Load) get(client *http.Client, due time.Time) sample {
+func (l Load) get(c *client, due time.Time) sample {
 	s := sample{due: due}
-	u := l.url()
-	resp, err := client.Do(&http.Request{Method: http.MethodGet, URL: u, Header: http.Header{"User-Agent": {"passenger-pool selftest"}}})
-	if err == nil {
-		s.status = resp.StatusCode
-		_, err = io.Copy(io.Discard, resp.Body)
-		if failed := resp.Body.Close(); err == nil {
-			err = failed
-		}
-	}
+	status, err := c.get()
+	s.status = status
 	if s.took, s.err = time.Since(due), err; err != nil {
 		s.err = fmt.Errorf("after %v: %w", s.took.Round(time.Millisecond), err)
 	}

@@ -3,10 +3,11 @@ package selftest
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"passenger/lib/http1"
 )
 
 // A Report is what a self-test found. passenger-pool(1) describes it for
@@ -72,7 +73,7 @@ func Count(samples []sample, slow time.Duration, cut Cut, expected Statuses) Rep
 			r.Slow++
 		}
 		switch {
-		case s.err == nil && (s.status < http.StatusBadRequest || expected.Has(s.status)):
+		case s.err == nil && (s.status < 400 || expected.Has(s.status)):
 		case !s.failed():
 			r.Errors++
 			r.describe("error", s)
@@ -98,7 +99,7 @@ func (r *Report) describe(what string, s sample) {
 // the app.
 func (s sample) failed() bool {
 	switch s.status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case 502, 503, 504:
 		return true
 	}
 	return s.err != nil
@@ -108,14 +109,14 @@ func (s sample) String() string {
 	if s.err != nil {
 		return s.err.Error()
 	}
-	return strings.TrimSpace(fmt.Sprintf("after %v: status %d %s", s.took.Round(time.Millisecond), s.status, http.StatusText(s.status)))
+	return strings.TrimSpace(fmt.Sprintf("after %v: status %d %s", s.took.Round(time.Millisecond), s.status, http1.Phrase(s.status)))
 }
 
 // covers says that a failed request was inside the killed process: it was under
 // way when that was killed, and was told 502. had is how many were already.
 func (c Cut) covers(s sample, had int) bool {
 	end := s.due.Add(s.took)
-	return !c.At.IsZero() && s.status == http.StatusBadGateway && s.due.Before(c.At) &&
+	return !c.At.IsZero() && s.status == 502 && s.due.Before(c.At) &&
 		end.After(c.At) && end.Before(c.At.Add(cutTime)) && (c.Most < 0 || had < c.Most)
 }
 

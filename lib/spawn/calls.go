@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 
 	"passenger/lib/control"
 	"passenger/lib/protocol"
@@ -26,17 +25,17 @@ type calls struct{ spawner *Spawner }
 // table has all calls. Those that take long are bound to ctx.
 func (c calls) table(ctx context.Context) []control.Call {
 	const id = "/{id}"
-	spawn := func(r *http.Request, req protocol.SpawnRequest) (any, error) {
+	spawn := func(r *control.Request, req protocol.SpawnRequest) (any, error) {
 		record, err := c.spawner.Spawn(ctx, req)
 		logFailure(err, r.Context().Err() == nil)
 		return record, err
 	}
-	promote := func(_ *http.Request, req protocol.PromoteRequest) (any, error) {
+	promote := func(_ *control.Request, req protocol.PromoteRequest) (any, error) {
 		return c.spawner.Promote(ctx, req.Process)
 	}
 	return []control.Call{
-		{Method: "GET", Path: protocol.PathHost, Access: protocol.Reads, Handler: func(*http.Request) (any, error) { return c.spawner.Host(), nil }},
-		{Method: "POST", Path: protocol.PathLogs, Access: protocol.Changes, Handler: func(*http.Request) (any, error) { return nil, c.spawner.ReopenLogs() }},
+		{Method: "GET", Path: protocol.PathHost, Access: protocol.Reads, Handler: func(*control.Request) (any, error) { return c.spawner.Host(), nil }},
+		{Method: "POST", Path: protocol.PathLogs, Access: protocol.Changes, Handler: func(*control.Request) (any, error) { return nil, c.spawner.ReopenLogs() }},
 		{Method: "GET", Path: protocol.PathProcesses, Access: protocol.Reads, Handler: c.list, Feed: &c.spawner.feed},
 		{Method: "POST", Path: protocol.PathProcesses, Access: protocol.Changes, Handler: decoded(spawn)},
 		{Method: "DELETE", Path: protocol.PathProcesses + id, Access: protocol.Changes, Handler: control.Named("id", c.stop)},
@@ -50,8 +49,8 @@ func (c calls) table(ctx context.Context) []control.Call {
 }
 
 // decoded is the handler that gives f the request's body.
-func decoded[T any](f func(*http.Request, T) (any, error)) control.Handler {
-	return func(r *http.Request) (any, error) {
+func decoded[T any](f func(*control.Request, T) (any, error)) control.Handler {
+	return func(r *control.Request) (any, error) {
 		var req T
 		if err := control.Decode(r, &req); err != nil {
 			return nil, err
@@ -63,13 +62,13 @@ func decoded[T any](f func(*http.Request, T) (any, error)) control.Handler {
 
 // ofID is the handler that gives f the ID in the request's path.
 func ofID[T any](f func(id string) (T, error)) control.Handler {
-	return control.Named("id", func(_ *http.Request, id string) (any, error) {
+	return control.Named("id", func(_ *control.Request, id string) (any, error) {
 		v, err := f(id)
 		return v, asReply(err)
 	})
 }
 
-func (c calls) stop(r *http.Request, id string) (any, error) {
+func (c calls) stop(r *control.Request, id string) (any, error) {
 	var req protocol.StopRequest
 	if r.ContentLength != 0 {
 		if err := control.Decode(r, &req); err != nil {
@@ -81,9 +80,9 @@ func (c calls) stop(r *http.Request, id string) (any, error) {
 }
 
 // withUsage says whether a request for a list wants what each process costs.
-func withUsage(r *http.Request) bool { return r.URL.Query().Get("usage") == "1" }
+func withUsage(r *control.Request) bool { return r.URL.Query().Get("usage") == "1" }
 
-func (c calls) list(r *http.Request) (any, error) {
+func (c calls) list(r *control.Request) (any, error) {
 	list := c.spawner.feed.Get()
 	if withUsage(r) {
 		list.Processes, list.Strays = withCosts(&c.spawner.meter, list.Processes), c.spawner.Strays()
@@ -91,7 +90,7 @@ func (c calls) list(r *http.Request) (any, error) {
 	return list, nil
 }
 
-func (c calls) listPreloaders(r *http.Request) (any, error) {
+func (c calls) listPreloaders(r *control.Request) (any, error) {
 	list := protocol.PreloaderList{Preloaders: c.spawner.Preloaders()}
 	if withUsage(r) {
 		addCosts(&c.spawner.meter, list.Preloaders)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +46,7 @@ func (c Caller) Backtraces(ctx context.Context, dir statedir.Dir, wanted string)
 	asking, cancel := context.WithTimeout(ctx, backtracePatience)
 	defer cancel()
 	var list protocol.ProcessList
-	if err := client.Call(asking, http.MethodGet, protocol.PathProcesses, nil, &list); err != nil {
+	if err := client.Call(asking, "GET", protocol.PathProcesses, nil, &list); err != nil {
 		return nil, err
 	}
 	meant := meantBy(list.Processes, wanted)
@@ -92,7 +91,7 @@ func backtrace(ctx context.Context, client *control.Client, p protocol.Process) 
 	ctx, cancel := context.WithTimeoutCause(ctx, backtracePatience, fmt.Errorf("no answer of the spawner within %v", backtracePatience))
 	defer cancel()
 	b := Backtrace{ID: p.ID, App: p.App, Backtrace: protocol.Backtrace{PID: p.PID, Stack: []string{}}}
-	if b.cause = client.Call(ctx, http.MethodPost, protocol.PathProcesses+"/"+p.ID+"/backtrace", nil, &b.Backtrace); b.cause != nil {
+	if b.cause = client.Call(ctx, "POST", protocol.PathProcesses+"/"+p.ID+"/backtrace", nil, &b.Backtrace); b.cause != nil {
 		b.Error = b.cause.Error()
 	}
 	return b

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -84,7 +83,7 @@ func preloaders(ctx context.Context, c Caller, dir statedir.Dir) *protocol.Prelo
 	defer cancel()
 	var list protocol.PreloaderList
 	client := control.NewClient(dir.Socket(statedir.Spawn), c.Program, c.Release)
-	if client.Call(ctx, http.MethodGet, protocol.PathPreloaders+"?usage=1", nil, &list) != nil {
+	if client.Call(ctx, "GET", protocol.PathPreloaders+"?usage=1", nil, &list) != nil {
 		return nil
 	}
 	return &list
@@ -98,9 +97,9 @@ func ask[T any](ctx context.Context, c Caller, dir statedir.Dir, daemon, path st
 	var info protocol.Info
 	var infoErr, err error
 	var wg sync.WaitGroup
-	wg.Go(func() { infoErr = client.Call(ctx, http.MethodGet, protocol.PathInfo+"?usage=1", nil, &info) })
+	wg.Go(func() { infoErr = client.Call(ctx, "GET", protocol.PathInfo+"?usage=1", nil, &info) })
 	reply := new(T)
-	err = client.Call(ctx, http.MethodGet, path, nil, reply)
+	err = client.Call(ctx, "GET", path, nil, reply)
 	wg.Wait()
 	if ctx.Err() != nil && (err != nil || infoErr != nil) {
 		err = context.Cause(ctx)

@@ -3,7 +3,6 @@ package status
 import (
 	"context"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,7 +50,7 @@ func listen(t *testing.T, d statedir.Dir, daemon string) *net.UnixListener {
 func daemon(t *testing.T, d statedir.Dir, name, path string, reply any) {
 	t.Helper()
 	s := &control.Server{Program: "passenger-" + name, Release: "test"}
-	s.Register(control.Call{Method: "GET", Path: path, Access: protocol.Reads, Handler: func(*http.Request) (any, error) { return reply, nil }})
+	s.Register(control.Call{Method: "GET", Path: path, Access: protocol.Reads, Handler: func(*control.Request) (any, error) { return reply, nil }})
 	l := listen(t, d, name)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

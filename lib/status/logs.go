@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -75,11 +74,11 @@ func (c Caller) writersOf(ctx context.Context, client *control.Client, app strin
 	ctx, cancel := c.Bound(ctx)
 	defer cancel()
 	var processes protocol.ProcessList
-	if err := client.Call(ctx, http.MethodGet, protocol.PathProcesses, nil, &processes); err != nil {
+	if err := client.Call(ctx, "GET", protocol.PathProcesses, nil, &processes); err != nil {
 		return nil, err
 	}
 	var preloaders protocol.PreloaderList
-	if err := client.Call(ctx, http.MethodGet, protocol.PathPreloaders, nil, &preloaders); err != nil {
+	if err := client.Call(ctx, "GET", protocol.PathPreloaders, nil, &preloaders); err != nil {
 		return nil, err
 	}
 	var writers []writer
@@ -99,7 +98,7 @@ func (c Caller) writersOf(ctx context.Context, client *control.Client, app strin
 // lines asks for what w wrote. One that is forgotten meanwhile wrote nothing.
 func (w writer) lines(ctx context.Context, client *control.Client) ([]LogLine, error) {
 	var out protocol.Output
-	err := client.Call(ctx, http.MethodGet, w.path+"/"+w.id+"/output", nil, &out)
+	err := client.Call(ctx, "GET", w.path+"/"+w.id+"/output", nil, &out)
 	var refused *protocol.Error
 	if errors.As(err, &refused) && (refused.Code == protocol.CodeUnknownProcess || refused.Code == protocol.CodeUnknownRequest) {
 		return nil, nil

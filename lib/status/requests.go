@@ -3,7 +3,6 @@ package status
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"strings"
 	"time"
 
@@ -20,7 +19,7 @@ func (c Caller) Requests(ctx context.Context, dir statedir.Dir) ([]protocol.Requ
 	defer cancel()
 	var list protocol.RequestList
 	client := control.NewClient(dir.Socket(statedir.Proxy), c.Program, c.Release)
-	err := client.Call(ctx, http.MethodGet, protocol.PathRequests, nil, &list)
+	err := client.Call(ctx, "GET", protocol.PathRequests, nil, &list)
 	return list.Requests, err
 }
 

@@ -3,7 +3,6 @@ package owner
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"passenger/lib/app"
@@ -16,7 +15,7 @@ import (
 // into a call of the owner, and what that returns into a reply.
 type calls struct{ o *Owner }
 
-func (c calls) apps(r *http.Request) (any, error) {
+func (c calls) apps(r *control.Request) (any, error) {
 	list, err := c.o.Apps(r.Context())
 	for i := range list.Apps {
 		list.Apps[i] = public(list.Apps[i])
@@ -24,15 +23,15 @@ func (c calls) apps(r *http.Request) (any, error) {
 	return list, err
 }
 
-func (c calls) app(r *http.Request, name string) (any, error) {
+func (c calls) app(r *control.Request, name string) (any, error) {
 	return shown(c.o.App(r.Context(), name))
 }
 
-func (c calls) settings(r *http.Request, name string) (any, error) {
+func (c calls) settings(r *control.Request, name string) (any, error) {
 	return c.o.Settings(r.Context(), name)
 }
 
-func (c calls) put(r *http.Request, name string) (any, error) {
+func (c calls) put(r *control.Request, name string) (any, error) {
 	body, err := control.Body(r)
 	if err != nil {
 		return nil, err
@@ -44,7 +43,7 @@ func (c calls) put(r *http.Request, name string) (any, error) {
 	return shown(c.o.Put(r.Context(), name, config))
 }
 
-func (c calls) patch(r *http.Request, name string) (any, error) {
+func (c calls) patch(r *control.Request, name string) (any, error) {
 	var patch map[string]json.RawMessage
 	if err := control.Decode(r, &patch); err != nil {
 		return nil, err
@@ -52,7 +51,7 @@ func (c calls) patch(r *http.Request, name string) (any, error) {
 	return shown(c.o.Patch(r.Context(), name, patch))
 }
 
-func (c calls) preview(r *http.Request, name string) (any, error) {
+func (c calls) preview(r *control.Request, name string) (any, error) {
 	var patch map[string]json.RawMessage
 	if err := control.Decode(r, &patch); err != nil {
 		return nil, err
@@ -60,11 +59,11 @@ func (c calls) preview(r *http.Request, name string) (any, error) {
 	return c.o.Preview(r.Context(), name, patch)
 }
 
-func (c calls) remove(r *http.Request, name string) (any, error) {
+func (c calls) remove(r *control.Request, name string) (any, error) {
 	return nil, c.o.Remove(r.Context(), name)
 }
 
-func (c calls) restart(r *http.Request, name string) (any, error) {
+func (c calls) restart(r *control.Request, name string) (any, error) {
 	var req protocol.RestartRequest
 	if err := control.DecodeOptional(r, &req); err != nil {
 		return nil, err
@@ -72,7 +71,7 @@ func (c calls) restart(r *http.Request, name string) (any, error) {
 	return c.o.Restart(r.Context(), name, req)
 }
 
-func (c calls) scale(r *http.Request, name string) (any, error) {
+func (c calls) scale(r *control.Request, name string) (any, error) {
 	var req protocol.ScaleRequest
 	if err := control.Decode(r, &req); err != nil {
 		return nil, err
@@ -80,7 +79,7 @@ func (c calls) scale(r *http.Request, name string) (any, error) {
 	return shown(c.o.Scale(r.Context(), name, req.Instances))
 }
 
-func (c calls) pause(r *http.Request, name string) (any, error) {
+func (c calls) pause(r *control.Request, name string) (any, error) {
 	var req protocol.PauseRequest
 	if err := control.DecodeOptional(r, &req); err != nil {
 		return nil, err
@@ -88,11 +87,11 @@ func (c calls) pause(r *http.Request, name string) (any, error) {
 	return shown(c.o.Pause(r.Context(), name, req))
 }
 
-func (c calls) resume(r *http.Request, name string) (any, error) {
+func (c calls) resume(r *control.Request, name string) (any, error) {
 	return shown(c.o.Resume(r.Context(), name))
 }
 
-func (c calls) canary(r *http.Request, name string) (any, error) {
+func (c calls) canary(r *control.Request, name string) (any, error) {
 	var req protocol.CanaryRequest
 	if err := control.Decode(r, &req); err != nil {
 		return nil, err
@@ -100,13 +99,13 @@ func (c calls) canary(r *http.Request, name string) (any, error) {
 	return shown(c.o.DecideCanary(r.Context(), name, req.Promote))
 }
 
-func (c calls) reload(r *http.Request) (any, error) { return c.o.Reload(r.Context()) }
+func (c calls) reload(r *control.Request) (any, error) { return c.o.Reload(r.Context()) }
 
-func (c calls) detach(r *http.Request, id string) (any, error) {
+func (c calls) detach(r *control.Request, id string) (any, error) {
 	return nil, c.o.Detach(r.Context(), id)
 }
 
-func (c calls) report(r *http.Request, id string) (any, error) {
+func (c calls) report(r *control.Request, id string) (any, error) {
 	var report protocol.ProxyReport
 	if err := control.Decode(r, &report); err != nil {
 		return nil, err

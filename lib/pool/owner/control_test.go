@@ -3,7 +3,6 @@ package owner
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,14 +47,14 @@ func (f *fakeSpawner) register(s *control.Server) {
 	process := protocol.PathProcesses + "/{id}"
 	s.Register(
 		control.Call{Method: "GET", Path: protocol.PathProcesses, Access: protocol.Reads, Feed: &f.watch},
-		control.Call{Method: "POST", Path: protocol.PathProcesses, Access: protocol.Changes, Handler: func(r *http.Request) (any, error) {
+		control.Call{Method: "POST", Path: protocol.PathProcesses, Access: protocol.Changes, Handler: func(r *control.Request) (any, error) {
 			var req protocol.SpawnRequest
 			if err := control.Decode(r, &req); err != nil {
 				return nil, err
 			}
 			return f.Spawn(context.WithoutCancel(r.Context()), req)
 		}},
-		control.Call{Method: "DELETE", Path: process, Access: protocol.Changes, Handler: control.Named("id", func(r *http.Request, id string) (any, error) {
+		control.Call{Method: "DELETE", Path: process, Access: protocol.Changes, Handler: control.Named("id", func(r *control.Request, id string) (any, error) {
 			return nil, f.Stop(r.Context(), id, protocol.StopRequest{})
 		})},
 	)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -54,7 +53,7 @@ func NewRemote(c *control.Client) Remote { return Remote{Client: c, switches: ne
 
 func (r Remote) Watch(ctx context.Context, got func(protocol.ProcessList) error) error {
 	var info protocol.Info
-	if err := r.Client.Call(ctx, http.MethodGet, protocol.PathInfo, nil, &info); err != nil {
+	if err := r.Client.Call(ctx, "GET", protocol.PathInfo, nil, &info); err != nil {
 		return err
 	}
 	r.switches.Store(info.SwitchesUsers)
@@ -69,17 +68,17 @@ func (r Remote) Watch(ctx context.Context, got func(protocol.ProcessList) error)
 }
 
 func (r Remote) List(ctx context.Context) (list protocol.ProcessList, err error) {
-	err = r.Client.Call(ctx, http.MethodGet, protocol.PathProcesses, nil, &list)
+	err = r.Client.Call(ctx, "GET", protocol.PathProcesses, nil, &list)
 	return list, err
 }
 
 func (r Remote) Usage(ctx context.Context) (list protocol.ProcessList, err error) {
-	err = r.Client.Call(ctx, http.MethodGet, protocol.PathProcesses+"?usage=1", nil, &list)
+	err = r.Client.Call(ctx, "GET", protocol.PathProcesses+"?usage=1", nil, &list)
 	return list, err
 }
 
 func (r Remote) Host(ctx context.Context) (h protocol.Host, err error) {
-	err = r.Client.Call(ctx, http.MethodGet, protocol.PathHost, nil, &h)
+	err = r.Client.Call(ctx, "GET", protocol.PathHost, nil, &h)
 	return h, err
 }
 
@@ -87,25 +86,25 @@ func (r Remote) Spawn(ctx context.Context, req protocol.SpawnRequest) (p protoco
 	if r.switches.Load() {
 		req.Config = nil
 	}
-	err = r.Client.Call(ctx, http.MethodPost, protocol.PathProcesses, req, &p)
+	err = r.Client.Call(ctx, "POST", protocol.PathProcesses, req, &p)
 	return p, err
 }
 
 func (r Remote) Stop(ctx context.Context, id string, req protocol.StopRequest) error {
-	return r.Client.Call(ctx, http.MethodDelete, protocol.PathProcesses+"/"+id, req, nil)
+	return r.Client.Call(ctx, "DELETE", protocol.PathProcesses+"/"+id, req, nil)
 }
 
 func (r Remote) Preloaders(ctx context.Context) (list protocol.PreloaderList, err error) {
-	err = r.Client.Call(ctx, http.MethodGet, protocol.PathPreloaders, nil, &list)
+	err = r.Client.Call(ctx, "GET", protocol.PathPreloaders, nil, &list)
 	return list, err
 }
 
 func (r Remote) StopPreloader(ctx context.Context, id string) error {
-	return r.Client.Call(ctx, http.MethodDelete, protocol.PathPreloaders+"/"+id, nil, nil)
+	return r.Client.Call(ctx, "DELETE", protocol.PathPreloaders+"/"+id, nil, nil)
 }
 
 func (r Remote) Promote(ctx context.Context, id string) error {
-	return r.Client.Call(ctx, http.MethodPost, protocol.PathPreloaders, protocol.PromoteRequest{Process: id}, nil)
+	return r.Client.Call(ctx, "POST", protocol.PathPreloaders, protocol.PromoteRequest{Process: id}, nil)
 }
 
 const (

@@ -3,17 +3,16 @@
 package probe
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 
 	"passenger/lib/farend"
 	"passenger/lib/http1"
+	"passenger/lib/http1/message"
 	"passenger/lib/protocol"
 )
 
@@ -46,7 +45,7 @@ func Work(ctx context.Context, p protocol.Process) error {
 		return fmt.Errorf("an app of type %q cannot be told to work out of band", p.Type)
 	}
 	a, err := Get(ctx, p, Request{Host: "localhost", Target: "/", BaseURI: "/", work: true})
-	if err == nil && a.Code != http.StatusOK {
+	if err == nil && a.Code != 200 {
 		err = fmt.Errorf("it answered %s", a.Status)
 	}
 	return err
@@ -88,27 +87,24 @@ func Get(ctx context.Context, p protocol.Process, r Request) (Answer, error) {
 }
 
 func (r Request) exchange(conn net.Conn, dataProtocol string) (Answer, error) {
-	message := r.http()
+	sent := r.http()
 	if dataProtocol == protocol.ProtocolSession {
-		message = r.session()
+		sent = r.session()
 	}
-	if _, err := conn.Write(message); err != nil {
+	if _, err := conn.Write(sent); err != nil {
 		return Answer{}, err
 	}
 	// Both protocols answer in HTTP/1.1.
-	b := bufio.NewReader(io.LimitReader(conn, mostHeads+mostBody))
-	for {
-		resp, err := http.ReadResponse(b, nil)
-		if err != nil {
+	from := message.NewReader(io.LimitReader(conn, mostHeads+mostBody))
+	var head http1.Response
+	for head.Status < 200 {
+		if err := from.Response(&head); err != nil {
 			return Answer{}, err
 		}
-		if resp.StatusCode < 200 {
-			continue
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(io.LimitReader(resp.Body, mostBody))
-		return Answer{Status: resp.Status, Code: resp.StatusCode, Body: string(body[:min(len(body), keptBody)])}, err
 	}
+	body, err := io.ReadAll(io.LimitReader(from.ResponseBody(&head, "GET"), mostBody))
+	status := strings.TrimSpace(fmt.Sprintf("%d %s", head.Status, head.Reason))
+	return Answer{Status: status, Code: head.Status, Body: string(body[:min(len(body), keptBody)])}, err
 }
 
 // agent is who the app is told to be asked by.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -249,7 +248,7 @@ func (r *Registrar) add(name string, g *group, config map[string]any) error {
 
 	ctx, cancel := context.WithTimeout(context.Background(), addTime)
 	defer cancel()
-	err := r.Pool.Call(ctx, http.MethodPut, protocol.PathApps+"/"+g.app, config, nil)
+	err := r.Pool.Call(ctx, "PUT", protocol.PathApps+"/"+g.app, config, nil)
 	var refused *protocol.Error
 	switch {
 	case err == nil:
