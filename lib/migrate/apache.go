@@ -2,15 +2,14 @@ package migrate
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 var (
-	apacheOpens  = regexp.MustCompile(`^<\s*([A-Za-z]\w*)\s*([^>]*)>?\s*$`)
-	apacheCloses = regexp.MustCompile(`^</\s*([A-Za-z]\w*)\s*>\s*$`)
-	camelCase    = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+	apacheOpens  = pattern(`^<\s*([A-Za-z]\w*)\s*([^>]*)>?\s*$`)
+	apacheCloses = pattern(`^</\s*([A-Za-z]\w*)\s*>\s*$`)
+	camelCase    = pattern(`([a-z0-9])([A-Z])`)
 )
 
 // sameAs are directives of Apache by those of nginx that mean the same.
@@ -50,7 +49,7 @@ func (p *apacheParser) directives(block string, depth int) ([]*directive, error)
 		if line == "" {
 			continue
 		}
-		if m := apacheCloses.FindStringSubmatch(line); m != nil {
+		if m := apacheCloses().FindStringSubmatch(line); m != nil {
 			if !strings.EqualFold(m[1], block) {
 				return nil, fmt.Errorf("line %d: </%s> closes nothing", from+1, m[1])
 			}
@@ -60,7 +59,7 @@ func (p *apacheParser) directives(block string, depth int) ([]*directive, error)
 		if p.count++; p.count > maxLeaves {
 			return nil, errLeaves
 		}
-		if m := apacheOpens.FindStringSubmatch(line); m != nil {
+		if m := apacheOpens().FindStringSubmatch(line); m != nil {
 			d := apacheDirective(m[1], m[2], from+1)
 			d.block = true
 			d.shown = "<" + d.shown + ">"
@@ -122,7 +121,7 @@ func apacheDirective(name, rest string, line int) *directive {
 
 // passengerName is PassengerAppRoot as nginx has it, whatever its case.
 func passengerName(name string) string {
-	snake := strings.ToLower(camelCase.ReplaceAllString(name, "${1}_${2}"))
+	snake := strings.ToLower(camelCase().ReplaceAllString(name, "${1}_${2}"))
 	bare := strings.ReplaceAll(snake, "_", "")
 	for _, known := range passengerNames {
 		if strings.ReplaceAll(known, "_", "") == bare {

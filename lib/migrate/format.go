@@ -7,14 +7,14 @@ import (
 )
 
 var (
-	uwsgiSection  = regexp.MustCompile(`(?m)^\s*\[uwsgi\]`)
-	apacheLine    = regexp.MustCompile(`(?mi)^\s*(<VirtualHost\b|<Directory\b|<Location\b|Passenger[A-Z]\w*\s|LoadModule\s)`)
-	nginxLine     = regexp.MustCompile(`(?m)^\s*(server|http|location\b[^{\n]*)\s*\{|^\s*passenger_\w+\s[^=\n]*;`)
-	pm2Apps       = regexp.MustCompile(`(?m)\bapps["']?\s*:`)
-	unitConfig    = regexp.MustCompile(`"(listeners|applications)"\s*:`)
-	procfileWeb   = regexp.MustCompile(`(?m)^[A-Za-z0-9_-]+:\s*\S`)
-	gunicornWords = regexp.MustCompile(`(?m)^(bind|workers|worker_class|wsgi_app|timeout)\s*=`)
-	pumaWords     = regexp.MustCompile(`(?m)^\s*(workers|threads|port|bind|environment|preload_app!|plugin)\b`)
+	uwsgiSection  = pattern(`(?m)^\s*\[uwsgi\]`)
+	apacheLine    = pattern(`(?mi)^\s*(<VirtualHost\b|<Directory\b|<Location\b|Passenger[A-Z]\w*\s|LoadModule\s)`)
+	nginxLine     = pattern(`(?m)^\s*(server|http|location\b[^{\n]*)\s*\{|^\s*passenger_\w+\s[^=\n]*;`)
+	pm2Apps       = pattern(`(?m)\bapps["']?\s*:`)
+	unitConfig    = pattern(`"(listeners|applications)"\s*:`)
+	procfileWeb   = pattern(`(?m)^[A-Za-z0-9_-]+:\s*\S`)
+	gunicornWords = pattern(`(?m)^(bind|workers|worker_class|wsgi_app|timeout)\s*=`)
+	pumaWords     = pattern(`(?m)^\s*(workers|threads|port|bind|environment|preload_app!|plugin)\b`)
 )
 
 // formatOf finds the format of a file by its name, else by its text; empty if
@@ -39,7 +39,7 @@ func formatOf(path, text string) string {
 	for _, guess := range []struct {
 		format string
 		ext    string // with blanks around each; empty for any
-		is     *regexp.Regexp
+		is     func() *regexp.Regexp
 	}{
 		{"uwsgi", "", uwsgiSection},
 		{"unit", "", unitConfig},
@@ -50,7 +50,7 @@ func formatOf(path, text string) string {
 		{"puma", " .rb ", pumaWords},
 		{"procfile", "  ", procfileWeb},
 	} {
-		if (guess.ext == "" || strings.Contains(guess.ext, " "+ext+" ")) && guess.is.MatchString(text) {
+		if (guess.ext == "" || strings.Contains(guess.ext, " "+ext+" ")) && guess.is().MatchString(text) {
 			return guess.format
 		}
 	}

@@ -1,13 +1,12 @@
 package migrate
 
 import (
-	"regexp"
 	"strings"
 
 	"passenger/lib/protocol"
 )
 
-var pythonAssignment = regexp.MustCompile(`^([A-Za-z_]\w*)\s*(?::\s*[\w\[\]., ]+?)?\s*=\s*([^=][\s\S]*)$`)
+var pythonAssignment = pattern(`^([A-Za-z_]\w*)\s*(?::\s*[\w\[\]., ]+?)?\s*=\s*([^=][\s\S]*)$`)
 
 // readGunicorn reads a gunicorn.conf.py, as far as it can be known without being run.
 func readGunicorn(r *reading) error {
@@ -42,7 +41,7 @@ func (u rule) known() bool {
 
 // pythonStatement is a statement as an item, and whether it assigns a value.
 func (r *reading) pythonStatement(s statement, vars variables) (item, bool, error) {
-	m := pythonAssignment.FindStringSubmatch(s.text)
+	m := pythonAssignment().FindStringSubmatch(s.text)
 	if m == nil {
 		v := &value{kind: code, text: s.text, line: s.line, end: s.end}
 		return item{firstLine(s.text), s.line, v}, false, nil
@@ -63,18 +62,18 @@ func firstLine(s string) string {
 }
 
 var (
-	hookOfGunicorn = regexp.MustCompile(`^def\s+(on_starting|on_reload|when_ready|pre_fork|post_fork|post_worker_init|worker_int|worker_abort|pre_exec|child_exit|worker_exit|nworkers_changed|on_exit|pre_request|post_request|ssl_context)\b`)
-	pythonImport   = regexp.MustCompile(`^(import|from)\s`)
-	pythonText     = regexp.MustCompile(`^[rRbBuU]?["']`)
+	hookOfGunicorn = pattern(`^def\s+(on_starting|on_reload|when_ready|pre_fork|post_fork|post_worker_init|worker_int|worker_abort|pre_exec|child_exit|worker_exit|nworkers_changed|on_exit|pre_request|post_request|ssl_context)\b`)
+	pythonImport   = pattern(`^(import|from)\s`)
+	pythonText     = pattern(`^[rRbBuU]?["']`)
 )
 
 // gunicornCode notes what is no assignment.
 func gunicornCode(r *reading, it item) {
 	text := it.value.text
-	switch m := hookOfGunicorn.FindStringSubmatch(text); {
-	case pythonText.MatchString(text):
+	switch m := hookOfGunicorn().FindStringSubmatch(text); {
+	case pythonText().MatchString(text):
 		r.note(it, Automatic, "a text that is no setting")
-	case pythonImport.MatchString(text):
+	case pythonImport().MatchString(text):
 		r.note(it, Automatic, "no code runs here")
 	case m != nil && (m[1] == "pre_request" || m[1] == "post_request"):
 		r.note(it, ByHand, "code around requests is for a middleware of the app")

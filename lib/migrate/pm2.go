@@ -3,14 +3,13 @@ package migrate
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 )
 
 var (
-	exports     = regexp.MustCompile(`^(?:module\.exports|exports\.default|export\s+default)\s*(?:=\s*)?([\s\S]*?);?\s*$`)
-	exportsApps = regexp.MustCompile(`^(?:module\.)?exports\.(\w+)\s*=\s*([\s\S]*?);?\s*$`)
-	constant    = regexp.MustCompile(`^(?:const|let|var)\s+(\w+)\s*=\s*([\s\S]*?);?\s*$`)
+	exports     = pattern(`^(?:module\.exports|exports\.default|export\s+default)\s*(?:=\s*)?([\s\S]*?);?\s*$`)
+	exportsApps = pattern(`^(?:module\.)?exports\.(\w+)\s*=\s*([\s\S]*?);?\s*$`)
+	constant    = pattern(`^(?:const|let|var)\s+(\w+)\s*=\s*([\s\S]*?);?\s*$`)
 )
 
 // readPM2 reads PM2's file of processes: JavaScript, JSON or YAML.
@@ -83,7 +82,7 @@ func (r *reading) pm2Program() error {
 		text := strings.TrimSpace(s.text)
 		raw := &value{kind: code, text: text, line: s.line, end: s.end}
 		it := item{firstLine(text), s.line, raw}
-		if m := exports.FindStringSubmatch(text); m != nil {
+		if m := exports().FindStringSubmatch(text); m != nil {
 			root, err := r.javaScript(m[1], s, vars)
 			if err != nil {
 				return err
@@ -92,7 +91,7 @@ func (r *reading) pm2Program() error {
 			r.pm2Root(root)
 			continue
 		}
-		if m := exportsApps.FindStringSubmatch(text); m != nil {
+		if m := exportsApps().FindStringSubmatch(text); m != nil {
 			v, err := r.javaScript(m[2], s, vars)
 			if err != nil {
 				return err
@@ -101,7 +100,7 @@ func (r *reading) pm2Program() error {
 			r.pm2Root(&value{kind: object, fields: []field{{m[1], s.line, v}}})
 			continue
 		}
-		m := constant.FindStringSubmatch(text)
+		m := constant().FindStringSubmatch(text)
 		switch {
 		case m != nil && !strings.HasPrefix(m[2], "require("):
 			v, err := r.javaScript(m[2], s, vars)

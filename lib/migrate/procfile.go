@@ -3,7 +3,6 @@ package migrate
 import (
 	"maps"
 	"path"
-	"regexp"
 	"strings"
 
 	"passenger/lib/app"
@@ -11,8 +10,8 @@ import (
 )
 
 var (
-	processLine = regexp.MustCompile(`^([A-Za-z0-9_-]+):\s*(\S.*)$`)
-	stockPuma   = regexp.MustCompile(`^(bundle exec )?(puma|rails s(erver)?)\b`)
+	processLine = pattern(`^([A-Za-z0-9_-]+):\s*(\S.*)$`)
+	stockPuma   = pattern(`^(bundle exec )?(puma|rails s(erver)?)\b`)
 )
 
 // readProcfile reads the commands of an app's kinds of processes.
@@ -24,7 +23,7 @@ func readProcfile(r *reading) error {
 			r.skip(i+1, i+1)
 			continue
 		}
-		m := processLine.FindStringSubmatch(line)
+		m := processLine().FindStringSubmatch(line)
 		if m == nil {
 			continue // it is told of as not understood
 		}
@@ -71,7 +70,7 @@ func (d *draft) web(it item, command string) {
 		}
 	}
 	remark := ""
-	if stockPuma.MatchString(command) {
+	if stockPuma().MatchString(command) {
 		remark = ": remove it if the app has a config.ru, which is loaded once and forked then"
 	}
 	d.putWith(it, remark, pair{"app_start_command", line})

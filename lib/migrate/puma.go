@@ -1,16 +1,15 @@
 package migrate
 
 import (
-	"regexp"
 	"strings"
 )
 
 var (
-	rubyCall       = regexp.MustCompile(`^([a-z_]\w*[!?]?)(?:\s*\(([\s\S]*)\)|\s+([\s\S]*))?\s*$`)
-	rubyAssignment = regexp.MustCompile(`^([a-z_]\w*)\s*(?:\|\|)?=\s*([^=~][\s\S]*)$`)
-	rubyModifier   = regexp.MustCompile(`\s(if|unless)\s+[^"']*(["'][^"']*["'][^"']*)*$`)
-	rubyWord       = regexp.MustCompile(`^[a-z_]\w*[!?]?`)
-	rubyMany       = regexp.MustCompile(`\bdo\b\s*(\|[^|]*\|)?\s*(#.*)?(\n|$)|\{\s*(\|[^|]*\|)?\s*\n`)
+	rubyCall       = pattern(`^([a-z_]\w*[!?]?)(?:\s*\(([\s\S]*)\)|\s+([\s\S]*))?\s*$`)
+	rubyAssignment = pattern(`^([a-z_]\w*)\s*(?:\|\|)?=\s*([^=~][\s\S]*)$`)
+	rubyModifier   = pattern(`\s(if|unless)\s+[^"']*(["'][^"']*["'][^"']*)*$`)
+	rubyWord       = pattern(`^[a-z_]\w*[!?]?`)
+	rubyMany       = pattern(`\bdo\b\s*(\|[^|]*\|)?\s*(#.*)?(\n|$)|\{\s*(\|[^|]*\|)?\s*\n`)
 )
 
 // readPuma reads a puma.rb, as far as it can be known without being run.
@@ -21,8 +20,8 @@ func readPuma(r *reading) error {
 		text := strings.TrimSpace(s.text)
 		raw := &value{kind: code, text: text, line: s.line, end: s.end}
 		it := item{firstLine(text), s.line, raw}
-		name := rubyWord.FindString(text)
-		switch m := rubyAssignment.FindStringSubmatch(text); {
+		name := rubyWord().FindString(text)
+		switch m := rubyAssignment().FindStringSubmatch(text); {
 		case m != nil:
 			v, err := ruby.parse(m[2], s.line)
 			if err != nil {
@@ -49,16 +48,16 @@ func readPuma(r *reading) error {
 // pumaCall takes a call of Puma's over. Its arguments are a list.
 func pumaCall(d *draft, name string, it item, vars variables) error {
 	text := it.value.text
-	if m := rubyModifier.FindStringIndex(text); m != nil && it.value.end == it.line {
+	if m := rubyModifier().FindStringIndex(text); m != nil && it.value.end == it.line {
 		d.r.note(it, ByHand, "whether it holds depends on a condition; set by hand what holds")
 		return nil
 	}
-	if rubyMany.MatchString(text) {
+	if rubyMany().MatchString(text) {
 		it.name = name
 		puma.block(d, name, it)
 		return nil
 	}
-	m := rubyCall.FindStringSubmatch(text)
+	m := rubyCall().FindStringSubmatch(text)
 	if m == nil {
 		d.r.note(it, ByHand, "code is not run here; see what it would do, and set that by hand")
 		return nil

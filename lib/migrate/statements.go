@@ -26,7 +26,7 @@ func (r *reading) statements(d *dialect) []statement {
 		}
 		end := r.statementEnd(d, i, offset)
 		switch {
-		case d == python && pythonBlock.MatchString(r.lines[i]):
+		case d == python && pythonBlock().MatchString(r.lines[i]):
 			end = r.indentedEnd(end)
 		case d == ruby:
 			end = r.blockEnd(i, end)
@@ -72,8 +72,8 @@ func (r *reading) statementEnd(d *dialect, from, offset int) int {
 }
 
 var (
-	pythonBlock = regexp.MustCompile(`^\s*(async\s+def|def|class|if|for|while|with|try|match|@|elif|else|except|finally)\b|^\s*@`)
-	pythonGoes  = regexp.MustCompile(`^(elif|else|except|finally|def|class|async)\b`)
+	pythonBlock = pattern(`^\s*(async\s+def|def|class|if|for|while|with|try|match|@|elif|else|except|finally)\b|^\s*@`)
+	pythonGoes  = pattern(`^(elif|else|except|finally|def|class|async)\b`)
 )
 
 // indentedEnd is the line behind a block of Python whose first line ends before
@@ -87,7 +87,7 @@ func (r *reading) indentedEnd(from int) int {
 		case blank(line):
 			continue
 		case line[0] == ' ' || line[0] == '\t':
-		case pythonGoes.MatchString(line) && (decorated || !strings.HasPrefix(line, "def") && !strings.HasPrefix(line, "class") && !strings.HasPrefix(line, "async")):
+		case pythonGoes().MatchString(line) && (decorated || !strings.HasPrefix(line, "def") && !strings.HasPrefix(line, "class") && !strings.HasPrefix(line, "async")):
 			decorated = false
 		default:
 			return end
@@ -98,8 +98,8 @@ func (r *reading) indentedEnd(from int) int {
 }
 
 var (
-	rubyOpens  = regexp.MustCompile(`\bdo\b\s*(\|[^|]*\|)?\s*(#.*)?$|^\s*(if|unless|while|until|case|def|class|module|begin|for)\b|=\s*(if|case|begin)\b`)
-	rubyCloses = regexp.MustCompile(`^\s*end\b|;\s*end\s*$`)
+	rubyOpens  = pattern(`\bdo\b\s*(\|[^|]*\|)?\s*(#.*)?$|^\s*(if|unless|while|until|case|def|class|module|begin|for)\b|=\s*(if|case|begin)\b`)
+	rubyCloses = pattern(`^\s*end\b|;\s*end\s*$`)
 )
 
 // blockEnd is the line behind the blocks of Ruby that open in the lines from one
@@ -111,10 +111,10 @@ func (r *reading) blockEnd(from, end int) int {
 		if i >= end && open <= 0 {
 			return i
 		}
-		if rubyOpens.MatchString(line) {
+		if rubyOpens().MatchString(line) {
 			open++
 		}
-		if rubyCloses.MatchString(line) {
+		if rubyCloses().MatchString(line) {
 			open--
 		}
 	}
@@ -162,21 +162,21 @@ const literalWord = `('[^'\\]*'|"[^"\\]*"|-?[0-9][0-9_.]*|true|false|True|False)
 
 // defaults find a value that an environment variable takes the place of, as the
 // languages write it: the variable's name and the value.
-var defaults = []*regexp.Regexp{
-	regexp.MustCompile(`^\(?\s*process\.env\.(\w+)\s*(?:\|\||\?\?)\s*` + literalWord + `\s*\)?$`),
-	regexp.MustCompile(`^(?:parseInt|Number)\(\s*process\.env\.(\w+)\s*(?:\|\||\?\?)\s*` + literalWord + `\s*(?:,\s*10\s*)?\)$`),
-	regexp.MustCompile(`^(?:int|float|str)?\(?\s*os\.(?:environ\.get|getenv)\(\s*['"](\w+)['"]\s*,\s*(?:default\s*=\s*)?` + literalWord + `\s*\)\s*\)?$`),
-	regexp.MustCompile(`^(?:int|float|str)?\(?\s*os\.(?:environ\.get|getenv)\(\s*['"](\w+)['"]\s*\)\s+or\s+` + literalWord + `\s*\)?$`),
-	regexp.MustCompile(`^(?:Integer|Float|String)?\(?\s*ENV\.fetch\(?\s*['"](\w+)['"]\s*,\s*` + literalWord + `\s*\)?\s*\)?(?:\.to_[isf])?$`),
-	regexp.MustCompile(`^(?:Integer|Float|String)?\(?\s*ENV\.fetch\(?\s*['"](\w+)['"]\s*\)?\s*\{\s*` + literalWord + `\s*\}\s*\)?(?:\.to_[isf]|\.to_sym)?$`),
-	regexp.MustCompile(`^(?:Integer|Float|String)?\(?\s*ENV\[\s*['"](\w+)['"]\s*\]\s*\|\|\s*` + literalWord + `\s*\)?(?:\.to_[isf])?$`),
-	regexp.MustCompile(`^\(\s*ENV\[\s*['"](\w+)['"]\s*\]\s*\|\|\s*` + literalWord + `\s*\)(?:\.to_[isf])$`),
+var defaults = []func() *regexp.Regexp{
+	pattern(`^\(?\s*process\.env\.(\w+)\s*(?:\|\||\?\?)\s*` + literalWord + `\s*\)?$`),
+	pattern(`^(?:parseInt|Number)\(\s*process\.env\.(\w+)\s*(?:\|\||\?\?)\s*` + literalWord + `\s*(?:,\s*10\s*)?\)$`),
+	pattern(`^(?:int|float|str)?\(?\s*os\.(?:environ\.get|getenv)\(\s*['"](\w+)['"]\s*,\s*(?:default\s*=\s*)?` + literalWord + `\s*\)\s*\)?$`),
+	pattern(`^(?:int|float|str)?\(?\s*os\.(?:environ\.get|getenv)\(\s*['"](\w+)['"]\s*\)\s+or\s+` + literalWord + `\s*\)?$`),
+	pattern(`^(?:Integer|Float|String)?\(?\s*ENV\.fetch\(?\s*['"](\w+)['"]\s*,\s*` + literalWord + `\s*\)?\s*\)?(?:\.to_[isf])?$`),
+	pattern(`^(?:Integer|Float|String)?\(?\s*ENV\.fetch\(?\s*['"](\w+)['"]\s*\)?\s*\{\s*` + literalWord + `\s*\}\s*\)?(?:\.to_[isf]|\.to_sym)?$`),
+	pattern(`^(?:Integer|Float|String)?\(?\s*ENV\[\s*['"](\w+)['"]\s*\]\s*\|\|\s*` + literalWord + `\s*\)?(?:\.to_[isf])?$`),
+	pattern(`^\(\s*ENV\[\s*['"](\w+)['"]\s*\]\s*\|\|\s*` + literalWord + `\s*\)(?:\.to_[isf])$`),
 }
 
 var (
-	product    = regexp.MustCompile(`^[0-9]+(\s*\*\s*[0-9]+){1,5}$`)
-	identifier = regexp.MustCompile(`^[A-Za-z_]\w*$`)
-	castOf     = regexp.MustCompile(`^(?:int|str|float|Integer)\(\s*([A-Za-z_]\w*)\s*\)$|^([A-Za-z_]\w*)\.to_[isf]$`)
+	product    = pattern(`^[0-9]+(\s*\*\s*[0-9]+){1,5}$`)
+	identifier = pattern(`^[A-Za-z_]\w*$`)
+	castOf     = pattern(`^(?:int|str|float|Integer)\(\s*([A-Za-z_]\w*)\s*\)$|^([A-Za-z_]\w*)\.to_[isf]$`)
 )
 
 // resolve makes a known value of code where that is easy: a default of an
@@ -192,7 +192,7 @@ func (vars variables) resolve(d *dialect, v *value) {
 		return
 	}
 	for _, e := range defaults {
-		if m := e.FindStringSubmatch(v.text); m != nil {
+		if m := e().FindStringSubmatch(v.text); m != nil {
 			if known, err := d.parse(m[2], v.line); err == nil && known.kind != code {
 				v.take(known, m[1])
 			}
@@ -200,12 +200,12 @@ func (vars variables) resolve(d *dialect, v *value) {
 		}
 	}
 	name := v.text
-	if m := castOf.FindStringSubmatch(name); m != nil {
+	if m := castOf().FindStringSubmatch(name); m != nil {
 		name = m[1] + m[2]
 	}
-	if product.MatchString(name) {
+	if product().MatchString(name) {
 		v.take(&value{kind: number, text: multiplied(name)}, "")
-	} else if a := vars[name]; a != nil && identifier.MatchString(name) {
+	} else if a := vars[name]; a != nil && identifier().MatchString(name) {
 		usable := a.usable()
 		a.used = v.line
 		if usable {

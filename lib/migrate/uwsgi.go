@@ -3,14 +3,13 @@ package migrate
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 )
 
 var (
-	uwsgiHolder = regexp.MustCompile(`%\(([^)\s]+)\)`)
-	uwsgiEnv    = regexp.MustCompile(`\$\((\w+)\)`)
-	uwsgiMagic  = regexp.MustCompile(`%[A-Za-z]|@\(`)
+	uwsgiHolder = pattern(`%\(([^)\s]+)\)`)
+	uwsgiEnv    = pattern(`\$\((\w+)\)`)
+	uwsgiMagic  = pattern(`%[A-Za-z]|@\(`)
 )
 
 // readUWSGI reads the INI file of a uWSGI instance.
@@ -72,12 +71,12 @@ func uwsgiValue(d *draft, holders map[string]string, s string, line int) *value 
 	}
 	s = strings.NewReplacer("%d", path.Dir(d.r.Path)+"/", "%p", d.r.Path, "%%", "%").Replace(s)
 	known := true
-	s = uwsgiHolder.ReplaceAllStringFunc(s, func(m string) string {
+	s = uwsgiHolder().ReplaceAllStringFunc(s, func(m string) string {
 		value, ok := holders[m[2:len(m)-1]]
 		known = known && ok
 		return value
 	})
-	if m := uwsgiEnv.FindStringSubmatch(s); m != nil || !known || uwsgiMagic.MatchString(s) || len(s) > 4000 {
+	if m := uwsgiEnv().FindStringSubmatch(s); m != nil || !known || uwsgiMagic().MatchString(s) || len(s) > 4000 {
 		v.kind, v.text = code, shortened(s)
 	} else if s != "" {
 		v.text = s
