@@ -16,9 +16,15 @@ import (
 )
 
 const (
-	logFlush = 32 << 10 // write once this much has gathered
-	logMost  = 1 << 20  // drop lines rather than gather more
+	// logFlush is written as soon as it has gathered. A batch of 256 kB costs a
+	// third less than eight of 32: each wakes a thread.
+	logFlush = 256 << 10
+
+	logMost  = 4 << 20 // drop lines rather than gather more
 	logEvery = time.Second
+
+	// logKept is the room for lines that stays when nothing is written.
+	logKept = 16 << 10
 )
 
 // A File gathers lines and writes them by a goroutine of its own, so that no
@@ -125,7 +131,9 @@ func (l *File) flush() {
 	lines := l.lines
 	l.lines = l.spare[:0]
 	l.mu.Unlock()
-	l.spare = lines
+	if l.spare = lines; cap(lines) > max(logKept, 8*len(lines)) {
+		l.spare = nil // the rush is over
+	}
 	if len(lines) > 0 {
 		if n, err := l.file.Write(lines); err != nil {
 			l.missing.Add(uint64(bytes.Count(lines[n:], []byte{'\n'})))

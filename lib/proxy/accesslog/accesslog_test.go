@@ -44,6 +44,26 @@ func TestAccessLogIsReopened(t *testing.T) {
 	}
 }
 
+// What a rush of requests made room for is given back.
+func TestAccessLogIsSmallAfterARush(t *testing.T) {
+	t.Parallel()
+	l, err := Open(filepath.Join(t.TempDir(), "log"), Common)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.file.Close()
+	for len(l.lines) < logFlush {
+		l.Add(asked("rush"))
+	}
+	for range 4 {
+		l.flush()
+		l.Add(asked("later"))
+	}
+	if kept := cap(l.lines) + cap(l.spare); kept > 2*logKept || l.Missing() > 0 {
+		t.Errorf("got %d bytes of room and %d lines missing, want little and none", kept, l.Missing())
+	}
+}
+
 // Every format says who asked, whole and on one line.
 func TestFormatsNameTheUser(t *testing.T) {
 	t.Parallel()
