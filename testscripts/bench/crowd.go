@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -45,7 +46,7 @@ func memoryOfSome(crowd int, open func(net.Conn) error, programs ...string) func
 // closed too.
 func (s *server) openCrowd(count int, open func(net.Conn) error) (conns []net.Conn, err error) {
 	for range count {
-		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		c, err := net.Dial("tcp", s.url[strings.LastIndexByte(s.url, '/')+1:])
 		if err != nil {
 			return conns, fmt.Errorf("%s: connection %d: %w", s.name, len(conns)+1, err)
 		}
@@ -75,6 +76,14 @@ func idleConnection(c net.Conn) error {
 		err = fmt.Errorf("it answers %q", clip(string(b[:n])))
 	}
 	return err
+}
+
+// overTLS has a connection opened in TLS. The session ticket, which comes behind
+// the handshake, is read with the answer.
+func overTLS(open func(net.Conn) error) func(net.Conn) error {
+	return func(c net.Conn) error {
+		return open(tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}))
+	}
 }
 
 // slowHead sends a part of a head and then nothing.

@@ -69,6 +69,10 @@ type contestant struct {
 	// for none.
 	target float64
 
+	// control says that it is the last contestant once more: how far the ratio is
+	// from 1 is how far that of the others may be by chance.
+	control bool
+
 	// connections is how many wrk opens, if it is not the usual number, and
 	// crowd how many more are open meanwhile and ask nothing.
 	connections, crowd int

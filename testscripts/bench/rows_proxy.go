@@ -4,7 +4,7 @@ import "fmt"
 
 const (
 	crowd = 10000 // connections
-	pairs = 4000  // connections of which each has one to the upstream
+	pairs = 1000  // connections of which each has one to the upstream
 )
 
 // proxyRows are those of the proxy alone, before an upstream that costs
@@ -56,13 +56,14 @@ func proxyRows() []row {
 			contestants: beside(nginxProxy, 1.2),
 		},
 		{
-			name: "access-log", title: "Requests with an access log",
-			unit: "requests/s", format: "%.0f", want: hello, value: requestsPerSecond, upstream: nginxHello,
-			contestants: []contestant{
-				{name: "passenger-proxy, no log", start: ourProxy, programs: ours1, target: 0.95},
-				{name: "passenger-proxy, common", start: ourProxyWith("--access-log=common", "--access-log-file=access.log"), programs: ours1, target: 0.95},
-				{name: "passenger-proxy, json", start: ourProxyWith("--access-log=json", "--access-log-file=access.log"), programs: ours1},
-			},
+			name: "access-log", title: "CPU of the proxy per request with an access log, common",
+			unit: "µs", format: "%.2f", less: true, want: hello, value: microsecondsPerRequest, upstream: nginxHello,
+			contestants: withLog("common", 1.03),
+		},
+		{
+			name: "access-log-json", title: "CPU of the proxy per request with an access log, JSON",
+			unit: "µs", format: "%.2f", less: true, want: hello, value: microsecondsPerRequest, upstream: nginxHello,
+			contestants: withLog("json", 1.06),
 		},
 		{
 			name: "idle", title: fmt.Sprintf("Memory of an idle keep-alive connection, of %d", crowd),
@@ -70,6 +71,14 @@ func proxyRows() []row {
 			contestants: []contestant{
 				{name: "nginx, 1 worker", start: nginxCrowd, look: memoryOf(idleConnection, "nginx")},
 				{name: "passenger-proxy", start: ourProxy, look: memoryOf(idleConnection, ours1...)},
+			},
+		},
+		{
+			name: "idle-tls", title: fmt.Sprintf("Memory of an idle keep-alive connection over TLS, of %d", pairs),
+			unit: "KB", format: "%.2f", less: true, idle: true, want: hello, limit: 8, upstream: nginxHello,
+			contestants: []contestant{
+				{name: "nginx, 1 worker", start: nginxHTTP2, secure: true, look: memoryOfSome(pairs, overTLS(idleConnection), "nginx")},
+				{name: "passenger-proxy", start: ourProxyTLS, secure: true, look: memoryOfSome(pairs, overTLS(idleConnection), ours1...)},
 			},
 		},
 		{
@@ -130,6 +139,16 @@ func proxyRows() []row {
 
 // ours1 is the program that counts of ours.
 var ours1 = []string{"passenger-proxy"}
+
+// withLog is our proxy without a log, and with one, twice.
+func withLog(format string, target float64) []contestant {
+	logs := ourProxyWith("--access-log="+format, "--access-log-file=access.log")
+	return []contestant{
+		{name: "passenger-proxy, no log", start: ourProxy, programs: ours1, target: target},
+		{name: "passenger-proxy, " + format + ", the same again", start: logs, programs: ours1, control: true},
+		{name: "passenger-proxy, " + format, start: logs, programs: ours1},
+	}
+}
 
 // beside is nginx and our proxy.
 func beside(nginx func(*lab, site) (command, error), target float64) []contestant {

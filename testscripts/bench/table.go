@@ -9,9 +9,9 @@ import (
 // printRow prints a row's servers, each with how ours compares to it.
 func printRow(w io.Writer, r row, results []result, err error) {
 	fmt.Fprintf(w, "\n%-60s %10s  %-17s %10s %8s  %s\n", r.title+" ["+r.name+"]", r.unit, "least – most", "CPU/req.", "ours", "to reach")
-	var ours float64
+	var last result
 	if err == nil {
-		ours = median(results[len(results)-1].values)
+		last = results[len(results)-1]
 	}
 	for _, c := range results {
 		if len(c.values) == 0 {
@@ -23,13 +23,17 @@ func printRow(w io.Writer, r row, results []result, err error) {
 		}
 		spread := fmt.Sprintf(r.format+" – "+r.format, slices.Min(c.values), slices.Max(c.values))
 		ratio, verdict := "", ""
-		if err == nil && c.name != results[len(results)-1].name {
+		if err == nil && c.name != last.name {
+			pairs := ratios(last.values, c.values)
 			if value > 0 {
-				ratio = fmt.Sprintf("%.2f ×", ours/value)
+				ratio = fmt.Sprintf("%.2f ×", median(pairs))
 			}
-			verdict = r.verdict(ours/value, c.target, " ×")
+			verdict = r.verdict(median(pairs), c.target, " ×")
+			if c.control {
+				verdict = fmt.Sprintf("control: 1 ×, and %.2f – %.2f × of ours were measured", slices.Min(pairs), slices.Max(pairs))
+			}
 		} else if err == nil {
-			verdict = r.verdict(ours, r.limit, " "+r.unit)
+			verdict = r.verdict(value, r.limit, " "+r.unit)
 		}
 		fmt.Fprintf(w, "  %-58s %10s  %-17s %10s %8s  %s\n", c.name, fmt.Sprintf(r.format, value), spread, cpu, ratio, verdict)
 		if r.remark != nil {
@@ -39,6 +43,18 @@ func printRow(w io.Writer, r row, results []result, err error) {
 	if err != nil {
 		fmt.Fprintf(w, "  NOT MEASURED: %v\n", err)
 	}
+}
+
+// ratios pairs what was measured in the same round: what slowed the machine then
+// slowed both.
+func ratios(ours, theirs []float64) []float64 {
+	var list []float64
+	for i := range min(len(ours), len(theirs)) {
+		if theirs[i] > 0 {
+			list = append(list, ours[i]/theirs[i])
+		}
+	}
+	return list
 }
 
 // verdict says what is to be reached and whether it was; nothing without a
