@@ -3,7 +3,10 @@ package output
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
+	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,18 +30,22 @@ type reader struct {
 func (r *reader) run() {
 	defer close(r.done)
 	defer r.fifo.Close()
-	buf := make([]byte, 32<<10)
+	raw, err := r.fifo.SyscallConn()
+	if err != nil {
+		return // it is closed
+	}
 	var part []byte
 	var flood pace
 	for {
-		n, err := r.fifo.Read(buf)
+		buf, n, err := next(raw)
 		r.at = time.Now()
 		if wait := flood.wait(r.at, n); wait > 0 {
 			time.Sleep(wait)
 		}
 		part = r.lines(append(part, buf[:n]...))
+		buffers.Put(buf)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			part = r.drain(buf, part)
+			part = r.drain(raw, part)
 			break
 		}
 		if err != nil {
@@ -54,15 +61,46 @@ func (r *reader) run() {
 	}
 }
 
-// drain reads what is in the FIFO without waiting for more.
-func (r *reader) drain(buf, part []byte) []byte {
-	raw, err := r.fifo.SyscallConn()
-	if err != nil {
-		return part
+// A buffer is borrowed while there is something to read. Most processes write
+// rarely: a buffer for each of their FIFOs was 128 kB of memory a process.
+type buffer [32 << 10]byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// next waits for what is written, and returns it in a buffer. It reads once, so
+// that what waits for a deadline or for more holds no buffer.
+func next(raw syscall.RawConn) (buf *buffer, n int, err error) {
+	failed := raw.Read(func(fd uintptr) (done bool) {
+		buf = buffers.Get().(*buffer)
+		for n, err = unix.Read(int(fd), buf[:]); err == unix.EINTR; {
+			n, err = unix.Read(int(fd), buf[:])
+		}
+		if err == unix.EAGAIN {
+			buffers.Put(buf)
+			buf = nil
+			return false
+		}
+		return true
+	})
+	switch {
+	case failed != nil:
+		err = failed
+	case err == nil && n == 0:
+		err = io.EOF
 	}
+	if buf == nil {
+		buf = buffers.Get().(*buffer)
+	}
+	return buf, max(n, 0), err
+}
+
+// drain reads what is in the FIFO without waiting for more.
+func (r *reader) drain(raw syscall.RawConn, part []byte) []byte {
+	buf := buffers.Get().(*buffer)
+	defer buffers.Put(buf)
 	_ = raw.Control(func(fd uintptr) { // fails only if the file is closed
 		for total := 0; total < 2*pipeSize; {
-			n, err := unix.Read(int(fd), buf)
+			n, err := unix.Read(int(fd), buf[:])
 			if errors.Is(err, unix.EINTR) {
 				continue
 			}

@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -110,30 +112,52 @@ func (s *Socket) Client() (*os.File, error) {
 func (s *Socket) Listen(group int, got func(Notice)) {
 	defer close(s.done)
 	defer bug.Caught(nil)
-	buf := make([]byte, maxNotice)
-	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+64)
-	take := func(size, oobSize int) {
-		if proc.InGroup(unixsock.Sender(oob[:oobSize]), group) {
-			hear(buf[:size], got)
-		}
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return // it is closed
 	}
 	var flood throttle
 	for {
 		if wait := flood.wait(time.Now()); wait > 0 {
 			time.Sleep(wait)
 		}
-		size, oobSize, _, _, err := s.conn.ReadMsgUnix(buf, oob)
+		// A reader that waits holds no buffer: there is one for each process.
+		var message []byte
+		err := raw.Read(func(fd uintptr) (done bool) {
+			message, done = receive(int(fd), group)
+			return done
+		})
 		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			s.rest(buf, oob, take)
+			s.rest(raw, group, got)
 			return
-		case err == nil:
-			take(size, oobSize)
+		case err != nil:
+			return // it is closed
+		case message != nil:
+			hear(message, got)
 		}
 	}
 }
+
+// receive reads a message, without waiting. It is nil if it is none of a process
+// of the group. done is false if there is no message.
+func receive(fd, group int) (message []byte, done bool) {
+	buf := messages.Get().(*[maxNotice]byte)
+	defer messages.Put(buf)
+	// The room is for credentials alone, which come first. The kernel drops
+	// descriptors that it has no room for: an app would fill our table with them.
+	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred))
+	size, oobSize, _, _, err := unix.Recvmsg(fd, buf[:], oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	for errors.Is(err, unix.EINTR) {
+		size, oobSize, _, _, err = unix.Recvmsg(fd, buf[:], oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	}
+	if err == nil && proc.InGroup(unixsock.Sender(oob[:oobSize]), group) {
+		message = append([]byte{}, buf[:size]...)
+	}
+	return message, !errors.Is(err, unix.EAGAIN)
+}
+
+var messages = sync.Pool{New: func() any { return new([maxNotice]byte) }}
 
 // mostRest bounds how many messages are read of a process that has ended: what
 // the kernel queues of them (net.unix.max_dgram_qlen) is less, unless its
@@ -142,21 +166,16 @@ const mostRest = 1024
 
 // rest takes what waits in the socket. The deadline is over, so the connection
 // itself reads no more.
-func (s *Socket) rest(buf, oob []byte, take func(size, oobSize int)) {
-	raw, err := s.conn.SyscallConn()
-	if err != nil {
-		return // it is closed
-	}
+func (s *Socket) rest(raw syscall.RawConn, group int, got func(Notice)) {
 	_ = raw.Control(func(fd uintptr) { // an error says that it is closed
 		for range mostRest {
-			size, oobSize, _, _, err := unix.Recvmsg(int(fd), buf, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
-			if err != nil {
+			message, done := receive(int(fd), group)
+			if !done {
 				return
 			}
-			take(size, oobSize)
+			if message != nil {
+				hear(message, got)
+			}
 		}
 	})
 }
