@@ -199,6 +199,23 @@ func TestProgramsCarryNoTestCode(t *testing.T) {
 	}
 }
 
+// TestSmallDaemonsStaySmall: what these bring is a third of the memory and of the
+// size of a daemon that speaks over unix sockets alone.
+func TestSmallDaemonsStaySmall(t *testing.T) {
+	t.Parallel()
+	heavy := []string{"net/http", "crypto/tls", "html/template", "text/template"}
+	for _, p := range packages(t) {
+		if p.path != "passenger/cmd/passenger-spawn" && p.path != "passenger/cmd/passenger-pool" {
+			continue
+		}
+		for _, dep := range heavy {
+			if slices.Contains(p.deps, dep) {
+				t.Errorf("%s links %s; see lib/http1/message for HTTP, and for its words lib/http1", p.path, dep)
+			}
+		}
+	}
+}
+
 // TestLockfilesNameNoRegistry: they are for any registry that npm is set up with.
 func TestLockfilesNameNoRegistry(t *testing.T) {
 	t.Parallel()
