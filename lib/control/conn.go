@@ -110,6 +110,9 @@ func (c *conn) exchange() bool {
 	if c.head.Chunked {
 		r.ContentLength = -1
 	}
+	if r.ContentLength > protocol.MaxBody {
+		r.Body = tooLarge{}
+	}
 	if content.Ended() {
 		watch.begin()
 	} else {

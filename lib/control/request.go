@@ -64,6 +64,11 @@ func ID(r *Request, name string) (string, error) {
 
 var errTooLarge = errors.New("body over the limit")
 
+// A tooLarge body says by its length that it is over the limit: none of it is read.
+type tooLarge struct{}
+
+func (tooLarge) Read([]byte) (int, error) { return 0, errTooLarge }
+
 // A body is what a caller sends. It has bodyTimeout for it. The deadline is lifted
 // at the end: from then on the connection is read to see whether the caller is
 // still there.
