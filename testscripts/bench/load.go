@@ -21,6 +21,7 @@ type rate struct {
 	perSecond float64
 	bytes     int64         // of bodies, if the client counts them
 	p99       time.Duration // of the answers, if the client measures it
+	late      time.Duration // 99th percentile of how late the client itself was to ask
 
 	// Of clients that leave: half of the answers in time took no longer than
 	// median, half of the refusals no longer than refusal, and all than lastRefusal.

@@ -28,9 +28,9 @@ func overloadRows() (rows []row) {
 		rows = append(rows, row{
 			name: "overload", title: fmt.Sprintf("Rack, 20 ms, 2 processes, %g × capacity: in 1 s", offered),
 			unit: "% of that", format: "%.1f", want: hello, processes: 2, value: percentInTime, remark: remarkOverload,
-			traffic: overload(offered), limit: 95,
+			traffic: overload(offered, overloadVisit), limit: 95,
 			contestants: []contestant{
-				{name: "nginx before Puma -w 2 -t 1:1", start: nginxPuma(2)},
+				{name: "nginx before Puma -w 2 -t 1:1", start: nginxPuma("rack-20ms", 2)},
 				{name: "ours, max_request_queue_size 100", start: ours("rack-20ms-100", 2)},
 				{name: "ours", start: ours("rack-20ms", 2)},
 			},
@@ -44,14 +44,14 @@ func percentInTime(s sample) float64 { return 100 * s.perSecond / min(s.offered,
 
 // overload measures what the server can answer to clients that wait as long as it
 // takes, which 20 ms are not for a busy machine, and then offers so many times that.
-func overload(factor float64) func(context.Context, *server, time.Duration) (rate, error) {
+func overload(factor float64, request string) func(context.Context, *server, time.Duration) (rate, error) {
 	return func(ctx context.Context, s *server, duration time.Duration) (rate, error) {
 		began, count := time.Now(), make([]int, overloadClients)
 		var wg sync.WaitGroup
 		for i := range count {
 			wg.Go(func() {
 				for time.Since(began) < overloadShown {
-					if v := s.visit(time.Now()); v.status == http.StatusOK {
+					if v := s.visit(time.Now(), request); v.status == http.StatusOK {
 						count[i]++
 					}
 				}
@@ -62,7 +62,7 @@ func overload(factor float64) func(context.Context, *server, time.Duration) (rat
 		for _, n := range count {
 			capacity += float64(n) / time.Since(began).Seconds()
 		}
-		r, err := randomRate(factor*capacity)(ctx, s, duration)
+		r, err := randomRate(factor*capacity, request)(ctx, s, duration)
 		r.capacity = capacity
 		return r, err
 	}
@@ -78,7 +78,7 @@ type visit struct {
 // the same in each round. Each has a connection of its own and leaves when its
 // patience is over. What those got counts that came after the beginning, while
 // others come until they have left.
-func randomRate(perSecond float64) func(context.Context, *server, time.Duration) (rate, error) {
+func randomRate(perSecond float64, request string) func(context.Context, *server, time.Duration) (rate, error) {
 	return func(ctx context.Context, s *server, duration time.Duration) (rate, error) {
 		var (
 			wg     sync.WaitGroup
@@ -92,7 +92,7 @@ func randomRate(perSecond float64) func(context.Context, *server, time.Duration)
 			due := began.Add(at)
 			time.Sleep(time.Until(due))
 			wg.Go(func() {
-				v := s.visit(due)
+				v := s.visit(due, request)
 				if at < overloadBefore || at >= overloadBefore+duration {
 					return
 				}
@@ -111,8 +111,11 @@ func randomRate(perSecond float64) func(context.Context, *server, time.Duration)
 	}
 }
 
+// overloadVisit is what a client sends.
+const overloadVisit = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
 // visit is one client that was due at a moment.
-func (s *server) visit(due time.Time) (v visit) {
+func (s *server) visit(due time.Time, request string) (v visit) {
 	d := net.Dialer{Deadline: due.Add(overloadPatience)}
 	c, err := d.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
@@ -120,7 +123,7 @@ func (s *server) visit(due time.Time) (v visit) {
 	}
 	defer c.Close()
 	_ = c.SetDeadline(d.Deadline) // it is a socket
-	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(c, request); err != nil {
 		return v
 	}
 	r, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -148,6 +151,7 @@ func rateOf(visits []visit, duration time.Duration) (r rate, err error) {
 		}
 	}
 	r.requests, r.perSecond, r.median = max(1, len(answers)), float64(len(answers))/duration.Seconds(), medianOf(answers)
+	r.p99 = percentile(answers, 99)
 	r.refused, r.refusal = float64(len(refusals))/duration.Seconds(), medianOf(refusals)
 	if len(refusals) > 0 {
 		r.lastRefusal = slices.Max(refusals)

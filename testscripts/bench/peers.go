@@ -36,18 +36,32 @@ func puma(workers int) func(*lab, site) (command, error) {
 }
 
 // nginxPuma is Puma whose workers take one request at a time, behind nginx.
-func nginxPuma(workers int) func(*lab, site) (command, error) {
+func nginxPuma(app string, workers int) func(*lab, site) (command, error) {
+	return nginxAnd(app, func(socket string) string {
+		return fmt.Sprintf("/usr/bin/puma --quiet --environment production --workers %d --threads 1:1 --bind unix://%s --no-config config.ru", workers, socket)
+	})
+}
+
+// nginxGunicorn is the same of Gunicorn.
+func nginxGunicorn(app string, workers int) func(*lab, site) (command, error) {
+	return nginxAnd(app, func(socket string) string {
+		return fmt.Sprintf("/usr/bin/gunicorn --workers %d --worker-tmp-dir /dev/shm --bind unix:%s passenger_wsgi:application", workers, socket)
+	})
+}
+
+// nginxAnd is nginx before a server that serves the app on a unix socket.
+func nginxAnd(app string, serve func(socket string) string) func(*lab, site) (command, error) {
 	return func(l *lab, s site) (command, error) {
+		socket := filepath.Join(s.dir, "app.sock")
 		before, err := nginx(s.dir, fmt.Sprintf(`
 	server {
 		listen 127.0.0.1:%s;
-		location / { proxy_set_header Host $host; proxy_pass http://unix:%s/puma.sock; }
-	}`, s.port, s.dir))
+		location / { proxy_set_header Host $host; proxy_pass http://unix:%s; }
+	}`, s.port, socket))
 		if err != nil {
 			return before, err
 		}
-		script := fmt.Sprintf("/usr/bin/puma --quiet --environment production --workers %d --threads 1:1 --bind unix://%s/puma.sock --no-config config.ru & exec \"$@\"", workers, s.dir)
-		return command{dir: l.app("rack-20ms"), args: append([]string{"/bin/sh", "-c", script, "sh"}, before.args...)}, nil
+		return command{dir: l.app(app), args: append([]string{"/bin/sh", "-c", serve(socket) + ` & exec "$@"`, "sh"}, before.args...)}, nil
 	}
 }
 

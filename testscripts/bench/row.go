@@ -25,6 +25,10 @@ type row struct {
 	// traffic, if set, is the load instead of wrk.
 	traffic func(ctx context.Context, s *server, duration time.Duration) (rate, error)
 
+	// paced says that the load comes at a constant rate, half of what the slowest of
+	// the servers can answer, in many short rounds, of which the calm half counts.
+	paced bool
+
 	// processes is how many of them answer /pid, 0 if there is no such path.
 	processes int
 
@@ -153,9 +157,19 @@ func (r row) measure(ctx context.Context, l *lab) ([]result, error) {
 	if err := r.warmUp(ctx, l, servers); err != nil {
 		return results, err
 	}
-	for range l.rounds {
+	rounds, length := l.rounds, l.load.duration
+	if r.paced {
+		most, err := slowest(ctx, l, servers)
+		if err != nil {
+			return results, err
+		}
+		r.traffic = constantRate(max(1, int(most/2)), pacedConnections)
+		rounds, length = rounds*pacedRounds, max(time.Second, length/pacedRounds)
+		defer func() { calm(results) }()
+	}
+	for range rounds {
 		for i, s := range servers {
-			m, err := r.sample(ctx, l, s, results[i].contestant)
+			m, err := r.sample(ctx, l, s, results[i].contestant, length)
 			if err != nil {
 				return results, err
 			}
@@ -221,6 +235,9 @@ func (c contestant) run(l *lab, upstream string) (*server, error) {
 	return s, nil
 }
 
+// pacedRounds are made of one where rounds are to be short.
+const pacedRounds = 5
+
 const (
 	warmUpTime = 2 * time.Second
 	idleTime   = 10 * time.Second // what the start left to do is done by then
@@ -260,7 +277,7 @@ func (r row) load(ctx context.Context, l *lab, s *server, c contestant, duration
 }
 
 // sample measures once. The server must answer as it should before and after.
-func (r row) sample(ctx context.Context, l *lab, s *server, c contestant) (m sample, err error) {
+func (r row) sample(ctx context.Context, l *lab, s *server, c contestant, length time.Duration) (m sample, err error) {
 	if r.idle {
 		if m.cost = costOf(s.pids(), c.programs...); m.pss == 0 {
 			return m, fmt.Errorf("%s: no process of it was found", s.name)
@@ -268,7 +285,7 @@ func (r row) sample(ctx context.Context, l *lab, s *server, c contestant) (m sam
 		return m, s.check(ctx, r.want)
 	}
 	before := costOf(s.pids(), c.programs...)
-	if m.rate, err = r.load(ctx, l, s, c, l.load.duration); err != nil {
+	if m.rate, err = r.load(ctx, l, s, c, length); err != nil {
 		return m, fmt.Errorf("%s: %w", s.name, err)
 	}
 	m.cost = costOf(s.pids(), c.programs...)

@@ -6,7 +6,7 @@ const hello = "hello world\n"
 
 // rows is the table.
 func rows() []row {
-	return slices.Concat(proxyRows(), staticRows(), compressRows(), appRows(), overloadRows())
+	return slices.Concat(proxyRows(), staticRows(), compressRows(), appRows(), pageRows(), overloadRows())
 }
 
 // appRows are those with an app behind all four programs.

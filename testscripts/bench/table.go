@@ -25,11 +25,11 @@ func printRow(w io.Writer, r row, results []result, err error) {
 		ratio, verdict := "", ""
 		if err == nil && c.name != last.name {
 			pairs := ratios(last.values, c.values)
-			if value > 0 {
+			if len(pairs) > 0 {
 				ratio = fmt.Sprintf("%.2f ×", median(pairs))
+				verdict = r.verdict(median(pairs), c.target, " ×")
 			}
-			verdict = r.verdict(median(pairs), c.target, " ×")
-			if c.control {
+			if len(pairs) > 0 && c.control {
 				verdict = fmt.Sprintf("control: 1 ×, and %.2f – %.2f × of ours were measured", slices.Min(pairs), slices.Max(pairs))
 			}
 		} else if err == nil {
