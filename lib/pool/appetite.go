@@ -75,17 +75,18 @@ func (a *app) wantedView(now time.Time) (int, string) {
 	if a.demand.queued > 0 {
 		why = append(why, fmt.Sprintf("%d wait, the oldest for %.0f ms", a.demand.queued, a.demand.waited*1000))
 	}
-	if room := a.roomFor(); n > has {
-		why = append(why, room)
+	if n > has {
+		places := min(a.most()-len(a.processes), a.pool.limits.Processes-len(a.pool.processes))
+		why = append(why, roomFor(a.pool.host.MemoryFree, a.footprint(), places))
 	}
 	return n, fmt.Sprintf("wants %d, has %d: %s", n, has, strings.Join(why, ", "))
 }
 
-// roomFor says how many more processes there could be, and what bounds them.
-func (a *app) roomFor() string {
-	room := max(min(a.most()-len(a.processes), a.pool.limits.Processes-len(a.pool.processes)), 0)
-	if need, free := a.footprint(), a.pool.host.MemoryFree; need > 0 && free > 0 && int(free/need) < room {
+// roomFor says how many of places more processes of so many bytes there could be,
+// and what bounds them.
+func roomFor(free, need int64, places int) string {
+	if places = max(places, 0); need > 0 && free > 0 && int(free/need) < places {
 		return fmt.Sprintf("memory for %d more", free/need)
 	}
-	return fmt.Sprintf("room for %d more", room)
+	return fmt.Sprintf("room for %d more", places)
 }
