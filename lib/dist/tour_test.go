@@ -3,6 +3,7 @@ package dist_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -101,13 +102,17 @@ func build(t *testing.T) string {
 	return bin
 }
 
-// freeAddress returns an address at which no program listened a moment ago.
+// freeAddress returns an address at which nothing listens, with a port that the
+// system gives to nobody who asks for any: those begin at 32768.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 4000+rand.IntN(6000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr())
+	t.Fatal("of a hundred ports none is free")
+	return ""
 }
