@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,9 +127,10 @@ func TestUsageOfOneProcess(t *testing.T) {
 	}
 	id := child(t, "exec sleep 1000")
 	eventually(t, "sleep", func() bool { return CommandOf(id.PID) == "sleep 1000" })
-	if u := UsageOfOne(id.PID); u.Threads != 1 || u.RSS <= 0 || u.RSS > 100<<20 {
-		t.Errorf("of sleep, pid %s: got %+v", strconv.Itoa(id.PID), u)
-	}
+	eventually(t, "memory of sleep", func() bool { // which has none while it becomes its program
+		u := UsageOfOne(id.PID)
+		return u.Threads == 1 && u.RSS > 0 && u.RSS < 100<<20
+	})
 	if u := UsageOfOne(1 << 30); u.RSS != 0 || u.Threads != 0 {
 		t.Errorf("of none: got %+v", u)
 	}

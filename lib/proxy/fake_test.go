@@ -368,6 +368,15 @@ func (s *server) pass(d time.Duration) {
 	eventually(s.t, "time passes", func() bool { return s.clock.Now.Load() >= by })
 }
 
+// awaitsBody says that a client keeps the proxy waiting within a request.
+func (s *server) awaitsBody() (awaits bool) {
+	s.clock.Each(func(c *wire.Conn) {
+		k := clientOf(c)
+		awaits = awaits || k != nil && !k.resting.Load() && c.WaitsUntil() > 0
+	})
+	return awaits
+}
+
 // writeWaits says that a client keeps a write waiting.
 func (s *server) writeWaits() (waits bool) {
 	s.clock.Each(func(c *wire.Conn) { waits = waits || clientOf(c) != nil && c.WriteWaits() })

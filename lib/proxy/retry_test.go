@@ -238,7 +238,7 @@ func TestFullBacklogIsWaitedForAfterASlowUpload(t *testing.T) {
 	r.Processes[0].Address = "unix:" + l.Addr().String()
 	s := serve(t, Config{}, r)
 	slow := s.dial().send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\no")
-	eventually(t, "its body comes", func() bool { return len(s.requests()) == 1 })
+	eventually(t, "the proxy waits for its body", s.awaitsBody)
 	s.pass(5 * time.Second) // more than the time in a queue
 	for {
 		c, err := net.Dial("unix", l.Addr().String())

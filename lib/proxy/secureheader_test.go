@@ -15,7 +15,6 @@ import (
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/listen"
-	"passenger/lib/proxy/wire"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -393,13 +392,7 @@ func TestFlagsOfAWebServer(t *testing.T) {
 	s, path := serveHeaders(t, Config{}, route(f))
 	p := dialPeer(t, "unix", path)
 	p.send("POST / HTTP/1.1\r\nHost: a\r\n!~FLAGS: DC\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
-	eventually(t, "the proxy waits for the body", func() (waits bool) {
-		s.clock.Each(func(c *wire.Conn) {
-			k := clientOf(c)
-			waits = waits || k != nil && !k.resting.Load() && c.WaitsUntil() > 0
-		})
-		return waits
-	})
+	eventually(t, "the proxy waits for the body", s.awaitsBody)
 	r := p.send("ab").receive("POST") // no 100 comes first: the client was told to go on
 	if r.Status != 200 || r.Body != "ok" || r.Header.Get("Transfer-Encoding") != "" || !r.Close {
 		t.Errorf("got %+v, want an answer without chunks", r)
