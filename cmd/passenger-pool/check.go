@@ -85,7 +85,7 @@ func (l *inspection) environment(path string) (*serveCommand, error) {
 		found = append(found, finding)
 	}
 	l.found = append(l.found, found...)
-	l.processes, l.settings = cmd.Serve.MaxPoolSize, cmd.Serve.Set
+	l.processes, l.settings = cmd.Serve.size(), cmd.Serve.Set
 	l.named = append(l.named, cmd.Serve.AppDirs...)
 	return &cmd.Serve, nil
 }

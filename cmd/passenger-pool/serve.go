@@ -40,7 +40,7 @@ type serveCommand struct {
 	AppDirs     []string `arg:"" optional:"" name:"appdir" help:"Directories of apps to run."`
 	AppsDir     string   `placeholder:"DIR" help:"Also run the apps that the *.json files in this directory describe; SIGHUP reads them again."`
 	KeepDir     string   `placeholder:"DIR" help:"Keep here what add, scale and pause set, over a reboot. Default: pool in systemd's state directory, else nothing is kept longer than the state directory."`
-	MaxPoolSize int      `default:"6" placeholder:"N" help:"Run at most N processes in all (${default})."`
+	MaxPoolSize *int     `placeholder:"N" help:"Run at most N processes in all. Default: 6; where a cgroup limits processors, two for each, and one."`
 	Surge       int      `name:"restart-surge" default:"1" placeholder:"N" help:"Processes over --max-pool-size that there may be while an app restarts (${default})."`
 	Hook        []string `sep:"none" placeholder:"EVENT=COMMAND" help:"Run a shell command on an event, with its record as JSON on stdin. May be repeated; see passenger-pool(1)."`
 	Set         []string `name:"set" sep:"none" placeholder:"KEY=VALUE" help:"Set a key of Passengerfile.json for the apps named here; with KEY?=VALUE only where the file of an app has not the key. May be repeated."`
@@ -74,12 +74,20 @@ func (c *serveCommand) Run(ctx context.Context, parsed *kong.Context, cmd *comma
 		return err
 	}
 	debug.SetGCPercent(gcPercent)
-	slog.Info("pool started", "state_dir", dir.Path(), "max_pool_size", c.MaxPoolSize)
+	slog.Info("pool started", "state_dir", dir.Path(), "max_pool_size", c.size())
 	if err := serve(ctx, o, sock, group, manager, c.recorder(dir, o)); err != nil {
 		return err
 	}
 	slog.Info("pool stopped; processes run on", "cause", context.Cause(ctx))
 	return os.Remove(dir.Socket(statedir.Pool))
+}
+
+// size is how many processes there may be in all, as far as it is known at start.
+func (c *serveCommand) size() int {
+	if c.MaxPoolSize == nil {
+		return pool.DefaultSize
+	}
+	return *c.MaxPoolSize
 }
 
 // wrong is all that is wrong with the flags.
@@ -89,8 +97,8 @@ func (c *serveCommand) wrong() (list []error) {
 			list = append(list, &cli.Error{Err: err, Status: cli.Usage})
 		}
 	}
-	if c.MaxPoolSize < 1 {
-		refuse(fmt.Errorf("--max-pool-size is %d; it must be at least 1", c.MaxPoolSize))
+	if c.size() < 1 {
+		refuse(fmt.Errorf("--max-pool-size is %d; it must be at least 1", c.size()))
 	}
 	refuse(c.checkMinimum())
 	if c.Surge < 0 {
@@ -106,8 +114,8 @@ func (c *serveCommand) wrong() (list []error) {
 func (c *serveCommand) checkMinimum() error {
 	for _, setting := range c.Set {
 		text, ok := strings.CutPrefix(setting, "min_instances=")
-		if n, err := strconv.Atoi(text); ok && err == nil && n > c.MaxPoolSize {
-			return fmt.Errorf("min_instances is %d and --max-pool-size %d; the minimum is over the maximum", n, c.MaxPoolSize)
+		if n, err := strconv.Atoi(text); ok && err == nil && n > c.size() {
+			return fmt.Errorf("min_instances is %d and --max-pool-size %d; the minimum is over the maximum", n, c.size())
 		}
 	}
 	return nil
@@ -118,7 +126,7 @@ func (c *serveCommand) checkMinimum() error {
 func (c *serveCommand) owner(dir statedir.Dir, hooks owner.Hooks, variable string) (*owner.Owner, error) {
 	spawner := control.NewClient(dir.Socket(statedir.Spawn), program, cli.Release)
 	files := owner.Files{Routes: dir.Routes(), Added: dir.Apps(), Keep: c.keep(), Fixed: c.AppsDir, Named: c.AppDirs, Settings: c.Set, Variable: variable}
-	limits := pool.Limits{Processes: c.MaxPoolSize, Surge: c.Surge, Starting: max(2, runtime.NumCPU())}
+	limits := pool.Limits{Processes: c.size(), Automatic: c.MaxPoolSize == nil, Surge: c.Surge, Starting: max(2, runtime.NumCPU())}
 	return owner.New(owner.NewRemote(spawner), files, limits, hooks)
 }
 

@@ -30,6 +30,7 @@ func (m Machine) Spare(cgroup string) protocol.Host {
 	h := protocol.Host{
 		CPUPressure:    m.pressure("proc/pressure/cpu", "some"),
 		MemoryPressure: m.pressure("proc/pressure/memory", "full"),
+		CPUs:           m.processors(cgroup),
 	}
 	if _, err := os.ReadFile(string(m) + "proc/meminfo"); err != nil {
 		h.Unknown = "the memory of the machine: " + errors.Unwrap(err).Error() + ": /proc/meminfo; ProcSubset=pid of a unit hides it"
@@ -116,6 +117,15 @@ func (m Machine) pressure(file, tasks string) float64 {
 		}
 	}
 	return 0
+}
+
+// text is what a file holds, empty if there is none.
+func (m Machine) text(file string) string {
+	b, err := os.ReadFile(string(m) + file)
+	if err != nil {
+		return ""
+	}
+	return string(b)
 }
 
 // number is the number in a file, 0 if there is none.

@@ -25,6 +25,7 @@ func (p *Pool) Measured(h Host) {
 		slog.Warn("the pool does not know how much memory there is, and starts processes without regard to it", "unknown", h.Unknown)
 	}
 	p.host = h
+	p.resize()
 	for _, a := range p.apps {
 		if most := a.largest(); most > 0 {
 			a.weight = most

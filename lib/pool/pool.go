@@ -25,6 +25,10 @@ type Limits struct {
 	// Processes there may be in all, those that drain or stop included.
 	Processes int
 
+	// Automatic says that nobody named Processes: a quota of processors where the
+	// processes live changes it.
+	Automatic bool
+
 	// Surge is how many there may be more while an app restarts.
 	Surge int
 

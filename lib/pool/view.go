@@ -11,7 +11,7 @@ import (
 // Apps is what GET /v1/apps answers.
 func (p *Pool) Apps(now time.Time) protocol.AppList {
 	list := protocol.AppList{
-		Apps: []protocol.App{}, MaxPoolSize: p.limits.Processes, SpawnerUp: p.spawner.up,
+		Apps: []protocol.App{}, MaxPoolSize: p.limits.Processes, MaxPoolSizeReason: p.sizeReason(), SpawnerUp: p.spawner.up,
 		Host:    p.host.Host,
 		Proxies: slices.AppendSeq([]string{}, maps.Keys(p.proxies)),
 	}

@@ -328,6 +328,9 @@ type AppList struct {
 	// MaxPoolSize is how many processes there may be in all.
 	MaxPoolSize int `json:"max_pool_size"`
 
+	// MaxPoolSizeReason says which quota of processors it comes from, empty if from none.
+	MaxPoolSizeReason string `json:"max_pool_size_reason,omitempty"`
+
 	// SpawnerUp says whether the pool has the spawner's ear.
 	SpawnerUp bool `json:"spawner_up"`
 

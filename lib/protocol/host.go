@@ -10,6 +10,9 @@ type Host struct {
 	MemoryBound string `json:"memory_bound,omitempty"`
 	MemoryMax   int64  `json:"memory_max_bytes,omitempty"`
 
+	// CPUs is how many processors the quotas of cgroups leave, 0 if there is none.
+	CPUs float64 `json:"cpus,omitempty"`
+
 	// CPUPressure and MemoryPressure are the shares of the last ten seconds, in
 	// percent, in which something waited for a processor, and everything for
 	// memory, of the machine or of a cgroup that processes live in.

@@ -23,7 +23,7 @@ func (s Snapshot) Status() Status {
 		Apps:          []App{},
 	}
 	if s.Apps != nil {
-		st.MaxPoolSize = &s.Apps.MaxPoolSize
+		st.MaxPoolSize, st.MaxPoolSizeReason = &s.Apps.MaxPoolSize, s.Apps.MaxPoolSizeReason
 	}
 	if s.Proxy != nil {
 		st.Connections = &s.Proxy.Connections

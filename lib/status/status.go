@@ -33,6 +33,9 @@ type Status struct {
 	// did not answer.
 	MaxPoolSize *int `json:"max_pool_size"`
 
+	// MaxPoolSizeReason says what set it, empty if a flag did or it is the default.
+	MaxPoolSizeReason string `json:"max_pool_size_reason,omitempty"`
+
 	// ProcessCount is how many processes run, of all apps.
 	ProcessCount int `json:"process_count"`
 

@@ -82,7 +82,11 @@ func pid(n int) layout.Cell {
 func (s Status) about(p Part) string {
 	switch {
 	case p.Name == "pool" && s.MaxPoolSize != nil:
-		return fmt.Sprintf("%d of at most %s", s.ProcessCount, layout.Plural(*s.MaxPoolSize, "process", "processes"))
+		text := fmt.Sprintf("%d of at most %s", s.ProcessCount, layout.Plural(*s.MaxPoolSize, "process", "processes"))
+		if s.MaxPoolSizeReason != "" {
+			text += ", " + s.MaxPoolSizeReason
+		}
+		return text
 	case p.Name == "proxy" && s.Connections != nil:
 		return fmt.Sprintf("%s, on %s", layout.Plural(*s.Connections, "connection", "connections"), strings.Join(p.Listen, ", "))
 	}
