@@ -25,7 +25,7 @@ func TestEveryEffectIsThoughtOf(t *testing.T) {
 		}
 	}
 	want := []string{
-		"canonical_host", "client_request_burst", "client_request_concurrency", "client_request_rate", "request_burst",
+		"canonical_host", "client_request_burst", "client_request_concurrency", "client_request_rate", "compression", "request_burst",
 		"request_concurrency", "request_rate",
 		"abort_websockets_on_process_shutdown", "accel_locations", "added_headers", "base_uri", "buffer_response",
 		"buffer_upload", "custom_error_page", "drain_timeout", "friendly_error_pages", "health_check_path",
