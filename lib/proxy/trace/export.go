@@ -146,7 +146,7 @@ func (t *Exporter) deliver(ctx context.Context, batch []*item) (left []*item) {
 		case errors.As(err, &refused) && refused.status == http.StatusRequestEntityTooLarge && len(batch) > 1:
 			half := len(batch) / 2
 			return slices.Concat(t.deliver(ctx, batch[:half]), t.deliver(ctx, batch[half:]))
-		case errors.As(err, &refused) && !refused.retryable(), time.Since(began)+max(pause, after) > retryTime:
+		case errors.As(err, &refused) && !refused.retryable(), max(pause, after) > retryTime-time.Since(began): // after may be the longest there is
 			t.lose(batch, err)
 			return nil
 		}
@@ -208,7 +208,7 @@ func (t *Exporter) post(ctx context.Context, batch []*item) (after time.Duration
 	r.Header = t.target.header.Clone()
 	res, err := t.client.Do(r)
 	if err != nil {
-		return 0, err
+		return 0, withoutURL(err)
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer))

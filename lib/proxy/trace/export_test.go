@@ -243,6 +243,10 @@ func TestCollectorsThatDoNotTakeIt(t *testing.T) {
 			return answer(map[bool]int{true: 429, false: 200}[n < 1], "Retry-After: 20"), nil
 		}, 2, 0, [2]int{2, 2}, 25 * time.Second},
 		"is busy for too long": {1, func(int, []*tracepb.Span) (*http.Response, error) { return answer(503, "Retry-After: 86400"), nil }, 0, 2, [2]int{1, 1}, 0},
+		"is busy for ever": {1, func(int, []*tracepb.Span) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return answer(503, "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT"), nil // more than a Duration holds
+		}, 0, 2, [2]int{1, 1}, 0},
 		"takes half a message": {8, func(_ int, spans []*tracepb.Span) (*http.Response, error) {
 			return answer(map[bool]int{true: 413, false: 200}[len(spans) > 4]), nil
 		}, 16, 0, [2]int{7, 7}, 0},
@@ -278,6 +282,26 @@ func TestCollectorsThatDoNotTakeIt(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A key may be part of the endpoint. Logs have none of it.
+func TestKeysOfTheEndpointAreNotLogged(t *testing.T) {
+	t.Parallel()
+	for _, endpoint := range []string{"http://geheim:geheim@collector.invalid", "http://geheim@collector.invalid", "http://collector.invalid/?key=geheim"} {
+		x, err := New(Settings{Endpoint: endpoint, Getenv: func(string) string { return "" }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.client.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") })
+		x.Add(busy(t, x))
+		_, err = x.post(t.Context(), []*item{<-x.queue})
+		if err == nil || err.Error() != "connection refused" {
+			t.Errorf("%s: got error %v", endpoint, err)
+		}
+		if got := x.target.shown(); strings.Contains(got, "geheim") || !strings.Contains(got, "collector.invalid/v1/traces") {
+			t.Errorf("%s is shown as %q", endpoint, got)
+		}
 	}
 }
 
@@ -440,6 +464,8 @@ func TestSettings(t *testing.T) {
 		"no URL":                  {"a:4318", nil, "", "--otlp-endpoint"},
 		"no host":                 {"http://", nil, "", "must be a URL"},
 		"other scheme":            {"", map[string]string{endpoint: "grpc://a"}, "", endpoint},
+		"other scheme with keys":  {"grpc://geheim:geheim@a/?key=geheim", nil, "", "must be a URL"},
+		"no URL with a key":       {"http://a:b?key=geheim", nil, "", "must be a URL"},
 		"gRPC":                    {"", map[string]string{endpoint: "http://a", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "", "http/protobuf alone"},
 		"gRPC, but not for these": {"", map[string]string{endpoint: "http://a", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"}, "http://a/v1/traces", ""},
 		"sampler":                 {"http://a", map[string]string{"OTEL_TRACES_SAMPLER": "never"}, "", "OTEL_TRACES_SAMPLER"},

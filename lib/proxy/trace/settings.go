@@ -33,12 +33,33 @@ type target struct {
 	scope   []byte // InstrumentationScope, as a field of ScopeSpans
 }
 
-// shown is the endpoint without a password.
-func (t target) shown() string {
-	if u, err := url.Parse(t.url); err == nil {
-		return u.Redacted()
+// shown is the endpoint without what may be a secret.
+func (t target) shown() string { return shown(t.url) }
+
+// shown is a URL as logs may have it: some collectors take their key in the query or
+// in the place of the user. What is no URL is not shown.
+func shown(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "?"
 	}
-	return "?"
+	if u.User != nil {
+		u.User = url.User("xxxxx")
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = "xxxxx"
+	}
+	return u.String()
+}
+
+// withoutURL is why a message could not be sent, without where: net/http names the
+// URL with its query.
+func withoutURL(err error) error {
+	var sent *url.Error
+	if errors.As(err, &sent) {
+		return sent.Err
+	}
+	return err
 }
 
 // ErrProtocol says that the variables ask for a protocol of OTLP that this program
@@ -99,7 +120,7 @@ func (s Settings) endpoint() (string, error) {
 	}
 	u, err := url.Parse(whole + base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return "", fmt.Errorf("%s is %q; it must be a URL, such as http://127.0.0.1:4318", source, whole+base)
+		return "", fmt.Errorf("%s is %q; it must be a URL, such as http://127.0.0.1:4318", source, shown(whole+base))
 	}
 	if base != "" && !strings.HasSuffix(u.Path, tracesPath) {
 		u.Path = strings.TrimSuffix(u.Path, "/") + tracesPath
