@@ -228,6 +228,8 @@ func FuzzRead(f *testing.F) {
 func FuzzPayload(f *testing.F) {
 	f.Add([]byte(`{"t":1,"apps":[["a",1.5]]}`))
 	f.Add([]byte(`{"t":1e400}`))
+	f.Add([]byte(`{"t":9223372036854775807}`)) // no year that JSON has
+	f.Add([]byte(`{"t":-9223372036854775808}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		if len(payload) > mostRecord-recordHead {
 			return
@@ -236,6 +238,11 @@ func FuzzPayload(f *testing.F) {
 		r, err := read(bytes.NewReader(b))
 		if err != nil || len(r.Samples)+r.Lost != 1 {
 			t.Errorf("got %d samples, %d lost, error %v, want one in all", len(r.Samples), r.Lost, err)
+		}
+		for _, s := range r.Samples {
+			if _, err := s.At.MarshalJSON(); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

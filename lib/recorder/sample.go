@@ -89,11 +89,16 @@ func (r *Row) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// parseSample reads the JSON of a sample.
+// parseSample reads the JSON of a sample. One from outside the years that JSON has is
+// none.
 func parseSample(b []byte) (Sample, error) {
 	var w written
 	if err := json.Unmarshal(b, &w); err != nil {
 		return Sample{}, err
 	}
-	return Sample{At: time.UnixMilli(w.At), Begins: w.Begins, Silent: w.Silent, About: w.About, Apps: w.Apps, LeftOut: w.LeftOut, Rows: w.Rows}, nil
+	at := time.UnixMilli(w.At)
+	if year := at.UTC().Year(); year < 1 || year > 9998 { // in any zone
+		return Sample{}, fmt.Errorf("a sample of the year %d", year)
+	}
+	return Sample{At: at, Begins: w.Begins, Silent: w.Silent, About: w.About, Apps: w.Apps, LeftOut: w.LeftOut, Rows: w.Rows}, nil
 }

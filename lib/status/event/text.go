@@ -19,7 +19,7 @@ func (e Event) Text(pen layout.Pen) string {
 	if e.Bad() {
 		mark = pen.Red
 	}
-	fmt.Fprintf(&b, "%s  %s  %s\n", pen.Dim(e.At.Local().Format("2006-01-02 15:04:05")), mark(strings.ReplaceAll(e.Event, "_", " ")), e.what())
+	fmt.Fprintf(&b, "%s  %s  %s\n", pen.Dim(e.At.Local().Format("2006-01-02 15:04:05")), mark(visible.Line(strings.ReplaceAll(e.Event, "_", " "))), e.what())
 	if e.Advice != "" {
 		fmt.Fprintf(&b, "    advice: %s\n", visible.Line(e.Advice))
 	}
@@ -34,7 +34,7 @@ func (e Event) what() string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if e.Part != "" {
-		add("passenger-%s", e.Part)
+		add("passenger-%s", visible.Line(e.Part))
 	}
 	if e.App != "" {
 		add("%s", visible.Line(e.App))
