@@ -33,7 +33,8 @@ const (
 	// partingTime is for what is queued when the proxy stops.
 	partingTime = 3 * time.Second
 
-	// mostAnswer is how much of a collector's answer is read.
+	// mostAnswer is how much of a collector's answer is read, of its head and of its
+	// body.
 	mostAnswer = 64 << 10
 
 	complaintStep = time.Minute
@@ -211,12 +212,10 @@ func (t *Exporter) post(ctx context.Context, batch []*item) (after time.Duration
 		return 0, withoutURL(err)
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer))
+	// What did not come of the answer is no reason to send a message again that was taken.
+	answer, _ := io.ReadAll(io.LimitReader(res.Body, mostAnswer))
 	if res.StatusCode/100 != 2 {
 		return retryAfter(res.Header.Get("Retry-After"), time.Now()), &refusal{res.StatusCode, text(answer, res.Header.Get("Content-Type"))}
-	}
-	if err != nil {
-		return 0, err
 	}
 	total := spansOf(batch)
 	refused := min(rejected(answer), total)

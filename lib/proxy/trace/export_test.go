@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -243,6 +244,11 @@ func TestCollectorsThatDoNotTakeIt(t *testing.T) {
 			return answer(map[bool]int{true: 429, false: 200}[n < 1], "Retry-After: 20"), nil
 		}, 2, 0, [2]int{2, 2}, 25 * time.Second},
 		"is busy for too long": {1, func(int, []*tracepb.Span) (*http.Response, error) { return answer(503, "Retry-After: 86400"), nil }, 0, 2, [2]int{1, 1}, 0},
+		"takes it, and does not end its answer": {1, func(int, []*tracepb.Span) (*http.Response, error) {
+			res := answer(200)
+			res.Body = io.NopCloser(io.MultiReader(strings.NewReader("\x0a\x02\x08\x01"), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			return res, nil
+		}, 1, 0, [2]int{1, 1}, 0},
 		"is busy for ever": {1, func(int, []*tracepb.Span) (*http.Response, error) {
 			time.Sleep(time.Second)
 			return answer(503, "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT"), nil // more than a Duration holds
@@ -441,6 +447,23 @@ func TestMessageOnTheWire(t *testing.T) {
 	resource, spans := decoded(t, <-bodies)
 	if len(spans) != 2 || resource["service.name"] != "front" || resource["deployment.environment.name"] != "te,st" {
 		t.Errorf("got %v, %d spans", resource, len(spans))
+	}
+}
+
+// The head of an answer takes no more memory than its body.
+func TestEndlessHeadOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X", strings.Repeat("x", 2*mostAnswer))
+	}))
+	defer s.Close()
+	x, err := New(Settings{Endpoint: s.URL, Getenv: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Add(busy(t, x))
+	if _, err := x.post(t.Context(), []*item{<-x.queue}); err == nil || !strings.Contains(err.Error(), "headers exceeded") {
+		t.Errorf("got error %v", err)
 	}
 }
 

@@ -220,6 +220,7 @@ func scopeOf(release string) []byte {
 func (s Settings) client() (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns = 1
+	transport.MaxResponseHeaderBytes = mostAnswer
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if path := s.traces("CERTIFICATE"); path != "" {
 		pem, err := os.ReadFile(path)
