@@ -27,7 +27,7 @@ func (x *exchange) redirectHTTPS() bool {
 	if port := x.client.proxy.HTTPSPort; port != "" && port != "443" {
 		b = fmt.Appendf(b, ":%s", port)
 	}
-	b = append(apphead.AppendTarget(b, &x.req.Request), "\r\nContent-Length: 0\r\n"...)
+	b = append(apphead.AppendPlace(b, &x.req.Request), "\r\nContent-Length: 0\r\n"...)
 	return x.reply(308, b, nil)
 }
 
@@ -40,19 +40,20 @@ func (x *exchange) redirectHost() (done, again bool) {
 	}
 	f := x.req.forwarded()
 	host, _ := http1.NextToken(f.Host)
-	to := x.req.mount.canonical.Instead(host, x.req.Path)
+	scheme, port := forwarded.SchemeHTTP, forwarded.Port80
+	if f.Https {
+		scheme, port = forwarded.SchemeHTTPS, forwarded.Port443
+	}
+	to := x.req.mount.canonical.Instead(host, x.req.Path, string(port))
 	if to == nil {
 		return false, false
 	}
 	x.body.leaveBody()
-	status, scheme := 308, forwarded.SchemeHTTP
+	status := 308
 	if x.req.reads() {
 		status = 301
 	}
-	if f.Https {
-		scheme = forwarded.SchemeHTTPS
-	}
 	b := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nDate: %s\r\nCache-Control: max-age=3600\r\nLocation: %s://%s", status, http.StatusText(status), x.req.date(), scheme, to)
-	b = append(apphead.AppendTarget(b, &x.req.Request), "\r\nContent-Length: 0\r\n"...)
+	b = append(apphead.AppendPlace(b, &x.req.Request), "\r\nContent-Length: 0\r\n"...)
 	return true, x.reply(status, b, nil)
 }

@@ -61,6 +61,15 @@ func AppendTarget(b []byte, r *http1.Request) []byte {
 	return b
 }
 
+// AppendPlace appends what follows the host in the URI of the request, which is
+// nothing where it is for the server as a whole: RFC 9112, 3.2.4.
+func AppendPlace(b []byte, r *http1.Request) []byte {
+	if r.Whole {
+		return b
+	}
+	return AppendTarget(b, r)
+}
+
 // ends says that a field of the request goes no further.
 func (h *Head) ends(without *http1.Names, i int) bool {
 	kind := h.Request.Kind(i)

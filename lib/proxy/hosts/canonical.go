@@ -27,10 +27,12 @@ func NewCanonical(r *protocol.Route) *Canonical {
 
 // Instead returns the host that a request for path is to be made to instead, nil if
 // host is the right one already. Without a port of its own, the canonical host has that
-// of the request.
-func (c *Canonical) Instead(host, path []byte) []byte {
+// of the request. standard is the port of the request's scheme, which clients leave out
+// of a host, also where a redirect has it.
+func (c *Canonical) Instead(host, path []byte, standard string) []byte {
 	name, port := http1.SplitHost(host)
-	if len(host) == 0 || c.health != "" && string(path) == c.health || bytes.EqualFold(name, c.name) && (c.port == "" || string(port) == c.port) {
+	same := string(port) == c.port || len(port) == 0 && c.port == standard
+	if len(host) == 0 || c.health != "" && string(path) == c.health || bytes.EqualFold(name, c.name) && (c.port == "" || same) {
 		return nil
 	}
 	if c.port != "" {
