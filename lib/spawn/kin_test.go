@@ -1,6 +1,8 @@
 package spawn
 
 import (
+	"os"
+	"strconv"
 	"testing"
 
 	"passenger/lib/proc"
@@ -36,4 +38,38 @@ func TestDescendantsEndWithTheirProcess(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What has lost its parent before its process was taken over ends with it, too.
+func TestDescendantsEndWithAnAdoptedProcess(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	r := recordOf(t, killedSpawner(t, dir, "daemonizes"))
+	daemon := daemonOf(t, r)
+	s, _ := newSpawner(t, dir)
+	awaitState(t, s, "made", protocol.Ready)
+	if _, err := s.Stop("made", protocol.StopRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the daemon", func() bool { return !daemon.Alive() })
+}
+
+// daemonOf is the process that descends from r and has left its group.
+func daemonOf(t *testing.T, r protocol.Process) proc.Identity {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || proc.InGroup(pid, r.PID) || !proc.Carries(pid, "NOTIFY_SOCKET="+r.NotifySocket) {
+			continue
+		}
+		if id, err := proc.IdentityOf(pid); err == nil {
+			return id
+		}
+	}
+	t.Fatalf("nothing that %d started has left its group", r.PID)
+	return proc.Identity{}
 }

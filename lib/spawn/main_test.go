@@ -232,6 +232,14 @@ func beApp(role string) {
 		}
 		serve(inherited3())
 		notifyByFD("READY=1")
+	case "daemonizes": // what it starts has a session of another, which has ended
+		c := exec.Command("sh", "-c", "sleep 600 &")
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := c.Run(); err != nil {
+			fmt.Println(err)
+		}
+		serve(inherited3())
+		notifyByFD("READY=1")
 	case "stubborn":
 		c := exec.Command("sleep", "600") // a grandchild in the group
 		if err := c.Start(); err != nil {

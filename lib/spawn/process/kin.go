@@ -71,7 +71,13 @@ func (k *Kin) end(p *Process) (killed int) {
 	if p.HasCgroup() {
 		return 0
 	}
-	process := p.Snapshot().ID
+	r := p.Snapshot()
+	process := r.ID
+	if r.Adopted && !p.preloads && r.NotifySocket != "" {
+		// What it left behind while another program was its parent never fell to us.
+		// A preloader's forks, which are processes of their own, have its environment.
+		killed = k.Children.KillStrays(r.NotifySocket)
+	}
 	for range kinLooks {
 		k.Follow(p)
 		alive := k.descended(process)
@@ -94,7 +100,6 @@ func (k *Kin) end(p *Process) (killed int) {
 		time.Sleep(kinPause)
 	}
 	if killed > 0 {
-		r := p.Snapshot()
 		slog.Info("descendants of a process killed with it", "app", r.App, "pid", r.PID, "descendants", killed)
 	}
 	return killed
