@@ -16,22 +16,30 @@ import (
 )
 
 type restartCommand struct {
-	App         string        `arg:"" name:"app" help:"The app's name, its directory, or one that apps are in."`
-	Rolling     bool          `xor:"mode" help:"Start new processes beside the old ones (default)."`
-	Blocking    bool          `xor:"mode" help:"Stop the old processes first, for an app that cannot run twice. Requests wait meanwhile."`
-	WatchErrors errorRate     `placeholder:"RATE" help:"Bring the old version back if more than this share of responses is 5xx in the first minute (0.05)."`
-	Canary      share         `xor:"mode" placeholder:"SHARE" help:"Give the new version this share of the clients first (10%), compare the two, and go on or back by that."`
-	For         time.Duration `default:"10m" placeholder:"DURATION" help:"How long the share of --canary is tried (${default})."`
-	Sticky      bool          `help:"Have each client stay with its version while there are two, by a cookie."`
-	Promote     bool          `xor:"mode" help:"Go on with the version that is tried by --canary."`
-	Abort       bool          `xor:"mode" help:"Go back from the version that is tried by --canary."`
-	Wait        bool          `help:"Wait for the outcome: exit with status 5 if the old version serves on, 4 if nothing serves."`
-	Timeout     time.Duration `default:"10m" placeholder:"DURATION" help:"Longest time to wait (${default})."`
+	App         string         `arg:"" name:"app" help:"The app's name, its directory, or one that apps are in."`
+	Rolling     bool           `xor:"mode" help:"Start new processes beside the old ones (default)."`
+	Blocking    bool           `xor:"mode" help:"Stop the old processes first, for an app that cannot run twice. Requests wait meanwhile."`
+	WatchErrors errorRate      `placeholder:"RATE" help:"Bring the old version back if more than this share of responses is 5xx in the first minute (0.05)."`
+	Canary      share          `xor:"mode" placeholder:"SHARE" help:"Give the new version this share of the clients first (10%), compare the two, and go on or back by that."`
+	For         *time.Duration `placeholder:"DURATION" help:"How long the share of --canary is tried (10m)."`
+	Sticky      bool           `help:"Have each client stay with its version while there are two, by a cookie."`
+	Promote     bool           `xor:"mode" help:"Go on with the version that is tried by --canary."`
+	Abort       bool           `xor:"mode" help:"Go back from the version that is tried by --canary."`
+	Wait        bool           `help:"Wait for the outcome: exit with status 5 if the old version serves on, 4 if nothing serves."`
+	Timeout     time.Duration  `default:"10m" placeholder:"DURATION" help:"Longest time to wait (${default})."`
 	answer
 }
 
+// usualTrial is how long a canary has its share without --for.
+const usualTrial = 10 * time.Minute
+
 func (c *restartCommand) Run(ctx context.Context, cmd *command) error {
-	if err := sensible(min(c.Timeout, c.For)); err != nil {
+	if c.For == nil {
+		c.For = new(usualTrial)
+	} else if c.Canary.of == 0 {
+		return usageError("--for means nothing without --canary")
+	}
+	if err := sensible(min(c.Timeout, *c.For)); err != nil {
 		return err
 	}
 	if c.Sticky && c.Canary.of == 0 {
