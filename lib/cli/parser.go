@@ -27,11 +27,23 @@ func newParser(program, description string, command any) (*parser, error) {
 		kong.Vars{"version": program + " " + Release},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), durations{}),
+		kong.KindMapper(reflect.String, kong.MapperFunc(word)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("internal error: %w", err)
 	}
 	return &parser{k, program, newVariables(k, program), nil}, nil
+}
+
+// word takes over a word as it is. kong itself sends it through JSON, which has no
+// bytes that are not UTF-8, as the name of a file may have.
+func word(ctx *kong.DecodeContext, target reflect.Value) error {
+	t, err := ctx.Scan.PopValue("string")
+	if err != nil {
+		return err
+	}
+	target.SetString(t.String())
+	return nil
 }
 
 // askedForHelp makes "COMMAND --help" of "help COMMAND".

@@ -214,12 +214,17 @@ func (s *start) checkNumbers() error {
 }
 
 // checkPassed refuses flags for the daemons that would take what we hold together
-// apart.
+// apart, and those with which a daemon says something and ends.
 func (s *start) checkPassed() error {
 	for _, flags := range [][]string{s.Proxy, s.Pool, s.Spawn} {
 		for _, flag := range passed(flags) {
-			if name, _, _ := strings.Cut(flag, "="); name == "--state-dir" {
+			switch name, _, _ := strings.Cut(flag, "="); name {
+			case "--state-dir":
 				return wrong("all daemons have one state directory; use --state-dir alone")
+			case "-h", "--help", "-v", "--version":
+				return wrong("with %s a daemon does not run", name)
+			case "--":
+				return wrong("%q is no flag for a daemon", flag)
 			}
 		}
 	}

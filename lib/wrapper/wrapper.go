@@ -67,7 +67,7 @@ type place struct {
 }
 
 func (p place) check() error {
-	if n, err := strconv.Atoi(p.Port); p.Port != "" && (err != nil || n < 1 || n > 65535) {
+	if n, err := strconv.Atoi(p.Port); p.Port != "" && (err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != p.Port) {
 		return wrong("%q is not a port, which is a number from 1 to 65535", p.Port)
 	}
 	return nil
