@@ -189,5 +189,6 @@ func Compressible(kind []byte) bool {
 var types = [...]string{"application/json", "application/javascript", "application/xml", "application/x-javascript", "application/wasm",
 	"application/x-ndjson", "application/graphql", "application/vnd.ms-fontobject", "font/ttf", "font/otf", "image/bmp", "image/x-icon", "image/vnd.microsoft.icon"}
 
-// strong says that an entity tag is a strong one.
-func strong(tag []byte) bool { return len(tag) > 2 && tag[0] == '"' }
+// strong says that an entity tag is a strong one. Clients take one without quotes for that,
+// too.
+func strong(tag []byte) bool { return len(tag) > 0 && !bytes.HasPrefix(tag, []byte("W/")) }

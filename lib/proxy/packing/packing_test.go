@@ -29,6 +29,8 @@ func TestPlans(t *testing.T) {
 		{"GET", "If-None-Match: W/\"a\"", "304", "ETag: \"a\"\r\n", compress.Plain, "Vary: Accept-Encoding\r\nETag: W/\"a\"\r\n", true},
 		{"POST", "If-None-Match: W/\"a\"", "200", html + "ETag: \"a\"\r\n", compress.Plain, "Vary: Accept-Encoding\r\n", false},
 		{"GET", "If-None-Match: \"a\"", "304", "ETag: \"a\"\r\n", compress.Plain, "", false},
+		{"GET", "If-None-Match: W/a\r\nAccept-Encoding: gzip", "200", html + "ETag: a\r\n", compress.Gzip, "Vary: Accept-Encoding\r\nETag: W/a\r\n", true},
+		{"GET", "If-None-Match: W/\"\"\r\nAccept-Encoding: gzip", "200", html + "ETag: \"\"\r\n", compress.Gzip, "Vary: Accept-Encoding\r\nETag: W/\"\"\r\n", true},
 		{"GET", "If-None-Match: W/\"a\"", "500", html + "ETag: \"a\"\r\n", compress.Plain, "Vary: Accept-Encoding\r\n", false},
 	} {
 		var q http1.Request
