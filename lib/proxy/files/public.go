@@ -1,7 +1,6 @@
 package files
 
 import (
-	"cmp"
 	"path/filepath"
 	"slices"
 
@@ -13,13 +12,6 @@ type Public struct {
 	mounts  []prefixed[*Files] // the longest prefix first
 	rest    *Files             // for all other paths; nil if there are none
 	caching []prefixed[string] // values of Cache-Control, the longest prefix first
-}
-
-// A prefixed value is for the paths that begin with a prefix, which ends with a
-// slash.
-type prefixed[V any] struct {
-	prefix string
-	value  V
 }
 
 // staticKey is the setting that names the directory for all paths that no mount
@@ -54,17 +46,15 @@ func (d *Dirs) Public(r *protocol.Route) *Public {
 	return p
 }
 
-func longer[V any](a, b prefixed[V]) int {
-	return cmp.Or(cmp.Compare(len(b.prefix), len(a.prefix)), cmp.Compare(a.prefix, b.prefix))
-}
-
 // At finds the files for a path below the base URI, nil if there are none, and
 // what of the path names the file, from a slash on. A mount has its paths for itself:
-// they are looked for nowhere else.
+// they are looked for nowhere else, in whatever encoding.
 func (p *Public) At(path []byte) (f *Files, name []byte) {
 	for i := range p.mounts {
 		if m := &p.mounts[i]; m.begins(path) {
 			return m.value, path[len(m.prefix)-1:]
+		} else if m.means(path) {
+			return nil, nil
 		}
 	}
 	return p.rest, path
@@ -74,13 +64,9 @@ func (p *Public) At(path []byte) (f *Files, name []byte) {
 // any.
 func (p *Public) CacheControl(path []byte) string {
 	for i := range p.caching {
-		if c := &p.caching[i]; c.begins(path) {
+		if c := &p.caching[i]; c.begins(path) || c.means(path) {
 			return c.value
 		}
 	}
 	return ""
-}
-
-func (p *prefixed[V]) begins(path []byte) bool {
-	return len(path) >= len(p.prefix) && string(path[:len(p.prefix)]) == p.prefix
 }
