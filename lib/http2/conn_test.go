@@ -217,6 +217,31 @@ func TestIdleConnectionsDrainWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// A client that has just connected gets an answer to what it was about to ask.
+func TestDrainWaitsForTheFirstRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := piped(t, answering(nil, ok)).begin()
+		p.conn.Shutdown()
+		p.conn.Shutdown()
+		if p.conn.drain.begun {
+			t.Error("GOAWAY went before the first request")
+		}
+		p.get(1)
+		var got []string
+		for f := p.next(); f != "closed"; f = p.next() {
+			got = append(got, f)
+			if strings.HasPrefix(f, "PING") {
+				p.must(p.WritePing(true, drainPing))
+			}
+		}
+		text := strings.Join(got, " ")
+		if !strings.Contains(text, "DATA(1 ok end)") || strings.Count(text, "GOAWAY(2147483647 NO_ERROR)") != 1 || !strings.Contains(text, "GOAWAY(1 NO_ERROR)") {
+			t.Errorf("got %s", text)
+		}
+	})
+}
+
 func TestWebSocketsAreTunnels(t *testing.T) {
 	t.Parallel()
 	ask := []string{":method: CONNECT", ":protocol: websocket", ":scheme: http", ":path: /chat", ":authority: a", "sec-websocket-version: 13", "sec-websocket-key: forged"}

@@ -10,6 +10,7 @@ import (
 // 6.8. First the client learns that it shall open no more streams; then, when
 // it must know, which of them are served; and the connection ends with these.
 type drain struct {
+	waits       bool   // for the first stream, or the timer
 	begun, last bool   // the first and the second GOAWAY were sent
 	served      uint32 // the newest stream that the second one lets in
 	timer       *time.Timer
@@ -26,13 +27,36 @@ func (d *drain) lastServed(newest uint32) uint32 {
 
 var drainPing = [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'}
 
-// Shutdown ends the connection when the requests under way are answered.
+// Shutdown ends the connection when the requests under way are answered. A client
+// that has not asked for anything yet gets a moment for it: one that has just
+// connected may give up its request, and not repeat it, if it hears GOAWAY first.
 func (c *Conn) Shutdown() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.drain.begun || c.ending != nil {
+	if c.drain.begun || c.drain.waits || c.ending != nil {
 		return
 	}
+	if c.last > 0 {
+		c.beginDrain()
+		return
+	}
+	c.drain.waits = true
+	c.drain.timer = time.AfterFunc(roundTrip, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.endWait()
+	})
+}
+
+// endWait begins the drain that has waited for the first stream. mu is held, as below.
+func (c *Conn) endWait() {
+	if c.drain.waits && !c.drain.begun && c.ending == nil {
+		c.drain.timer.Stop()
+		c.beginDrain()
+	}
+}
+
+func (c *Conn) beginDrain() {
 	c.drain.begun = true
 	c.sayGoAway(1<<31-1, h2.ErrCodeNo)
 	b := c.output.begin()
@@ -50,10 +74,10 @@ func (c *Conn) Shutdown() {
 func (c *Conn) Idle() (since time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.idle, c.served == 0 && !c.drain.begun && c.ending == nil
+	return c.idle, c.served == 0 && !c.drain.waits && !c.drain.begun && c.ending == nil
 }
 
-// drainAcked notes that the client answered a ping. mu is held, as below.
+// drainAcked notes that the client answered a ping.
 func (c *Conn) drainAcked(data [8]byte) {
 	if c.drain.begun && data == drainPing {
 		c.drainLast()

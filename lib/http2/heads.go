@@ -110,6 +110,7 @@ func (c *Conn) openStream() error {
 	c.open++
 	c.served++
 	c.work.Add(1)
+	c.endWait()
 	c.staff.serve(s)
 	return nil
 }
