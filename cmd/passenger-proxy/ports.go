@@ -61,7 +61,8 @@ func checkPort(flag, address string) error {
 	if address == "" {
 		return nil
 	}
-	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" || host == "unix" || host == "fd" { // these two are what --listen calls other things
 		return usage("%s: %q is not an address; it is HOST:PORT or :PORT", flag, address)
 	}
 	return nil

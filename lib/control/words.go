@@ -15,12 +15,30 @@ func inWords(err error) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	found, _, _ := strings.Cut(wrong.Value, " ")
+	found, number, _ := strings.Cut(wrong.Value, " ")
 	what := fmt.Sprintf("takes %s, not %s", kindName(wrong.Type), valueName(found))
+	if isTooLarge(number, wrong.Type) {
+		what = "takes no number as large as " + number
+	}
 	if wrong.Field == "" {
 		return errors.New("it " + what)
 	}
 	return fmt.Errorf("key %q %s", wrong.Field, what)
+}
+
+// isTooLarge says that a number, as JSON has it, is of the kind that a type of Go takes
+// and beyond what it holds.
+func isTooLarge(number string, into reflect.Type) bool {
+	for into.Kind() == reflect.Pointer {
+		into = into.Elem()
+	}
+	switch into.Kind() {
+	case reflect.Float64:
+		return number != ""
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		return len(number) >= 19 && !strings.ContainsAny(number, ".eE") // 1<<63 has so many digits
+	}
+	return false
 }
 
 // kindName names what a type of Go is written as.

@@ -20,6 +20,9 @@ func TestTypeErrorsAreInWordsOfJSON(t *testing.T) {
 		{&protocol.ScaleRequest{}, `{"instances": "2"}`, `key "instances" takes a whole number, not a string`},
 		{&protocol.AppConfig{}, `{"server_names": {}}`, `key "server_names" takes a list, not an object`},
 		{&protocol.AppConfig{}, `{"app_root": ["/"]}`, `key "app_root" takes a string, not a list`},
+		{&protocol.PauseRequest{}, `{"timeout_seconds": 1e400}`, `key "timeout_seconds" takes no number as large as 1e400`},
+		{&protocol.ScaleRequest{}, `{"instances": 9223372036854775808}`, `key "instances" takes no number as large as 9223372036854775808`},
+		{&protocol.AppConfig{}, `{"app_root": 9223372036854775808}`, `key "app_root" takes a string, not a number`},
 		{&protocol.PauseRequest{}, `[]`, `it takes an object, not a list`},
 	} {
 		err := inWords(json.Unmarshal([]byte(tt.body), tt.into))

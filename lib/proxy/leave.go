@@ -45,11 +45,11 @@ func (p *Proxy) leaveOf(r *control.Request) (error, error) {
 		return nil, err
 	}
 	d := departure{p.Timeouts.Leave}
-	if order.Delay != nil {
-		d.delay = seconds(*order.Delay)
-	}
-	if d.delay < 0 || d.delay > MostLeave {
-		return nil, &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("a delay of %v is not from 0 to %v", d.delay, MostLeave)}
+	if s := order.Delay; s != nil {
+		if *s < 0 || *s > MostLeave.Seconds() {
+			return nil, &protocol.Error{Code: protocol.CodeBadRequest, Message: fmt.Sprintf("a delay of %g seconds is not from 0 to %g", *s, MostLeave.Seconds())}
+		}
+		d.delay = seconds(*s)
 	}
 	if d.delay == 0 {
 		select {
