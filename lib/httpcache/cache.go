@@ -114,7 +114,7 @@ func (c *Cache) find(l *Lookup, now time.Time) (e *Entry, wait <-chan struct{}) 
 		return e, nil
 	case e.fetch != nil:
 		return nil, e.fetch
-	case e.ageAt(now) >= e.lifetime:
+	case e.ageAt(now) >= e.lifetime && !l.OnlyIfCached(): // who takes nothing else fetches nothing
 		e.fetch = make(chan struct{})
 		l.fetching = e
 	}

@@ -208,6 +208,11 @@ func TestAnswersAgeAndAreFetchedOnce(t *testing.T) {
 	// The first that finds it stale fetches, the others wait for that.
 	later := now.Add(time.Minute)
 	first, second := lookupFor(t, c, "u"), lookupFor(t, c, "u")
+	never := lookupFor(t, c, "u")
+	never.usable, never.asked.ifCache = true, true
+	if _, wait := c.find(never, later); wait != nil || never.fetching != nil {
+		t.Error("others wait for a request that asks no process")
+	}
 	if _, wait := c.find(first, later); wait != nil || first.fetching == nil {
 		t.Fatal("the first does not fetch it")
 	}

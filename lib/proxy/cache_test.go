@@ -393,14 +393,16 @@ func TestStaleAnswersAreFetchedOnce(t *testing.T) {
 		return a.dial().ask("GET", target, "Cache-Control: only-if-cached\r\n").Status == http.StatusGatewayTimeout
 	})
 	a.hold = make(chan struct{})
+	release := sync.OnceFunc(func() { close(a.hold) })
+	defer release() // else a test that fails hangs
 	began := time.Now()
 	var herd sync.WaitGroup
 	for range 20 {
 		p := a.dial()
 		herd.Go(func() { p.get(target) })
 	}
-	eventually(t, "one asks", func() bool { return a.made.Load() == 2 })
-	close(a.hold)
+	eventually(t, "one asks", func() bool { return a.made.Load() >= 2 }) // more where the machine stood still
+	release()
 	herd.Wait()
 	r := a.dial().get(target)
 	if time.Since(began) > time.Second {
