@@ -172,7 +172,10 @@ func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *a
 	wg.Go(func() {
 		o.Run(ctx)
 	})
-	wg.Go(func() { bug.Outlive(ctx, func() { reload(ctx, o) }) })
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // before the manager hears that we are ready to be told
+	defer signal.Stop(hangups)
+	wg.Go(func() { bug.Outlive(ctx, func() { reload(ctx, o, hangups) }) })
 	wg.Go(func() { proc.KeepSettled(ctx, nil) })
 	if record != nil {
 		wg.Go(func() { record.Run(ctx) })
@@ -185,10 +188,7 @@ func serve(ctx context.Context, o *owner.Owner, sock *net.UnixListener, group *a
 }
 
 // reload reads the settings again at each SIGHUP.
-func reload(ctx context.Context, o *owner.Owner) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+func reload(ctx context.Context, o *owner.Owner, hangups <-chan os.Signal) {
 	for {
 		select {
 		case <-hangups:

@@ -131,7 +131,9 @@ func (c *serveCommand) Run(ctx context.Context, cmd *command) error {
 	if at.old != nil {
 		manager.Tell(systemd.MainPID(os.Getpid()))
 	}
-	manager.Tell(systemd.Ready)
+	s.signals = make(chan os.Signal, 3) // one of each
+	signal.Notify(s.signals, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP)
+	manager.Tell(systemd.Ready) // and who hears that may send them
 	handed := c.serve(ctx, s)
 	slog.Info("proxy stopped", "handed_over", handed)
 	if handed {
@@ -161,6 +163,7 @@ type service struct {
 	manager   *systemd.Manager
 	tools     *tools
 	proxy     *proxy.Proxy
+	signals   chan os.Signal // that are wishes; see obey
 }
 
 // shareProcessors leaves half of the processors to the apps, unless
@@ -211,7 +214,7 @@ func (c *serveCommand) serve(ctx context.Context, s *service) (handed bool) {
 	if c.certificates != nil {
 		wg.Go(func() { c.certificates.Run(rest) })
 	}
-	wg.Go(func() { c.obey(ctx, rest, p.AccessLog, s.manager) })
+	wg.Go(func() { c.obey(ctx, rest, s) })
 	wg.Go(func() { s.deposit.Run(ctx) })
 	wg.Go(func() { s.manager.Watch(rest, p.Pulse) })
 	present, succeeded := context.WithCancel(rest) // for what a successor does once it took over
@@ -258,25 +261,24 @@ func recorderOf(dir statedir.Dir, p *proxy.Proxy) *recorder.Recorder {
 // obey opens the log anew at each SIGUSR1, reads the certificates anew at each
 // SIGHUP, and begins an upgrade at SIGUSR2, until rest ends; ctx ends when the
 // proxy accepts no more. What is not there makes the signal mean nothing.
-func (c *serveCommand) obey(ctx, rest context.Context, l *accesslog.File, m *systemd.Manager) {
-	signals := make(chan os.Signal, 3) // one of each
-	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP)
-	defer signal.Stop(signals)
+func (c *serveCommand) obey(ctx, rest context.Context, s *service) {
+	defer signal.Stop(s.signals)
+	l, m := s.proxy.AccessLog, s.manager
 	next := &upgrade{manager: m, args: os.Args, wait: upgradeWait}
 	defer next.leave()
 	for {
 		select {
 		case <-rest.Done():
 			return
-		case s := <-signals:
+		case sig := <-s.signals:
 			switch {
-			case s == syscall.SIGUSR1 && l != nil:
+			case sig == syscall.SIGUSR1 && l != nil:
 				if err := l.Reopen(rest); err != nil {
 					slog.Error("could not reopen the access log", "err", err)
 				}
-			case s == syscall.SIGUSR2 && ctx.Err() == nil:
+			case sig == syscall.SIGUSR2 && ctx.Err() == nil:
 				next.begin(ctx)
-			case s == syscall.SIGHUP:
+			case sig == syscall.SIGHUP:
 				m.Reloading()
 				if c.certificates != nil {
 					c.certificates.Reload()

@@ -93,7 +93,10 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	spawner.Register(ctx, server)
 	st.count(server)
 	slog.Info("spawner started", "pid", os.Getpid(), "dir", st.dir.Path(), "version", cli.Release)
-	bug.Go(func() { reopenOnSignal(ctx, spawner) })
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // before the manager hears that we are ready to be told
+	defer signal.Stop(hangups)
+	bug.Go(func() { reopen(ctx, spawner, hangups) })
 	if !s.NoRecording {
 		record := recorderOf(st.dir, spawner)
 		bug.Go(func() { record.Run(ctx) })
@@ -117,11 +120,8 @@ func (s *serve) Run(ctx context.Context, c *command) error {
 	return err
 }
 
-// reopenOnSignal opens the apps' log files anew at each SIGHUP.
-func reopenOnSignal(ctx context.Context, spawner *spawn.Spawner) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+// reopen opens the apps' log files anew at each SIGHUP.
+func reopen(ctx context.Context, spawner *spawn.Spawner, hangups <-chan os.Signal) {
 	for {
 		select {
 		case <-hangups:
