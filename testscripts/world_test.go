@@ -322,7 +322,8 @@ func (w *world) stopAll() {
 		l.stop()
 	}
 	w.closeSockets()
-	records, _ := filepath.Glob(filepath.Join(w.state, "processes", "*", "record.json"))
+	// A script may have more state directories beside its own.
+	records, _ := filepath.Glob(filepath.Join(w.state+"*", "processes", "*", "record.json"))
 	if coverDir != "" {
 		w.askToStop()
 	}
