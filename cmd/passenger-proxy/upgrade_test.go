@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,18 +76,18 @@ func TestUpgradeStopsTheSuccessorWithTheProxy(t *testing.T) {
 }
 
 func TestUpgradeLeavesASuccessorThatTookOver(t *testing.T) {
-	path, file := shellProgram(t, "trap 'exit 7' TERM; while :; do sleep 0.05; [ ! -e "+"$0.end"+" ] || exit 0; done")
+	path, file := shellProgram(t, "trap 'touch \"$0.told\"' TERM; while [ ! -e \"$0.end\" ]; do sleep 0.05; done")
 	ctx, handOver := context.WithCancelCause(t.Context())
 	u := &upgrade{args: []string{path}, wait: time.Hour}
 	u.begin(ctx)
 	pid := started(t, file)
 	handOver(proxy.ErrHandedOver)
-	time.Sleep(50 * time.Millisecond) // a signal would come at once
-	if groupIsGone(pid)() {
-		t.Error("the successor was ended")
-	}
+	u.leave() // a signal has come by now
 	if err := os.WriteFile(path+".end", nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "end of the successor", groupIsGone(pid))
+	if _, err := os.Stat(path + ".told"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the successor was told to end (%v)", err)
+	}
 }
