@@ -63,6 +63,11 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func (w *world) start(ts *testscript.TestScript, name string, args []string) error {
+	return w.startAs(ts, name, args, func(*exec.Cmd) {})
+}
+
+// startAs starts a daemon as prepare has changed its command.
+func (w *world) startAs(ts *testscript.TestScript, name string, args []string, prepare func(*exec.Cmd)) error {
 	log, err := os.OpenFile(filepath.Join(w.work, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -77,6 +82,7 @@ func (w *world) start(ts *testscript.TestScript, name string, args []string) err
 	cmd.Env = append(os.Environ(), "PASSENGER_STATE_DIR="+w.state, "PATH="+ts.Getenv("PATH"))
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	prepare(cmd)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
