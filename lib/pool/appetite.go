@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"passenger/lib/protocol"
 )
 
 // How many processes an app wants is for those who start machines. It goes by the
@@ -47,27 +49,32 @@ func (a *app) hunger(now time.Time) {
 		h.load += (load - h.load) * (1 - math.Exp(-float64(now.Sub(h.at))/float64(loadSettles)))
 	}
 	h.at = now
-	if n := a.wants(); n >= h.held || now.Sub(h.when) >= appetiteLasts {
+	if _, n := a.wants(); n >= h.held || now.Sub(h.when) >= appetiteLasts {
 		h.held, h.when = n, now
 	}
 }
 
-// wants is how many processes the app would have for its load, were there room.
-func (a *app) wants() int {
+// wants is how many processes the app would have for its load, were there room;
+// needs is what the load is worth: neither rounded, nor held, nor at least what the
+// app is to have. So needs can be summed over machines: the sum of what they want has
+// the rounding and the minimum of each in it, and what the old ones held while the
+// load moved to new ones, and grows with their number.
+func (a *app) wants() (needs float64, n int) {
 	c := a.census()
 	has := min(c.serving(), max(c.ready, c.old)) + c.starting // of a restart one generation
-	n := has + a.demanded(c)
 	if k := a.concurrency(); k > 0 {
-		n = min(int(math.Ceil(a.appetite.load/(float64(k)*fullness)-1e-9)), greed*max(has, 1))
+		needs = min(a.appetite.load/(float64(k)*fullness), float64(greed*max(has, 1)))
+	} else {
+		needs = float64(has + a.demanded(c))
 	}
-	return max(n, a.least())
+	return needs, max(int(math.Ceil(needs-1e-9)), a.least())
 }
 
-// wantedView is what the app wants, and why in a sentence.
-func (a *app) wantedView(now time.Time) (int, string) {
+// wantedView tells what the app wants, and why in a sentence.
+func (a *app) wantedView(now time.Time, v *protocol.App) {
 	c := a.census()
 	has := c.serving() + c.starting
-	n := a.wants()
+	needs, n := a.wants()
 	if now.Sub(a.appetite.when) < appetiteLasts {
 		n = max(n, a.appetite.held)
 	}
@@ -79,7 +86,8 @@ func (a *app) wantedView(now time.Time) (int, string) {
 		places := min(a.most()-len(a.processes), a.pool.limits.Processes-len(a.pool.processes))
 		why = append(why, roomFor(a.pool.host.MemoryFree, a.footprint(), places))
 	}
-	return n, fmt.Sprintf("wants %d, has %d: %s", n, has, strings.Join(why, ", "))
+	v.Needs, v.Wanted = math.Round(needs*100)/100, n
+	v.WantedReason = fmt.Sprintf("wants %d, has %d: %s", n, has, strings.Join(why, ", "))
 }
 
 // roomFor says how many of places more processes of so many bytes there could be,

@@ -45,7 +45,7 @@ func (a *app) view(now time.Time) protocol.App {
 		Withheld: a.withheld(now),
 		Failures: a.backoff.failures, LastError: a.backoff.err,
 	}
-	v.Wanted, v.WantedReason = a.wantedView(now)
+	a.wantedView(now, &v)
 	if v.Restart = a.last; a.restart != nil && !a.restart.undoing {
 		record := a.restart.record
 		v.Restart = &record

@@ -242,6 +242,11 @@ type App struct {
 	Wanted       int    `json:"wanted"`
 	WantedReason string `json:"wanted_reason"`
 
+	// Needs is how many processes the load is worth now: not rounded, not held for
+	// a minute, and without the least that the app is to have. Over machines this
+	// is what to sum.
+	Needs float64 `json:"needs"`
+
 	// Withheld says why memory keeps the app from a process that it would have,
 	// empty if it does not.
 	Withheld string `json:"withheld,omitempty"`

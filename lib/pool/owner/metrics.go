@@ -28,6 +28,7 @@ func (o *Owner) metrics(m *control.Metrics) {
 		o.ends.metrics(m, a.Name)
 		gauge("queued", "Requests that wait for a process.", float64(a.Queued))
 		gauge("wanted_processes", "Processes that an app would have for its load, were there room.", float64(a.Wanted))
+		gauge("needed_processes", "Processes that the load of an app is worth, not rounded: sum it over machines.", a.Needs)
 		gauge("oldest_wait_seconds", "Wait of the oldest of them.", a.OldestWait)
 		gauge("generation", "Generation of new processes.", float64(a.Generation))
 		gauge("memory_withholds", "1 while memory keeps an app from a process that it would have.", flag(a.Withheld != ""))

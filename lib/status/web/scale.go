@@ -1,6 +1,7 @@
 package web
 
 import (
+	"math"
 	"net/http"
 
 	"passenger/lib/protocol"
@@ -9,10 +10,11 @@ import (
 // A scale is how many processes one app wants and has, or all apps together: the
 // form that KEDA's metrics-api scaler reads, which takes any number in JSON.
 type scale struct {
-	App    string `json:"app,omitempty"`
-	Wanted int    `json:"wanted"`
-	Has    int    `json:"has"` // that serve or start
-	Reason string `json:"reason,omitempty"`
+	App    string  `json:"app,omitempty"`
+	Wanted int     `json:"wanted"`
+	Needs  float64 `json:"needs"` // what to sum over machines
+	Has    int     `json:"has"`   // that serve or start
+	Reason string  `json:"reason,omitempty"`
 
 	MaxPoolSize int     `json:"max_pool_size,omitempty"`
 	Apps        []scale `json:"apps,omitempty"`
@@ -38,6 +40,7 @@ func (s *Server) scale(w http.ResponseWriter, r *http.Request, v viewer) {
 			return
 		}
 		all.Wanted += one.Wanted
+		all.Needs = math.Round((all.Needs+one.Needs)*100) / 100
 		all.Has += one.Has
 		all.Apps = append(all.Apps, one)
 	}
@@ -49,7 +52,7 @@ func (s *Server) scale(w http.ResponseWriter, r *http.Request, v viewer) {
 }
 
 func scaleOf(a protocol.App) scale {
-	s := scale{App: a.Name, Wanted: a.Wanted, Reason: a.WantedReason}
+	s := scale{App: a.Name, Wanted: a.Wanted, Needs: a.Needs, Reason: a.WantedReason}
 	for _, p := range a.Processes {
 		if p.State == protocol.Starting || p.State == protocol.Ready {
 			s.Has++
