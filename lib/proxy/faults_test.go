@@ -36,36 +36,41 @@ func TestResetsFreeTheirProcess(t *testing.T) {
 			return false
 		})
 		s := serve(t, Config{}, route(f))
-		var took []time.Duration
 		for _, text := range []string{
 			"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nx",
 			"POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
 			"GET /answer HTTP/1.1\r\nHost: a\r\n\r\n",
 			"GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
 		} {
-			before := f.requests.Load()
-			p := s.dial().send(text)
-			eventually(t, "the request is with the app", func() bool { return f.requests.Load() > before })
-			if strings.HasPrefix(text, "GET") {
-				p.in.Peek(1)
+			// A look would free it, too, but a second later. A machine may be
+			// busy for as long, but not at each of so many resets.
+			const tries = 20
+			var took []time.Duration
+			for len(took) < tries && (len(took) == 0 || took[len(took)-1] >= lookEvery/2) {
+				took = append(took, resetAndWait(t, s, f, text))
 			}
-			p.Conn.(*net.TCPConn).SetLinger(0)
-			began := time.Now()
-			p.Close()
-			for s.inFlight(f) > 0 && time.Since(began) < patience {
-				runtime.Gosched()
+			if took[len(took)-1] >= lookEvery/2 {
+				t.Errorf("after a reset of %.15q the process was free after %v, want less than %v once", text, took, lookEvery/2)
 			}
-			took = append(took, time.Since(began))
-		}
-		// A machine may be busy, but not four times. A look would free it later.
-		ok := false
-		for _, d := range took {
-			ok = ok || d < lookEvery/2
-		}
-		if !ok {
-			t.Errorf("the process was free after %v, want less than %v once", took, lookEvery/2)
 		}
 	})
+}
+
+// resetAndWait makes a request, resets its connection, and tells how long the
+// process was in use after that.
+func resetAndWait(t *testing.T, s *server, f *fake, text string) time.Duration {
+	t.Helper()
+	before := f.requests.Load()
+	p := s.dial().send(text)
+	eventually(t, "the request is with the app", func() bool { return f.requests.Load() > before })
+	if strings.HasPrefix(text, "GET") {
+		p.in.Peek(1)
+	}
+	p.Conn.(*net.TCPConn).SetLinger(0)
+	began := time.Now()
+	p.Close()
+	eventually(t, "the process is free", func() bool { return s.inFlight(f) == 0 })
+	return time.Since(began)
 }
 
 // Row 37: nor does anything else stay.
