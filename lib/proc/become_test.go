@@ -2,10 +2,12 @@ package proc
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -168,13 +170,33 @@ func TestSuccessorHasTheFilesAndThePID(t *testing.T) {
 	}
 }
 
-func TestIgnoredSignalsAreGivenBack(t *testing.T) {
+func TestSignalsAreGivenBack(t *testing.T) {
 	t.Parallel()
-	cmd := exec.Command("/bin/sh", "-c", "trap '' HUP INT; exec "+executable(t)+" -test.run '^TestUnignored$'")
-	cmd.Env = append(os.Environ(), "PROC_TEST_UNIGNORE=1")
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "SigIgn before 3, after 0") {
-		t.Errorf("got %v, %s", err, out)
+	test := []string{executable(t), "-test.run", "^TestRestored$"}
+	ignores := exec.Command("/bin/sh", append([]string{"-c", "trap '' HUP INT; exec \"$@\"", "sh"}, test...)...)
+	blocks := exec.Command(test[0], test[1:]...)
+	for want, cmd := range map[string]*exec.Cmd{
+		"ignored 3, then 0":   ignores,
+		"blocked 200, then 0": blocks, // some shells unblock all
+	} {
+		cmd.Env = append(os.Environ(), "PROC_TEST_RESTORE=1")
+		if out, err := outputWithBlocked(cmd); err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("got %v, %s, want %q", err, out, want)
+		}
 	}
+}
+
+// outputWithBlocked runs a command that has SIGUSR1 blocked.
+func outputWithBlocked(cmd *exec.Cmd) ([]byte, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var usr1, before unix.Sigset_t
+	usr1.Val[0] = 1 << (syscall.SIGUSR1 - 1)
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &usr1, &before); err != nil {
+		return nil, err
+	}
+	out, err := cmd.CombinedOutput()
+	return out, errors.Join(err, unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil))
 }
 
 func executable(t *testing.T) string {
@@ -186,26 +208,28 @@ func executable(t *testing.T) string {
 	return path
 }
 
-// TestUnignored is the child of the test above.
-func TestUnignored(t *testing.T) {
-	if os.Getenv("PROC_TEST_UNIGNORE") == "" {
-		t.Skip("it is for the test of ignored signals")
+// TestRestored is the child of the test above.
+func TestRestored(t *testing.T) {
+	if os.Getenv("PROC_TEST_RESTORE") == "" {
+		t.Skip("it is for the test of signals")
 	}
-	before := ignored(t)
-	UnignoreSignals()
-	fmt.Printf("SigIgn before %x, after %x\n", before, ignored(t))
+	runtime.LockOSThread()
+	const ignored, blocked = 1<<(syscall.SIGHUP-1) | 1<<(syscall.SIGINT-1), 1 << (syscall.SIGUSR1 - 1)
+	ign, blk := signalSet(t, "SigIgn:")&ignored, signalSet(t, "SigBlk:")&blocked
+	RestoreSignals()
+	fmt.Printf("ignored %x, then %x; blocked %x, then %x\n", ign, signalSet(t, "SigIgn:")&ignored, blk, signalSet(t, "SigBlk:")&blocked)
 }
 
-// ignored are the signals HUP and INT, as bits, if they are ignored.
-func ignored(t *testing.T) (bits uint64) {
+// signalSet is a set of signals of this thread, as bits.
+func signalSet(t *testing.T, name string) (bits uint64) {
 	t.Helper()
-	b, err := os.ReadFile("/proc/self/status")
+	b, err := os.ReadFile("/proc/thread-self/status")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(b), "SigIgn:")
+	_, rest, _ := strings.Cut(string(b), name)
 	if _, err := fmt.Sscanf(rest, "%x", &bits); err != nil {
 		t.Fatal(err)
 	}
-	return bits & (1<<(syscall.SIGHUP-1) | 1<<(syscall.SIGINT-1))
+	return bits
 }

@@ -6,12 +6,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// UnignoreSignals gives every signal that is ignored its default effect again,
-// to be called right before a command is executed. A shell starts background
-// jobs with SIGINT and SIGQUIT ignored, nohup(1) with SIGHUP; unlike handlers
-// that passes on through execve(2), to programs that expect none of it. Go's
-// signal.Reset restores what it found, so this asks the kernel itself.
-func UnignoreSignals() {
+// RestoreSignals gives every signal that is ignored its default effect again,
+// and unblocks all in the thread, to be called right before that thread executes
+// a command. A shell starts background jobs with SIGINT and SIGQUIT ignored,
+// nohup(1) with SIGHUP, and a careless parent with SIGUSR1 blocked; unlike
+// handlers that passes on through execve(2), to programs that expect none of it.
+// Go's signal.Reset restores what it found, so this asks the kernel itself.
+func RestoreSignals() {
+	unignore()
+	// It can only fail for a bad argument.
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
+}
+
+func unignore() {
 	// struct sigaction as the kernel has it, see rt_sigaction(2).
 	type action struct {
 		handler  uintptr // 0 is SIG_DFL, 1 SIG_IGN

@@ -57,7 +57,7 @@ func Pass(args []string) error {
 		err = json.NewEncoder(g).Encode(Answer{Added: more})
 	}
 	if err == nil {
-		proc.UnignoreSignals()
+		proc.RestoreSignals()
 		if o.IgnoreQuit {
 			signal.Ignore(unix.SIGQUIT)
 		}
