@@ -262,3 +262,15 @@ func (h *Head) markHop(token []byte) {
 		}
 	}
 }
+
+// EndsHead says whether the last n bytes of buf end a head that begins there, or
+// would if line feeds alone ended lines: what is wrong with that is for a parser
+// to say.
+func EndsHead(buf []byte, n int) bool {
+	for i := max(len(buf)-n, 1); i < len(buf); i++ {
+		if buf[i] == '\n' && (buf[i-1] == '\n' || i > 1 && buf[i-1] == '\r' && buf[i-2] == '\n') {
+			return true
+		}
+	}
+	return false
+}

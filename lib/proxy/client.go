@@ -219,12 +219,13 @@ func (c *client) publish(x *exchange) {
 	c.mu.Unlock()
 }
 
-// fit has x, which is published and goes on for long, hold no more than its head.
-func (c *client) fit(x *exchange) {
+// fit has q, which may be published and goes on for long, hold what it has in a
+// buffer that fits.
+func (c *client) fit(q *request, fitted func(*wire.Buffer, int) *wire.Buffer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x.req.in = x.req.in.Fitted(x.req.end)
-	if err := x.req.Rebase(x.req.in.B); err != nil {
+	q.in = fitted(q.in, q.end)
+	if err := q.Rebase(q.in.B); err != nil {
 		panic(err) // it was parsed before
 	}
 }

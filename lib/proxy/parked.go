@@ -3,6 +3,7 @@ package proxy
 import (
 	"time"
 
+	"passenger/lib/http1"
 	"passenger/lib/proxy/wire"
 )
 
@@ -58,22 +59,11 @@ func (c *client) Attend(part []byte) {
 	}
 	if n > 0 {
 		c.head = append(c.head, part[:n]...)
-		if len(c.head)%wire.Small != 0 && !endsHead(c.head, n) && c.park() == nil {
+		if len(c.head)%wire.Small != 0 && !http1.EndsHead(c.head, n) && c.park() == nil {
 			return
 		}
 	}
 	c.resume()
-}
-
-// endsHead says whether the last n bytes of a head end it, or would if line
-// feeds ended lines: what is wrong with that is for the parser to say.
-func endsHead(head []byte, n int) bool {
-	for i := max(len(head)-n, 1); i < len(head); i++ {
-		if head[i] == '\n' && (head[i-1] == '\n' || i > 1 && head[i-1] == '\r' && head[i-2] == '\n') {
-			return true
-		}
-	}
-	return false
 }
 
 // Wake gives a client that is parked a goroutine again, and says whether it

@@ -17,8 +17,9 @@ type request struct {
 	client *client
 
 	// in holds the request's head and what came after it, up to end. What is
-	// before start is used up. rest, if set, takes in's place for the next
-	// request: what was read behind a chunked body.
+	// before start is used up. rest, if set, is what was read of a body that is
+	// passed on, or else takes in's place for the next request: what was read
+	// behind that body.
 	in         *wire.Buffer
 	start, end int
 	rest       *wire.Buffer
@@ -51,6 +52,17 @@ func (q *request) free() {
 	q.in.Free()
 	q.rest.FreeIf()
 	q.in, q.rest, q.client, q.mount = nil, nil, nil, nil
+}
+
+// shrink has q hold no more than its head in a buffer of that size, and what was
+// read of the body in another: the client may be slow to send what is missing.
+func (q *request) shrink() {
+	if n := q.end - q.start; n > 0 {
+		q.rest = wire.TakeBuffer(n)
+		q.restEnd = copy(q.rest.B, q.in.B[q.start:q.end])
+	}
+	q.start, q.end = q.Len, q.Len
+	q.client.fit(q, (*wire.Buffer).Shrunk)
 }
 
 // safe says that the method only reads: an answer that its client does not wait for

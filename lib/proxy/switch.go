@@ -79,7 +79,7 @@ func (x *exchange) pass() {
 	early := x.req.in.B[x.req.start:x.req.end]
 	x.req.start = x.req.end
 	if len(early) == 0 {
-		x.client.fit(x)
+		x.client.fit(&x.req, (*wire.Buffer).Fitted)
 	}
 	x.client.proxy.tunnels.add()
 	x.passes.Run(early, &x.passes.sent)

@@ -50,6 +50,9 @@ func (u *upload) begin(r *requestBody, up *balance.Upstream) {
 	u.running, u.done = true, make(chan struct{})
 	done := u.done
 	u.read.Store(r.plan == bufferedBody)
+	if r.plan == sentBody {
+		r.req.shrink()
+	}
 	go func() {
 		err, byClient := error(errBug), false
 		defer func() {
@@ -167,18 +170,14 @@ func (u *upload) unfinished() bool {
 	}
 }
 
-// sendAll sends what the request buffer has of the body, and then what it does not have.
+// sendAll sends what the request buffer has of the body, and then what it does not
+// have, as it comes.
 func (r *requestBody) sendAll(up *balance.Upstream) (err error, byClient bool) {
 	if r.buffer != nil {
 		if err := r.sendBuffer(up); err != nil || !r.buffer.Begun {
 			return err, false
 		}
 	}
-	return r.sendBody(up)
-}
-
-// sendBody passes the body on as it comes.
-func (r *requestBody) sendBody(up *balance.Upstream) (err error, byClient bool) {
 	return r.passBody(func(p []byte, ended bool) error {
 		u := &r.upload
 		u.waits.Store(false)
@@ -190,7 +189,7 @@ func (r *requestBody) sendBody(up *balance.Upstream) (err error, byClient bool) 
 }
 
 // passBody reads the body, or what the buffer does not have of it, and calls to
-// with each part: first what is in the buffer already.
+// with each part: first what is here already, behind the head or apart from it.
 func (r *requestBody) passBody(to func(p []byte, ended bool) error) (err error, byClient bool) {
 	c := r.req.client
 	c.ReadWait = c.proxy.Timeouts.Body
@@ -201,7 +200,10 @@ func (r *requestBody) passBody(to func(p []byte, ended bool) error) (err error, 
 		r.req.chunks.Reset()
 	}
 	p := r.req.in.B[r.req.start:r.req.end]
-	var b *wire.Buffer
+	b := r.req.rest
+	if b != nil {
+		p, r.req.rest = b.B[:r.req.restEnd], nil
+	}
 	for {
 		keep, total, ended, err := r.req.measureBody(p, &left)
 		if err != nil {

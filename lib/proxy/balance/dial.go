@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"passenger/lib/bug"
 	"passenger/lib/farend"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/wire"
@@ -51,8 +52,27 @@ type Dialer struct {
 	unknown   sync.Once     // the kernel cannot tell who listens on a port
 }
 
+// errDial is why a bug of ours left no connection.
+var errDial = errors.New("internal error: no connection was made")
+
 // Dial connects to t. It does not wait for the process to accept.
+//
+// It does so in a goroutine of its own: connecting takes a stack so deep that the
+// caller's would have to grow, and would stay so for as long as its client is slow.
 func (d *Dialer) Dial(t *Process) (*Upstream, error) {
+	var u *Upstream
+	err := errDial
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer bug.Caught(nil)
+		u, err = d.dial(t)
+	}()
+	<-done
+	return u, err
+}
+
+func (d *Dialer) dial(t *Process) (*Upstream, error) {
 	network, address, ok := strings.Cut(t.address, ":")
 	if !ok || network != "unix" && network != "tcp" {
 		return nil, fmt.Errorf("process %q has the unknown address %q", t.ID, t.address)

@@ -16,23 +16,27 @@ const (
 type Buffer struct{ B []byte }
 
 var (
-	sizes   = [...]int{Small, Medium, Large}
+	sizes   = [...]int{Small >> 2, Small >> 1, Small, Medium, Large}
 	buffers [len(sizes)]sync.Pool
 )
 
-func class(size int) int {
-	switch {
-	case size <= Small:
-		return 0
-	case size <= Medium:
-		return 1
+// small is the class of what TakeBuffer returns at least.
+const small = 2
+
+// class is that of the smallest buffers of size bytes, from the class least on.
+func class(size, least int) int {
+	for i := least; i < len(sizes)-1; i++ {
+		if size <= sizes[i] {
+			return i
+		}
 	}
-	return 2
+	return len(sizes) - 1
 }
 
 // TakeBuffer returns a buffer of at least size bytes, which is Large at most.
-func TakeBuffer(size int) *Buffer {
-	i := class(size)
+func TakeBuffer(size int) *Buffer { return take(class(size, small)) }
+
+func take(i int) *Buffer {
 	if b, ok := buffers[i].Get().(*Buffer); ok {
 		return b
 	}
@@ -41,9 +45,23 @@ func TakeBuffer(size int) *Buffer {
 
 // Free gives b back. Its bytes are no longer the caller's.
 func (b *Buffer) Free() {
-	if i := class(len(b.B)); len(b.B) == sizes[i] {
+	if i := class(len(b.B), 0); len(b.B) == sizes[i] {
 		buffers[i].Put(b)
 	}
+}
+
+// Shrunk returns a buffer that begins with the first n bytes of b and has little
+// room for more: b, or one for which b is freed. It is for bytes that are held
+// while a client is slow.
+func (b *Buffer) Shrunk(n int) *Buffer {
+	i := class(n, 0)
+	if sizes[i] >= len(b.B) {
+		return b
+	}
+	s := take(i)
+	copy(s.B, b.B[:n])
+	b.Free()
+	return s
 }
 
 // Fitted returns a buffer of no more than the first n bytes of b, which it frees:

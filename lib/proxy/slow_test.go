@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"passenger/lib/protocol"
+	"passenger/lib/proxy/wire"
+)
+
+// memory is what this process's heap and stacks take, without garbage.
+func memory() int64 {
+	runtime.GC()
+	runtime.GC() // what pools hold lives for one collection more
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
+}
+
+// A client that is slow to send its body holds a head, two small stacks and two
+// connections, ours and, in this test, its own.
+func TestSlowUploadsHoldLittle(t *testing.T) {
+	if racing {
+		t.Skip("the race detector has memory of its own")
+	}
+	const clients, most = 200, 16 << 10
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path) // the kernel takes connections, and what is sent
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := serve(t, Config{}, route(&fake{route: protocol.RouteProcess{ID: "p", PID: 1, Address: "unix:" + path, DataProtocol: "http"}}))
+	uploads := func(n int) {
+		for range n {
+			c, err := net.Dial("tcp", s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+			if _, err := io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100000\r\n\r\n"+strings.Repeat("x", 3000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	waiting := func(n int) {
+		eventually(t, fmt.Sprintf("%d uploads that wait", n), func() bool {
+			waiting := 0
+			s.clock.Each(func(c *wire.Conn) {
+				if k := clientOf(c); k != nil {
+					k.mu.Lock()
+					defer k.mu.Unlock()
+					if k.x != nil && k.x.body.upload.waits.Load() {
+						waiting++
+					}
+				}
+			})
+			return waiting == n
+		})
+	}
+	uploads(1)
+	waiting(1)
+	before := memory()
+	uploads(clients)
+	waiting(clients + 1)
+	if each := (memory() - before) / clients; each > most {
+		t.Errorf("a slow upload holds %d bytes, want %d at most", each, most)
+	}
+}
+
+// What came of a body with the head, and what comes of the next request with the
+// end of the body, is lost nowhere.
+func TestUploadsInPartsArriveWhole(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, proto string) {
+		s := serve(t, Config{}, route(start(t, proto, 0, func(c *call) bool {
+			c.ok(c.header("X-Long") + " " + c.body())
+			return true
+		})))
+		for _, long := range []int{0, 500, 1500, 3000, 9000} {
+			body := strings.Repeat("0123456789", 5000)
+			head := "PUT / HTTP/1.1\r\nHost: a.test\r\nX-Long: " + strings.Repeat("y", long) + "\r\n"
+			chunked := head + "Transfer-Encoding: chunked\r\n\r\n"
+			length := fmt.Sprintf("%sContent-Length: %d\r\n\r\n", head, len(body))
+			for _, text := range []string{length + body, fmt.Sprintf("%s%x\r\n%s\r\n0\r\n\r\n", chunked, len(body), body)} {
+				for _, cut := range []int{len(head) + 10, len(length), len(length) + 1000, len(length) + 4000, len(text)} {
+					p := s.dial()
+					p.send(text[:cut])
+					go io.WriteString(p.Conn, text[cut:]+"GET /next HTTP/1.1\r\nHost: a.test\r\n\r\n")
+					want := strings.Repeat("y", long) + " "
+					if r := p.receive("PUT"); r.Body != want+body {
+						t.Fatalf("of %d bytes of head, cut at %d: status %d, %d bytes came back, want %d", len(head), cut, r.Status, len(r.Body), len(want)+len(body))
+					}
+					if r := p.receive("GET"); r.Body != " " {
+						t.Fatalf("then %q came back", r.Body)
+					}
+				}
+			}
+		}
+	})
+}
