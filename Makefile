@@ -1,4 +1,4 @@
-# What there is to do here: make run, test, test-distros, test-vm, bench, build, packages, install, fmt, fuzz, cover, chaos, soak.
+# What there is to do here: make run, test, test-distros, test-vm, bench, build, packages, install, fmt, fuzz, cover, chaos, faults, soak.
 
 BIN     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/passenger/bin
 PREFIX  ?= /usr/local
@@ -14,7 +14,7 @@ UNPARAM     := mvdan.cc/unparam@v0.0.0-20260823230713-2fa3d841b0c8
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GOTESTSUM   := gotest.tools/gotestsum@v1.13.0
 
-.PHONY: run build install packages test test-distros test-vm check vulncheck prepare unit scripts bench fmt fuzz fuzz-smoke cover chaos soak
+.PHONY: run build install packages test test-distros test-vm check vulncheck prepare unit scripts bench fmt fuzz fuzz-smoke cover chaos faults soak
 
 run: build
 	@exec $(BIN)/passenger start -p $(PORT) $(APP)
@@ -189,6 +189,10 @@ CHAOS_TIME ?= 20s
 SEED       ?= $(shell date +%s)
 chaos:
 	go test -count=1 -timeout 5m ./testscripts -run 'TestScripts/chaos' -chaos $(CHAOS_TIME) -chaos-seed $(SEED) -v
+
+# faults counts what clients notice of each of some faults, of 2,000 requests.
+faults:
+	go test -count=1 -timeout 10m ./testscripts -run 'TestScripts/^faults$$' -faults -v
 
 # soak runs a mixed load of SOAK_RATE requests a second for SOAK_TIME, at most
 # nine minutes, and checks that none fails and that no daemon grows.

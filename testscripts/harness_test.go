@@ -230,6 +230,8 @@ func condition(name string) (bool, error) {
 		return *chaosTime > 0, nil
 	case "soak":
 		return *soakTime > 0, nil
+	case "faults":
+		return *countFaults, nil
 	}
 	if app, ok := strings.CutPrefix(name, "npm:"); ok { // npm/build.sh has built it
 		_, err := os.Stat(filepath.Join(os.Getenv("PASSENGER_TEST_NPM"), app, ".built"))

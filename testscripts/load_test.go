@@ -1,6 +1,7 @@
 package testscripts
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 // loadBound is the longest that a load may last. It is over the longest script's
 // time under load, since a load that has ended by itself shows nothing.
 const loadBound = scriptBound / 2
+
+var countFaults = flag.Bool("faults", false, "count what clients notice of faults, for two minutes")
 
 // A load is a few clients that make one request after the other.
 type load struct {
