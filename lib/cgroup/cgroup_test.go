@@ -218,14 +218,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// delegatedIn runs Delegated in the cgroup, and returns what it said.
-func delegatedIn(t *testing.T, path string) string {
+// delegatedIn runs Delegated in the cgroup, by the command before it if there is one, and
+// returns what it said.
+func delegatedIn(t *testing.T, path string, by ...string) string {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("sh", "-c", `echo $$ >"$0/cgroup.procs" && exec "$1"`, path, exe)
+	cmd := exec.Command("sh", slices.Concat([]string{"-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, path}, by, []string{exe})...)
 	cmd.Env = append(os.Environ(), "CGROUP_TEST_DELEGATED=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -254,5 +255,26 @@ func TestDelegated(t *testing.T) {
 	}
 	if got := delegatedIn(t, below); got != want {
 		t.Errorf("a successor: got %q, want %q", got, want)
+	}
+}
+
+// Engines with systemd's driver mark a container's cgroup, which is read-only inside.
+func TestDelegatedReadOnly(t *testing.T) {
+	t.Parallel()
+	tr := tree(t)
+	mount, err := mountPoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("unshare", "--mount", "true").CombinedOutput(); err != nil {
+		t.Skipf("needs a mount namespace: %v: %s", err, out)
+	}
+	if err := unix.Setxattr(tr.Path(), "trusted.delegate", []byte("1"), 0); err != nil {
+		t.Fatal(err)
+	}
+	readOnly := `mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"`
+	got := delegatedIn(t, tr.Path(), "unshare", "--mount", "sh", "-c", readOnly, mount)
+	if want := "true no cgroup is delegated to this program: its own may not be divided"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -49,8 +49,17 @@ const divisions = 5
 // to be allowed to divide it. Without one the error is [ErrNotDelegated].
 //
 // A mark on the cgroup tells that it is. The manager of a user may make none; there
-// a service whose cgroup is the user's own to write takes it for delegated.
+// a service whose cgroup is the user's own to write takes it for delegated. The mark on a
+// container's cgroup means the engine outside: inside it may not be written.
 func Delegated() (*Tree, error) {
+	t, err := divideOwn()
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+		return nil, fmt.Errorf("%w: its own may not be divided: %w", ErrNotDelegated, err)
+	}
+	return t, err
+}
+
+func divideOwn() (*Tree, error) {
 	mount, err := mountPoint()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotDelegated, err)
