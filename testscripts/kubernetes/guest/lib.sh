@@ -3,6 +3,7 @@
 
 export PATH="/payload/bin:$PATH" HOME=/root KUBECONFIG=/k/kc
 node=192.0.2.10
+user=54321 # of the pods: no image knows it
 
 tell() { echo "= $*"; }
 
@@ -106,15 +107,20 @@ start_cluster() {
 
 node_ready() { kubectl get node vm | grep -q ' Ready'; }
 
-# deploy KIND DELAY REPLICAS: our overlay with the image and the app of a kind, which a
-# config map holds, by kubectl's own kustomize. A delay of 0 shows what it is for.
+# deploy KIND DELAY REPLICAS: our overlay with the image of a kind and the app that its
+# config map holds, as any user, in one go: the first pod has the app. A delay of 0 shows
+# what it is for.
 deploy() {
-	kubectl create configmap app --from-file="/payload/apps/$1" --dry-run=client -o yaml | kubectl apply -f - || return 1
-	sed "s|registry.example/shop:1|localhost/passenger:$1|; s/value: 15s/value: ${2}s/; s/replicas: 2/replicas: $3/; s/terminationGracePeriodSeconds: 60/terminationGracePeriodSeconds: $(($2 + 120))/; s/cpu: 500m/cpu: 100m/" \
-		/payload/manifests/overlay-plain.yaml >/k/app.yaml
-	kubectl apply -f /k/app.yaml || return 1
-	kubectl patch deployment app --type=strategic -p '{"spec":{"template":{"metadata":{"annotations":{"deployed":"'"$(date +%s)"'"}},"spec":{"containers":[{"name":"app","volumeMounts":[{"name":"app","mountPath":"/app"}]}],"volumes":[{"name":"app","configMap":{"name":"app"}}]}}}}'
-	rolled_out
+	apply_app "$1" "$1" "$2" "$3" && rolled_out && until_true 300 none_ending
+}
+
+# apply_app APP KIND DELAY REPLICAS does not wait for it.
+apply_app() {
+	kubectl create configmap "app-$1" --from-file="/payload/apps/$1" --dry-run=client -o yaml | kubectl apply -f - || return 1
+	sed "s|registry.example/shop:1|localhost/passenger:$2|; s/value: 15s/value: ${3}s/; s/replicas: 2/replicas: $4/; s/cpu: 500m/cpu: 100m/
+		s/terminationGracePeriodSeconds: 60/terminationGracePeriodSeconds: $(($3 + 120))/
+		s|^\( *\)volumeMounts:|&\n\1- {name: app, mountPath: /app}|; s|^\( *\)volumes:|&\n\1- {name: app, configMap: {name: app-$1}}|
+		s/^\( *\)runAsNonRoot: true/&\n\1runAsUser: $user/" /payload/manifests/overlay-plain.yaml | kubectl apply -f -
 }
 
 rolled_out() { kubectl rollout status deployment app --timeout=600s || die "the rollout is not done"; }

@@ -3,13 +3,11 @@
 deploy ruby 30 2
 until_true 120 answers
 load_start 10
-kubectl create configmap app --from-file=/payload/apps/broken --dry-run=client -o yaml | kubectl apply -f -
-kubectl rollout restart deployment app
+apply_app broken ruby 30 2
 told() { cat /var/log/pods/default_app-*/app/*.log | grep -q 'it is a test of a release'; }
 until_true 300 told
 ! kubectl rollout status deployment app --timeout=20s || die "the broken release was rolled out"
 [ "$(kubectl get pods --no-headers | grep -c " 0/1 ")" -ge 1 ] || die "the broken pod is ready"
-kubectl create configmap app --from-file=/payload/apps/ruby --dry-run=client -o yaml | kubectl apply -f -
 kubectl rollout undo deployment app
 rolled_out
 load_stop "a broken release, taken back"

@@ -1,4 +1,12 @@
 require "digest"
+
+# What comes of writing to the root.
+root =
+  begin
+    File.write("/written", "")
+  rescue SystemCallError => e
+    e.class
+  end
 run lambda { |env|
   case env["PATH_INFO"]
   when "/memory" then $kept = "x" * (env["QUERY_STRING"][/\d+/].to_i << 20)
@@ -10,5 +18,5 @@ run lambda { |env|
     Thread.new { io.read }
     next [-1, {}, []]
   end
-  [200, { "content-type" => "text/plain" }, ["hello from ruby as #{Process.uid}\n"]]
+  [200, { "content-type" => "text/plain" }, ["hello from ruby as #{Process.uid}, root: #{root}\n"]]
 }
