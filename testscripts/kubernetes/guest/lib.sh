@@ -38,6 +38,7 @@ start_cluster() {
 	sysctl -qw net.bridge.bridge-nf-call-iptables=1 || true
 	systemctl stop etcd containerd 2>/dev/null
 	ip addr add $node/24 dev lo
+	ip route add 10.96.0.0/24 dev lo src $node # of the services: kube-proxy redirects what has a route
 	mkdir -p /k /etc/containerd /var/lib/kubelet /etc/cni/net.d
 	cd /k || return 1
 	echo 'tok,admin,admin,system:masters' >tokens.csv

@@ -4,7 +4,7 @@
 # no image knows, on a root that nobody can write to.
 for kind in ruby node; do
 	deploy $kind 30 2
-	until_true 120 answers
+	until_true 300 answers
 	page=$(curl -s -m 20 "http://$(service)/")
 	case $page in *" as $user, root: "*EROFS) ;; *) die "the page says: $page" ;; esac
 	tell "$kind: $page"

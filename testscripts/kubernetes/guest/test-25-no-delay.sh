@@ -2,7 +2,7 @@
 # The same without the delay fails requests, so that the test of it means something. It may
 # take several updates until one comes at the wrong moment.
 deploy ruby 0 2
-until_true 120 answers
+until_true 300 answers
 load_start 20
 for n in 1 2 3 4; do
 	again

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # A deleted pod, and a node that is drained: the budget lets one pod go, and none fails.
 deploy ruby 30 2
-until_true 120 answers
+until_true 300 answers
 load_start 10 1
 kubectl delete pod "$(pods | head -n 1)"
 rolled_out

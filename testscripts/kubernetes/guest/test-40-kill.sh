@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # kill -9 of the proxy in a pod: another starts in it, the container goes on.
 deploy ruby 5 1
-until_true 120 answers
+until_true 300 answers
 old=$(pgrep -f '^passenger-proxy serve' | head -n 1)
 kill -9 "$old"
 until_true 60 answers

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # A release that does not load is never ready: the old one serves on, the log says why.
 deploy ruby 30 2
-until_true 120 answers
+until_true 300 answers
 load_start 10
 apply_app broken ruby 30 2
 told() { cat /var/log/pods/default_app-*/app/*.log | grep -q 'it is a test of a release'; }

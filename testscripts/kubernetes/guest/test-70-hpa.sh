@@ -21,7 +21,7 @@ kubectl apply -f - <<-END
 END
 kubectl wait --for=condition=Available --timeout=300s apiservice v1beta1.custom.metrics.k8s.io
 deploy ruby 5 2
-until_true 120 answers
+until_true 300 answers
 awk 'BEGIN { RS = "---\n" } /kind: HorizontalPodAutoscaler/' /payload/manifests/component-hpa.yaml | kubectl apply -f -
 # Requests that take a while keep processes busy.
 for client in 1 2 3 4 5 6 7 8 9 10 11 12; do
