@@ -5,6 +5,10 @@ export PATH="/payload/bin:$PATH" HOME=/root KUBECONFIG=/k/kc
 node=192.0.2.10
 user=54321 # of the pods: no image knows it
 
+# Emulation is slow: those controllers alone that the tests are about.
+controllers=deployment-controller,replicaset-controller,endpointslice-controller,disruption-controller,horizontal-pod-autoscaler-controller
+controllers=$controllers,node-lifecycle-controller,taint-eviction-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,service-cidr-controller
+
 tell() { echo "= $*"; }
 
 die() {
@@ -28,7 +32,7 @@ until_true() {
 unit() {
 	name=$1
 	shift
-	systemd-run -q --unit="$name" -- "$@"
+	systemd-run -q --unit="$name" --setenv=GOGC=400 -- "$@"
 }
 
 start_cluster() {
@@ -76,7 +80,7 @@ start_cluster() {
 	done
 	until_true 900 kubectl get --raw /readyz
 	unit cm /payload/bin/kube-controller-manager --kubeconfig /k/kc --service-account-private-key-file /k/sa.key --use-service-account-credentials=false \
-		--leader-elect=false --bind-address 127.0.0.1 --horizontal-pod-autoscaler-sync-period=5s
+		--leader-elect=false --bind-address 127.0.0.1 --horizontal-pod-autoscaler-sync-period=5s --controllers="$controllers"
 	unit sched /payload/bin/kube-scheduler --kubeconfig /k/kc --leader-elect=false --bind-address 127.0.0.1
 	cat >kubelet.yaml <<-END
 		apiVersion: kubelet.config.k8s.io/v1beta1
@@ -110,7 +114,7 @@ node_ready() { kubectl get node vm | grep -q ' Ready'; }
 
 # deploy KIND DELAY REPLICAS: our overlay with the image of a kind and the app that its
 # config map holds, as any user, in one go: the first pod has the app. A delay of 0 shows
-# what it is for.
+# what it is for. Probes get the time that emulation takes.
 deploy() {
 	apply_app "$1" "$1" "$2" "$3" && rolled_out && until_true 300 none_ending
 }
@@ -119,12 +123,13 @@ deploy() {
 apply_app() {
 	kubectl create configmap "app-$1" --from-file="/payload/apps/$1" --dry-run=client -o yaml | kubectl apply -f - || return 1
 	sed "s|registry.example/shop:1|localhost/passenger:$2|; s/value: 15s/value: ${3}s/; s/replicas: 2/replicas: $4/; s/cpu: 500m/cpu: 100m/
+		s/timeoutSeconds: 5/timeoutSeconds: 30/; s/failureThreshold: 90/failureThreshold: 450/
 		s/terminationGracePeriodSeconds: 60/terminationGracePeriodSeconds: $(($3 + 120))/
 		s|^\( *\)volumeMounts:|&\n\1- {name: app, mountPath: /app}|; s|^\( *\)volumes:|&\n\1- {name: app, configMap: {name: app-$1}}|
 		s/^\( *\)runAsNonRoot: true/&\n\1runAsUser: $user/" /payload/manifests/overlay-plain.yaml | kubectl apply -f -
 }
 
-rolled_out() { kubectl rollout status deployment app --timeout=600s || die "the rollout is not done"; }
+rolled_out() { kubectl rollout status deployment app --timeout=900s || die "the rollout is not done"; }
 
 again() { kubectl rollout restart deployment app && rolled_out && until_true 300 none_ending; }
 
@@ -139,14 +144,14 @@ pods() { kubectl get pods --no-headers -o custom-columns=N:.metadata.name; }
 
 # Load: "load_start RATE", through kube-proxy, and "load_stop", which sets failed.
 load_start() {
-	/payload/load -rate "$1" -url "http://$(service)/" -websockets "${2-0}" >/tmp/load.txt 2>&1 &
+	/payload/load -rate "$1" -patience 3m -url "http://$(service)/" -websockets "${2-0}" >/tmp/load.txt 2>&1 &
 	echo $! >/tmp/load.pid
-	until_true 60 grep -q started /tmp/load.txt
+	until_true 120 grep -q started /tmp/load.txt
 }
 
 load_stop() {
 	kill -TERM "$(cat /tmp/load.pid)"
-	until_true 120 grep -q '^total' /tmp/load.txt
+	until_true 300 grep -q '^total' /tmp/load.txt
 	tail -n 5 /tmp/load.txt
 	failed=$(sed -n 's/^total .* failed \([0-9]*\).*/\1/p' /tmp/load.txt)
 	tell "$1: $(grep '^total' /tmp/load.txt)"

@@ -2,7 +2,7 @@
 # A deleted pod, and a node that is drained: the budget lets one pod go, and none fails.
 deploy ruby 30 2
 until_true 300 answers
-load_start 10 1
+load_start 2 1
 kubectl delete pod "$(pods | head -n 1)"
 rolled_out
 kubectl cordon vm

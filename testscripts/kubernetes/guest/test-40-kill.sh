@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # kill -9 of the proxy in a pod: another starts in it, the container goes on.
-deploy ruby 5 1
+deploy ruby 30 1
 until_true 300 answers
 old=$(pgrep -f '^passenger-proxy serve' | head -n 1)
 kill -9 "$old"
