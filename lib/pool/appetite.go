@@ -48,6 +48,10 @@ func (a *app) hunger(now time.Time) {
 	if !h.at.IsZero() {
 		h.load += (load - h.load) * (1 - math.Exp(-float64(now.Sub(h.at))/float64(loadSettles)))
 	}
+	if k := a.concurrency(); k > 0 {
+		// No more than it may want for, so that a long queue is forgotten once it is gone.
+		h.load = min(h.load, float64(k)*fullness*greed*float64(max(a.census().lasting(), 1)))
+	}
 	h.at = now
 	if _, n := a.wants(); n >= h.held || now.Sub(h.when) >= appetiteLasts {
 		h.held, h.when = n, now
@@ -61,14 +65,17 @@ func (a *app) hunger(now time.Time) {
 // load moved to new ones, and grows with their number.
 func (a *app) wants() (needs float64, n int) {
 	c := a.census()
-	has := min(c.serving(), max(c.ready, c.old)) + c.starting // of a restart one generation
 	if k := a.concurrency(); k > 0 {
-		needs = min(a.appetite.load/(float64(k)*fullness), float64(greed*max(has, 1)))
+		needs = a.appetite.load / (float64(k) * fullness)
 	} else {
-		needs = float64(has + a.demanded(c))
+		needs = float64(c.lasting() + a.demanded(c))
 	}
 	return needs, max(int(math.Ceil(needs-1e-9)), a.least())
 }
+
+// lasting is how many processes the app has, or is to have: of a restart those of
+// one generation.
+func (c census) lasting() int { return min(c.serving(), max(c.ready, c.old)) + c.starting }
 
 // wantedView tells what the app wants, and why in a sentence.
 func (a *app) wantedView(now time.Time, v *protocol.App) {

@@ -21,7 +21,7 @@ func TestAppetite(t *testing.T) {
 		why          string
 	}{
 		{0, 0, 0, 0, 1, "wants 1, has 1: 0.0 requests at once on average"},
-		{time.Second, 1, 40, 0.24, 2, "wants 2, has 1: 2.6 requests at once on average, 40 wait, the oldest for 240 ms, room for 3 more"},
+		{time.Second, 1, 40, 0.24, 2, "wants 2, has 1: 1.5 requests at once on average, 40 wait, the oldest for 240 ms, room for 3 more"},
 		{time.Minute, 1, 0, 0, 2, ""}, // little is left of it, and it was wanted a minute ago
 		{time.Second, 1, 0, 0, 2, ""},
 		{time.Minute, 0, 0, 0, 1, "wants 1, has 1: "},
@@ -61,4 +61,23 @@ func (w *world) load(app string, busy, queued int, waited float64) {
 	}
 	r.Apps[app] = protocol.AppReport{Queued: queued, OldestWait: waited}
 	w.p.Reported(w.now, "one", r)
+}
+
+// A long queue is forgotten as soon as a short one once it is gone.
+func TestAppetiteForgetsAQueue(t *testing.T) {
+	t.Parallel()
+	for _, queued := range []int{2, 2000} {
+		w := serving(t, Limits{Processes: 2, Starting: 2}, settings("shop", 2, 2))
+		for second := range 90 {
+			w.now = w.now.Add(time.Second)
+			if second < 60 {
+				w.load("shop", 2, queued, 1)
+			} else {
+				w.load("shop", 0, 0, 0)
+			}
+		}
+		if a, _ := w.p.App(w.now, "shop"); a.Needs > 1 {
+			t.Errorf("half a minute after %d waited: got %v", queued, a.Needs)
+		}
+	}
 }
