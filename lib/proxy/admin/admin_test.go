@@ -52,7 +52,7 @@ func TestStandingsInWords(t *testing.T) {
 			if got := c.standing.unreadyFor("broken"); got != c.app {
 				t.Errorf("of the app: got %q, want %q", got, c.app)
 			}
-			if got := c.standing.agentLine(); got != c.line+"\n" {
+			if got := c.standing.agentLine(c.standing.share()); got != c.line+"\n" {
 				t.Errorf("to the agent: got %q, want %q", got, c.line)
 			}
 		})

@@ -27,12 +27,13 @@ func ServeAgent(ctx context.Context, l net.Listener, p Proxy) {
 	defer wg.Wait()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
+	share := &mean{}
 	crowd := newCrowd(l)
 	defer crowd.closeAll()
 	for {
 		c, err := crowd.Accept()
 		if err == nil {
-			wg.Go(func() { tell(c, p) })
+			wg.Go(func() { tell(c, p, share) })
 			continue
 		}
 		if ctx.Err() != nil {
@@ -47,14 +48,14 @@ func ServeAgent(ctx context.Context, l net.Listener, p Proxy) {
 	}
 }
 
-func tell(c net.Conn, p Proxy) {
+func tell(c net.Conn, p Proxy, share *mean) {
 	defer c.Close()
 	defer bug.Caught(nil)
 	if c.SetDeadline(time.Now().Add(agentTime)) != nil {
 		return
 	}
 	s := p.Standing()
-	if _, err := io.WriteString(c, s.agentLine()); err != nil {
+	if _, err := io.WriteString(c, s.agentLine(share.with(s.share(), time.Now()))); err != nil {
 		return
 	}
 	if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"passenger/lib/proxy/balance"
@@ -73,28 +74,32 @@ func (s *Standing) unreadyFor(name string) string {
 	return ""
 }
 
-// share is how many of a hundred places for requests are free. It is at least 1: a
-// balancer gives a server of weight 0 nothing, and so would have none when all
-// are busy. Where no process has a limit all are free.
-func (s *Standing) share() int {
+// share is which part of the places for requests is free. Where no process has a
+// limit all are.
+func (s *Standing) share() float64 {
 	slots, free := 0, 0
 	for _, a := range s.Apps {
 		slots += a.Slots
 		free += a.Free
 	}
 	if slots == 0 {
-		return 100
+		return 1
 	}
-	return max(free*100/slots, 1)
+	return float64(free) / float64(slots)
 }
 
-// agentLine is what HAProxy's agent-check reads (its manual, "agent-check").
-func (s *Standing) agentLine() string {
+// percent is at least 1: a balancer gives a server of weight 0 nothing, and so would
+// have none when all are busy.
+func percent(share float64) int { return max(int(math.Round(share*100)), 1) }
+
+// agentLine is what HAProxy's agent-check reads (its manual, "agent-check"), with a
+// share of free places.
+func (s *Standing) agentLine(share float64) string {
 	if s.Leaving {
 		return "drain\n"
 	}
 	if why := s.unready(); why != "" {
 		return "down # " + why + "\n"
 	}
-	return fmt.Sprintf("up ready %d%%\n", s.share())
+	return fmt.Sprintf("up ready %d%%\n", percent(share))
 }
