@@ -91,8 +91,9 @@ test-vm:
 test-upgrade:
 	@testscripts/vm/upgrade.sh
 
-# test-hosts makes three hosts out of network namespaces, behind HAProxy, and stops, kills and
-# upgrades them under load; needs root and two minutes. HOSTS="agent kill" chooses.
+# test-hosts makes three to eight hosts out of network namespaces, behind HAProxy, under
+# HOSTS_RATE requests a second (300); stops, kills, upgrades and cuts them off, scales them by
+# /scale, and prints a table. Needs root and 12 minutes; HOSTS="agent kill" chooses.
 .PHONY: test-hosts
 test-hosts:
 	@testscripts/hosts/hosts.sh $(HOSTS)

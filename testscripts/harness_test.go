@@ -68,7 +68,7 @@ func build() error {
 	}
 	programs = append(programs, "-o", bin+"/", "passenger/cmd/...")
 	demo := append(slices.Clone(apps), "-o", filepath.Join(bin, "passenger-demo"), "passenger/lib/dist/demo")
-	apps = append(apps, "-o", bin+"/", "passenger/testscripts/apps/generic-port", "passenger/testscripts/apps/generic-fds")
+	apps = append(apps, "-o", bin+"/", "passenger/testscripts/apps/generic-port", "passenger/testscripts/apps/generic-fds", "passenger/testscripts/vm/load")
 	for _, args := range [][]string{programs, apps, demo} {
 		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("go %v: %w\n%s", args, err, out)

@@ -1,17 +1,19 @@
 #!/bin/sh
-# hosts.sh [SCENARIO…]: runs hosts.py with the programs of this checkout. It needs root,
-# iproute2, haproxy and python3, and changes nothing outside its namespaces.
+# hosts.sh [CASE…]: runs hosts.py with the programs of this checkout. It needs root,
+# iproute2, haproxy, openssl, python3 and ruby with rack, and changes nothing outside its
+# namespaces. All cases take a quarter of an hour; HOSTS_RATE is how many requests a second
+# there are (300), and HOSTS_STEADY for how many seconds the closed loop is watched (300).
 set -eu
 [ "$(id -u)" = 0 ] || { echo "hosts: this needs root, to make network namespaces" >&2; exit 1; }
 here=$(cd "$(dirname "$0")" && pwd)
-for program in haproxy ip unshare nsenter python3; do
+for program in haproxy ip unshare nsenter openssl python3 ruby; do
 	command -v "$program" >/dev/null || { echo "hosts: $program is missing; see testscripts/prepare.sh" >&2; exit 1; }
 done
 dir=$(mktemp -d /tmp/hosts.XXXXXX)
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/bin"
-(cd "$here/../.." && go build -o "$dir/bin" ./cmd/...)
-PATH=$dir/bin:$PATH unshare --net python3 "$here/hosts.py" "$dir" "$here/../apps/wsgi" "$@" || {
+(cd "$here/../.." && go build -o "$dir/bin" ./cmd/... ./testscripts/vm/load)
+PATH=$dir/bin:$PATH unshare --net python3 "$here/hosts.py" "$dir" "$here/app" "$@" || {
 	tail -n 20 "$dir"/*.log >&2
 	exit 1
 }

@@ -1,17 +1,16 @@
 // Command load makes requests at a steady rate until SIGTERM and counts those
-// that failed. It runs in the virtual machine, and in the chroot of upgrade.sh.
+// that failed. It runs in the virtual machine, in the chroot of upgrade.sh, and
+// before the hosts of testscripts/hosts.
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 	"sync"
@@ -22,38 +21,44 @@ import (
 
 func main() {
 	address := flag.String("url", "http://127.0.0.1/", "what to request")
-	rate := flag.Int("rate", 20, "requests a second")
+	rate := flag.Float64("rate", 20, "requests a second; 0 for WebSockets alone")
 	patience := flag.Duration("patience", 40*time.Second, "time for one request")
+	clients := flag.Int("clients", 1, "clients that take turns, each with connections of its own")
+	fresh := flag.Bool("fresh", false, "make a connection for each request")
 	websockets := flag.Int("websockets", 0, "upgraded connections to hold; one that ends without a close frame has failed")
+	talk := flag.Duration("talk", 0, "have each WebSocket send a message so often, and wait for its echo; 0 for none")
 	http2 := flag.Bool("http2", false, "speak HTTP/2 over TLS")
+	progress := flag.Bool("progress", false, "print counts, ten times a second, and failures as lines of JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 
-	l := &load{url: *address, client: client(*patience, *http2)}
+	l := &load{url: *address, talk: *talk, began: time.Now(), json: *progress}
+	for range *clients {
+		l.turns = append(l.turns, client(*patience, *http2, *fresh))
+	}
 	for range *websockets {
 		l.clients.Go(func() { l.hold(ctx) })
 	}
-	every := time.NewTicker(time.Second / time.Duration(*rate))
-	defer every.Stop()
 	fmt.Println("started")
-	for ctx.Err() == nil {
-		select {
-		case <-every.C:
-			l.clients.Go(l.request)
-		case <-ctx.Done():
-		}
+	if *progress {
+		go l.tell(ctx)
 	}
+	l.pace(ctx, *rate)
 	l.clients.Wait()
+	if *progress {
+		l.print(true)
+		return
+	}
 	fmt.Printf("total %d requests, slowest %v, failed %d; %d websockets opened, %d closed in order\n",
 		l.made.Load(), time.Duration(l.slowest.Load()).Round(time.Millisecond), l.failed.Load(), l.opened.Load(), l.closed.Load())
 }
 
 // client believes any certificate: it is not what is tested.
-func client(patience time.Duration, http2 bool) *http.Client {
+func client(patience time.Duration, http2, fresh bool) *http.Client {
 	t := &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, Protocols: new(http.Protocols),
-		MaxIdleConns: 1000, MaxIdleConnsPerHost: 1000,
+		MaxIdleConns: 1000, MaxIdleConnsPerHost: 1000, DisableKeepAlives: fresh,
 	}
 	t.Protocols.SetHTTP2(http2)
 	t.Protocols.SetHTTP1(!http2)
@@ -62,89 +67,99 @@ func client(patience time.Duration, http2 bool) *http.Client {
 
 type load struct {
 	url     string
-	client  *http.Client
+	turns   []*http.Client
+	talk    time.Duration // between two messages of a WebSocket
+	began   time.Time
+	json    bool
 	clients sync.WaitGroup
 
-	made, failed, opened, closed atomic.Int64
-	slowest                      atomic.Int64 // nanoseconds
+	made, done, failed, opened, closed atomic.Int64
+	slowest                            atomic.Int64 // nanoseconds
+
+	mu sync.Mutex // guards the output
 }
 
-func (l *load) request() {
-	began := time.Now()
-	l.made.Add(1)
-	resp, err := l.client.Get(l.url)
-	if err == nil {
-		_, err = io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
-		if err == nil && resp.StatusCode != http.StatusOK {
-			err = fmt.Errorf("status %s", resp.Status)
+// pace makes requests until the context ends; what the machine is late for is left
+// out.
+func (l *load) pace(ctx context.Context, rate float64) {
+	if rate == 0 {
+		<-ctx.Done()
+		return
+	}
+	every := time.NewTicker(time.Duration(float64(time.Second) / rate))
+	defer every.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-every.C:
+			l.clients.Go(func() { l.request(l.turns[n%len(l.turns)]) })
+		case <-ctx.Done():
+			return
 		}
 	}
+}
+
+func (l *load) request(client *http.Client) {
+	began := time.Now()
+	l.made.Add(1)
+	err := l.get(client)
 	if err != nil {
-		l.fail("request", err)
+		l.fail("request", began, err)
+		return
 	}
+	l.done.Add(1)
 	took := int64(time.Since(began))
 	for slowest := l.slowest.Load(); took > slowest && !l.slowest.CompareAndSwap(slowest, took); slowest = l.slowest.Load() {
 	}
 }
 
-func (l *load) fail(what string, err error) {
+func (l *load) get(client *http.Client) error {
+	resp, err := client.Get(l.url)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %s", resp.Status)
+	}
+	return nil
+}
+
+// fail tells of a request or a WebSocket that failed, and when it began.
+func (l *load) fail(what string, began time.Time, err error) {
 	l.failed.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.json {
+		json.NewEncoder(os.Stdout).Encode(map[string]any{"failure": what + ": " + err.Error(), "began": seconds(began)})
+		return
+	}
 	fmt.Fprintln(os.Stderr, time.Now().Format(time.TimeOnly), what, err)
 }
 
-// hold keeps a WebSocket open, and opens another when it was closed in order.
-func (l *load) hold(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := l.websocket(ctx); err != nil && ctx.Err() == nil {
-			l.fail("websocket", err)
-			time.Sleep(100 * time.Millisecond)
+// tell prints counts until the context ends.
+func (l *load) tell(ctx context.Context) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			l.print(false)
+		case <-ctx.Done():
+			return
 		}
 	}
 }
 
-// websocket reads frames until one says close, with status 1001.
-func (l *load) websocket(ctx context.Context) error {
-	u, err := url.Parse(l.url)
-	if err != nil {
-		return err
-	}
-	host := u.Host
-	if u.Port() == "" {
-		host = net.JoinHostPort(u.Hostname(), "80")
-	}
-	c, err := net.DialTimeout("tcp", host, 30*time.Second)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	end := context.AfterFunc(ctx, func() { c.Close() })
-	defer end()
-	fmt.Fprintf(c, "GET /ws HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", u.Host)
-	r := bufio.NewReader(c)
-	resp, err := http.ReadResponse(r, nil)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusSwitchingProtocols {
-		return fmt.Errorf("status %s", resp.Status)
-	}
-	l.opened.Add(1)
-	for {
-		head := make([]byte, 2)
-		if _, err := io.ReadFull(r, head); err != nil {
-			return fmt.Errorf("ended without a close frame: %w", err)
-		}
-		payload := make([]byte, head[1]&0x7f) // the app sends short frames only
-		if _, err := io.ReadFull(r, payload); err != nil {
-			return err
-		}
-		if head[0]&0xf == 8 {
-			if len(payload) < 2 || payload[0] != 3 || payload[1] != 0xe9 {
-				return fmt.Errorf("close frame %x, want status 1001", payload)
-			}
-			l.closed.Add(1)
-			return nil
-		}
-	}
+func (l *load) print(last bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	json.NewEncoder(os.Stdout).Encode(map[string]any{
+		"made": l.made.Load(), "done": l.done.Load(), "failed": l.failed.Load(), "opened": l.opened.Load(), "closed": l.closed.Load(),
+		"slowest": time.Duration(l.slowest.Load()).Seconds(), "seconds": time.Since(l.began).Seconds(), "last": last,
+	})
 }
+
+func seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
