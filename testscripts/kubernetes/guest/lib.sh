@@ -32,7 +32,7 @@ until_true() {
 unit() {
 	name=$1
 	shift
-	systemd-run -q --unit="$name" --setenv=GOGC=400 -- "$@"
+	systemd-run -q --unit="$name" --setenv=GOGC=400 --setenv=KUBECONFIG="$KUBECONFIG" -- "$@"
 }
 
 start_cluster() {

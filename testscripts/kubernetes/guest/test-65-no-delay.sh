@@ -3,7 +3,7 @@
 # take several updates until one comes at the wrong moment.
 deploy ruby 0 2
 until_true 300 answers
-load_start 5
+load_start 3
 for n in 1 2 3 4; do
 	again
 	! grep -q ' request ' /tmp/load.txt || break

@@ -28,7 +28,7 @@ for client in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	(while [ ! -e /tmp/enough ]; do curl -s -m 120 -o /dev/null "http://$(service)/sleep?$client"; done) &
 done
 scaled() { [ "$(kubectl get deployment app -o jsonpath='{.spec.replicas}')" -ge 3 ]; }
-until_true 400 scaled
+until_true 600 scaled
 kubectl get hpa app
 tell "autoscaler: $(kubectl get hpa app --no-headers | tr -s ' ')"
 touch /tmp/enough
