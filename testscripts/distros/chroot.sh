@@ -23,8 +23,8 @@ packages() {
 		echo rails ruby-sqlite3 redmine redmine-sqlite mailman3-web radicale bepasty python3-gevent
 		;;
 	peers) # those that bench.sh measures
-		echo ca-certificates passenger nginx-light haproxy puma ruby-rack ruby-rails bundler \
-			gunicorn uwsgi-core uwsgi-plugin-python3 nodejs wrk nghttp2-client
+		echo ca-certificates passenger nginx-light haproxy caddy puma ruby-rack ruby-rails bundler \
+			gunicorn uwsgi-core uwsgi-plugin-python3 python3-uvicorn nodejs wrk nghttp2-client
 		;;
 	*) die "no set of packages is called $1" ;;
 	esac
