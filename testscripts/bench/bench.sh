@@ -3,8 +3,8 @@
 # prints one table. It installs the peers when it is root on Debian; else it
 # says what is missing and fails.
 #
-# BENCH_SECONDS (5) is the length of one measurement, BENCH_ROUNDS (3) how many
-# there are of each server. SUITE=forky measures the peers of that suite of
+# BENCH_SECONDS (2) is the length of one measurement, BENCH_ROUNDS (5) how many
+# there are of each server; all rows take half an hour so. SUITE=forky measures the peers of that suite of
 # Debian, in its chroot (see distros/chroot.sh); needs root.
 
 set -eu
@@ -63,7 +63,7 @@ else
 fi
 mkdir "$tmp/bin"
 for program in spawn pool proxy status; do
-	CGO_ENABLED=0 go build -o "$tmp/bin/passenger-$program" "./cmd/passenger-$program"
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$tmp/bin/passenger-$program" "./cmd/passenger-$program" # as "make build" does
 done
 CGO_ENABLED=0 go build -o "$tmp/bin/bench" ./testscripts/bench
 
@@ -91,7 +91,7 @@ inside() {
 # The program stops what it started when it is told to end; wait for that.
 child=''
 trap 'if [ -n "$child" ]; then kill -TERM "$child"; fi' INT TERM HUP
-set -- -duration "${BENCH_SECONDS:-5}s" -rounds "${BENCH_ROUNDS:-3}" "$@"
+set -- -duration "${BENCH_SECONDS:-2}s" -rounds "${BENCH_ROUNDS:-5}" "$@"
 if [ -n "$chroot" ]; then
 	commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 	[ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit with changes"

@@ -48,12 +48,12 @@ func (s *server) openCrowd(count int, open func(net.Conn) error) (conns []net.Co
 	for range count {
 		c, err := net.Dial("tcp", s.url[strings.LastIndexByte(s.url, '/')+1:])
 		if err != nil {
-			return conns, fmt.Errorf("%s: connection %d: %w", s.name, len(conns)+1, err)
+			return conns, fmt.Errorf("connection %d: %w", len(conns)+1, err)
 		}
 		conns = append(conns, c)
 		_ = c.SetDeadline(time.Now().Add(startLimit)) // it is a socket
 		if err := open(c); err != nil {
-			return conns, fmt.Errorf("%s: connection %d: %w", s.name, len(conns), err)
+			return conns, fmt.Errorf("connection %d: %w", len(conns), err)
 		}
 	}
 	return conns, nil

@@ -16,35 +16,30 @@ import (
 // pacedConnections are those of a constant rate.
 const pacedConnections = 64
 
-// slowest is how many requests a second the slowest of the servers can answer.
-func slowest(ctx context.Context, l *lab, servers []*server) (perSecond float64, err error) {
-	for _, s := range servers {
+// paced is the load of the latency row.
+var paced = &pacing{
+	most: func(ctx context.Context, l *lab, s *server) (float64, error) {
 		r, err := l.load.run(ctx, s.url+"/", warmUpTime)
-		if err != nil {
-			return 0, fmt.Errorf("%s, while its most is looked for: %w", s.name, err)
-		}
-		if perSecond == 0 || r.perSecond < perSecond {
-			perSecond = r.perSecond
-		}
-	}
-	return perSecond, nil
+		return r.perSecond, err
+	},
+	share: 0.5, load: constantRate, split: 5, shortest: 500 * time.Millisecond,
 }
 
 // constantRate asks so often, whatever the answers take: each of the
 // connections has its own moments to ask at, and an answer's time counts from
 // the moment at which its request was due. A server that stalls so makes all
 // late that were due meanwhile, as it would its users.
-func constantRate(perSecond, connections int) func(context.Context, *server, time.Duration) (rate, error) {
+func constantRate(perSecond float64) traffic {
 	return func(ctx context.Context, s *server, duration time.Duration) (rate, error) {
 		var (
 			wg    sync.WaitGroup
-			paces = make([]pace, connections)
-			errs  = make([]error, connections)
-			pause = time.Second * time.Duration(connections) / time.Duration(perSecond)
+			paces = make([]pace, pacedConnections)
+			errs  = make([]error, pacedConnections)
+			pause = time.Duration(pacedConnections / perSecond * float64(time.Second))
 			began = time.Now().Add(10 * time.Millisecond)
 		)
-		for i := range connections {
-			first := began.Add(pause * time.Duration(i) / time.Duration(connections))
+		for i := range pacedConnections {
+			first := began.Add(pause * time.Duration(i) / pacedConnections)
 			wg.Go(func() { errs[i] = paces[i].ask(ctx, s, first, pause, began.Add(duration)) })
 		}
 		wg.Wait()
@@ -111,40 +106,11 @@ func (p *pace) ask(ctx context.Context, s *server, first time.Time, pause time.D
 	return ctx.Err()
 }
 
-// calm leaves the half of the rounds in which we ourselves were least late, in
-// front of whichever server: in the others the machine was busy with something
-// else, and what they measured is that.
-func calm(results []result) {
-	rounds := len(results[0].samples)
-	late := make([]time.Duration, rounds)
-	for _, r := range results {
-		rounds = min(rounds, len(r.samples))
-		for i := range rounds {
-			late[i] = max(late[i], r.samples[i].late)
-		}
-	}
-	late = late[:rounds]
-	limit := percentile(slices.Clone(late), 50)
-	for i := range results {
-		r := &results[i]
-		var values, cpu []float64
-		var samples []sample
-		for n := range late {
-			if late[n] <= limit {
-				values, cpu, samples = append(values, r.values[n]), append(cpu, r.cpu[n]), append(samples, r.samples[n])
-			}
-		}
-		r.values, r.cpu, r.samples = values, cpu, samples
-	}
-}
-
-// remarkLateness says how late the load itself was.
+// remarkLateness says how often the load asked, and which rounds count.
 func remarkLateness(samples []sample) string {
-	var late, all []time.Duration
 	var perSecond []float64
 	for _, m := range samples {
-		late, all, perSecond = append(late, m.late), append(all, m.p99), append(perSecond, m.perSecond)
+		perSecond = append(perSecond, m.perSecond)
 	}
-	return fmt.Sprintf("at %.0f requests/s, in the %d calmest rounds; the load itself was late by %v (99th percentile)",
-		median(perSecond), len(all), medianOf(late).Round(10*time.Microsecond))
+	return fmt.Sprintf("at %.0f requests/s; ", median(perSecond)) + remarkCalm(samples)
 }

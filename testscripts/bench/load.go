@@ -17,16 +17,21 @@ type load struct {
 
 // A rate is what a client counted.
 type rate struct {
-	requests  int
+	requests  int // answers to all that it asked, also before and after what else is measured
 	perSecond float64
 	bytes     int64         // of bodies, if the client counts them
 	p99       time.Duration // of the answers, if the client measures it
 	late      time.Duration // 99th percentile of how late the client itself was to ask
+	rounds    int           // of which this is one that counts, if some do not
 
 	// Of clients that leave: half of the answers in time took no longer than
 	// median, half of the refusals no longer than refusal, and all than lastRefusal.
 	median, refusal, lastRefusal time.Duration
 	refused, offered, capacity   float64 // a second
+
+	// shed is the 99th percentile of the time from the end of a refused request's
+	// wait to the end of its answer, by our access log; 0 without one.
+	shed time.Duration
 }
 
 var (
@@ -39,7 +44,7 @@ var (
 // 3xx that wrk saw is an error: then it did not measure the work.
 func (l load) run(ctx context.Context, url string, duration time.Duration, headers ...string) (rate, error) {
 	seconds := strconv.Itoa(max(1, int(duration.Round(time.Second)/time.Second)))
-	args := []string{"-t1", "-c" + strconv.Itoa(l.connections), "-d" + seconds + "s"}
+	args := []string{"-t1", "-c" + strconv.Itoa(l.connections), "-d" + seconds + "s", "--timeout", "20s"}
 	for _, h := range headers {
 		args = append(args, "-H", h)
 	}

@@ -1,15 +1,17 @@
 // Command bench measures this project and its peers beside each other and
 // prints one table: who serves how much, and whether ours reaches its target.
 //
-// It fails if a number would not be what the table says it is: a server that
-// answers something else, an error that wrk saw, a missing peer. A target that
-// is not reached is marked; it is no failure.
+// A server whose number would not be what the table says it is has the reason in its
+// place: it answers something else, wrk saw an error, it is not installed. The others
+// go on, and bench fails at the end. A target that is not reached is marked; it is no
+// failure.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -25,17 +27,22 @@ func main() {
 	flag.StringVar(&l.bin, "bin", "", "`folder` of the four programs")
 	flag.StringVar(&l.root, "root", ".", "root of the repository")
 	flag.StringVar(&l.commit, "commit", "", "what is measured; git knows, where it is")
-	flag.DurationVar(&l.load.duration, "duration", 5*time.Second, "length of one measurement")
+	flag.DurationVar(&l.load.duration, "duration", 2*time.Second, "length of one measurement")
 	flag.IntVar(&l.load.connections, "connections", 64, "connections of wrk")
-	flag.IntVar(&l.rounds, "rounds", 3, "measurements of each server")
+	flag.IntVar(&l.rounds, "rounds", 5, "measurements of each server")
 	upstream := flag.String("bulk", "", "serve large bodies on this unix `socket` instead")
+	helloApp := flag.Bool("hello", false, "be an app that says hello, on the socket that is handed to it, instead")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "usage: bench [flags] [ROW…]\nrows: %s\n", strings.Join(rowNames(), " "))
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if *upstream != "" {
-		if err := serveBulk(*upstream); err != nil {
+	if *upstream != "" || *helloApp {
+		serve := serveHello
+		if *upstream != "" {
+			serve = func() error { return serveBulk(*upstream) }
+		}
+		if err := serve(); err != nil {
 			fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
 		}
 		os.Exit(1)
@@ -48,10 +55,16 @@ func main() {
 	}
 }
 
+// is says whether a row is meant by a name: its own, or what that begins with before
+// a hyphen.
+func (r row) is(name string) bool {
+	return r.name == name || strings.HasPrefix(r.name, name+"-")
+}
+
 // run measures the rows of these names, or all.
 func run(ctx context.Context, l *lab, names []string) (err error) {
 	for _, name := range names {
-		if !slices.Contains(rowNames(), name) {
+		if !slices.ContainsFunc(rows(), func(r row) bool { return r.is(name) }) {
 			return fmt.Errorf("unknown row %q; there are %s", name, strings.Join(rowNames(), ", "))
 		}
 	}
@@ -64,23 +77,59 @@ func run(ctx context.Context, l *lab, names []string) (err error) {
 	}
 	defer l.close()
 
+	began := time.Now()
 	printMachine(os.Stdout, l)
 	failed := 0
+	var table []standing
 	for _, r := range rows() {
-		if len(names) > 0 && !slices.Contains(names, r.name) {
+		if len(names) > 0 && !slices.ContainsFunc(names, r.is) {
 			continue
 		}
-		results, err := r.measure(ctx, l)
+		lines, err := r.run(ctx, l, os.Stdout)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		printRow(os.Stdout, r, results, err)
+		table = append(table, lines...)
 		if err != nil {
 			failed++
 		}
 	}
+	printSummary(os.Stdout, table)
+	fmt.Printf("\n%d rows in %v\n", len(table), time.Since(began).Round(time.Second))
 	if failed > 0 {
-		return fmt.Errorf("rows that do not measure what they say: %d", failed)
+		return fmt.Errorf("rows that are not whole, for the reasons above: %d", failed)
 	}
 	return nil
+}
+
+// run measures a row and prints it. The error is of what was not measured.
+func (r row) run(ctx context.Context, l *lab, w io.Writer) (lines []standing, err error) {
+	m := startMeter()
+	var results []result
+	var figures []figure
+	if r.figures != nil {
+		figures, err = r.figures(ctx, l)
+	} else {
+		results, err = r.measure(ctx, l)
+	}
+	spent := m.stop()
+	switch {
+	case r.figures != nil:
+		fmt.Fprintf(w, "\n%s [%s], in %v; others took %.0f %% of the machine\n", r.title, r.name, spent.took.Round(time.Second), spent.others)
+		lines = printFigures(w, r.name, figures)
+	case len(results) > 0:
+		lines = printRow(w, r, results, spent)
+	default:
+		fmt.Fprintf(w, "\n%s [%s]\n", r.title, r.name)
+	}
+	if err != nil {
+		fmt.Fprintf(w, "  NOT MEASURED: %v\n", err)
+		lines = append(lines, standing{row: r.name, reach: "NOT MEASURED: " + oneLine(err)})
+	}
+	for _, c := range results {
+		if err == nil {
+			err = c.err
+		}
+	}
+	return lines, err
 }

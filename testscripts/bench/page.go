@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,18 +11,18 @@ import (
 
 const (
 	pageProcesses = 2
-	pageLoad      = 0.7 // of what the server can answer
+	pageLoad      = 0.7 // of what the slowest server can answer
 )
 
 // pageRows are of an application as there are many, whose visitors come at random
 // moments. All servers have two processes that take one request at a time, and get
-// the same part of what each of them can answer.
+// the same visitors.
 func pageRows() []row {
 	page := func(name, language string, contestants ...contestant) row {
 		return row{
 			name: name, title: fmt.Sprintf("%s page, 5 ms CPU + 20 ms I/O, 20 kB, cookies, %.0f %% load: 99th percentile", language, 100*pageLoad),
 			unit: "ms", format: "%.1f", less: true, want: hello, path: "/page", headers: browserHeaders, processes: pageProcesses,
-			value: p99Milliseconds, remark: remarkPage, traffic: overload(pageLoad, pageVisit()),
+			value: p99Milliseconds, remark: remarkPage, pacing: pageVisitors, rounds: 4,
 			contestants: contestants,
 		}
 	}
@@ -36,20 +38,30 @@ func pageRows() []row {
 	}
 }
 
-// pageVisit is what a browser sends that was there before.
-func pageVisit() string {
+// pageVisitors send what a browser sends that was there before.
+var pageVisitors = func() *pacing {
 	headers := slices.Concat([]string{"GET /page HTTP/1.1", "Host: localhost"}, browserHeaders)
-	return strings.Join(headers, "\r\n") + "\r\n\r\n"
-}
+	v := visitors{request: strings.Join(headers, "\r\n") + "\r\n\r\n", patience: 5 * time.Second, before: time.Second, after: time.Second}
+	return &pacing{
+		most: func(ctx context.Context, _ *lab, s *server) (float64, error) {
+			v.capacity(ctx, s) // which warms it up
+			most, answers := v.capacity(ctx, s)
+			if answers == 0 {
+				return 0, errors.New("no page in time")
+			}
+			return most, nil
+		},
+		share: pageLoad, load: v.come, split: 1, shortest: 5 * time.Second, bearable: 5 * time.Millisecond,
+	}
+}()
 
 // remarkPage says what is to be known beside the slowest answers.
 func remarkPage(samples []sample) string {
-	var medians []time.Duration
 	var memory, answered, offered, most []float64
 	for _, m := range samples {
-		medians = append(medians, m.median)
-		memory, answered, offered = append(memory, pssMegabytes(m)), append(answered, m.perSecond), append(offered, m.offered)
+		memory, answered, offered, most = append(memory, pssMegabytes(m)), append(answered, m.perSecond), append(offered, m.offered), append(most, m.capacity)
 	}
-	return fmt.Sprintf("median %v; %.1f of %.1f/s answered within %v, of at most %.1f; %.0f MB PSS, all processes",
-		medianOf(medians).Round(100*time.Microsecond), median(answered), median(offered), overloadPatience, median(most), median(memory))
+	return fmt.Sprintf("median %v; %.1f of %.1f/s answered, where the slowest can %.1f; %.0f MB PSS, all processes; %s",
+		middleOf(samples, func(m sample) time.Duration { return m.median }).Round(100*time.Microsecond),
+		median(answered), median(offered), median(most), median(memory), remarkCalm(samples))
 }

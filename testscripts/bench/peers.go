@@ -26,12 +26,13 @@ func passenger6(app string, processes int) func(*lab, site) (command, error) {
 	}
 }
 
-func puma(workers int) func(*lab, site) (command, error) {
+func puma(app string, workers int, threads string, options ...string) func(*lab, site) (command, error) {
 	return func(l *lab, s site) (command, error) {
-		return command{dir: l.app("rack"), args: []string{
-			"/usr/bin/puma", "--quiet", "--environment", "production", "--workers", strconv.Itoa(workers), "--threads", "5:5",
-			"--bind", "tcp://127.0.0.1:" + s.port, "--no-config", "config.ru",
-		}}, nil
+		args := []string{
+			"/usr/bin/puma", "--quiet", "--environment", "production", "--workers", strconv.Itoa(workers), "--threads", threads,
+			"--bind", "tcp://127.0.0.1:" + s.port, "--no-config",
+		}
+		return command{dir: l.app(app), args: append(append(args, options...), "config.ru")}, nil
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A cost is what processes used: CPU since they started, and memory now.
@@ -24,10 +26,7 @@ func costOf(pids []int, names ...string) cost {
 		if len(names) > 0 && !hasName(pid, names) {
 			continue
 		}
-		const tick = time.Second / 100 // USER_HZ
-		if f := statFields(pid); f != nil {
-			sum.cpu += time.Duration(f[11]+f[12]) * tick
-		}
+		sum.cpu += cpuOf(pid)
 		rollup, err := os.ReadFile(procFile(pid, "smaps_rollup"))
 		if err != nil {
 			continue
@@ -36,6 +35,17 @@ func costOf(pids []int, names ...string) cost {
 		sum.rss += kilobytes(rollup, "Rss:")
 	}
 	return sum
+}
+
+// cpuOf is what a process has used, of all its threads. The kernel's clock of a
+// process counts ns, its files ticks of 10 ms.
+func cpuOf(pid int) time.Duration {
+	var t unix.Timespec
+	const sched = 2 // CPUCLOCK_SCHED, see clock_getcpuclockid(3)
+	if unix.ClockGettime(int32(^pid)<<3|sched, &t) != nil {
+		return 0 // it ended
+	}
+	return time.Duration(t.Nano())
 }
 
 // hasName says whether one of the names is that of the process's executable,
@@ -58,7 +68,10 @@ func marked(pid int, variable string) bool {
 }
 
 // descendants returns the children of a process, and theirs.
-func descendants(pid int) []int {
+func descendants(pid int) []int { return below(childrenOf(), pid) }
+
+// childrenOf is the children of each process that has some.
+func childrenOf() map[int][]int {
 	children := map[int][]int{}
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {
@@ -68,7 +81,11 @@ func descendants(pid int) []int {
 			}
 		}
 	}
-	found := children[pid]
+	return children
+}
+
+func below(children map[int][]int, pid int) []int {
+	found := slices.Clone(children[pid])
 	for i := 0; i < len(found); i++ {
 		found = append(found, children[found[i]]...)
 	}

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// A row is one kind of work that several servers do, the last one ours.
+// A row is one kind of work that several servers do, the last one ours. One that
+// has figures instead is ours alone, and measures them itself.
 type row struct {
 	name, title string
 
@@ -23,11 +23,10 @@ type row struct {
 	headers []string
 
 	// traffic, if set, is the load instead of wrk.
-	traffic func(ctx context.Context, s *server, duration time.Duration) (rate, error)
+	traffic traffic
 
-	// paced says that the load comes at a constant rate, half of what the slowest of
-	// the servers can answer, in many short rounds, of which the calm half counts.
-	paced bool
+	// pacing, if set, makes the traffic, out of what the slowest server can answer.
+	pacing *pacing
 
 	// processes is how many of them answer /pid, 0 if there is no such path.
 	processes int
@@ -38,6 +37,10 @@ type row struct {
 	// remark, if set, says more of a contestant's samples.
 	remark func([]sample) string
 
+	// extra, if set, returns more figures of ours, each with its own limit, from
+	// results that are whole.
+	extra func([]result) []figure
+
 	// less says that a smaller number is the better one.
 	less bool
 
@@ -45,14 +48,31 @@ type row struct {
 	// have had one before.
 	idle, worked bool
 
-	// limit is what ours may be at most, 0 for no limit.
+	// rounds is how many there are at most, 0 for as many as are asked for.
+	rounds int
+
+	// once says that all servers are measured at the same time, since they hardly use
+	// the processors, and once for as long as all rounds, since some will have work
+	// behind them afterwards for long.
+	once bool
+
+	// limit is what ours may be at most, or at least, 0 for no limit.
 	limit float64
 
 	// upstream, if set, runs beside the servers, which get its directory.
 	upstream func(dir string) (command, error)
 
+	// possible, if set, says why the row cannot be measured here.
+	possible func(context.Context, *lab) error
+
 	contestants []contestant
+
+	// figures, if set, are all that there is to the row.
+	figures func(context.Context, *lab) ([]figure, error)
 }
+
+// A traffic is a load: it asks a server for so long.
+type traffic func(ctx context.Context, s *server, duration time.Duration) (rate, error)
 
 // A contestant is one server of a row.
 type contestant struct {
@@ -70,8 +90,8 @@ type contestant struct {
 	programs []string
 
 	// target is the ratio of our number to this one that is to be reached, 0
-	// for none.
-	target float64
+	// for none; cpuTarget that of the CPU per request, which is to be less.
+	target, cpuTarget float64
 
 	// control says that it is the last contestant once more: how far the ratio is
 	// from 1 is how far that of the others may be by chance.
@@ -108,7 +128,19 @@ type result struct {
 	values  []float64
 	cpu     []float64 // µs per request of the processes that count, if there was a load
 	samples []sample
+	err     error // why that is not all
 }
+
+// A figure is a number of ours that has its own unit and limit.
+type figure struct {
+	name, unit, format string
+	value              float64
+	limit              float64 // at most; 0 for none
+	before             string  // what it once was, if there is no limit
+}
+
+// text is the number with its unit.
+func (f figure) text() string { return fmt.Sprintf(f.format, f.value) + " " + f.unit }
 
 // median is 0 if there is nothing.
 func median(values []float64) float64 {
@@ -117,181 +149,4 @@ func median(values []float64) float64 {
 		return 0
 	}
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
-}
-
-// measure starts all servers of the row, then measures one after the other,
-// round after round. The results are those until the error, if there is one.
-func (r row) measure(ctx context.Context, l *lab) ([]result, error) {
-	var upstream string
-	if r.upstream != nil {
-		s, dir, err := r.startUpstream(l)
-		if err != nil {
-			return nil, err
-		}
-		defer s.stop()
-		upstream = dir
-	}
-	var servers []*server
-	defer func() {
-		for _, s := range slices.Backward(servers) {
-			s.stop()
-		}
-	}()
-	results := make([]result, len(r.contestants))
-	for i, c := range r.contestants {
-		results[i].contestant = c
-		s, err := c.run(l, upstream)
-		if err != nil {
-			return results, err
-		}
-		servers = append(servers, s)
-		if err := s.ready(ctx, r.want, r.processes); err != nil {
-			return results, err
-		}
-		conns, err := s.openCrowd(c.crowd, idleConnection)
-		defer closeAll(conns)
-		if err != nil {
-			return results, err
-		}
-	}
-	if err := r.warmUp(ctx, l, servers); err != nil {
-		return results, err
-	}
-	rounds, length := l.rounds, l.load.duration
-	if r.paced {
-		most, err := slowest(ctx, l, servers)
-		if err != nil {
-			return results, err
-		}
-		r.traffic = constantRate(max(1, int(most/2)), pacedConnections)
-		rounds, length = rounds*pacedRounds, max(time.Second, length/pacedRounds)
-		defer func() { calm(results) }()
-	}
-	for range rounds {
-		for i, s := range servers {
-			m, err := r.sample(ctx, l, s, results[i].contestant, length)
-			if err != nil {
-				return results, err
-			}
-			v, err := r.number(ctx, s, results[i].contestant, m)
-			if err != nil {
-				return results, err
-			}
-			results[i].values = append(results[i].values, v)
-			results[i].samples = append(results[i].samples, m)
-			if !r.idle {
-				results[i].cpu = append(results[i].cpu, microsecondsPerRequest(m))
-			}
-		}
-	}
-	return results, nil
-}
-
-// number is the one of interest.
-func (r row) number(ctx context.Context, s *server, c contestant, m sample) (float64, error) {
-	switch {
-	case c.look != nil:
-		return c.look(ctx, s)
-	case c.value != nil:
-		return c.value(m), nil
-	}
-	return r.value(m), nil
-}
-
-func (r row) startUpstream(l *lab) (*server, string, error) {
-	dir, err := l.mkdir()
-	if err != nil {
-		return nil, "", err
-	}
-	c, err := r.upstream(dir)
-	if err != nil {
-		return nil, "", err
-	}
-	s, err := l.start("upstream", dir, c)
-	return s, dir, err
-}
-
-func (c contestant) run(l *lab, upstream string) (*server, error) {
-	dir, err := l.mkdir()
-	if err != nil {
-		return nil, err
-	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	cmd, err := c.start(l, site{port: port, dir: dir, upstream: upstream})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.name, err)
-	}
-	s, err := l.start(c.name, dir, cmd)
-	if err != nil {
-		return nil, err
-	}
-	s.url = "http://127.0.0.1:" + port
-	if c.secure {
-		s.url = "https://127.0.0.1:" + port
-	}
-	return s, nil
-}
-
-// pacedRounds are made of one where rounds are to be short.
-const pacedRounds = 5
-
-const (
-	warmUpTime = 2 * time.Second
-	idleTime   = 10 * time.Second // what the start left to do is done by then
-)
-
-// warmUp loads every server shortly, and leaves those alone for longer that are
-// measured idle.
-func (r row) warmUp(ctx context.Context, l *lab, servers []*server) error {
-	for i, s := range servers {
-		if r.idle && !r.worked {
-			break
-		}
-		if _, err := r.load(ctx, l, s, r.contestants[i], warmUpTime); err != nil {
-			return fmt.Errorf("%s, while warming up: %w", s.name, err)
-		}
-	}
-	if !r.idle {
-		return nil
-	}
-	select {
-	case <-time.After(idleTime):
-	case <-ctx.Done():
-	}
-	return ctx.Err()
-}
-
-// load is the row's.
-func (r row) load(ctx context.Context, l *lab, s *server, c contestant, duration time.Duration) (rate, error) {
-	if r.traffic != nil {
-		return r.traffic(ctx, s, duration)
-	}
-	wrk := l.load
-	if c.connections > 0 {
-		wrk.connections = c.connections
-	}
-	return wrk.run(ctx, s.url+cmp.Or(r.path, "/"), duration, r.headers...)
-}
-
-// sample measures once. The server must answer as it should before and after.
-func (r row) sample(ctx context.Context, l *lab, s *server, c contestant, length time.Duration) (m sample, err error) {
-	if r.idle {
-		if m.cost = costOf(s.pids(), c.programs...); m.pss == 0 {
-			return m, fmt.Errorf("%s: no process of it was found", s.name)
-		}
-		return m, s.check(ctx, r.want)
-	}
-	before := costOf(s.pids(), c.programs...)
-	if m.rate, err = r.load(ctx, l, s, c, length); err != nil {
-		return m, fmt.Errorf("%s: %w", s.name, err)
-	}
-	m.cost = costOf(s.pids(), c.programs...)
-	m.cpu -= before.cpu
-	if m.cpu <= 0 {
-		return m, fmt.Errorf("%s: no process of it was found", s.name)
-	}
-	return m, s.check(ctx, r.want)
 }

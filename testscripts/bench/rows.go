@@ -1,12 +1,17 @@
 package main
 
-import "slices"
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+)
 
 const hello = "hello world\n"
 
 // rows is the table.
 func rows() []row {
-	return slices.Concat(proxyRows(), staticRows(), compressRows(), appRows(), pageRows(), overloadRows())
+	return slices.Concat(proxyRows(), staticRows(), compressRows(), appRows(), railsRows(), memoryRows(), growthRows(), pageRows(), overloadRows())
 }
 
 // appRows are those with an app behind all four programs.
@@ -17,7 +22,8 @@ func appRows() []row {
 			unit: "requests/s", format: "%.0f", want: hello, processes: 2, value: requestsPerSecond,
 			contestants: []contestant{
 				{name: "Passenger 6, builtin engine", start: passenger6("rack", 2), target: 2},
-				{name: "Puma -w 2 -t 5:5", start: puma(2), target: 1.1},
+				{name: "Puma -w 2 -t 5:5", start: puma("rack", 2, "5:5"), target: 1.5},
+				{name: "ours, the same again", start: ours("rack", 2), control: true},
 				{name: "ours", start: ours("rack", 2)},
 			},
 		},
@@ -27,8 +33,8 @@ func appRows() []row {
 			contestants: []contestant{
 				{name: "Passenger 6, builtin engine", start: passenger6("wsgi", 2), target: 2},
 				{name: "Gunicorn, sync", start: gunicorn(2, "--worker-class", "sync"), target: 2},
-				{name: "Gunicorn, gthread, 4 threads", start: gunicorn(2, "--worker-class", "gthread", "--threads", "4", "--keep-alive", "60"), target: 2},
-				{name: "uWSGI, http-socket", start: uwsgi(2), target: 2},
+				{name: "Gunicorn, gthread, 4 threads", start: gunicorn(2, "--worker-class", "gthread", "--threads", "4", "--keep-alive", "60"), target: 4},
+				{name: "uWSGI, http-socket", start: uwsgi(2), target: 1.6},
 				{name: "ours", start: ours("wsgi", 2)},
 			},
 		},
@@ -45,45 +51,45 @@ func appRows() []row {
 			unit: "requests/s", format: "%.0f", want: hello, processes: 1, value: requestsPerSecond,
 			contestants: []contestant{
 				{name: "Passenger 6, builtin engine", start: passenger6("node", 1), target: 2},
-				{name: "node alone", start: bareNode},
+				{name: "node alone", start: bareNode, target: 0.9},
 				{name: "ours", start: ours("node", 1)},
 			},
 		},
-		{
-			name: "rails", title: "Rails page, 4 processes",
-			unit: "requests/s", format: "%.0f", want: "Hello from Rails", processes: 4, value: requestsPerSecond,
-			contestants: []contestant{
-				{name: "Passenger 6, builtin engine", start: passenger6("rails", 4), target: 1},
-				{name: "ours", start: ours("rails", 4)},
-			},
-		},
-		{
-			name: "spawn", title: "One more Rails process, of 4, once the first is there",
-			unit: "ms", format: "%.1f", less: true, idle: true, want: "Hello from Rails", processes: 4, limit: 20, value: pssMegabytes,
-			contestants: []contestant{
-				{name: "Passenger 6, smart spawning", start: passenger6("rails", 4), look: passengerSpawns},
-				{name: "ours", start: ours("rails", 4), look: ourSpawns},
-			},
-		},
-		{
-			name: "workers", title: "Memory of a Rails process, of 4, after requests, PSS",
-			unit: "MB", format: "%.1f", less: true, idle: true, worked: true, want: "Hello from Rails", processes: 4, value: quarterOfPSS,
-			contestants: []contestant{
-				{name: "Passenger 6, smart spawning", start: passenger6("rails", 4), programs: []string{"Passenger RubyApp"}, target: 0.9},
-				{name: "ours, with warm_up_requests", start: ours("rails-warm", 4), programs: []string{"passenger: app"}},
-				{name: "ours", start: ours("rails", 4), programs: []string{"passenger: app"}},
-			},
-		},
+	}
+}
+
+// memoryRows are those of what is there whether somebody asks or not.
+func memoryRows() []row {
+	return []row{
 		{
 			name: "memory", title: "Memory of the daemons, idle, with 2 Rack processes",
-			unit: "MB", format: "%.1f", less: true, idle: true, want: hello, processes: 2, limit: 26, value: pssMegabytes,
+			unit: "MB", format: "%.1f", less: true, idle: true, want: hello, processes: 2, limit: 20, value: pssMegabytes,
 			contestants: []contestant{
-				{name: "Passenger 6, watchdog and core, RSS", start: passenger6("rack", 2), programs: []string{"Passenger watchdog", "Passenger core"}, value: rssMegabytes},
-				{name: "Passenger 6, watchdog and core, PSS", start: passenger6("rack", 2), programs: []string{"Passenger watchdog", "Passenger core"}},
-				{name: "ours, spawner, pool and proxy, PSS", start: ours("rack", 2), programs: []string{"passenger-spawn", "passenger-pool", "passenger-proxy"}},
+				{name: "Passenger 6, watchdog and core, RSS", start: passenger6("rack", 2), programs: passengerDaemons, value: rssMegabytes},
+				{name: "Passenger 6, watchdog and core, PSS", start: passenger6("rack", 2), programs: passengerDaemons},
+				{name: "ours, spawner, pool and proxy, PSS", start: ours("rack", 2), programs: ourDaemons},
 			},
 		},
+		{name: "disk", title: "The four programs on disk, as they are installed", figures: sizeOnDisk},
 	}
+}
+
+var (
+	passengerDaemons = []string{"Passenger watchdog", "Passenger core"}
+	ourDaemons       = []string{"passenger-spawn", "passenger-pool", "passenger-proxy"}
+)
+
+// sizeOnDisk adds up what "make install" puts there.
+func sizeOnDisk(_ context.Context, l *lab) ([]figure, error) {
+	f := figure{name: "passenger-spawn, -pool, -proxy and -status", unit: "MB", format: "%.1f", limit: 30}
+	for _, program := range append(slices.Clone(ourDaemons), "passenger-status") {
+		info, err := os.Stat(filepath.Join(l.bin, program))
+		if err != nil {
+			return nil, err
+		}
+		f.value += float64(info.Size()) / 1e6
+	}
+	return []figure{f}, nil
 }
 
 func rowNames() []string {
@@ -91,7 +97,7 @@ func rowNames() []string {
 	for _, r := range rows() {
 		names = append(names, r.name)
 	}
-	return slices.Compact(names)
+	return names
 }
 
 func requestsPerSecond(s sample) float64 { return s.perSecond }

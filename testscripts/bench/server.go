@@ -41,7 +41,8 @@ type server struct {
 	log    string
 	mark   string // in the environment of all its processes
 	exited chan struct{}
-	empty  cost // before the first connection, see memoryOf
+	empty  cost  // before the first connection, see memoryOf
+	read   int64 // bytes of its access log that were read
 }
 
 // start executes the command in a session of its own: the kernel shares the CPU
@@ -102,10 +103,11 @@ func (s *server) stop() {
 // that left it and fell to us, with their descendants.
 func (s *server) pids() []int {
 	found := map[int]bool{}
-	for _, pid := range descendants(os.Getpid()) {
-		if pid == s.cmd.Process.Pid || marked(pid, s.mark) {
+	children := childrenOf()
+	for _, pid := range below(children, os.Getpid()) {
+		if !found[pid] && (pid == s.cmd.Process.Pid || marked(pid, s.mark)) {
 			found[pid] = true
-			for _, d := range descendants(pid) {
+			for _, d := range below(children, pid) {
 				found[d] = true
 			}
 		}
@@ -131,9 +133,9 @@ func (s *server) ready(ctx context.Context, want string, processes int) error {
 		select {
 		case <-tick.C:
 		case <-s.exited:
-			return fmt.Errorf("%s ended instead of serving; it wrote:\n%s", s.name, s.tail())
+			return fmt.Errorf("it ended instead of serving; it wrote:\n%s", s.tail())
 		case <-ctx.Done():
-			return fmt.Errorf("%s: not ready after %v: %w; it wrote:\n%s", s.name, startLimit, err, s.tail())
+			return fmt.Errorf("not ready after %v: %w; it wrote:\n%s", startLimit, err, s.tail())
 		}
 	}
 }
@@ -146,7 +148,7 @@ func (s *server) check(ctx context.Context, want string) error {
 		return err
 	}
 	if body != want && (strings.HasSuffix(want, "\n") || !strings.Contains(body, want)) {
-		return fmt.Errorf("%s answers %q instead of %q", s.name, clip(body), want)
+		return fmt.Errorf("it answers %q instead of %q", clip(body), want)
 	}
 	return nil
 }
@@ -173,7 +175,7 @@ func (s *server) countProcesses(ctx context.Context, want int) error {
 		return err
 	}
 	if len(seen) != want {
-		return fmt.Errorf("%s answers with %d processes instead of %d", s.name, len(seen), want)
+		return fmt.Errorf("it answers with %d processes instead of %d", len(seen), want)
 	}
 	return nil
 }
@@ -200,7 +202,7 @@ func (s *server) get(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	if reply.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answers GET %s with %s: %q", s.name, path, reply.Status, clip(string(body)))
+		return "", fmt.Errorf("it answers GET %s with %s: %q", path, reply.Status, clip(string(body)))
 	}
 	return string(body), nil
 }

@@ -9,35 +9,41 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
-
-	"passenger/lib/control"
-	"passenger/lib/protocol"
-	"passenger/lib/statedir"
 )
 
-// ourSpawns is how long the start of a forked process took, in ms: the mean of
-// those that were asked for when the preloader was there.
+// ourSpawns is how long the start of a forked process took, in ms: the mean of those
+// that take the place of processes killed one after the other.
 func ourSpawns(ctx context.Context, s *server) (float64, error) {
-	socket := statedir.At(filepath.Join(filepath.Dir(s.log), "state")).Socket(statedir.Spawn)
-	client := control.NewClient(socket, "bench", "")
-	var list protocol.ProcessList
-	if err := client.Call(ctx, "GET", protocol.PathProcesses, nil, &list); err != nil {
+	list, err := s.awaitProcesses(ctx, 4)
+	if err != nil {
 		return 0, err
 	}
-	var preloaders protocol.PreloaderList
-	if err := client.Call(ctx, "GET", protocol.PathPreloaders, nil, &preloaders); err != nil {
-		return 0, err
-	}
-	there := map[string]time.Time{}
-	for _, l := range preloaders.Preloaders {
-		there[l.ID] = l.ReadyAt
+	known := map[string]bool{}
+	for _, p := range list {
+		known[p.ID] = true
 	}
 	var took []float64
-	for _, p := range list.Processes {
-		asked := p.ReadyAt.Add(-time.Duration(p.SpawnTook * float64(time.Second)))
-		if at := there[p.Preloader]; !at.IsZero() && asked.After(at) {
-			took = append(took, 1000*p.SpawnTook)
+	for _, p := range list {
+		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
+			return 0, fmt.Errorf("kill process %d: %w", p.PID, err)
+		}
+		for replaced := false; !replaced; {
+			time.Sleep(20 * time.Millisecond)
+			now, err := s.awaitProcesses(ctx, 4)
+			if err != nil {
+				return 0, err
+			}
+			for _, p := range now {
+				if known[p.ID] {
+					continue
+				}
+				known[p.ID], replaced = true, true
+				if p.Preloader != "" {
+					took = append(took, 1000*p.SpawnTook)
+				}
+			}
 		}
 	}
 	return mean(took)
