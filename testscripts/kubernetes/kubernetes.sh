@@ -6,9 +6,11 @@
 # 11 minutes on two idle cores; that is kept in $XDG_CACHE_HOME/passenger/kubernetes.
 #
 #   KUBERNETES_TESTS    names of tests to run, else all that are in guest/test-*.sh
-#   KUBERNETES_MINUTES  time for them (60)
+#   KUBERNETES_MINUTES  time for them (90)
 #   KUBERNETES_RESULTS  where journals and outputs go, else a directory that is named
 #   KUBERNETES_BIN      where the programs are, if they are compiled already
+#   VM_CPUS             emulated processors (1); two wait for each other where the machine
+#                       has other work, and a pod took four minutes in the place of two
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -19,7 +21,7 @@ for program in qemu-system-x86_64 qemu-img mmdebstrap mkfs.ext4 openssl ruby; do
 	}
 done
 [ "$(id -u)" = 0 ] || { echo "kubernetes: making an image needs root" >&2; exit 1; }
-minutes=${KUBERNETES_MINUTES:-60}
+minutes=${KUBERNETES_MINUTES:-90}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/passenger/kubernetes
 out=${KUBERNETES_RESULTS:-$(mktemp -d)}
 work=$(mktemp -d)
@@ -74,6 +76,7 @@ rm -rf "$payload"
 # shellcheck disable=SC1091 # it is beside this one
 . "$here/../vm/boot.sh"
 VM_MEMORY=${VM_MEMORY:-6144}
+VM_CPUS=${VM_CPUS:-1}
 began=$(date +%s)
 run_machine "$out" "$minutes"
 seconds=$(($(date +%s) - began))

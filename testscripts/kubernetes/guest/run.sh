@@ -21,7 +21,7 @@ for test in /payload/test-*.sh; do
 	name=${name%.sh}
 	case " ${wanted:-$name} " in *" $name "*) ;; *) continue ;; esac
 	began=$(date +%s)
-	if timeout 1200 sh -eu -c ". /payload/lib.sh; . $test" >"/var/results/$name.txt" 2>&1; then
+	if timeout 2400 sh -eu -c ". /payload/lib.sh; . $test" >"/var/results/$name.txt" 2>&1; then
 		echo "--- PASS: $name ($(($(date +%s) - began))s)"
 		sed -n 's/^= /    /p' "/var/results/$name.txt"
 	else

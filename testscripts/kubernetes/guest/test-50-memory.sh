@@ -7,4 +7,4 @@ reason() { kubectl get pods -o jsonpath='{.items[0].status.containerStatuses[0].
 oom() { [ "$(reason)" = OOMKilled ]; }
 until_true 120 oom
 until_true 300 answers
-tell "last state: $(reason); kernel: $(journalctl -k --no-pager | grep -c 'Memory cgroup out of memory') kills; container log: $(cat /var/log/pods/default_app-*/app/*.log | grep -o '"message":"[^"]*"[^}]*out of memory[^,]*' | head -n 1 | cut -c 1-160)"
+tell "last state: $(reason); kernel: $(journalctl -k --no-pager | grep -c 'Memory cgroup out of memory') kills"
