@@ -1,4 +1,5 @@
 """What divides requests among hosts."""
+import atexit
 import itertools
 import os
 import socket
@@ -49,6 +50,7 @@ backend hosts
             for n in numbers or [h.number for h in hosts]:
                 f.write(f"    server h{n} 10.77.{n}.2:{WEB} tcp-ut 5s\n")
         self.process = subprocess.Popen(["haproxy", "-db", "-f", file], stdout=hosts[0].log, stderr=hosts[0].log)
+        atexit.register(self.end)
         for h in hosts:
             self.await_state(h, "UP", "no check")
         for n in set(numbers) - {h.number for h in hosts}:
@@ -89,7 +91,7 @@ class Service:
         self.endpoints = [h.address for h in hosts]
         self.turn = itertools.count()
         self.listeners = [(socket.create_server(("127.0.0.1", SERVICE + i), backlog=128), port) for i, port in enumerate((WEB, TLS))]
-        self.threads = [threading.Thread(target=self.accept, args=pair) for pair in self.listeners]
+        self.threads = [threading.Thread(target=self.accept, args=pair, daemon=True) for pair in self.listeners]
         for thread in self.threads:
             thread.start()
 

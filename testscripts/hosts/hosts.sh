@@ -13,7 +13,8 @@ dir=$(mktemp -d /tmp/hosts.XXXXXX)
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/bin"
 (cd "$here/../.." && go build -o "$dir/bin" ./cmd/... ./testscripts/vm/load)
-PATH=$dir/bin:$PATH unshare --net python3 "$here/hosts.py" "$dir" "$here/app" "$@" || {
+# What it leaves, whatever ends it, ends with its namespace of processes.
+PATH=$dir/bin:$PATH unshare --net --pid --fork --kill-child --mount-proc python3 "$here/hosts.py" "$dir" "$here/app" "$@" || {
 	tail -n 20 "$dir"/*.log >&2
 	exit 1
 }

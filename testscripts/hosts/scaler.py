@@ -30,7 +30,7 @@ class Controller:
         self.counted = {}  # by host, what its histogram said
         self.waits = []    # of when, and how many requests waited at most how long, since the last look
         self.stopped = threading.Event()
-        self.thread = threading.Thread(target=self.guard, args=(self.run,))
+        self.thread = threading.Thread(target=self.guard, args=(self.run,), daemon=True)
 
     def guard(self, job, *args):
         try:
@@ -65,7 +65,7 @@ class Controller:
     def job(self, what, number):
         """Adds or removes a host, after what is still to be done with it."""
         before = [j for n, j in self.jobs if n == number]
-        job = threading.Thread(target=self.guard, args=(lambda: [j.join() for j in before] + [what(number)],))
+        job = threading.Thread(target=self.guard, args=(lambda: [j.join() for j in before] + [what(number)],), daemon=True)
         self.jobs.append((number, job))
         job.start()
 

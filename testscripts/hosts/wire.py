@@ -42,7 +42,7 @@ class Wire:
                        self.host.inside("ip", "route", "%s", self.host.gateway + "/32", "dev", f"u{n}", "src", self.host.address)]
         self.files = (ours, theirs)
         self.stopped = os.pipe()
-        self.thread = threading.Thread(target=self.carry)
+        self.thread = threading.Thread(target=self.carry, daemon=True)
         self.thread.start()
         self.route("add")
 
