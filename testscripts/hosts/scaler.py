@@ -145,12 +145,12 @@ def loop(site, hosts, kinds, rates, seconds):
     over = [t[0] - step for t in after if t[4] > TARGET]
     steady = [t for t in after if t[0] - step > 60]
     result = {"back after": round(max(over, default=0)), "hosts": [min(t[1] for t in steady), max(t[1] for t in steady)],
-              "turns": turns([t[1] for t in steady]), "over target": sum(t[4] > TARGET for t in steady), "looks": len(steady)}
+              "turns": turns([quiet[1]] + [t[1] for t in after]), "over target": sum(t[4] > TARGET for t in steady), "looks": len(steady)}
     print(f"hosts: {result}", flush=True)
     if not over:
         raise SystemExit("hosts: the step of the load made no queue: this shows nothing")
     if result["over target"]:
         raise SystemExit(f"hosts: p95 of the queue was over {TARGET} s until {max(over):.0f} s after the step")
     if result["turns"] > 1:
-        raise SystemExit(f"hosts: a steady load turned the number of hosts {result['turns']} times")
+        raise SystemExit(f"hosts: the number of hosts turned {result['turns']} times")
     return load, result
