@@ -52,8 +52,10 @@ PARTS ?= prepare check unit scripts fuzz-smoke
 test:
 	@MAKE='$(MAKE)' testscripts/parts.sh $(PARTS)
 
+# env(1) gives back the signals that a shell's background job or nohup(1) ignores:
+# what ignores SIGINT from its start on, a shell above all, never hears ctrl-c.
 unit:
-	@packages=$$(go list ./... | grep -v /testscripts$$) && go run $(GOTESTSUM) $(RERUN) --packages "$$packages" -- -race -timeout 20m
+	@packages=$$(go list ./... | grep -v /testscripts$$) && env --default-signal go run $(GOTESTSUM) $(RERUN) --packages "$$packages" -- -race -timeout 20m
 
 # scripts drives the real programs. As many run at once as Go has processors:
 # GOMAXPROCS=4 make scripts.

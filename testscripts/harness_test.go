@@ -31,8 +31,10 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	startAfresh()
 	os.Setenv("PEBBLE_VA_NOSLEEP", "1") // see cmdCA; it sleeps at random otherwise
 	if bin = os.Getenv("PASSENGER_TEST_BIN"); bin != "" {
+		setSurroundings()
 		return m.Run()
 	}
 	var err error
@@ -46,6 +48,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	setSurroundings()
 	status := m.Run()
 	if reportRaces() {
 		return 1
@@ -189,6 +192,7 @@ func setup(env *testscript.Env) error {
 	tools := filepath.Join(gobuild.Default.GOPATH, "bin") // where prepare.sh installs some
 	env.Setenv("PATH", strings.Join([]string{bin, os.Getenv("PATH"), tools}, string(os.PathListSeparator)))
 	env.Setenv("PASSENGER_STATE_DIR", w.state)
+	env.Setenv("PASSENGER_POOL_MAX_POOL_SIZE", poolSize)
 	env.Setenv("PASSENGER_STATUS_PATIENCE", "60s") // a daemon may have to wait for a processor
 	env.Setenv("GOCOVERDIR", coverDir)
 	env.Setenv("GORACE", os.Getenv("GORACE"))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -35,7 +36,12 @@ func dying(t *testing.T, path string) (gone chan struct{}) {
 }
 
 func TestTakePlaceOfAProxyThatDiesMeanwhile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state")
+	dir, err := os.MkdirTemp("", "place") // short enough for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "state")
 	gone := dying(t, path)
 	cmd := &command{Common: cli.Common{StateDir: path}}
 	at, err := cmd.Serve.takePlace(cmd)

@@ -46,7 +46,9 @@ func TestBashCompletion(t *testing.T) {
 			quoted[i] = quote(w)
 		}
 		press := script + "\nCOMP_WORDS=(" + strings.Join(quoted, " ") + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _prog_one; echo \"${COMPREPLY[*]}\""
-		out, err := exec.Command(bash, "--norc", "-uc", press).CombinedOutput()
+		cmd := exec.Command(bash, "--norc", "-uc", press)
+		cmd.Env = append(os.Environ(), "LC_ALL=C") // it warns of a locale that is not there
+		out, err := cmd.CombinedOutput()
 		if got := strings.TrimSpace(string(out)); err != nil || got != want {
 			t.Errorf("%q: got %q, %v, want %q", line, got, err, want)
 		}

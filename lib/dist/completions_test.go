@@ -55,7 +55,9 @@ func press(t *testing.T, share, line, want string) {
 	t.Helper()
 	program, _, _ := strings.Cut(line, " ")
 	script := `. "$1/bash-completion/completions/$2"; read -ra COMP_WORDS <<<"$3"; COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "_${2//-/_}"; echo "${COMPREPLY[*]}"`
-	out, err := exec.Command("bash", "--norc", "-c", script, "bash", share, program, line).CombinedOutput()
+	cmd := exec.Command("bash", "--norc", "-c", script, "bash", share, program, line)
+	cmd.Env = append(os.Environ(), "LC_ALL=C") // it warns of a locale that is not there
+	out, err := cmd.CombinedOutput()
 	if got := strings.TrimSpace(string(out)); err != nil || got != want {
 		t.Errorf("%q: got %q, %v, want %q", line, got, err, want)
 	}

@@ -52,7 +52,8 @@ func TestTour(t *testing.T) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", script)
 	cmd.Dir = filepath.Join("..", "..")
-	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "PASSENGER_STATE_DIR="+filepath.Join(dir, "s"))
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "PASSENGER_STATE_DIR="+filepath.Join(dir, "s"),
+		"PASSENGER_POOL_MAX_POOL_SIZE=6") // the default depends on the processors that a cgroup leaves
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// The group has the daemons, too; the spawner stops the app.
 	stop := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
