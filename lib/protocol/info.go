@@ -68,6 +68,6 @@ type ProxyApps struct {
 // A DrainRequest is the body of POST /v1/drain, which may be missing.
 type DrainRequest struct {
 	// Delay is how long the proxy accepts clients still; nil for what
-	// --shutdown-delay says. 0 also ends a delay that has begun.
+	// --shutdown-delay says. A delay that has begun ends no later.
 	Delay *float64 `json:"delay_seconds,omitempty"`
 }

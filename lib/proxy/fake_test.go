@@ -345,14 +345,6 @@ func serveAlso(t testing.TB, more []net.Listener, c Config, routes ...protocol.R
 	return s
 }
 
-// hurry ends a delay before the drain, now or once it begins.
-func (s *server) hurry() {
-	select {
-	case s.hurried <- struct{}{}:
-	default:
-	}
-}
-
 // set puts a new table into use.
 func (s *server) set(routes ...protocol.Route) {
 	s.version++

@@ -37,8 +37,8 @@ func (p *Proxy) leave(cause error) {
 	}
 }
 
-// leaveOf is the cause that an order to drain gives. An order without a delay ends
-// a delay that has begun.
+// leaveOf is the cause that an order to drain gives. If a delay has begun, it ends
+// no later than that of the order.
 func (p *Proxy) leaveOf(r *control.Request) (error, error) {
 	var order protocol.DrainRequest
 	if err := control.DecodeOptional(r, &order); err != nil {
@@ -51,11 +51,14 @@ func (p *Proxy) leaveOf(r *control.Request) (error, error) {
 		}
 		d.delay = seconds(*s)
 	}
-	if d.delay == 0 {
-		select {
-		case p.hurried <- struct{}{}:
-		default:
-		}
-	}
+	time.AfterFunc(d.delay, p.hurry)
 	return d, nil
+}
+
+// hurry ends a delay that has begun, or one that is about to.
+func (p *Proxy) hurry() {
+	select {
+	case p.hurried <- struct{}{}:
+	default:
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	h2 "golang.org/x/net/http2"
 
@@ -110,9 +112,47 @@ func TestDrainsTakeADelay(t *testing.T) {
 		if text := fmt.Sprint(got); text != cmp.Or(c.cause, "<nil>") {
 			t.Errorf("%s: got %q, want %q", c.body, text, c.cause)
 		}
-		if hurries := len(p.hurried) == 1; hurries != c.hurries {
-			t.Errorf("%s: hurries %v, want %v", c.body, hurries, c.hurries)
+		if c.hurries {
+			eventually(t, "it hurries", func() bool { return len(p.hurried) == 1 })
+		} else if len(p.hurried) != 0 {
+			t.Errorf("%s: hurries", c.body)
 		}
+	}
+}
+
+// Of several orders the one counts whose delay ends first.
+func TestTheSoonestDrainCounts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		orders []string // a second apart
+		ends   time.Duration
+	}{
+		{nil, time.Hour},
+		{[]string{"20"}, 21 * time.Second},
+		{[]string{"40", "20"}, 22 * time.Second},
+		{[]string{"20", "40"}, 21 * time.Second},
+		{[]string{"40", "0", "20"}, 2 * time.Second},
+		{[]string{"3600"}, time.Hour},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := New(Config{Timeouts: quick})
+			began := time.Now()
+			ended := make(chan time.Duration)
+			go func() {
+				p.leave(departure{time.Hour})
+				ended <- time.Since(began)
+			}()
+			for _, delay := range c.orders {
+				time.Sleep(time.Second)
+				body := `{"delay_seconds": ` + delay + `}`
+				if _, err := p.leaveOf(&control.Request{Method: "POST", Body: strings.NewReader(body), ContentLength: int64(len(body))}); err != nil {
+					t.Errorf("%v: %v", c.orders, err)
+				}
+			}
+			if got := <-ended; got != c.ends {
+				t.Errorf("%v: the delay ended after %v, want %v", c.orders, got, c.ends)
+			}
+		})
 	}
 }
 
