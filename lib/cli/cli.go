@@ -20,7 +20,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"passenger/lib/statedir"
-	"passenger/lib/visible"
 )
 
 // Release is the version of these programs. The Makefile sets it.
@@ -80,14 +79,14 @@ func Main(name, description string, command any) {
 func run(name, description string, command any, args []string) int {
 	p, err := newParser(name, description, command)
 	if err != nil {
-		return report(name, err)
+		return reporter{name, textFormat}.report(err)
 	}
 	if p.complete(args) {
 		return Done
 	}
 	parsed, err := p.parse(p.askedForHelp(args))
 	if err != nil {
-		return report(name, &usageError{err})
+		return reporter{name, p.logFormat(args)}.report(&usageError{err})
 	}
 	setLog(parsed, name)
 	if command := parsed.Selected(); command != nil && command.Name == "serve" {
@@ -96,7 +95,8 @@ func run(name, description string, command any, args []string) int {
 	}
 	ctx := signalContext()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return report(name, parsed.Run())
+	format, _ := flagValue(parsed, formatFlag).(string) // "" of a command without the flag
+	return reporter{name, format}.report(parsed.Run())
 }
 
 // outliveReaders lets a daemon go on when who reads its log has ended: a write
@@ -126,7 +126,7 @@ func signalContext() context.Context {
 func setLog(parsed *kong.Context, program string) {
 	c := Common{}
 	c.Verbose, _ = flagValue(parsed, "verbose").(bool)
-	format, _ := flagValue(parsed, "log-format").(string) // "" of a command without the flag
+	format, _ := flagValue(parsed, formatFlag).(string) // "" of a command without the flag
 	events, _ := flagValue(parsed, "security-log").(string)
 	slog.SetDefault(slog.New(LogFormat{SecurityLog: events}.Watched(Handler(os.Stderr, format, program, c.Level()), program)))
 }
@@ -184,29 +184,4 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint adds a hint to err.
 func Hint(err error, format string, args ...any) error {
 	return &Error{Err: err, Hint: fmt.Sprintf(format, args...)}
-}
-
-// report prints an error. What it says may be the words of an app.
-func report(name string, err error) int {
-	if err == nil {
-		return Done
-	}
-	var e *Error
-	if errors.As(err, &e) && e.Err == nil {
-		return e.Status
-	}
-	fmt.Fprintf(os.Stderr, "%s: error: %s\n", name, visible.Text(err.Error()))
-	if e != nil {
-		if e.Hint != "" {
-			fmt.Fprintf(os.Stderr, "%s: hint: %s\n", name, visible.Text(e.Hint))
-		}
-		fmt.Fprint(os.Stderr, visible.Text(e.Body))
-		return max(e.Status, Failed)
-	}
-	var u *usageError
-	if errors.As(err, &u) {
-		fmt.Fprintf(os.Stderr, "%s: hint: run \"%s --help\"\n", name, name)
-		return Usage
-	}
-	return Failed
 }

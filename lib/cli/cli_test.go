@@ -3,7 +3,9 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,18 +19,22 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // command is a program for the tests: this test binary, run with $CLI_TEST.
 type command struct {
 	Common
-	Plain  plain    `cmd:"" help:"End well or with an error."`
+	Plain  Try      `cmd:"" help:"End well or with an error."`
 	Take   take     `cmd:"" help:"Take an argument."`
 	Signal untilEnd `cmd:"" help:"Wait for the end."`
 	Serve  serve    `cmd:"" help:"Be a daemon."`
 }
 
 type serve struct {
+	Try
+	LogFormat
 	MaxSize int      `default:"6" help:"A number."`
 	Listen  []string `help:"A list."`
 	Hook    []string `sep:"none" help:"A list whose values may hold commas."`
@@ -36,11 +42,14 @@ type serve struct {
 }
 
 func (s *serve) Run(c *command) error {
+	if s.Try.Fail != "" {
+		return s.Try.Run(c)
+	}
 	fmt.Printf("%d %q %q %q %v\n", s.MaxSize, s.Listen, s.Hook, s.Dir, c.Verbose)
 	return nil
 }
 
-type plain struct {
+type Try struct {
 	Fail  string        `help:"Fail with this."`
 	Wait  time.Duration `help:"Not used."`
 	Times int           `help:"Not used."`
@@ -53,7 +62,7 @@ type take struct {
 
 func (take) Run() error { return nil }
 
-func (p *plain) Run(c *command) error {
+func (p *Try) Run(c *command) error {
 	switch p.Fail {
 	case "":
 		fmt.Println(c.StatePath())
@@ -138,7 +147,7 @@ func TestStatusAndMessages(t *testing.T) {
 		{name: "an unknown command", args: []string{"nonsense"}, status: Usage, stderr: `passenger-test: error: unknown command "nonsense"`},
 		{name: "a misspelt command", args: []string{"plan"}, status: Usage, stderr: `passenger-test: error: unknown command "plan"; did you mean "plain"?`},
 		{name: "a misspelt flag", args: []string{"plain", "--fial=x"}, status: Usage, stderr: `passenger-test: error: unknown flag --fial; did you mean "--fail"?`},
-		{name: "a flag of another command", args: []string{"take", "--fail=x"}, status: Usage, stderr: `passenger-test: error: unknown flag --fail, which is of "passenger-test plain"` + "\n"},
+		{name: "a flag of another command", args: []string{"take", "--fail=x"}, status: Usage, stderr: `passenger-test: error: unknown flag --fail, which is of "passenger-test plain, serve"` + "\n"},
 		{name: "a flag of others", args: []string{"plain", "--daemonize"}, status: Usage, stderr: "passenger-test: error: unknown flag --daemonize: run it under an init system"},
 		{name: "help of a command", args: []string{"help", "plain"}, stdout: "Usage: passenger-test plain"},
 		{name: "help of none", args: []string{"help"}, stdout: "Usage: passenger-test <command>"},
@@ -185,6 +194,56 @@ func TestStatusAndMessages(t *testing.T) {
 				t.Errorf("stderr: got %q, want a hint at its end", stderr.String())
 			}
 		})
+	}
+}
+
+// An error that ends a program whose log is JSON is a line of it.
+func TestErrorsAreOfTheFormatOfTheLog(t *testing.T) {
+	t.Parallel()
+	usage := func(message string) map[string]any {
+		return map[string]any{"message": message, "process.exit_code": 2.0, "passenger.hint": `run "passenger-test --help"`}
+	}
+	for _, tt := range []struct {
+		args string
+		env  string
+		want map[string]any // nil for a text
+	}{
+		{"serve --log-format=json --fail=hint", "", map[string]any{"message": "cannot go: it rains", "process.exit_code": 1.0, "passenger.hint": "take an umbrella"}},
+		{"serve --log-format=json --fail=raw", "", map[string]any{"message": `app said \x1b[2J\rok\u202e`, "process.exit_code": 1.0,
+			"passenger.hint": `see \u009b5A`, "passenger.output": "  one\\r\n  \\x1b]0;two\\x07\n"}},
+		{"serve --fial --log-format json", "", usage(`unknown flag --fial; did you mean "--fail"?`)},
+		{"serve --log-format=json --wait=5", "", usage(`--wait: takes a duration such as 500ms, 5s or 1m30s, not "5"`)},
+		{"serve --fial", "json", usage(`unknown flag --fial; did you mean "--fail"?`)},
+		{"serve --fial --log-format=text", "json", nil},
+		{"serve --log-format=jsn", "", nil},
+		{"serve --fial -- --log-format=json", "", nil},
+		{"plain --fial", "json", nil},
+	} {
+		cmd := program(t, strings.Fields(tt.args)...)
+		cmd.Env = append(cmd.Env, "PASSENGER_TEST_LOG_FORMAT="+cmp.Or(tt.env, "text"))
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		_ = cmd.Run() // the status is among the facts
+		if tt.want == nil {
+			if !strings.HasPrefix(stderr.String(), "passenger-test: error: ") {
+				t.Errorf("%s: got %q, want a text", tt.args, &stderr)
+			}
+			continue
+		}
+		var got map[string]any
+		if err := json.Unmarshal(stderr.Bytes(), &got); err != nil {
+			t.Errorf("%s: %v in %q", tt.args, err, &stderr)
+			continue
+		}
+		if _, err := time.Parse(time.RFC3339, fmt.Sprint(got["@timestamp"])); err != nil || got["log.level"] != "error" || got["service.name"] != "passenger-test" {
+			t.Errorf("%s: %v in %q", tt.args, err, &stderr)
+		}
+		for _, common := range []string{"@timestamp", "log.level", "service.name", "ecs.version", "event.dataset"} {
+			delete(got, common)
+		}
+		if diff := gocmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.args, diff)
+		}
 	}
 }
 

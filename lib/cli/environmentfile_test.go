@@ -45,7 +45,7 @@ PASSENGER_STATE_DIR=/state
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	serves := serve{MaxSize: 6, Listen: []string{":1", ":2"}, Hook: []string{"a,b", "c"}}
+	serves := serve{LogFormat: LogFormat{LogFormat: textFormat}, MaxSize: 6, Listen: []string{":1", ":2"}, Hook: []string{"a,b", "c"}}
 	if diff := cmp.Diff(serves, c.Serve); diff != "" {
 		t.Errorf("the command (-want +got)\n%s", diff)
 	}

@@ -28,9 +28,18 @@ func (f *LogFormat) Validate() error {
 	return security.File(f.SecurityLog).Check()
 }
 
+// formatFlag is the flag for the format of the log, of the commands that have one.
+const formatFlag = "log-format"
+
+// The formats.
+const (
+	textFormat = "text"
+	jsonFormat = "json"
+)
+
 // Output is the format for what apps write, to go with it.
 func (f LogFormat) Output() output.Format {
-	if f.LogFormat == "json" {
+	if f.LogFormat == jsonFormat {
 		return output.JSON
 	}
 	return output.Text
@@ -39,14 +48,14 @@ func (f LogFormat) Output() output.Format {
 // ToJournal says that standard error is systemd's journal, and that lines for
 // people are written there.
 func (f LogFormat) ToJournal() bool {
-	return f.LogFormat == "text" && lookFor(os.Stderr) == journalLook
+	return f.LogFormat == textFormat && lookFor(os.Stderr) == journalLook
 }
 
 // Handler writes the log of the program to w, which ends at standard error, in
 // the format called "text" or "json". A text is for people who read standard
 // error: a person at a terminal, the journal, or a file.
 func Handler(w io.Writer, format, program string, level slog.Level) slog.Handler {
-	if format != "json" {
+	if format != jsonFormat {
 		return textHandler(w, lookFor(os.Stderr), level)
 	}
 	return jsonHandler(w, program, "passenger.log", level)

@@ -25,7 +25,7 @@ type Script struct {
 func (s Script) Read(args []string) int {
 	p, err := newParser(s.Name, s.Description, s.Command)
 	if err != nil {
-		return report(s.Name, err)
+		return reporter{s.Name, textFormat}.report(err)
 	}
 	p.meant = s.Meant
 	var help strings.Builder
@@ -41,10 +41,11 @@ func (s Script) Read(args []string) int {
 		return Done
 	}
 	parsed, err := p.parse(p.askedForHelp(args))
-	if err == nil {
-		return report(s.Name, parsed.Run())
+	told := reporter{s.Name, p.logFormat(args)}
+	if err != nil {
+		return told.report(&usageError{err})
 	}
-	return report(s.Name, &usageError{err})
+	return told.report(parsed.Run())
 }
 
 // Assign is shell text that sets a variable.
