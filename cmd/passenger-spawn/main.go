@@ -3,6 +3,8 @@ package main
 
 import (
 	"os"
+	"runtime"
+	"slices"
 
 	"passenger/lib/cli"
 	"passenger/lib/spawn/gate"
@@ -22,6 +24,15 @@ type command struct {
 	Unknown  unknown       `cmd:"" hidden:"" help:"Say what may have been meant by a word that passenger does not know."`
 	Words    words         `cmd:"" passthrough:"" hidden:"" help:"Read the command line of the script passenger."`
 	Exec     execChange    `cmd:"" help:"Change user, limits and environment, then become a command."`
+}
+
+// What becomes another command does so in the thread that the program began with:
+// the kernel keeps some things by thread, as the signal at the parent's death,
+// which is lost if another thread calls execve(2).
+func init() {
+	if slices.Contains(os.Args[1:], "exec") {
+		runtime.LockOSThread()
+	}
 }
 
 func main() {
