@@ -61,12 +61,13 @@ func TestPrintRow(t *testing.T) {
 	results := []result{
 		{contestant: contestant{name: "absent"}, err: errors.New("no such file")},
 		{contestant: contestant{name: "nginx", target: 0.95}, values: []float64{10, 20, 30}},
+		{contestant: contestant{name: "stuck"}, values: []float64{0, 0, 0}},
 		{contestant: contestant{name: "ours"}, values: []float64{9, 19, 27}},
 	}
 	var b strings.Builder
 	list := printRow(&b, r, results, spending{})
 	printSummary(&b, list)
-	for _, want := range []string{"NOT MEASURED: no such file", "0.90 × (0.90–0.95)", "≤ 0.95 ×", "reached"} {
+	for _, want := range []string{"NOT MEASURED: no such file", "0.90 × (0.90–0.95)", "≤ 0.95 ×", "reached", "stuck"} {
 		if strings.Count(b.String(), want) < 2 { // in the row, and in the summary
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}

@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -55,6 +56,10 @@ func main() {
 	}
 }
 
+// disturbing is how much of the machine, in percent, others may take: interrupts and
+// what the kernel does in their wake count among them.
+const disturbing = 5
+
 // is says whether a row is meant by a name: its own, or what that begins with before
 // a hyphen.
 func (r row) is(name string) bool {
@@ -81,11 +86,15 @@ func run(ctx context.Context, l *lab, names []string) (err error) {
 	printMachine(os.Stdout, l)
 	failed := 0
 	var table []standing
+	var disturbed []string
 	for _, r := range rows() {
 		if len(names) > 0 && !slices.ContainsFunc(names, r.is) {
 			continue
 		}
-		lines, err := r.run(ctx, l, os.Stdout)
+		lines, spent, err := r.run(ctx, l, os.Stdout)
+		if spent.others > disturbing {
+			disturbed = append(disturbed, fmt.Sprintf("%s %.0f %%", r.name, spent.others))
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -95,7 +104,10 @@ func run(ctx context.Context, l *lab, names []string) (err error) {
 		}
 	}
 	printSummary(os.Stdout, table)
-	fmt.Printf("\n%d rows in %v\n", len(table), time.Since(began).Round(time.Second))
+	if len(disturbed) > 0 {
+		fmt.Printf("\nWorth less, since others took that much of the machine: %s\n", strings.Join(disturbed, ", "))
+	}
+	fmt.Printf("\n%d lines in %v\n", len(table), time.Since(began).Round(time.Second))
 	if failed > 0 {
 		return fmt.Errorf("rows that are not whole, for the reasons above: %d", failed)
 	}
@@ -103,7 +115,7 @@ func run(ctx context.Context, l *lab, names []string) (err error) {
 }
 
 // run measures a row and prints it. The error is of what was not measured.
-func (r row) run(ctx context.Context, l *lab, w io.Writer) (lines []standing, err error) {
+func (r row) run(ctx context.Context, l *lab, w io.Writer) (lines []standing, spent spending, err error) {
 	m := startMeter()
 	var results []result
 	var figures []figure
@@ -112,7 +124,7 @@ func (r row) run(ctx context.Context, l *lab, w io.Writer) (lines []standing, er
 	} else {
 		results, err = r.measure(ctx, l)
 	}
-	spent := m.stop()
+	spent = m.stop()
 	switch {
 	case r.figures != nil:
 		fmt.Fprintf(w, "\n%s [%s], in %v; others took %.0f %% of the machine\n", r.title, r.name, spent.took.Round(time.Second), spent.others)
@@ -126,10 +138,13 @@ func (r row) run(ctx context.Context, l *lab, w io.Writer) (lines []standing, er
 		fmt.Fprintf(w, "  NOT MEASURED: %v\n", err)
 		lines = append(lines, standing{row: r.name, reach: "NOT MEASURED: " + oneLine(err)})
 	}
+	if i := (*impossible)(nil); errors.As(err, &i) {
+		return lines, spent, nil
+	}
 	for _, c := range results {
 		if err == nil {
 			err = c.err
 		}
 	}
-	return lines, err
+	return lines, spent, err
 }

@@ -14,6 +14,11 @@ import (
 // rowLimit is how long one row may take.
 const rowLimit = 6 * time.Minute
 
+// An impossible row is one that this machine has nothing for, which is no failure.
+type impossible struct{ why string }
+
+func (e *impossible) Error() string { return e.why }
+
 // A runner is a contestant whose server runs, and its result.
 type runner struct {
 	*server

@@ -58,7 +58,7 @@ func hasYJIT(ctx context.Context, _ *lab) error {
 	cmd := exec.CommandContext(ctx, "/usr/bin/ruby", "--yjit", "-e", "print RubyVM::YJIT.enabled?")
 	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "true" {
 		why, _, _ := strings.Cut(string(out), "\n")
-		return fmt.Errorf("%s; that of SUITE=bookworm has YJIT", why)
+		return &impossible{why + "; that of SUITE=bookworm has YJIT"}
 	}
 	return nil
 }

@@ -81,10 +81,11 @@ func (r row) standing(c, last result) standing {
 		return s
 	}
 	pairs := ratios(last.values, c.values)
-	if len(pairs) == 0 {
+	s.ours = fmt.Sprintf(r.format, median(last.values)) + " " + r.unit
+	if len(pairs) == 0 { // it has done nothing
+		s.ratio = "–"
 		return s
 	}
-	s.ours = fmt.Sprintf(r.format, median(last.values)) + " " + r.unit
 	s.ratio = fmt.Sprintf("%.2f × (%.2f–%.2f)", median(pairs), slices.Min(pairs), slices.Max(pairs))
 	s.goal, s.reach = r.verdict(median(pairs), c.target, " ×")
 	if !slices.Equal(c.cpu, c.values) && len(c.cpu) > 0 {
