@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -90,9 +91,19 @@ func TestSecretsAreNotShown(t *testing.T) {
 	s := at(1, 1)
 	s.Processes.Processes[0].Command = []string{"serve", "--api-token=geheim"}
 	s.Apps.Apps[0].LastError = &protocol.SpawnError{Summary: "no", Environment: map[string]string{"A": "geheim"}, Command: []string{"TOKEN=geheim"}}
-	v := h.View(s, "shop", nil)
-	if text := fmt.Sprintf("%+v %+v", v.App.Processes, *v.App.LastError); strings.Contains(text, "geheim") {
-		t.Errorf("got %s", text)
+	side := protocol.Process{ID: "s", App: "shop", ProcessType: "worker", State: protocol.Ready, Command: []string{"work", "--api-token=geheim"}}
+	gone := side
+	gone.ID, gone.State, gone.Exit = "g", protocol.Exited, &protocol.Exit{}
+	s.Processes.Processes = append(s.Processes.Processes, side, gone)
+	s.Apps.Apps[0].Side = []protocol.Side{{Type: "worker", Count: 1, Failures: 1, LastError: s.Apps.Apps[0].LastError}}
+	text, err := json.Marshal(h.View(s, "shop", nil))
+	if err != nil || strings.Contains(string(text), "geheim") {
+		t.Errorf("got %v, %s", err, text)
+	}
+	for _, want := range []string{`"side_processes":[{"process_type":"worker","count":1,`, `"exited":[{"id":"g"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("got %s, want %s in it", text, want)
+		}
 	}
 }
 

@@ -63,6 +63,7 @@ type Detail struct {
 	// that are listed.
 	More struct {
 		Processes int `json:"processes"`
+		Side      int `json:"side_processes"`
 		Requests  int `json:"requests"`
 		Exits     int `json:"exits"`
 	} `json:"more"`
@@ -123,8 +124,16 @@ func (h *History) row(a *status.App) Row {
 
 func (h *History) detail(a *status.App, requests []protocol.Request) *Detail {
 	d := &Detail{App: *a, Lines: map[string]Line{}, Requests: []protocol.Request{}, Deploys: []protocol.Restart{}}
-	d.Processes, d.More.Processes = first(a.Processes, shownProcesses)
-	d.Exited, d.More.Exits = first(a.Exited, shownExits)
+	d.Processes, d.More.Processes = d.take(h, a.Processes, shownProcesses)
+	d.Exited, d.More.Exits = d.take(h, a.Exited, shownExits)
+	d.Side = slices.Clone(a.Side)
+	for i := range d.Side {
+		s := &d.Side[i]
+		more := 0
+		s.Processes, more = d.take(h, s.Processes, shownProcesses)
+		d.More.Side += more
+		s.LastError = shownError(s.LastError)
+	}
 	of := []protocol.Request{}
 	for _, r := range requests {
 		if r.App == a.Name {
@@ -132,19 +141,7 @@ func (h *History) detail(a *status.App, requests []protocol.Request) *Detail {
 		}
 	}
 	d.Requests, d.More.Requests = first(of, shownRequests)
-	for i := range d.Processes {
-		p := &d.Processes[i]
-		p.Command = secret.Command(p.Command)
-		if l := h.processes[p.ID]; l != nil {
-			d.Lines[p.ID] = Line{CPU: append([]float32{}, l.shares...), Memory: append([]float32{}, l.memory...)}
-		}
-	}
-	if e := a.LastError; e != nil {
-		shown := *e
-		shown.Environment, shown.Command = nil, secret.Command(e.Command)
-		shown.Output = e.Output[max(0, len(e.Output)-shownOutput):]
-		d.LastError = &shown
-	}
+	d.LastError = shownError(a.LastError)
 	if c := h.apps[a.Name]; c != nil {
 		d.Deploys = append(d.Deploys, c.deploys...)
 	} else if a.Restart != nil {
@@ -156,6 +153,31 @@ func (h *History) detail(a *status.App, requests []protocol.Request) *Detail {
 		}
 	}
 	return d
+}
+
+// take returns the first of the processes, without secrets, and how many there are
+// beyond. It files their lines.
+func (d *Detail) take(h *History, all []status.Process, most int) ([]status.Process, int) {
+	list, more := first(all, most)
+	for i := range list {
+		p := &list[i]
+		p.Command = secret.Command(p.Command)
+		if l := h.processes[p.ID]; l != nil {
+			d.Lines[p.ID] = Line{CPU: append([]float32{}, l.shares...), Memory: append([]float32{}, l.memory...)}
+		}
+	}
+	return list, more
+}
+
+// shownError is a spawn error without secrets, and with the end of its output.
+func shownError(e *protocol.SpawnError) *protocol.SpawnError {
+	if e == nil {
+		return nil
+	}
+	shown := *e
+	shown.Environment, shown.Command = nil, secret.Command(e.Command)
+	shown.Output = e.Output[max(0, len(e.Output)-shownOutput):]
+	return &shown
 }
 
 // first returns a copy of the first items, and how many there are beyond.

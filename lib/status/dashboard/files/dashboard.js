@@ -147,7 +147,7 @@ function drawDetail(view, name) {
   detail.replaceChildren(
     make("p", {}, make("a", { href: "#" }, "← All apps")),
     make("h2", {}, app.name, " ", make("span", { class: tone(app.state) }, app.state)), facts,
-    ...drawError(view, app), ...drawProcesses(view, app), ...drawRequests(app), ...drawDeploys(view, app), ...drawExits(view, app),
+    ...drawError(view, app), ...drawProcesses(view, app), ...drawSide(view, app), ...drawRequests(app), ...drawDeploys(view, app), ...drawExits(view, app),
     ...section("Settings that are refused", [["File", "long"], ["Since", ""], ["Why", "long"]],
       view.refused.filter((r) => r.app === app.name).map((r) => [r.file, ago(view.at, r.at), r.message])));
 }
@@ -162,24 +162,42 @@ function drawError(view, app) {
   ];
 }
 
+const stateOf = (p, app) => make("span", { class: tone(p.state) }, p.generation === app.generation ? p.state : `${p.state} (generation ${p.generation})`);
+
+// usageOf is two cells: the memory and the processor time of a process.
+function usageOf(p, app) {
+  const line = app.lines[p.id] ?? { cpu_percent: [], memory_mib: [] };
+  const share = line.cpu_percent.at(-1);
+  return [
+    withLine(p.usage ? size(p.usage.pss_bytes) : none, "memory", line.memory_mib, "memory of five minutes"),
+    withLine(share === undefined ? none : `${share.toFixed(0)} %`, "cpu", line.cpu_percent, "processor time of five minutes"),
+  ];
+}
+
 function drawProcesses(view, app) {
-  const rows = app.processes.map((p) => {
-    const line = app.lines[p.id] ?? { cpu_percent: [], memory_mib: [] };
-    const share = line.cpu_percent.at(-1);
-    return [
-      p.pid, make("span", { class: tone(p.state) }, p.generation === app.generation ? p.state : `${p.state} (generation ${p.generation})`),
-      span(p.uptime_seconds), known(p.in_flight, count), known(p.processed, count),
-      withLine(p.usage ? size(p.usage.pss_bytes) : none, "memory", line.memory_mib, "memory of five minutes"),
-      withLine(share === undefined ? none : `${share.toFixed(0)} %`, "cpu", line.cpu_percent, "processor time of five minutes"),
-      p.last_used ? ago(view.at, p.last_used) : "never",
-    ];
-  });
+  const rows = app.processes.map((p) => [
+    p.pid, stateOf(p, app), span(p.uptime_seconds), known(p.in_flight, count), known(p.processed, count), ...usageOf(p, app),
+    p.last_used ? ago(view.at, p.last_used) : "never",
+  ]);
   const preloaders = (app.preloaders ?? []).map((l) => [
     l.pid, make("span", { class: "dim" }, "preloader"), ago(view.at, l.started_at).replace(" ago", ""), none, `${count(l.forked)} forked`,
     l.usage ? size(l.usage.pss_bytes) : none, none, l.last_fork ? ago(view.at, l.last_fork) : "never"]);
   return [
     ...section("Processes", [["PID", ""], ["State", "word"], ["Age", ""], ["In flight", ""], ["Processed", ""], ["Memory", ""], ["CPU", ""], ["Last used", ""]], [...rows, ...preloaders]),
     ...more(app.more.processes, "processes"),
+  ];
+}
+
+function drawSide(view, app) {
+  const sides = app.side_processes ?? [];
+  const rows = sides.flatMap((side) => (side.processes.length
+    ? side.processes.map((p) => [p.pid, side.process_type, stateOf(p, app), span(p.uptime_seconds), ...usageOf(p, app)])
+    : [[none, side.process_type, make("span", { class: tone(side.state) }, side.state), none, none, none]]));
+  return [
+    ...section("Side processes", [["PID", ""], ["Type", "word"], ["State", "word"], ["Age", ""], ["Memory", ""], ["CPU", ""]], rows),
+    ...more(app.more.side_processes, "side processes"),
+    ...sides.filter((side) => side.failures > 0 && side.last_error).map((side) =>
+      make("p", { class: "note bad" }, `${side.process_type}: the last start failed ${ago(view.at, side.last_error.at)}: ${side.last_error.summary}`)),
   ];
 }
 
