@@ -59,10 +59,11 @@ type client struct {
 	// head is what it sent of a head before it was parked, else nil. watch is
 	// what the kernel watches meanwhile: a reader that waits for a byte of it has
 	// nothing to read in the layers above; nil if the client cannot be parked.
-	// space is where it is parked.
+	// space is where it is parked. wake, if set, goes on in place of run then.
 	head  []byte
 	watch syscall.RawConn
 	space park.Space
+	wake  func()
 
 	mu sync.Mutex // guards x
 	x  *exchange  // the request in flight, for the control socket; else nil
@@ -106,18 +107,14 @@ func (c *client) identify(nc net.Conn) {
 	c.trusted = c.proxy.trusts(ip)
 }
 
-// serve answers requests until the connection ends, which it closes, or is
-// quiet for so long that it should be parked.
-func (c *client) serve() (quiet bool) {
+// serve answers requests until the connection ends, which it closes; or is quiet
+// for so long that it should be parked; or becomes the tunnel of an exchange, which
+// carry is to take up.
+func (c *client) serve() (quiet bool, tunnel *exchange) {
 	var x *exchange
 	defer func() {
-		if quiet {
-			return
-		}
-		c.Close()
-		if x != nil {
-			c.publish(nil)
-			x.abandon()
+		if !quiet && tunnel == nil {
+			c.leave(x)
 		}
 	}()
 	defer bug.Caught(nil)
@@ -125,17 +122,17 @@ func (c *client) serve() (quiet bool) {
 		if x == nil {
 			b, n, err := c.await()
 			if err != nil {
-				return errors.Is(err, errQuiet)
+				return errors.Is(err, errQuiet), nil
 			}
 			if c.proxy.HTTP2Plain && c.headers == nil && !c.secure && !c.http2 && greeting.IsPreface(b.B[:n]) {
 				c.Clock.Remove(&c.Conn)
 				c.proxy.serveHTTP2(greeting.Replay(c.Net, bytes.Clone(b.B[:n])), false)
 				b.Free()
-				return false
+				return false, nil
 			}
 			if c.proxy.HTTP2Plain && c.Sent == 0 && greeting.IsForeign(b.B[:n]) {
 				b.Free()
-				return false
+				return false, nil
 			}
 			x = takeExchange(c, b, n)
 		}
@@ -143,14 +140,14 @@ func (c *client) serve() (quiet bool) {
 			c.head = bytes.Clone(x.req.in.B[:x.req.end])
 			x.free()
 			x = nil
-			return true
+			return true, nil
 		} else if err != nil {
 			again = x.refuse(err)
 		} else {
 			again = x.run()
 		}
 		if x.passes.Tunnel != nil {
-			x.pass()
+			return false, x
 		}
 		x.end()
 		c.publish(nil)
@@ -163,7 +160,28 @@ func (c *client) serve() (quiet bool) {
 		x.free()
 		x = nil
 	}
-	return false
+	return false, nil
+}
+
+// carry carries the tunnel of x to its end. It is for a goroutine of its own: it
+// may last for days, and the stack of one that served requests stays large.
+func (c *client) carry(x *exchange) {
+	defer func() { c.leave(x) }()
+	defer bug.Caught(nil)
+	x.pass()
+	x.end()
+	c.publish(nil)
+	x.free()
+	x = nil
+}
+
+// leave closes the connection. x is what a bug of ours broke, else nil.
+func (c *client) leave(x *exchange) {
+	c.Close()
+	if x != nil {
+		c.publish(nil)
+		x.abandon()
+	}
 }
 
 // errQuiet says that a client should be parked.

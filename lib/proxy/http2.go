@@ -54,7 +54,9 @@ func (p *Proxy) serveStream(s *http2.Stream, who *client) {
 	c.disk = who.disk
 	c.Waker, c.ReadWait, c.WriteWait = c, who.ReadWait, who.WriteWait
 	c.OpenStream(s, p.clock)
-	c.serve() // a stream is never parked
+	if _, tunnel := c.serve(); tunnel != nil { // a stream is never parked
+		c.carry(tunnel)
+	}
 }
 
 func (s *http2Server) add(c *http2.Conn) {

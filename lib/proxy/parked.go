@@ -26,8 +26,13 @@ func (c *client) mayPark() bool {
 // run serves the client, and parks it whenever it is quiet: between requests, and
 // while a head comes in parts. It belongs to proxy.clients until it is closed.
 func (c *client) run() {
-	if c.serve() {
+	quiet, tunnel := c.serve()
+	if tunnel != nil {
+		c.proxy.clients.Go(func() { c.carry(tunnel) })
+	}
+	if quiet {
 		if c.park() == nil {
+			c.proxy.gathered.add()
 			return
 		}
 		c.Close()
@@ -45,8 +50,13 @@ func (c *client) park() error {
 	if c.ReadExpired() || c.proxy.draining.Load() {
 		c.Wake() // the clock, or the end, came before it was parked
 	}
-	c.proxy.gathered.add()
 	return nil
+}
+
+// Sleep parks a client whose tunnel is quiet; see tunnel.Bed.
+func (c *client) Sleep(by int64, wake func()) bool {
+	c.waitBy, c.wake = by, wake
+	return c.mayPark() && c.park() == nil
 }
 
 // Attend gathers what came of a head, in part, and wakes c, which was parked,
@@ -82,6 +92,11 @@ func (c *client) resume() {
 		c.proxy.quiet.Forget(&c.space)
 		if c.EndRead() != nil {
 			c.Rearm()
+		}
+		if wake := c.wake; wake != nil {
+			c.wake = nil
+			wake()
+			return
 		}
 		c.run()
 	}()

@@ -4,6 +4,7 @@ import (
 	"passenger/lib/http1"
 	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/fronted"
+	"passenger/lib/proxy/tunnel"
 )
 
 // A bodyPlan is how a request's body gets to the process.
@@ -39,7 +40,7 @@ const maxHeld = 32 << 10
 
 // planBody decides how the body travels, and reads a small one.
 func (r *requestBody) planBody() error {
-	r.req.upgrade = r.req.AsksUpgrade && r.req.Minor > 0 && r.req.ContentLength <= 0 && !r.req.Chunked && r.req.mayUpgrade()
+	r.req.upgrade = r.req.AsksUpgrade && r.req.Minor > 0 && r.req.ContentLength <= 0 && !r.req.Chunked && tunnel.Asks(&r.req.Request)
 	if most := int64(r.req.mount.route.MaxBodySize); most > 0 && r.req.ContentLength > most {
 		r.plan = sentBody
 		return errBodyTooLong

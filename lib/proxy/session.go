@@ -77,7 +77,7 @@ func (s *session) Dismiss() bool {
 // followFrames prepares f for what the process sends behind the head of its
 // answer, which switched protocols.
 func (s *session) followFrames(f *tunnel.Frames) {
-	if !s.isWebSocket() {
+	if tunnel.KindOf(&s.req.Request, &s.resp) != tunnel.WebSocket {
 		f.Lose()
 	}
 }

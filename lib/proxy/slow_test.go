@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/wire"
@@ -22,55 +23,87 @@ func memory() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// A client that is slow to send its body holds a head, two small stacks and two
-// connections, ours and, in this test, its own.
-func TestSlowUploadsHoldLittle(t *testing.T) {
+// holds checks what each of many clients holds that said text and is quiet since;
+// with what the test itself has of its connection. No other test may run meanwhile:
+// it counts what the program has. quiet says how many are.
+func holds(t *testing.T, most int64, text string, process *fake, quiet func(*server) int) {
 	if racing {
 		t.Skip("the race detector has memory of its own")
 	}
-	const clients, most = 200, 16 << 10
-	path := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", path) // the kernel takes connections, and what is sent
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	s := serve(t, Config{}, route(&fake{route: protocol.RouteProcess{ID: "p", PID: 1, Address: "unix:" + path, DataProtocol: "http"}}))
-	uploads := func(n int) {
+	const clients = 200
+	s := serve(t, Config{idlePatience: time.Millisecond}, route(process))
+	open := func(n int) {
 		for range n {
 			c, err := net.Dial("tcp", s.addr)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { c.Close() })
-			if _, err := io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100000\r\n\r\n"+strings.Repeat("x", 3000)); err != nil {
+			if _, err := io.WriteString(c, text); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	waiting := func(n int) {
-		eventually(t, fmt.Sprintf("%d uploads that wait", n), func() bool {
-			waiting := 0
-			s.clock.Each(func(c *wire.Conn) {
-				if k := clientOf(c); k != nil {
-					k.mu.Lock()
-					defer k.mu.Unlock()
-					if k.x != nil && k.x.body.upload.waits.Load() {
-						waiting++
-					}
-				}
-			})
-			return waiting == n
-		})
-	}
-	uploads(1)
-	waiting(1)
+	open(1)
+	eventually(t, "one is quiet", func() bool { return quiet(s) == 1 })
 	before := memory()
-	uploads(clients)
-	waiting(clients + 1)
+	open(clients)
+	eventually(t, "all are quiet", func() bool { return quiet(s) == clients+1 })
 	if each := (memory() - before) / clients; each > most {
-		t.Errorf("a slow upload holds %d bytes, want %d at most", each, most)
+		t.Errorf("each holds %d bytes, want %d at most", each, most)
 	}
+}
+
+// silent is a process at path which takes connections, says text on each, and
+// reads nothing.
+func silent(t *testing.T, text string) *fake {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns []net.Conn
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		l.Close()
+		<-done
+		for _, c := range conns {
+			c.Close()
+		}
+	})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns = append(conns, c)
+			_, _ = io.WriteString(c, text) // who waits for it notices
+		}
+	}()
+	return &fake{route: protocol.RouteProcess{ID: "p", PID: 1, Address: "unix:" + path, DataProtocol: "http"}}
+}
+
+func TestSlowUploadsHoldLittle(t *testing.T) {
+	upload := "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 3000)
+	holds(t, 16<<10, upload, silent(t, ""), func(s *server) (waiting int) {
+		s.clock.Each(func(c *wire.Conn) {
+			if k := clientOf(c); k != nil {
+				k.mu.Lock()
+				defer k.mu.Unlock()
+				if k.x != nil && k.x.body.upload.waits.Load() {
+					waiting++
+				}
+			}
+		})
+		return waiting
+	})
+}
+
+func TestQuietWebSocketsHoldLittle(t *testing.T) {
+	switched := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+	holds(t, 10<<10, socketHead, silent(t, switched), (*server).parked)
 }
 
 // What came of a body with the head, and what comes of the next request with the

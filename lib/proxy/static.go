@@ -7,6 +7,7 @@ import (
 	"passenger/lib/proxy/page"
 	"passenger/lib/proxy/phase"
 	"passenger/lib/proxy/static"
+	"passenger/lib/proxy/tunnel"
 	"passenger/lib/proxy/wire"
 )
 
@@ -14,7 +15,7 @@ import (
 // it did, and again whether the connection can go on.
 func (x *exchange) static() (done, again bool) {
 	m, p := x.req.mount, x.client.proxy
-	if !x.req.reads() || x.req.ContentLength > 0 || x.req.Chunked || x.req.AsksUpgrade && x.req.mayUpgrade() {
+	if !x.req.reads() || x.req.ContentLength > 0 || x.req.Chunked || x.req.AsksUpgrade && tunnel.Asks(&x.req.Request) {
 		return false, false
 	}
 	path := x.req.Path[len(m.base):]

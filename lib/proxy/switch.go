@@ -22,7 +22,7 @@ func (x *exchange) switchProtocols(b *wire.Buffer, n int) bool {
 	out := wire.TakeBuffer(x.session.resp.Len + 256)
 	head := x.session.appendFields(x.session.appendStatus(out.B[:0]))
 	head = append(head, "Connection: Upgrade\r\nUpgrade: "...)
-	head = http1.AppendList(head, x.session.upgradedTo())
+	head = http1.AppendList(head, tunnel.Agreed(&x.req.Request, &x.session.resp))
 	head = append(head, "\r\n\r\n"...)
 	return x.tunnel(out, head, b, n)
 }
@@ -52,14 +52,9 @@ func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) 
 		x.endSession(false)
 		return false
 	}
-	kind := tunnel.RawAnswer
-	switch {
-	case x.session.isWebSocket():
-		kind = tunnel.WebSocket
-	case x.session.resp.Status == 101:
-		kind = tunnel.OtherProtocol
-	}
+	kind := tunnel.KindOf(&x.req.Request, &x.session.resp)
 	t := tunnel.New(&c.Conn, &x.session.up.Conn, kind, c.proxy.Timeouts.HalfClose, x.req.mount.readTimeout)
+	t.SleepIn(c, c.proxy.idlePatience)
 	if x.session.resp.Status == 101 {
 		x.req.mount.app.balance.Enter(x.session.process, &x.session, c.proxy.parting.Load())
 	}

@@ -53,6 +53,23 @@ func Wanted(q *http1.Request) iter.Seq[[]byte] {
 	}
 }
 
+// Asks says that a client asks for a protocol that it may have.
+func Asks(q *http1.Request) bool {
+	for range Wanted(q) {
+		return true
+	}
+	return false
+}
+
+// Agreed are the protocols that the process switched to with r, its answer to q:
+// one, or several in layers.
+func Agreed(q *http1.Request, r *http1.Response) iter.Seq[[]byte] {
+	for range Upgrades(&r.Head) {
+		return Upgrades(&r.Head)
+	}
+	return Wanted(q)
+}
+
 // WantedAll says that a client asked for all protocols of a list, and may have
 // them: its connection may be switched to such a list. That of an app which names
 // no protocol is empty: the app switched to the one that was asked for.
