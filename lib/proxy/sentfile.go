@@ -43,7 +43,7 @@ func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error
 	x.session.phase.On(phase.Answers)
 	x.discard(b, n)
 	if err == nil {
-		again, err = x.req.sendNamed(w, status, f)
+		again, err = w.ServeNamed(&x.req.Request, f, x.req.began, status, !x.req.reads())
 	}
 	if err == nil {
 		return again && x.finish()
@@ -60,39 +60,6 @@ func (x *exchange) answerFile(b *wire.Buffer, n int, f files.SentFile, err error
 		slog.Warn("file that an answer names was not sent", facts...)
 	}
 	return x.fail(refused.Status, "The file is not available.")
-}
-
-// sendNamed sends the file, with the fields and the status of the answer that
-// named it. What the client has already, and which part of it it wants, counts
-// as for any file, but only if the app had all of it in mind. An error comes before
-// the answer begins; sent says that the client got all of it.
-func (q *request) sendNamed(w *static.Writer, status int, f files.SentFile) (sent bool, err error) {
-	t, err := files.OpenTree(f.Dir, q.began)
-	if err != nil {
-		return false, err
-	}
-	defer t.Close()
-	file, info, err := t.OpenFile(f.Name)
-	if err != nil {
-		return false, err
-	}
-	defer file.Close()
-	h := w.Fields
-	if h.Get("Etag") == "" {
-		h.Set("Etag", static.EntityTag(info))
-	}
-	if h.Get("Content-Type") == "" {
-		h.Set("Content-Type", files.ContentType(f.Name))
-	}
-	modified, err := http.ParseTime(h.Get("Last-Modified"))
-	if err != nil {
-		modified = info.ModTime()
-	}
-	whole := !q.reads()
-	if status != http.StatusOK && status != http.StatusPartialContent {
-		w.Status, whole = status, true
-	}
-	return w.Serve(&q.Request, file, info.Size(), modified, whole) == nil, nil
 }
 
 // reads says that the request is for a representation, so that its conditions
