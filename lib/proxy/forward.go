@@ -11,14 +11,6 @@ import (
 	"passenger/lib/proxy/wire"
 )
 
-// A download passes a response's body on.
-type download struct {
-	kind    http1.BodyKind // how the process ends it
-	decode  bool           // the client knows no chunks
-	left    int64          // for a sized one
-	surplus bool           // the process sent more than the body
-}
-
 // forward passes the response on whose head is in b, which it frees, followed
 // by the first of its body, n bytes in all. It says whether the client's
 // connection can go on.
@@ -26,23 +18,23 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 	if x.session.resp.Status == 101 {
 		return x.switchProtocols(b, n)
 	}
-	d := download{kind: x.session.resp.Body(string(x.req.Method) == "HEAD"), left: x.session.resp.ContentLength}
-	if d.kind == http1.UntilClose && (x.session.process.Session || x.session.takeover != nil) && !x.body.upload.running {
+	d := x.session.resp.Extent(string(x.req.Method) == "HEAD", &x.session.respChunks)
+	if d.Kind == http1.UntilClose && (x.session.process.Session || x.session.takeover != nil) && !x.body.upload.running {
 		return x.passRaw(b, n)
 	}
-	framing, old := d.kind, x.req.Minor == 0 || x.client.headers.Flagged(fronted.Dechunk)
-	if x.session.plan.Coding != compress.Plain && d.kind != http1.NoBody {
+	framing, old := d.Kind, x.req.Minor == 0 || x.client.headers.Flagged(fronted.Dechunk)
+	if x.session.plan.Coding != compress.Plain && d.Kind != http1.NoBody {
 		x.session.takeEncoder(!old)
 	}
-	if packs := x.session.encoder != nil; packs || d.kind == http1.ChunkedEnd {
+	if packs := x.session.encoder != nil; packs || d.Kind == http1.ChunkedEnd {
 		x.session.respChunks.Reset()
 		if framing = http1.ChunkedEnd; old {
 			framing = http1.UntilClose
 		}
-		d.decode = old || packs
-		x.answer.passesChunks = !d.decode
+		d.Decode = old || packs
+		x.answer.passesChunks = !d.Decode
 	}
-	if x.lookup != nil && d.decode {
+	if x.lookup != nil && d.Decode {
 		x.lookup.Decoded()
 	}
 	if framing == http1.UntilClose || (x.session.resp.Status >= 300 || !x.session.resp.KeepAlive) && x.body.upload.unfinished() {
@@ -65,10 +57,10 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 // forwardBody delivers head and body to the client. The process is given back
 // before the last of it, so that it need not wait for the client; unless it
 // still takes the request, for which the client need not wait.
-func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) (ok bool) {
+func (x *exchange) forwardBody(d *http1.Extent, b *wire.Buffer, n int, head []byte) (ok bool) {
 	from := x.session.resp.Len
 	for {
-		part, ended, err := x.session.measure(d, b.B[from:n])
+		part, ended, err := d.Measure(b.B[from:n])
 		if err != nil {
 			b.Free()
 			x.brokenOff(err)
@@ -86,14 +78,14 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 		}
 		free := ended && !x.body.upload.unfinished()
 		if free {
-			x.endExchange(!d.surplus)
+			x.endExchange(d.Surplus == 0)
 		}
 		x.answer.answered = true
 		x.session.waiter.Probe.ChunkSent()
 		err = x.answer.deliver(head, part, free)
 		b.Free()
 		if err == nil && ended && !free {
-			x.endExchange(!d.surplus)
+			x.endExchange(d.Surplus == 0)
 		}
 		if err == nil && ended {
 			err = x.answer.awaitBuffer()
@@ -107,7 +99,7 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 		}
 		head, from = nil, 0
 		if b, n, err = x.readUpstream(wire.Large); err != nil {
-			if d.kind == http1.UntilClose && errors.Is(err, io.EOF) {
+			if d.Kind == http1.UntilClose && errors.Is(err, io.EOF) {
 				x.endExchange(false)
 				return x.answer.awaitBuffer() == nil
 			}
@@ -115,32 +107,6 @@ func (x *exchange) forwardBody(d *download, b *wire.Buffer, n int, head []byte) 
 			return false
 		}
 	}
-}
-
-// measure says which part of p, the next bytes of the body, to pass on, and
-// whether the body ends there.
-func (s *session) measure(d *download, p []byte) (part []byte, ended bool, err error) {
-	switch d.kind {
-	case http1.NoBody:
-		d.surplus = len(p) > 0
-		return nil, true, nil
-	case http1.Sized:
-		n := int(min(d.left, int64(len(p))))
-		d.left -= int64(n)
-		d.surplus = n < len(p)
-		return p[:n], d.left == 0, nil
-	case http1.ChunkedEnd:
-		var n, total int
-		if d.decode {
-			n, total, err = s.respChunks.Decode(p)
-		} else {
-			_, total, err = s.respChunks.Scan(p)
-			n = total
-		}
-		d.surplus = total < len(p)
-		return p[:n], s.respChunks.Done(), err
-	}
-	return p, false, nil
 }
 
 // endExchange gives the process back after a whole answer.

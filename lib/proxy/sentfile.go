@@ -89,16 +89,16 @@ const maxDiscarded = 256 << 10
 // discard gives the process back after the answer whose head is in b, and whose
 // body no client gets. It frees b; only the numbers of the response are left.
 func (x *exchange) discard(b *wire.Buffer, n int) {
-	d := download{kind: x.session.resp.Body(string(x.req.Method) == "HEAD"), left: x.session.resp.ContentLength}
+	d := x.session.resp.Extent(string(x.req.Method) == "HEAD", &x.session.respChunks)
 	x.session.respChunks.Reset()
 	from := x.session.resp.Len
-	for read := 0; d.kind != http1.UntilClose && read < maxDiscarded; from = 0 {
-		_, ended, err := x.session.measure(&d, b.B[from:n])
+	for read := 0; d.Kind != http1.UntilClose && read < maxDiscarded; from = 0 {
+		_, ended, err := d.Measure(b.B[from:n])
 		if err != nil {
 			break
 		}
 		if ended {
-			x.endExchange(!d.surplus)
+			x.endExchange(d.Surplus == 0)
 			b.Free()
 			return
 		}
