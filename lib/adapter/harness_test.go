@@ -153,8 +153,9 @@ func (p *process) listenForNotice(t testing.TB, path string) *os.File {
 	return f
 }
 
-// sessionApart is what a process says that takes names apart from values.
-const sessionApart = "\nX_PASSENGER_SESSION=2"
+// sessionApart is what a process says that takes names apart from values, and
+// requests that went ahead.
+const sessionApart = "\nX_PASSENGER_SESSION=2\nX_PASSENGER_SESSION=3"
 
 // notice returns the next datagram that the process sent, but for which form of
 // the session protocol it knows: that is p.apart from then on.
@@ -269,7 +270,8 @@ type request struct {
 	// chunks are sent as a body of unknown length if they are not nil.
 	chunks []string
 
-	apart bool // names apart from values
+	apart   bool // names apart from values
+	follows bool // another request may follow before the answer is complete; for names apart
 }
 
 // head returns the netstring of r.
@@ -281,7 +283,10 @@ func (r request) head() string {
 	}
 	var block string
 	if r.apart {
-		block = strings.Join(names, ",") + "\x00" + strings.Join(values, "\x00") + "\x00"
+		if r.follows {
+			block = "+"
+		}
+		block += strings.Join(names, ",") + "\x00" + strings.Join(values, "\x00") + "\x00"
 	} else {
 		for i, name := range names {
 			block += name + "\x00" + values[i] + "\x00"

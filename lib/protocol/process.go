@@ -23,6 +23,11 @@ const (
 // from values. A process that knows it also knows the one before, in pairs.
 const SessionApart = 2
 
+// SessionAhead is the form that is marked as one of a proxy that may send the next
+// request ahead, and that confirms a takeover. A process that knows it also knows
+// the others.
+const SessionAhead = 3
+
 // VariableWork is the name of a session's variable that no client can send. With
 // it the adapter answers 200 without a body itself, in the place of the app:
 // with [WorkDue] after work out of band, with [WorkNone] at once, so that the
@@ -73,7 +78,7 @@ type Process struct {
 	DataProtocol string `json:"protocol,omitempty"`
 
 	// SessionForm is the newest form of the session protocol that the process
-	// says it knows: SessionApart, or 0 for pairs alone.
+	// says it knows: SessionApart, SessionAhead, or 0 for pairs alone.
 	SessionForm int `json:"session_form,omitempty"`
 
 	// Concurrency is how many sessions the process can take at once, 0 for no

@@ -11,6 +11,7 @@ module PhusionPassenger
     DRAIN_SECONDS = 1.0
     NUL = "\0"
     COMMA = 44
+    PLUS = 43 # before the names: another request may follow before the answer is complete
     LENGTH = "CONTENT_LENGTH"
 
     # shapes makes env.
@@ -111,6 +112,7 @@ module PhusionPassenger
 
       @hijacked = request
       @response.say_taken_over
+      drop_follower if @follows
       @server.taken_over
       @io.ungetbyte(@buffer) unless @empty
       @empty = true
@@ -172,7 +174,8 @@ module PhusionPassenger
     def env_of(fields, colon)
       raise ClientGone, "bad header block" if fields.size < 5 || fields.size > MAX_FIELDS
 
-      names = fields[0].byteslice(colon + 1, MAX_HEAD)
+      @follows = fields[0].getbyte(colon + 1) == PLUS
+      names = fields[0].byteslice(@follows ? colon + 2 : colon + 1, MAX_HEAD)
       @hijack = Hijack.new(self)
       @env = env = names == LENGTH ? env_of_pairs(fields) : @shapes.env(names, fields, self, @hijack)
       raise ClientGone, "bad header block" unless env && names.start_with?(LENGTH)
@@ -189,6 +192,30 @@ module PhusionPassenger
       env = @shapes.env_of_pairs(fields[2..-2], self, @hijack)
       env.delete("SCGI") # says what the header block is, and nothing to the app
       env
+    end
+
+    # Drops the request that has followed, if one has: the proxy sends it
+    # elsewhere. An empty header block says that no other comes.
+    def drop_follower
+      loop do
+        length = whole_block
+        comma = @buffer.index(":") + 1 + length
+        @buffer = @buffer.byteslice(comma + 1, @buffer.bytesize)
+        @empty = @buffer.empty?
+        return if length == 0
+      end
+    rescue EOFError, SystemCallError
+      raise ClientGone, "the client went away before the app had its connection"
+    end
+
+    # Reads until the buffer has a whole header block. Returns its length.
+    def whole_block
+      until !@empty && (colon = @buffer.index(":")) && @buffer.bytesize > colon + 1 + @buffer.to_i
+        raise ClientGone, "bad header block" if !@empty && @buffer.bytesize > MAX_HEAD
+
+        fill
+      end
+      @buffer.to_i
     end
 
     def add_body(env, length)

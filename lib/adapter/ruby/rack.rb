@@ -91,7 +91,7 @@ module PhusionPassenger
         call_event(:after_installing_signal_handlers)
       end
       level = advertised_concurrency_level
-      contract.notify("READY=1\nX_PASSENGER_SESSION=2#{"\nX_PASSENGER_CONCURRENCY=#{level}" if level}")
+      contract.notify("READY=1\nX_PASSENGER_SESSION=2\nX_PASSENGER_SESSION=3#{"\nX_PASSENGER_CONCURRENCY=#{level}" if level}")
       keep(gate, server, contract) if gate
       run(server, contract)
     end

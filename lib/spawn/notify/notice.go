@@ -98,7 +98,10 @@ func Parse(b []byte) (Notice, bool) {
 			}
 		}
 		if bytes.Equal(line, []byte(formKey+"2")) {
-			v.SessionForm = protocol.SessionApart
+			v.SessionForm = max(v.SessionForm, protocol.SessionApart)
+		}
+		if bytes.Equal(line, []byte(formKey+"3")) {
+			v.SessionForm = protocol.SessionAhead
 		}
 	}
 	return v, v.Ready || v.Report != nil || v.Warnings != nil

@@ -19,7 +19,8 @@ func TestParseNotice(t *testing.T) {
 		{"READY=1", Notice{Ready: true}, true},
 		{"STATUS=x\nREADY=1\nMAINPID=7\n", Notice{Ready: true}, true},
 		{"READY=1\nX_PASSENGER_SESSION=2\n", Notice{Ready: true, SessionForm: 2}, true},
-		{"READY=1\nX_PASSENGER_SESSION=3", Notice{Ready: true}, true}, // whoever knows it says 2, too
+		{"READY=1\nX_PASSENGER_SESSION=3\nX_PASSENGER_SESSION=2", Notice{Ready: true, SessionForm: 3}, true},
+		{"READY=1\nX_PASSENGER_SESSION=4", Notice{Ready: true}, true}, // whoever knows it says 3, too
 		{"READY=0", Notice{}, false},
 		{"READY=1x", Notice{}, false},
 		{" READY=1", Notice{}, false},

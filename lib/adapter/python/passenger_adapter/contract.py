@@ -65,9 +65,9 @@ class Spawner:
     def descriptors(self):
         return [FIRST_FD, self._notify]
 
-    def ready(self):
-        """Say that requests are served from now on."""
-        self._tell("READY=1")
+    def ready(self, *more):
+        """Say that requests are served from now on, and more about them."""
+        self._tell("\n".join(["READY=1", *more]))
         self._end()
 
     def preloaded(self, warnings):

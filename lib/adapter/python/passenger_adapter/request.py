@@ -9,6 +9,12 @@ _LARGEST = 1 << 20
 
 _NO_BODY = body.NoBody(None)
 
+# The names of requests so far, as they came and apart from each other. Clients choose
+# names, but most come with one of a few lists of them.
+_lists = {}
+_LISTS_MOST = 256
+_LONGEST = 4096
+
 
 def template():
     """What the environs of all requests have in common."""
@@ -31,7 +37,7 @@ def read(connection, common):
     """
     data = connection.rest or connection.socket.recv(65536)
 
-    # A netstring: LENGTH ":" (NAME NUL VALUE NUL)... ","
+    # A netstring of names and values.
     while True:
         colon = data.find(b":", 0, 8)
         if colon > 0:
@@ -45,10 +51,10 @@ def read(connection, common):
             return None, None
         data += more
 
-    fields = iter(data[colon + 1:end].decode("latin-1").split("\0"))
+    fields = data[colon + 1:end].decode("latin-1").split("\0")
     connection.rest = data[end + 1:]
     environ = common.copy()
-    environ.update(zip(fields, fields))
+    environ.update(_pairs(fields))
 
     rest = _NO_BODY
     length = environ["CONTENT_LENGTH"]
@@ -60,6 +66,32 @@ def read(connection, common):
     if "HTTPS" in environ:
         environ["wsgi.url_scheme"] = "https"
     return environ, rest
+
+
+def _pairs(fields):
+    """Return the names with their values. They come joined by commas, apart from
+    the values, or, as from proxies that do not know this, one before each value.
+    """
+    names = _lists.get(fields[0])
+    if names is None:
+        if "," not in fields[0]:
+            pairs = iter(fields)
+            return zip(pairs, pairs)
+        names = _split(fields[0])
+    if len(fields) != len(names) + 2:
+        raise ValueError("a header block has other numbers of names and values")
+    return zip(names, fields[1:])
+
+
+def _split(text):
+    # A proxy marks a request that another may follow before its answer is
+    # complete. Here that makes no difference.
+    names = text.lstrip("+").split(",")
+    if len(text) <= _LONGEST:
+        if len(_lists) >= _LISTS_MOST:
+            _lists.clear()
+        _lists[text] = names
+    return names
 
 
 def _body(environ, connection, length):

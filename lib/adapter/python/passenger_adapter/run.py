@@ -48,7 +48,7 @@ def _serve(application, spawner, gate):
     serving = _server(application, spawner)
     if gate:
         serving.watch(gate.fileno(), preloader.Preloader(spawner, gate).promote)
-    spawner.ready()
+    spawner.ready("X_PASSENGER_SESSION=2", "X_PASSENGER_SESSION=3")
     try:
         serving.run()
     except preloader.Promoted:
