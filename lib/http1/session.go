@@ -7,7 +7,7 @@ import (
 
 // The session protocol's header block is a netstring, in one of two forms:
 // pairs NAME NUL VALUE NUL; or names apart from values, NAME "," NAME … NUL
-// VALUE NUL VALUE NUL …. To write pairs: BeginBlock, AppendPair as often as
+// VALUE NUL VALUE NUL …, perhaps with a mark before the first. To write pairs: BeginBlock, AppendPair as often as
 // needed, FinishBlock. A [Block] writes either form.
 
 // blockPrefix is the room for the netstring's length and colon.
@@ -42,15 +42,17 @@ type Block struct {
 	Value []byte
 
 	names []byte
+	first int // where the first name begins
 	apart bool
 }
 
 // PairsBlock begins a block of pairs, in b's memory, which is empty.
 func PairsBlock(b []byte) Block { return Block{Value: BeginBlock(b)} }
 
-// ApartBlock begins a block with names apart from values, both in empty memory.
-func ApartBlock(names, values []byte) Block {
-	return Block{Value: values, names: BeginBlock(names), apart: true}
+// ApartBlock begins a block with names apart from values, both in empty memory,
+// and mark, which may be empty, before the first name.
+func ApartBlock(names, values []byte, mark string) Block {
+	return Block{Value: values, names: append(BeginBlock(names), mark...), first: blockPrefix + len(mark), apart: true}
 }
 
 // Name begins a variable.
@@ -64,7 +66,7 @@ func (k *Block) Name(name string) {
 }
 
 func (k *Block) comma() {
-	if len(k.names) > blockPrefix {
+	if len(k.names) > k.first {
 		k.names = append(k.names, ',')
 	}
 }

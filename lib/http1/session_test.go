@@ -27,7 +27,7 @@ func TestVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"A=1", "HTTP_X_A=1, 2, 5", "HTTP_COOKIE=a=b; c=d", "HTTP_X_B=", "B="}
-	for _, k := range []Block{PairsBlock(nil), ApartBlock(nil, nil)} {
+	for _, k := range []Block{PairsBlock(nil), ApartBlock(nil, nil, "")} {
 		k.Pair("A", "1")
 		r.AddVariables(&k, &Names{Host: true, Proxy: true, Connection: true})
 		k.Pair("B", "")
@@ -39,7 +39,7 @@ func TestVariables(t *testing.T) {
 
 func TestBlockWithNamesApart(t *testing.T) {
 	t.Parallel()
-	k := ApartBlock(nil, nil)
+	k := ApartBlock(nil, nil, "")
 	k.Pair("CONTENT_LENGTH", "0")
 	k.Pair("REQUEST_METHOD", "GET")
 	k.Pair("QUERY_STRING", "")
@@ -90,7 +90,7 @@ func FuzzSession(f *testing.F) {
 		}
 		seen := map[string]bool{}
 		block := PairsBlock(nil)
-		apart := ApartBlock(nil, nil)
+		apart := ApartBlock(nil, nil, "")
 		for _, k := range []*Block{&block, &apart} {
 			k.Pair("CONTENT_LENGTH", "0") // always the first
 			k.Pair("REQUEST_METHOD", "GET")

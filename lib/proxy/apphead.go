@@ -1,15 +1,47 @@
 package proxy
 
-import "passenger/lib/proxy/apphead"
+import (
+	"passenger/lib/protocol"
+	"passenger/lib/proxy/apphead"
+	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/wire"
+)
 
-// head is what the process gets of the request's head.
-func (s *session) head() apphead.Head {
+// appendHead appends the request's head as p gets it. asked is as in requestBody.
+func (s *session) appendHead(b []byte, p *balance.Process, asked bool) []byte {
+	h := s.head(p)
+	if !p.Session {
+		return h.AppendHTTP(b, asked)
+	}
+	values := wire.TakeBuffer(s.req.Len + 1<<10)
+	defer values.Free()
+	form := p.Form
+	if form == protocol.SessionAhead && !s.followable(p) {
+		form = protocol.SessionApart
+	}
+	return h.AppendSession(b, values.B[:0], form)
+}
+
+// followable says that another request may go to p before this one is answered.
+func (s *session) followable(p *balance.Process) bool { return p.LooksAhead() && s.req.plain() }
+
+// sendAhead sends the request to p, which answers another one over u; see
+// balance.Waiter.
+func (s *session) sendAhead(p *balance.Process, u *balance.Upstream) error {
+	out := wire.TakeBuffer(s.req.Len + 1<<10)
+	defer out.Free()
+	_, err := u.WriteBoth(s.appendHead(out.B[:0], p, false), nil)
+	return err
+}
+
+// head is what p gets of the request's head.
+func (s *session) head(p *balance.Process) apphead.Head {
 	q, c := s.req, s.req.client
 	return apphead.Head{
 		Request: &q.Request, Claims: q.forwarded(), Upgrade: q.upgrade,
 		Addr: c.addr, Port: c.port, Headers: c.headers, Trusted: c.trusted, HTTP2: c.http2,
 		Began: q.began, ID: q.id[:q.idLen], ForeignID: q.keepsID(), NewTrace: q.makesTrace(), Traceparent: q.span.Traceparent(), Continues: q.span.Continues(),
-		Base: q.mount.base, AddsAll: q.mount.addsAll, Sendfile: s.process.Sendfile.Load(),
+		Base: q.mount.base, AddsAll: q.mount.addsAll, Sendfile: p.Sendfile.Load(),
 		Release: c.proxy.Release,
 	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"sync/atomic"
 
 	"passenger/lib/httpcache"
@@ -38,6 +39,7 @@ func (p *Proxy) app(name string) *app {
 	a := p.apps[name]
 	if a == nil {
 		a = &app{name: name, balance: balance.New(name, p.changed, p.places, &p.waiting)}
+		a.balance.SlowAfter = cmp.Or(p.slowAfter, a.balance.SlowAfter)
 		a.disk.Most = p.Disk.App
 		p.apps[name] = a
 	}

@@ -34,21 +34,45 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 		return x.awaitRoom(x.client.Clock.Now.Load(), errDiskSpent)
 	}
 	if x.session.process == nil {
-		if err := x.session.acquire(n > 1); err != nil {
+		switch err := x.session.acquire(n > 1); err {
+		case nil:
+		case balance.ErrCutOff:
+			x.session.try = secondTry
+			return true, false
+		default:
 			return false, x.noProcess(err)
 		}
 	}
+	if x.session.waiter.Went {
+		x.session.waiter.Went = false
+		x.req.span.Sends()
+		x.session.phase.On(phase.Sends)
+	} else if tried, retry, again := x.reach(n); tried {
+		return retry, again
+	}
+	b, n1, err := x.readResponse()
+	if err != nil {
+		return x.noResponse(err, n)
+	}
+	return false, x.passAnswer(b, n1)
+}
+
+// reach connects to the process and sends the request, unless tried says that it
+// could not.
+func (x *exchange) reach(n int) (tried, retry, again bool) {
 	if x.body.diskSpent() {
 		if x.session.up != nil {
 			x.session.up.Close()
 			x.session.up = nil
 		}
-		return x.connectFailed(errDiskSpent, n)
+		retry, again = x.connectFailed(errDiskSpent, n)
+		return true, retry, again
 	}
 	if x.session.up == nil {
 		x.session.phase.On(phase.Connects)
 		if err := x.session.connect(); err != nil {
-			return x.connectFailed(err, n)
+			retry, again = x.connectFailed(err, n)
+			return true, retry, again
 		}
 	}
 	x.session.phase.On(phase.Sends)
@@ -56,13 +80,9 @@ func (x *exchange) attempt(n int) (retry, again bool) {
 	if err != nil && sent == 0 && n < maxAttempts {
 		// Not a byte left us, so no process can have acted on it.
 		x.dropSession()
-		return true, false
+		return true, true, false
 	}
-	b, n1, err := x.readResponse()
-	if err != nil {
-		return x.noResponse(err, n)
-	}
-	return false, x.passAnswer(b, n1)
+	return false, false, false
 }
 
 // refusedFor is how long a process that refused a connection is left alone;
@@ -78,16 +98,8 @@ func (x *exchange) send() (sent int, err error) {
 	x.req.span.Sends()
 	out := wire.TakeBuffer(x.req.Len + 1<<10)
 	defer out.Free()
-	parts := x.session.head()
-	var head []byte
+	head := x.session.appendHead(out.B[:0], x.session.process, x.body.asked)
 	x.body.session = x.session.process.Session
-	if x.session.process.Session {
-		values := wire.TakeBuffer(x.req.Len + 1<<10)
-		head = parts.AppendSession(out.B[:0], values.B[:0], x.session.process.Apart)
-		values.Free()
-	} else {
-		head = parts.AppendHTTP(out.B[:0], x.body.asked)
-	}
 	switch x.body.plan {
 	case heldBody:
 		sent, err = x.ask(head, x.req.in.B[x.req.Len:x.req.start])
@@ -120,7 +132,11 @@ func (x *exchange) send() (sent int, err error) {
 // does, but for the first time only.
 func (x *exchange) ask(head, body []byte) (sent int, err error) {
 	x.session.up.ReadWait = min(x.session.answerTime(), lookEvery)
-	sent, x.session.late, err = x.session.up.Ask(head, body)
+	var whole func()
+	if x.session.followable(x.session.process) {
+		whole = x.session.sent
+	}
+	sent, x.session.late, err = x.session.up.Ask(head, body, whole)
 	return sent, err
 }
 
@@ -206,13 +222,14 @@ func (x *exchange) noResponse(err error, n int) (retry, again bool) {
 // A unix socket whose process ends with something unread is reset, so that who
 // reset it has not acted on the request. One that is closed after all was read
 // is either a kept connection that the process gave up in that moment, or a
-// request that brought the process down: it gets one more, not all of them, and
+// request that brought the process down, as where the one that followed it was
+// unread: it gets one more, not all of them, and
 // for itself. On a new connection it is the latter, if the process had no other
 // request.
 func (x *exchange) mayRepeat(err error) bool {
 	reset := errors.Is(err, syscall.ECONNRESET)
 	switch {
-	case reset && x.session.process.Local() && x.body.plan == noBody:
+	case reset && !x.req.mount.app.balance.Followed(x.session.process) && x.session.process.Local() && x.body.plan == noBody:
 		return true
 	case !reset && !errors.Is(err, io.EOF), x.session.try != firstTry,
 		!x.session.up.Reused && !x.req.mount.app.balance.Crowded(x.session.process):
@@ -233,6 +250,7 @@ func (x *exchange) retreat() {
 		x.dropSession()
 		return
 	}
+	x.req.mount.app.balance.Forgo(x.session.process, false)
 	x.session.up.Close()
 	x.session.up = nil
 	x.body.upload.abandon()

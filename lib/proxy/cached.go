@@ -136,7 +136,7 @@ func (x *exchange) sendEntry(e *httpcache.Entry, now time.Time) (again bool) {
 func (s *session) consider(l *httpcache.Lookup) {
 	r := &s.resp
 	switch {
-	case !s.req.safe():
+	case !s.req.Safe():
 		if r.Status >= 200 && r.Status < 400 {
 			l.Invalidate(r)
 		}

@@ -54,6 +54,7 @@ type call struct {
 	Conn     net.Conn
 	In       *bufio.Reader
 	First    bool // on its connection
+	Follows  bool // another request may follow before the answer is complete
 	Upstream *fake
 }
 
@@ -114,6 +115,9 @@ func start(t testing.TB, proto string, concurrency int, answer behaviour) *fake 
 	}}
 	if proto == apart {
 		f.route.DataProtocol, f.route.SessionForm = protocol.ProtocolSession, protocol.SessionApart
+	}
+	if proto == ahead {
+		f.route.DataProtocol, f.route.SessionForm = protocol.ProtocolSession, protocol.SessionAhead
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -213,7 +217,10 @@ func (c *call) readSession() error {
 		return fmt.Errorf("block %q does not end", block)
 	}
 	parts := strings.Split(string(block[:n-1]), "\x00")
-	if names := strings.Split(parts[0], ","); len(names) > 1 && c.Upstream.route.SessionForm == protocol.SessionApart {
+	if names := strings.Split(parts[0], ","); len(names) > 1 && c.Upstream.route.SessionForm >= protocol.SessionApart {
+		if c.Upstream.route.SessionForm == protocol.SessionAhead {
+			names[0], c.Follows = strings.CutPrefix(names[0], "+")
+		}
 		values := parts[1:]
 		if len(names) != len(values) {
 			return fmt.Errorf("block %q has not as many values as names", block)
@@ -485,6 +492,10 @@ func within[T any](t testing.TB, c <-chan T, what string) T {
 // apart stands for the session protocol of a process that says that it takes
 // names apart from values.
 const apart = "session-apart"
+
+// ahead stands for that of a process that also says that it takes requests which
+// went ahead.
+const ahead = "session-ahead"
 
 var dataProtocols = []string{protocol.ProtocolHTTP, protocol.ProtocolSession, apart}
 

@@ -22,6 +22,9 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 	if d.Kind == http1.UntilClose && (x.session.process.Session || x.session.takeover != nil) && !x.body.upload.running {
 		return x.passRaw(b, n)
 	}
+	if !x.session.resp.KeepAlive {
+		x.req.mount.app.balance.Forgo(x.session.process, false) // it reads no further
+	}
 	framing, old := d.Kind, x.req.Minor == 0 || x.client.headers.Flagged(fronted.Dechunk)
 	if x.session.plan.Coding != compress.Plain && d.Kind != http1.NoBody {
 		x.session.takeEncoder(!old)
@@ -66,6 +69,7 @@ func (x *exchange) forwardBody(d *http1.Extent, b *wire.Buffer, n int, head []by
 			x.brokenOff(err)
 			return false
 		}
+		clean := ended && x.session.clean(b.B[n-d.Surplus:n])
 		if x.lookup != nil {
 			x.lookup.Add(part, ended)
 		}
@@ -78,14 +82,14 @@ func (x *exchange) forwardBody(d *http1.Extent, b *wire.Buffer, n int, head []by
 		}
 		free := ended && !x.body.upload.unfinished()
 		if free {
-			x.endExchange(d.Surplus == 0)
+			x.endExchange(clean)
 		}
 		x.answer.answered = true
 		x.session.waiter.Probe.ChunkSent()
 		err = x.answer.deliver(head, part, free)
 		b.Free()
 		if err == nil && ended && !free {
-			x.endExchange(d.Surplus == 0)
+			x.endExchange(clean)
 		}
 		if err == nil && ended {
 			err = x.answer.awaitBuffer()

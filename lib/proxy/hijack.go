@@ -1,8 +1,6 @@
 package proxy
 
-import (
-	"passenger/lib/proxy/phase"
-)
+import "passenger/lib/proxy/phase"
 
 // An app may take its connection over, in Ruby's words hijack it. Its adapter
 // says so before: it sends the interim response "199 Hijacked". From then on the
@@ -24,6 +22,9 @@ const partialField = "x-passenger-hijack"
 func (s *session) takeOver() {
 	if s.takeover == nil {
 		s.phase.On(phase.Upgrades)
+		if s.followable(s.process) {
+			s.req.mount.app.balance.Confirm(s.process, s.up)
+		}
 		s.takeover = s.req.mount.app.balance.TakeOver(s.process, s, s.req.upgrade, &s.req.client.proxy.dialer, s.req.mount.readTimeout)
 	}
 }

@@ -115,6 +115,7 @@ type Config struct {
 	reportEvery  time.Duration
 	mostMemory   int64
 	mostWaiting  int // balance.MemoryPlaces
+	slowAfter    time.Duration
 
 	mostHistograms int64
 }

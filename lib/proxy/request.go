@@ -65,15 +65,12 @@ func (q *request) shrink() {
 	q.client.fit(q, (*wire.Buffer).Shrunk)
 }
 
-// safe says that the method only reads: an answer that its client does not wait for
-// is lost without harm.
-func (q *request) safe() bool {
-	switch string(q.Method) {
-	case "GET", "HEAD", "OPTIONS", "TRACE":
-		return true
-	}
-	return false
-}
+// plain says that the request is its head and no more, on the client's side too.
+func (q *request) plain() bool { return q.ContentLength <= 0 && !q.Chunked && !q.upgrade }
+
+// mayGoAhead says that the request may be sent behind another one that a process
+// still answers: whether it is answered a little later, or not, changes nothing.
+func (q *request) mayGoAhead() bool { return q.plain() && q.Safe() && q.mount.sticky.Name == nil }
 
 // measureBody says how many bytes of p to pass on, how many belong to the
 // body, and whether it ends with them.

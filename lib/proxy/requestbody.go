@@ -98,14 +98,7 @@ func (r *requestBody) planChunked() error {
 // repeatable says that the request may be sent again although the process may
 // have begun to act on it: its method is idempotent, and we have it whole.
 func (r *requestBody) repeatable() bool {
-	if r.plan == sentBody || r.req.upgrade {
-		return false
-	}
-	switch string(r.req.Method) {
-	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE":
-		return true
-	}
-	return false
+	return r.plan != sentBody && !r.req.upgrade && r.req.Idempotent()
 }
 
 // unread says that the client may have sent more than we read.

@@ -69,7 +69,7 @@ const lookEvery = time.Second
 // there is something to read.
 func (x *exchange) readUpstream(size int) (b *wire.Buffer, n int, err error) {
 	err = x.patiently(func() (err error) {
-		b, n, err = x.session.up.ReadLazily(size)
+		b, n, err = x.session.up.ReadAnswer(size)
 		return err
 	})
 	return b, n, err
@@ -127,7 +127,7 @@ func (x *exchange) look() error {
 	}
 	switch {
 	case !x.gone():
-	case x.req.safe():
+	case x.req.Safe():
 		return balance.ErrGone
 	case !x.session.halfClosed && !x.session.process.Session:
 		x.session.halfClosed = true

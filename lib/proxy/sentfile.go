@@ -98,7 +98,7 @@ func (x *exchange) discard(b *wire.Buffer, n int) {
 			break
 		}
 		if ended {
-			x.endExchange(d.Surplus == 0)
+			x.endExchange(x.session.clean(b.B[n-d.Surplus : n]))
 			b.Free()
 			return
 		}

@@ -40,11 +40,15 @@ type session struct {
 
 	takeover  *balance.Takeover // nil unless the app took the connection over
 	dismissed atomic.Bool       // it was upgraded, and is to end
+
+	ahead func(*balance.Process, *balance.Upstream) error // sendAhead, bound once
+	sent  func()                                          // tells the app that the process has the request, bound once
 }
 
 // init makes s, which is new, that of q for good.
 func (s *session) init(q *request) {
 	s.req, s.waiter.Answered, s.waiter.From = q, make(chan struct{}, 1), q.origin
+	s.ahead, s.sent = s.sendAhead, func() { q.mount.app.balance.Sent(s.process, s.up) }
 }
 
 // reset makes s ready for another request.
@@ -97,7 +101,10 @@ func (s *session) acquire(retried bool) error {
 			s.waiter.Wanted = s.req.mount.sticky.Wanted(&s.req.Request)
 		}
 	}
-	s.waiter.Alone = s.try == loneTry
+	s.waiter.Alone, s.waiter.Ahead = s.try == loneTry, nil
+	if s.try == firstTry && s.req.mayGoAhead() {
+		s.waiter.Ahead = s.ahead
+	}
 	proc, up, err := a.Acquire(&s.waiter, retried)
 	before := s.waited
 	if !s.waiter.Began.IsZero() {
@@ -111,7 +118,7 @@ func (s *session) acquire(retried bool) error {
 	}
 	s.process, s.granted = proc, p.clock.Now.Load()
 	s.target.Store(proc)
-	for up != nil && !up.Quiet() {
+	for up != nil && !s.waiter.Went && !up.Quiet() {
 		up.Close()
 		up = a.Another(proc)
 	}
@@ -125,6 +132,11 @@ func (s *session) acquire(retried bool) error {
 func (s *session) beginProbe() {
 	old := s.req.Minor == 0
 	s.waiter.Probe.Begin(old, old && s.req.client.trusted && s.req.client.addr != "")
+}
+
+// clean is balance.App.Keep for the process.
+func (s *session) clean(rest []byte) bool {
+	return s.req.mount.app.balance.Keep(s.process, s.up, rest)
 }
 
 func (s *session) connect() (err error) {
@@ -147,7 +159,7 @@ func (x *exchange) endSession(reusable bool) {
 	x.req.span.Leaves(x.session.resp.Status)
 	if x.session.up != nil && !reusable {
 		x.stopUpload()
-		x.session.up.Close()
+		x.req.mount.app.balance.GiveUp(x.session.process, x.session.up, x.session.phase.Begun())
 		x.session.up = nil
 	}
 	if x.session.takeover != nil {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"passenger/lib/http1"
+	"passenger/lib/protocol"
 	"passenger/lib/proxy/forwarded"
 	"passenger/lib/proxy/fronted"
 	"passenger/lib/proxy/tunnel"
@@ -11,17 +12,21 @@ import (
 
 // AppendSession returns the request's block for a process that speaks the
 // session protocol: in b's memory, with values in between if names stand apart
-// from values there.
-func (h *Head) AppendSession(b, values []byte, apart bool) []byte {
-	if apart {
-		k := http1.ApartBlock(b, values)
-		h.addVariables(&k, apart)
-		return k.Finish()
-	}
+// from values there, form 2 and more.
+func (h *Head) AppendSession(b, values []byte, form int) []byte {
 	k := http1.PairsBlock(b)
-	h.addVariables(&k, apart)
+	switch {
+	case form == protocol.SessionAhead:
+		k = http1.ApartBlock(b, values, aheadMark)
+	case form == protocol.SessionApart:
+		k = http1.ApartBlock(b, values, "")
+	}
+	h.addVariables(&k, form >= protocol.SessionApart)
 	return k.Finish()
 }
+
+// aheadMark stands before the first name in a block of form 3.
+const aheadMark = "+"
 
 // addVariables adds what most requests have first, in the same order for all.
 func (h *Head) addVariables(k *http1.Block, apart bool) {

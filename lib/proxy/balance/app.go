@@ -42,6 +42,8 @@ type App struct {
 	held      *Process   // of them, the one that gets no sessions until it has none
 	uses      uint64     // orders the processes by last use
 	queue     queue
+	pace      pace
+	crowded   atomic.Int64 // until then requests are expected to wait, in the clock's time
 
 	// As in the route table.
 	size          int                  // how many may wait
@@ -64,6 +66,10 @@ type App struct {
 	errors    uint64 // sessions that processes let down, those that are gone included
 	dismissed uint64 // upgraded connections that the proxy closed
 
+	// SlowAfter is how long a session lasts behind which no request should have gone
+	// ahead. It is set before the first one.
+	SlowAfter time.Duration
+
 	Waits    atomic.Uint64 // requests that waited in the queue and got a process
 	WaitTime atomic.Int64  // how long they waited together, in nanoseconds
 }
@@ -73,7 +79,7 @@ type App struct {
 // table does not, of which own wait already; waiting counts the requests in the
 // queues of all apps.
 func New(name string, changed func(), room func(own int) int, waiting *atomic.Int64) *App {
-	return &App{name: name, changed: changed, room: room, queue: queue{waiting: waiting}}
+	return &App{name: name, changed: changed, room: room, queue: queue{waiting: waiting}, SlowAfter: slowAfter}
 }
 
 // pick returns the free process with the fewest sessions; of several the one
@@ -98,11 +104,16 @@ func (a *App) pick(w *Waiter) *Process {
 
 // start counts a session of w on p, and returns an idle connection if there is one.
 func (a *App) start(w *Waiter, p *Process) *Upstream {
-	p.inFlight++
 	p.alone, p.aloneBy = w.Alone, 0
+	p.begin(a)
+	return p.takeIdle()
+}
+
+// begin counts a session on p.
+func (p *Process) begin(a *App) {
+	p.inFlight++
 	a.uses++
 	p.used = a.uses
-	return p.takeIdle()
 }
 
 // Another returns one more idle connection to p, nil if there is none.
@@ -117,6 +128,21 @@ func (a *App) Another(p *Process) *Upstream {
 // request had a process that turned out to be gone, so that it waits at the
 // queue's head.
 func (a *App) Acquire(w *Waiter, retried bool) (*Process, *Upstream, error) {
+	p, u, err := a.acquire(w, retried)
+	for w.goes {
+		w.goes = false
+		if err = a.goAhead(w); err == errInVain {
+			p, u, err = a.acquire(w, true)
+			continue
+		}
+		w.Went = err == nil && w.said
+	}
+	return p, u, err
+}
+
+// acquire is Acquire for a request that may only get a place behind a session.
+func (a *App) acquire(w *Waiter, retried bool) (*Process, *Upstream, error) {
+	w.Went, w.said = false, false
 	a.mu.Lock()
 	if a.removed {
 		a.mu.Unlock()
@@ -141,8 +167,10 @@ func (a *App) Acquire(w *Waiter, retried bool) (*Process, *Upstream, error) {
 	}
 	w.retried, w.aloneBy = retried, 0
 	a.queue.add(w)
-	a.hold()
 	formed := a.queue.length == 1
+	a.crowds(w.Since)
+	a.hold()
+	a.lookAhead()
 	a.mu.Unlock()
 	if formed {
 		a.changed()
@@ -227,6 +255,7 @@ func (a *App) Release(p *Process, u *Upstream, now, took int64, v Verdict) {
 	p.lastUsed = max(now, 1)
 	a.requests++
 	p.refused = p.refused && u == nil
+	u = a.passOn(p, u, now)
 	if p.draining {
 		fell := !p.busy()
 		a.mu.Unlock()
@@ -260,6 +289,7 @@ func (a *App) Cancel(p *Process, refused bool, retry int64) {
 	a.mu.Lock()
 	p.inFlight--
 	p.alone = false
+	a.passOn(p, nil, 0)
 	p.retry = retry
 	if refused {
 		p.refuse(retry)
@@ -280,7 +310,7 @@ func (a *App) grant() {
 		return p != nil
 	}
 	for w := a.queue.next(there); w != nil; w = a.queue.next(there) {
-		if time.Since(w.Began) > lookAfter && a.leaves(w, w.Probe.Conn.Clock.Now.Load()) {
+		if a.hasLeft(w) {
 			continue
 		}
 		a.queue.remove(w)
@@ -288,6 +318,12 @@ func (a *App) grant() {
 		w.answer(p, a.start(w, p), nil)
 	}
 	a.hold()
+	a.lookAhead()
+}
+
+// hasLeft is leaves for one that is about to get a process.
+func (a *App) hasLeft(w *Waiter) bool {
+	return time.Since(w.Began) > lookAfter && a.leaves(w, w.Probe.Conn.Clock.Now.Load())
 }
 
 // lookAfter is how long a request has waited when its client is looked for once
@@ -353,6 +389,7 @@ func (a *App) Sweep(now int64) {
 		w = next
 	}
 	a.sweepAlone(now)
+	a.sweepAhead(now)
 	for _, p := range a.processes {
 		if p.refused && now >= p.retry {
 			p.refused = false
@@ -367,6 +404,9 @@ func (a *App) Stop(why error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.fail(why)
+	for _, p := range a.processes {
+		p.place.give(why)
+	}
 }
 
 // Close closes the idle connections.

@@ -43,6 +43,8 @@ type Upstream struct {
 	wire.Caller
 	idleSince int64 // in the clock's time
 	Reused    bool  // an earlier session used it
+
+	ahead sync.Mutex // held while a request goes ahead
 }
 
 // A Dialer connects to processes. Clock bounds the waits of its connections.

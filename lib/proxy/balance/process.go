@@ -17,7 +17,7 @@ type Process struct {
 	PID         int
 	uid         int  // of its user, files.UnknownUser if the table does not say
 	Session     bool // speaks the session protocol
-	Apart       bool // that, with names apart from values
+	Form        int  // the newest form of that which it knows
 	generation  int
 	concurrency int
 
@@ -39,6 +39,7 @@ type Process struct {
 
 	Sendfile atomic.Pointer[files.Sendfile] // nil if its answers name no files
 	idle     []*Upstream
+	place    place // behind its session, if it takes one at a time
 
 	// refused says that the last connection attempt was; until retry, in the
 	// clock's time, no other is made.
@@ -54,7 +55,7 @@ type Process struct {
 func newProcess(rp *protocol.RouteProcess) *Process {
 	p := &Process{
 		ID: rp.ID, Cookie: StickyID(rp.ID), PID: rp.PID, uid: files.UnknownUser, address: rp.Address, concurrency: rp.Concurrency, generation: rp.Generation,
-		Session: rp.DataProtocol == protocol.ProtocolSession, Apart: rp.SessionForm >= protocol.SessionApart, draining: rp.Draining, leaving: rp.Leaving,
+		Session: rp.DataProtocol == protocol.ProtocolSession, Form: min(rp.SessionForm, protocol.SessionAhead), draining: rp.Draining, leaving: rp.Leaving,
 	}
 	if rp.UID != nil {
 		p.uid = *rp.UID
@@ -98,6 +99,9 @@ func (p *Process) upgrade(u Upgraded, closable bool) {
 	}
 	p.upgraded[u] = closable
 }
+
+// LooksAhead says that p takes requests that go ahead.
+func (p *Process) LooksAhead() bool { return p.Session && p.Form >= protocol.SessionAhead }
 
 // Local says that the process listens on a unix socket.
 func (p *Process) Local() bool { return strings.HasPrefix(p.address, "unix:") }

@@ -32,6 +32,15 @@ type Waiter struct {
 	Upstream *Upstream
 	Err      error
 	Answered chan struct{}
+
+	// Ahead sends the request, which is safe, has no body and asks for no other
+	// protocol, to p over u; nil for a request that may not go ahead. Went says
+	// that the process of the answer has the request already.
+	Ahead func(p *Process, u *Upstream) error
+	Went  bool
+	goes  bool       // the answer is a place behind a session
+	said  bool       // the request went there
+	turn  chan error // tells what became of the place; nil before it is needed
 }
 
 func (w *Waiter) answer(p *Process, u *Upstream, err error) {

@@ -23,6 +23,12 @@ func (a *App) Report(k *wire.Clock, processes map[string]protocol.ProcessReport)
 	if w := a.queue.first; w != nil {
 		r.OldestWait = time.Since(w.Began).Seconds()
 	}
+	for _, p := range a.processes {
+		if w := p.place.next; w != nil {
+			r.Queued++
+			r.OldestWait = max(r.OldestWait, time.Since(w.Began).Seconds())
+		}
+	}
 	return r
 }
 

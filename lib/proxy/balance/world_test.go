@@ -99,7 +99,7 @@ func (w *queueWorld) ask(g *guest, retried bool) {
 	w.found = append(w.found, g.name+words[g.err])
 }
 
-var words = map[error]string{ErrQueueFull: "!full", ErrQueueTime: "!time", ErrGone: "!gone", ErrPaused: "!paused"}
+var words = map[error]string{ErrCutOff: "!cut", ErrQueueFull: "!full", ErrQueueTime: "!time", ErrGone: "!gone", ErrPaused: "!paused"}
 
 // news is what became of guests since it was called last.
 func (w *queueWorld) news() []string {

@@ -52,7 +52,7 @@ func TestAskWaitsForTheAnswer(t *testing.T) {
 			got <- all[:n]
 			io.WriteString(peer, "answer")
 		}()
-		sent, late, err := u.Ask(head, body)
+		sent, late, err := u.Ask(head, body, nil)
 		if err != nil || late || sent != len(head)+size || u.Sent != int64(sent) {
 			t.Errorf("sent %d and counted %d of %d, late: %t, %v", sent, u.Sent, len(head)+size, late, err)
 		}
@@ -69,7 +69,7 @@ func TestAskIsLate(t *testing.T) {
 	t.Parallel()
 	u, _ := caller(t)
 	u.ReadWait = short
-	if sent, late, err := u.Ask([]byte("x"), nil); sent != 1 || !late || err != nil {
+	if sent, late, err := u.Ask([]byte("x"), nil, nil); sent != 1 || !late || err != nil {
 		t.Errorf("sent %d, late: %t, %v; want late alone", sent, late, err)
 	}
 }
