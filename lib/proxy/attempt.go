@@ -250,7 +250,7 @@ func (x *exchange) retreat() {
 		x.dropSession()
 		return
 	}
-	x.req.mount.app.balance.Forgo(x.session.process, false)
+	x.req.mount.app.balance.Anew(x.session.process)
 	x.session.up.Close()
 	x.session.up = nil
 	x.body.upload.abandon()

@@ -195,6 +195,15 @@ func (a *App) Forgo(p *Process, begun bool) {
 	p.place.up = nil
 }
 
+// Anew says that the connection of p's session has ended, and the session goes on over
+// another one, which nothing has followed on.
+func (a *App) Anew(p *Process) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p.place.give(errInVain)
+	p.place = place{}
+}
+
 // Keep says that p can have another session over u: rest, what it sent behind an
 // answer, is nothing, or begins that to the request that followed, which gets it.
 func (a *App) Keep(p *Process, u *Upstream, rest []byte) bool {

@@ -229,6 +229,25 @@ func TestWhatWentAheadInVainIsNextElsewhere(t *testing.T) {
 	}
 }
 
+// What followed on a connection that ended is none of the next one's: a reset of that
+// tells that the request was not read.
+func TestSessionGoesOnOverANewConnection(t *testing.T) {
+	t.Parallel()
+	inAheadWorld(t, nil, func(w *aheadWorld) {
+		w.comes()
+		if !w.Followed(w.process) {
+			t.Error("nothing followed")
+		}
+		w.Anew(w.process)
+		w.expect(t, "first") // the second waits at the head of the queue
+		if w.Followed(w.process) {
+			t.Error("something followed on the new connection")
+		}
+		w.release(nil)
+		w.expect(t, "second")
+	})
+}
+
 func TestWhatCouldNotBeSentAheadIsNextElsewhere(t *testing.T) {
 	t.Parallel()
 	inAheadWorld(t, func(w *aheadWorld) { w.failed = errors.New("broken") }, func(w *aheadWorld) {
