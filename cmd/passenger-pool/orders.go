@@ -162,6 +162,13 @@ type scaleCommand struct {
 
 func (c *scaleCommand) Run(ctx context.Context, cmd *command) error {
 	var request protocol.ScaleRequest
+	if side, n, ok := strings.Cut(c.Instances, "="); ok {
+		return &cli.Error{
+			Err:    fmt.Errorf("%q is of side processes: scale is for processes that serve requests", c.Instances),
+			Hint:   fmt.Sprintf("set \"count\": %s of %q among \"processes\" in the app's settings, see Passengerfile(5), and restart the app", n, side),
+			Status: cli.Usage,
+		}
+	}
 	if c.Instances != "auto" {
 		n, err := strconv.Atoi(c.Instances)
 		if err != nil || n < 0 {
