@@ -216,6 +216,11 @@ for d in (0, 1, 3, 5, 10):
 CASES["scale"] = scale  # leaves other hosts behind: the last
 
 
+def means(name, case):
+    """Whether a case is meant by a name: its own, or what that begins with before a hyphen."""
+    return case == name or case.startswith(name + "-")
+
+
 def table(rows):
     print(f"\n{'case':<12} {'requests':>8} {'failed':>6} {'allowed':>7} {'rate/s':>6} {'slowest':>8} {'took':>6}  done/failed of each kind")
     for r in rows:
@@ -224,9 +229,10 @@ def table(rows):
 
 
 def main():
-    base, app, names = sys.argv[1], sys.argv[2], sys.argv[3:] or list(CASES)
-    if unknown := [n for n in names if n not in CASES]:
+    base, app, chosen = sys.argv[1], sys.argv[2], sys.argv[3:] or list(CASES)
+    if unknown := [n for n in chosen if not any(means(n, c) for c in CASES)]:
         raise SystemExit(f"hosts: there is no case {' '.join(unknown)}; there are {' '.join(CASES)}")
+    names = [c for c in CASES if any(means(n, c) for n in chosen)]
     os.makedirs(base, mode=0o700, exist_ok=True)
     run("ip", "link", "set", "lo", "up")
     site, hosts, rows = Site(base, app, "tls" in KINDS), [], []
