@@ -22,6 +22,13 @@ run(lambda { |env|
     warn "it waits"
     sleep 0.005 until File.exist?("go")
   end
+  env["REQUEST_METHOD"] = "GET" if path == "/get"
+  env["REQUEST_METHOD"] = "HEAD" if path == "/head"
+  raise "deliberate" if path == "/raise"
+  if path.start_with?("/coded")
+    chunks = { "/coded/over" => "1\r\na\r\n0\r\n\r\nover", "/coded/cut" => "9\r\na", "/coded/whole" => "1\r\na\r\n0\r\n\r\n" }
+    next [200, { "Transfer-Encoding" => "chunked" }, ["", chunks[path]].each]
+  end
   if path == "/sync"
     io = env["rack.hijack"].call
     io.write("HTTP/1.1 200 OK\r\n\r\n")
@@ -42,6 +49,12 @@ def application(environ, start_response):
         print("it waits", file=sys.stderr, flush=True)
         while not os.path.exists("go"):
             time.sleep(0.005)
+    if path == "/get":
+        environ["REQUEST_METHOD"] = "GET"
+    if path == "/head":
+        environ["REQUEST_METHOD"] = "HEAD"
+    if path == "/raise":
+        raise ValueError("deliberate")
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [path.encode()]
 `
@@ -195,5 +208,54 @@ func TestRackTakesOverWhereARequestWentAhead(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "marked")); err == nil {
 		t.Error("a request that went ahead was answered")
+	}
+}
+
+// What an answer is too long or too short by is never taken for a part of the next
+// one, whatever the app makes of the method, and where it fails.
+func TestAnswersEndWhereTheRequestHasThemEnd(t *testing.T) {
+	t.Parallel()
+	withFollower(t, func(t *testing.T, w *waiting) {
+		w.goOn(t)
+		w.session.receive(t, "GET")
+		w.session.receive(t, "GET")
+		for _, c := range []struct {
+			method, uri, body string
+		}{{"HEAD", "/get", ""}, {"GET", "/head", "/head"}, {"HEAD", "/raise", ""}, {"HEAD", "/plain", ""}} {
+			w.session.send(request{method: c.method, uri: c.uri, follows: true})
+			w.session.send(request{uri: "/next", follows: true})
+			if resp := w.session.receive(t, c.method); resp.body != c.body || resp.err != nil {
+				t.Errorf("%s %s: got %q, %v", c.method, c.uri, resp.body, resp.err)
+			}
+			if resp := w.session.receive(t, "GET"); resp.body != "/next" {
+				t.Errorf("behind %s %s: got %q", c.method, c.uri, resp.body)
+			}
+		}
+	})
+}
+
+// An app that puts its body in chunks itself may end them too early, or not at all.
+func TestNothingComesBehindChunksOfTheAppsOwn(t *testing.T) {
+	t.Parallel()
+	need(t, "ruby")
+	dir := writeApp(t, map[string]string{"config.ru": waitingRack})
+	p := startReady(t, Spec{Type: protocol.TypeRack, AppRoot: dir})
+	for _, path := range []string{"/coded/over", "/coded/cut", "/coded/whole"} {
+		s := p.dial(t)
+		s.send(request{uri: path, follows: true})
+		s.send(request{uri: "/mark", follows: true})
+		resp := s.receive(t, "GET")
+		if !resp.Close || resp.body != "a" || (resp.err == nil) != (path != "/coded/cut") {
+			t.Errorf("%s: got %q, %v, close %v", path, resp.body, resp.err, resp.Close)
+		}
+		if path == "/coded/cut" {
+			continue
+		}
+		if rest, _ := io.ReadAll(s.r); string(rest) != "over" && len(rest) > 0 {
+			t.Errorf("%s: behind it comes %q", path, rest)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "marked")); err == nil {
+		t.Error("the next request on the connection was answered")
 	}
 }

@@ -235,6 +235,7 @@ module PhusionPassenger
     # Has the app answer env. Returns as serve does.
     def answer(env)
       status = headers = body = error = nil
+      @response.answers(env)
       begin
         status, headers, body = (env.key?(OutOfBand::KEY) ? OutOfBand : @app).call(env)
         Forks.leave if Forks.child?

@@ -52,6 +52,13 @@ module PhusionPassenger
       @last = false
       @partial = false
       @released = false
+      @to_head = false
+    end
+
+    # Notes which request is answered next, before the app may change its env:
+    # the proxy goes by what it asked for.
+    def answers(env)
+      @to_head = env["REQUEST_METHOD"] == "HEAD"
     end
 
     # Whether a part of a response was sent, and not yet its end.
@@ -83,7 +90,7 @@ module PhusionPassenger
         switch(head, body)
       elsif @hijack
         hand_over(env, head)
-      elsif status == 204 || status == 304 || env["REQUEST_METHOD"] == "HEAD"
+      elsif status == 204 || status == 304 || @to_head
         deliver_head(status, head)
       elsif @coded && body.respond_to?(:each)
         deliver_coded(head, body)
@@ -101,7 +108,7 @@ module PhusionPassenger
 
       @last ||= @connection.stopping?
       write("HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\n" \
-            "Content-Length: #{FAILURE.bytesize}\r\n#{"Connection: close\r\n" if @last}\r\n#{FAILURE}")
+            "Content-Length: #{FAILURE.bytesize}\r\n#{"Connection: close\r\n" if @last}\r\n#{FAILURE unless @to_head}")
       @started = false
     rescue ClientGone
       break_off
@@ -324,14 +331,20 @@ module PhusionPassenger
     end
 
     # The parts are chunks already, if the first one is; else the app only says
-    # so, and they get the coding here.
+    # so, and they get the coding here. Where the app's own chunks end, only the
+    # app knows: so nothing may come behind them.
     def deliver_coded(head, body)
       coded = nil
-      start_chunks(head)
       body.each do |part|
-        coded = part.b.match?(CHUNK) if coded.nil? && !part.empty?
+        next if part.empty?
+
+        if coded.nil?
+          @last = true if (coded = part.b.match?(CHUNK))
+          start_chunks(head)
+        end
         coded ? write(part) : write_chunk(part)
       end
+      start_chunks(head) if coded.nil?
       write_last_chunk unless coded
     end
 
