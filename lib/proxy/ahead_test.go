@@ -46,6 +46,10 @@ func onStage(t *testing.T, processes int, change func(*protocol.Route)) *stage {
 }
 
 func (a *stage) answer(c *call) bool {
+	if c.Vars[protocol.VariableWork] == protocol.WorkNone {
+		c.ok("")
+		return true
+	}
 	if strings.Contains(c.Target, "followed") {
 		if _, err := c.In.Peek(1); err != nil {
 			return false
@@ -307,6 +311,44 @@ func TestAppTakesOverWhereARequestWentAhead(t *testing.T) {
 	first.send("bytes\n")
 	if r := first.receive("GET"); r.Body != "raw bytes\n" {
 		t.Errorf("got %+v", r)
+	}
+}
+
+// A connection that an app took over before concerns no session that its process has
+// when it ends.
+func TestTakenOverConnectionEndsBesideARequestThatWentAhead(t *testing.T) {
+	t.Parallel()
+	for name, head := range map[string]string{"raw": "", "sized": "Connection: close\r\nContent-Length: 8\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := onStage(t, 1, nil)
+			tunnel := a.ask("/hold/tunnel")
+			goOn := make(chan struct{})
+			within(t, a.came, "the one that takes over").let <- func(c *call) bool {
+				c.reply("%s", takeoverHead)
+				if _, err := io.ReadFull(c.In, make([]byte, 3)); err != nil {
+					t.Error(err)
+				}
+				<-goOn
+				c.reply("HTTP/1.1 200 OK\r\n%s\r\nfarewell", head)
+				return false
+			}
+			eventually(t, "the process is free", func() bool { return a.s.inFlight(a.fakes[0]) == 0 })
+			first, second, c := a.followed("/hold/second")
+			close(goOn)
+			a.gets("farewell", tunnel)
+			tunnel.Close()
+			eventually(t, "it is over", func() bool { return a.s.snapshot().Processes[a.fakes[0].route.ID].Upgraded == 0 })
+			c.let <- repeat
+			a.gets("/followed", first)
+			c = within(t, a.came, "the one that went ahead")
+			third := a.ask("/third")
+			eventually(t, "it waits", func() bool { return a.s.queued() == 1 })
+			c.let <- repeat
+			a.gets("/hold/second", second)
+			a.gets("/third", third)
+			a.ranOnce("/followed", "/hold/second", "/third")
+		})
 	}
 }
 

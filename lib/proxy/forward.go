@@ -22,7 +22,7 @@ func (x *exchange) forward(b *wire.Buffer, n int) bool {
 	if d.Kind == http1.UntilClose && (x.session.process.Session || x.session.takeover != nil) && !x.body.upload.running {
 		return x.passRaw(b, n)
 	}
-	if !x.session.resp.KeepAlive {
+	if !x.session.resp.KeepAlive && x.session.takeover == nil {
 		x.req.mount.app.balance.Forgo(x.session.process, false) // it reads no further
 	}
 	framing, old := d.Kind, x.req.Minor == 0 || x.client.headers.Flagged(fronted.Dechunk)

@@ -157,24 +157,27 @@ const (
 // another request.
 func (x *exchange) endSession(reusable bool) {
 	x.req.span.Leaves(x.session.resp.Status)
-	if x.session.up != nil && !reusable {
+	a, p, up, t := x.req.mount.app.balance, x.session.process, x.session.up, x.session.takeover
+	if up != nil && !reusable {
 		x.stopUpload()
-		x.req.mount.app.balance.GiveUp(x.session.process, x.session.up, x.session.phase.Begun())
-		x.session.up = nil
+		if up = nil; t != nil {
+			x.session.up.Close()
+		} else {
+			a.GiveUp(p, x.session.up, x.session.phase.Begun())
+		}
 	}
-	if x.session.takeover != nil {
-		x.req.mount.app.balance.EndTakeover(x.session.takeover)
-		x.session.takeover = nil
-	}
-	p, up := x.session.process, x.session.up
-	x.session.process, x.session.up = nil, nil
+	x.session.process, x.session.up, x.session.takeover = nil, nil, nil
 	if x.session.verdict == balance.Fine && x.session.resp.Status >= 500 {
 		x.session.verdict = balance.Failed
 	}
 	if x.session.workAsked {
 		x.session.workAsked = false
-		x.req.mount.app.balance.AskWork(p)
+		a.AskWork(p)
 	}
 	now := x.client.proxy.clock.Now.Load()
-	x.req.mount.app.balance.Release(p, up, now, now-x.session.granted, x.session.verdict)
+	if t != nil {
+		a.EndTakeover(t, now, now-x.session.granted, x.session.verdict)
+		return
+	}
+	a.Release(p, up, now, now-x.session.granted, x.session.verdict)
 }

@@ -237,6 +237,11 @@ func (a *App) makePlace(w *Waiter) bool {
 // lasted, in nanoseconds. u is its connection if another session may use it, else
 // nil; v says how p did.
 func (a *App) Release(p *Process, u *Upstream, now, took int64, v Verdict) {
+	a.end(p, u, now, took, v, true)
+}
+
+// end is Release for a session that may have no slot any more.
+func (a *App) end(p *Process, u *Upstream, now, took int64, v Verdict, slot bool) {
 	a.mu.Lock()
 	if v == Stuck || p.counted == 0 || v != Fine && a.trial {
 		defer a.changed()
@@ -248,14 +253,16 @@ func (a *App) Release(p *Process, u *Upstream, now, took int64, v Verdict) {
 	if v == Stuck {
 		p.stuck++
 	}
-	p.inFlight--
-	p.alone = false
 	p.counted++
 	p.took += took
 	p.lastUsed = max(now, 1)
 	a.requests++
-	p.refused = p.refused && u == nil
-	u = a.passOn(p, u, now)
+	if slot {
+		p.inFlight--
+		p.alone = false
+		p.refused = p.refused && u == nil
+		u = a.passOn(p, u, now)
+	}
 	if p.draining {
 		fell := !p.busy()
 		a.mu.Unlock()

@@ -49,16 +49,18 @@ func (a *App) TakeOver(p *Process, of Upgraded, asked bool, d *Dialer, limit tim
 	return t
 }
 
-// giveBack gives the session's slot back. The mutex is held.
+// giveBack gives the session's slot back. The mutex is held. From now on the place
+// behind a session of the process is that of its next one.
 func (a *App) giveBack(t *Takeover) {
 	t.freed = true
+	t.process.place = place{}
 	t.process.inFlight--
 	a.grant()
 }
 
-// EndTakeover takes t out of the upgraded connections, and its slot back if it
-// had given it: the session ends as any other does.
-func (a *App) EndTakeover(t *Takeover) {
+// EndTakeover takes t out of the upgraded connections, and ends its session as
+// Release does; but if the slot was given back, others may have it.
+func (a *App) EndTakeover(t *Takeover, now, took int64, v Verdict) {
 	a.mu.Lock()
 	t.over = true
 	if t.up != nil {
@@ -69,17 +71,16 @@ func (a *App) EndTakeover(t *Takeover) {
 		<-t.done
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	delete(t.process.upgraded, t.of)
-	if t.freed {
-		t.process.inFlight++
-	}
+	freed := t.freed
+	a.mu.Unlock()
+	a.end(t.process, nil, now, took, v, !freed)
 }
 
 // awaitFree gives t's slot back when the process answers a question that is no
 // request, and its connection to the next request.
 func (a *App) awaitFree(t *Takeover, d *Dialer, limit time.Duration) {
-	u := a.openTakeover(t, d)
+	u := t.open(a, d)
 	if u == nil {
 		return
 	}
@@ -99,9 +100,9 @@ func (a *App) awaitFree(t *Takeover, d *Dialer, limit time.Duration) {
 	}
 }
 
-// openTakeover returns a connection to ask on, nil if there is none or the
+// open returns a connection to ask on, nil if there is none or the
 // session has ended. A backlog that is full will have room.
-func (a *App) openTakeover(t *Takeover, d *Dialer) *Upstream {
+func (t *Takeover) open(a *App, d *Dialer) *Upstream {
 	u := a.Another(t.process)
 	for u != nil && !u.Quiet() {
 		u.Close()
