@@ -100,6 +100,58 @@ func TestBodiesBeyondTheDisksShareArePassedOn(t *testing.T) {
 	eventually(t, "nothing is left", func() bool { return s.disk.Used() == 0 })
 }
 
+// Uploads of one connection do not wait for each other when the disk has no room for
+// more of them: each holds what the other would wait for.
+func TestUploadsBesideEachOtherBeyondTheDisksShareArePassedOn(t *testing.T) {
+	t.Parallel()
+	const part = 100_000
+	f := start(t, protocol.ProtocolHTTP, 0, func(c *call) bool { c.ok(sum(c.body())); return true })
+	r := route(f)
+	*r.BufferUpload = true
+	s, addr := serveTLS(t, Config{DataBufferDir: t.TempDir(), Disk: buffering.Limits{Connection: wire.Large}}, r)
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: careless.Clone(), Protocols: protocols((*http.Protocols).SetHTTP2)}, Timeout: patience}
+	defer c.CloseIdleConnections()
+	half, body := string(pattern(part)), string(pattern(part))+"end"
+	var ends []chan bool
+	answers := make(chan string)
+	for n := range 2 {
+		pr, pw := io.Pipe()
+		end := make(chan bool, 1)
+		ends = append(ends, end)
+		q, err := http.NewRequest("PUT", "https://"+addr+"/", pr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.ContentLength = int64(len(body))
+		go func() {
+			resp, err := c.Do(q)
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			defer resp.Body.Close()
+			text, _ := io.ReadAll(resp.Body)
+			answers <- string(text)
+		}()
+		go func() {
+			io.WriteString(pw, half)
+			<-end
+			io.WriteString(pw, body[part:])
+			pw.Close()
+		}()
+		if n == 0 {
+			eventually(t, "the first is on disk", func() bool { return s.disk.Used() == part })
+		}
+	}
+	eventually(t, "no more is kept", func() bool { return s.inFlight(f) == 1 })
+	for _, end := range ends {
+		end <- true
+		if got := <-answers; got != sum(body) {
+			t.Errorf("got %.80q, want %s", got, sum(body))
+		}
+	}
+}
+
 func sum(body string) string {
 	return fmt.Sprintf("%d bytes, %08x", len(body), crc32.ChecksumIEEE([]byte(body)))
 }

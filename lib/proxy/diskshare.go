@@ -8,28 +8,25 @@ import (
 	"passenger/lib/proxy/buffering"
 )
 
-// lease is for a body of the request.
-func (r *requestBody) lease() *buffering.Lease {
-	return buffering.NewLease(r.req.client.disk, &r.req.mount.app.disk, &r.req.client.proxy.disk)
+// lease is for a body of the request; see [buffering.NewLease].
+func (r *requestBody) lease(of func(connection, app, all *buffering.Share) *buffering.Lease) *buffering.Lease {
+	return of(r.req.client.disk, &r.req.mount.app.disk, &r.req.client.proxy.disk)
 }
 
 // errDiskSpent says that a request waits until its client takes earlier answers.
 var errDiskSpent = errors.New("the client does not take its answers")
 
-// diskSpent says that the connection has something on disk and that no more may
-// be kept there: a further answer would hold a process until the client takes
-// it. A client that takes its answers never waits here.
+// diskSpent says that the connection has answers on disk and that no more may be
+// kept there: a further answer would hold a process until the client takes it. A
+// client that takes its answers never waits here: what its other requests have on
+// disk is free only once they have a process.
 func (r *requestBody) diskSpent() bool {
-	own := r.req.client.disk.Used()
-	if own == 0 {
+	if r.req.client.disk.Owed() <= 0 {
 		return false
 	}
 	mine := int64(0) // the present request's: it must not wait for itself
 	if r.buffer != nil {
 		mine = r.buffer.OnDisk()
-	}
-	if own <= mine {
-		return false
 	}
 	for _, s := range [...]*buffering.Share{r.req.client.disk, &r.req.mount.app.disk, &r.req.client.proxy.disk} {
 		if s.Short(mine) {

@@ -24,7 +24,7 @@ var errSpent = errors.New("the disk for bodies is spent")
 // client nothing, and must not send the bodies of others to their processes.
 func (r *requestBody) fillBuffer() error {
 	c := r.req.client
-	s, err := buffering.NewRequest(c.proxy.DataBufferDir, r.lease())
+	s, err := buffering.NewRequest(c.proxy.DataBufferDir, r.lease(buffering.NewLease))
 	if err != nil {
 		return c.proxy.noRoom(err)
 	}

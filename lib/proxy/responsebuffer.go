@@ -63,7 +63,7 @@ func (a *answer) awaitBuffer() error {
 func (x *exchange) newBuffer() *buffering.Response {
 	a, p := x.req.mount.app, x.client.proxy
 	c := buffering.ResponseConfig{
-		Client: &x.client.Conn, Most: x.req.mount.mostKept, Memory: &p.memory, Dir: p.DataBufferDir, Lease: x.body.lease(),
+		Client: &x.client.Conn, Most: x.req.mount.mostKept, Memory: &p.memory, Dir: p.DataBufferDir, Lease: x.body.lease(buffering.NewAnswerLease),
 		Refused: func(spent *buffering.Share, err error) {
 			if spent != nil {
 				a.diskSpent(p, spent)

@@ -25,11 +25,16 @@ type Limits struct {
 type Share struct {
 	Most  int64 // 0 for no limit
 	used  atomic.Int64
+	owed  atomic.Int64  // of a connection: the part of used that is of answers
 	spent atomic.Uint64 // times that it did not suffice
 }
 
 // Used is how many bytes are taken.
 func (s *Share) Used() int64 { return s.used.Load() }
+
+// Owed is how many of a connection's are of answers: its client frees them by taking
+// these.
+func (s *Share) Owed() int64 { return s.owed.Load() }
 
 // Spent is how often it did not suffice.
 func (s *Share) Spent() uint64 { return s.spent.Load() }
@@ -54,11 +59,31 @@ func (s *Share) take(n int64) bool {
 type Lease struct {
 	shares [3]*Share // the connection's, the app's, the proxy's
 	bytes  atomic.Int64
+	answer bool // the body is of one
 }
 
 // NewLease returns a lease of nothing yet.
 func NewLease(connection, app, all *Share) *Lease {
 	return &Lease{shares: [3]*Share{connection, app, all}}
+}
+
+// NewAnswerLease is NewLease for the body of an answer.
+func NewAnswerLease(connection, app, all *Share) *Lease {
+	l := NewLease(connection, app, all)
+	l.answer = true
+	return l
+}
+
+// hold notes that n bytes more were taken.
+func (l *Lease) hold(n int64) {
+	l.bytes.Add(n)
+	l.owe(n)
+}
+
+func (l *Lease) owe(n int64) {
+	if l.answer {
+		l.shares[0].owed.Add(n)
+	}
 }
 
 // grow takes n bytes of every share. If one has not so many left it takes none,
@@ -73,7 +98,7 @@ func (l *Lease) grow(n int64) (spent *Share) {
 			return s
 		}
 	}
-	l.bytes.Add(n)
+	l.hold(n)
 	return nil
 }
 
@@ -82,12 +107,13 @@ func (l *Lease) force(n int64) {
 	for _, s := range l.shares {
 		s.used.Add(n)
 	}
-	l.bytes.Add(n)
+	l.hold(n)
 }
 
 // end gives back what was taken. It may be called again.
 func (l *Lease) end() {
 	n := l.bytes.Swap(0)
+	l.owe(-n)
 	for _, s := range l.shares {
 		if s != nil {
 			s.used.Add(-n)

@@ -13,14 +13,19 @@ func TestLeasesTakeOfAllSharesOrNone(t *testing.T) {
 		t.Errorf("got %d, %d, %d", other.Used(), app.Used(), all.Used())
 	}
 	three.force(41)
+	answer := NewAnswerLease(other, app, all)
+	answer.force(7)
+	if connection.Owed() != 0 || other.Owed() != 7 {
+		t.Errorf("%d and %d bytes are of answers, want 0 and 7", connection.Owed(), other.Owed())
+	}
 	for range 2 {
-		for _, l := range []*Lease{one, two, three} {
+		for _, l := range []*Lease{one, two, three, answer} {
 			l.end()
 		}
 	}
 	for _, s := range []*Share{connection, other, app, all} {
-		if n := s.Used(); n != 0 {
-			t.Errorf("%d are left", n)
+		if n, owed := s.Used(), s.Owed(); n != 0 || owed != 0 {
+			t.Errorf("%d are left, and %d of answers", n, owed)
 		}
 	}
 }
