@@ -5,7 +5,7 @@
 # mmdebstrap, e2fsprogs, openssl and ruby; no KVM and no registry. The first run compiles for
 # 11 minutes on two idle cores; that is kept in $XDG_CACHE_HOME/passenger/kubernetes.
 #
-#   KUBERNETES_TESTS    names of tests to run, else all that are in guest/test-*.sh
+#   KUBERNETES_TESTS    names of tests to run, in that order, else all that are in guest/test-*.sh
 #   KUBERNETES_MINUTES  time for them (90)
 #   KUBERNETES_RESULTS  where journals and outputs go, else a directory that is named
 #   KUBERNETES_BIN      where the programs are, if they are compiled already

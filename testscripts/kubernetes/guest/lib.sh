@@ -142,9 +142,10 @@ answers() { curl -sf -m 20 "http://$(service)/" | grep -q hello; }
 
 pods() { kubectl get pods --no-headers -o custom-columns=N:.metadata.name; }
 
-# Load: "load_start RATE", through kube-proxy, and "load_stop", which sets failed.
+# Load: "load_start RATE [WEBSOCKETS [FLAG]]", through kube-proxy, and "load_stop WHAT",
+# which sets failed.
 load_start() {
-	/payload/load -rate "$1" -patience 3m -url "http://$(service)/" -websockets "${2-0}" >/tmp/load.txt 2>&1 &
+	/payload/load -rate "$1" -patience 3m -url "http://$(service)/" -websockets "${2-0}" ${3:+"$3"} >/tmp/load.txt 2>&1 &
 	echo $! >/tmp/load.pid
 	until_true 120 grep -q started /tmp/load.txt
 }

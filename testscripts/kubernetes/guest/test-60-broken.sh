@@ -2,7 +2,7 @@
 # A release that does not load is never ready: the old one serves on, the log says why.
 deploy ruby 30 2
 until_true 300 answers
-load_start 2
+load_start 5
 apply_app broken ruby 30 2
 told() { cat /var/log/pods/default_app-*/app/*.log | grep -q 'it is a test of a release'; }
 until_true 900 told

@@ -20,7 +20,7 @@ kubectl apply -f - <<-END
 	spec: {group: custom.metrics.k8s.io, version: v1beta1, groupPriorityMinimum: 100, versionPriority: 100, insecureSkipTLSVerify: true, service: {name: metrics, namespace: kube-system}}
 END
 kubectl wait --for=condition=Available --timeout=300s apiservice v1beta1.custom.metrics.k8s.io
-deploy ruby 0 2
+deploy ruby 30 2
 until_true 300 answers
 awk 'BEGIN { RS = "---\n" } /kind: HorizontalPodAutoscaler/' /payload/manifests/component-hpa.yaml | kubectl apply -f -
 # Requests that take a while keep processes busy.
