@@ -28,7 +28,7 @@ work=$(mktemp -d)
 qemu=''
 # shellcheck disable=SC2317 # the trap calls it
 cleanup() {
-	[ -z "$qemu" ] || kill -9 "$qemu" 2>/dev/null || true
+	[ -z "$qemu" ] || kill "$qemu" 2>/dev/null || true
 	rm -rf "$work"
 }
 trap cleanup EXIT

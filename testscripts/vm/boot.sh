@@ -19,7 +19,7 @@ boot() {
 	while kill -0 $qemu 2>/dev/null; do
 		sleep 1
 		if grep -q 'Kernel panic' "$1/console.txt" 2>/dev/null; then
-			kill -9 $qemu
+			kill $qemu # of timeout, which passes it on
 			wait $qemu || true
 			return 1
 		fi
