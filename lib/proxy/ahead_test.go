@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"passenger/lib/protocol"
+	"passenger/lib/proxy/balance"
 )
 
 // A held call is answered as it is let.
@@ -436,5 +437,17 @@ func TestOnlyRequestsThatReadGoAhead(t *testing.T) {
 	q.Request.Reset()
 	if _, err := q.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")); err != nil || q.mayGoAhead() {
 		t.Error("one that asks for another protocol goes ahead", err)
+	}
+}
+
+// Where a request is tried again, none follows: a process that ends resets one
+// connection after the other, and each reset has to tell that nothing was read.
+func TestNothingGoesAheadBehindARequestThatIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	p := &balance.Process{Session: true, Form: protocol.SessionAhead}
+	for try, want := range map[try]bool{firstTry: true, secondTry: false, loneTry: false} {
+		if s := (&session{req: &request{}, try: try}); s.invites(p) != want || !s.followable(p) {
+			t.Errorf("try %d: invites %v, want %v", try, !want, want)
+		}
 	}
 }

@@ -133,7 +133,7 @@ func (x *exchange) send() (sent int, err error) {
 func (x *exchange) ask(head, body []byte) (sent int, err error) {
 	x.session.up.ReadWait = min(x.session.answerTime(), lookEvery)
 	var whole func()
-	if x.session.followable(x.session.process) {
+	if x.session.invites(x.session.process) {
 		whole = x.session.sent
 	}
 	sent, x.session.late, err = x.session.up.Ask(head, body, whole)
