@@ -45,6 +45,7 @@ func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) 
 	var sent tunnel.Frames
 	x.session.followFrames(&sent)
 	sent.Follow(b.B[x.session.resp.Len:n])
+	kind := tunnel.KindOf(&x.req.Request, &x.session.resp) // before the head's buffer is freed
 	_, err := c.WriteBoth(head, b.B[x.session.resp.Len:n])
 	out.Free()
 	b.Free()
@@ -52,7 +53,6 @@ func (x *exchange) tunnel(out *wire.Buffer, head []byte, b *wire.Buffer, n int) 
 		x.endSession(false)
 		return false
 	}
-	kind := tunnel.KindOf(&x.req.Request, &x.session.resp)
 	t := tunnel.New(&c.Conn, &x.session.up.Conn, kind, c.proxy.Timeouts.HalfClose, x.req.mount.readTimeout)
 	t.SleepIn(c, c.proxy.idlePatience)
 	if x.session.resp.Status == 101 {
