@@ -446,8 +446,11 @@ func TestNothingGoesAheadBehindARequestThatIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	p := &balance.Process{Session: true, Form: protocol.SessionAhead}
 	for try, want := range map[try]bool{firstTry: true, secondTry: false, loneTry: false} {
-		if s := (&session{req: &request{}, try: try}); s.invites(p) != want || !s.followable(p) {
-			t.Errorf("try %d: invites %v, want %v", try, !want, want)
+		for _, reused := range []bool{true, false} {
+			s := &session{req: &request{}, try: try, up: &balance.Upstream{Reused: reused}}
+			if s.invites(p) != (want && reused) || !s.followable(p) {
+				t.Errorf("try %d, reused %v: invites %v", try, reused, s.invites(p))
+			}
 		}
 	}
 }

@@ -26,8 +26,11 @@ func (s *session) appendHead(b []byte, p *balance.Process, asked bool) []byte {
 func (s *session) followable(p *balance.Process) bool { return p.LooksAhead() && s.req.plain() }
 
 // invites says that another request does go ahead behind this one to p, if one waits.
-// Of a session that is tried again a reset must tell that its request was not read.
-func (s *session) invites(p *balance.Process) bool { return s.try == firstTry && s.followable(p) }
+// Of a session that is tried again, or has a new connection, a reset must tell that
+// its request was not read.
+func (s *session) invites(p *balance.Process) bool {
+	return s.try == firstTry && s.up.Reused && s.followable(p)
+}
 
 // sendAhead sends the request to p, which answers another one over u; see
 // balance.Waiter.
