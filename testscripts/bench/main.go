@@ -33,15 +33,20 @@ func main() {
 	flag.IntVar(&l.rounds, "rounds", 5, "measurements of each server")
 	upstream := flag.String("bulk", "", "serve large bodies on this unix `socket` instead")
 	helloApp := flag.Bool("hello", false, "be an app that says hello, on the socket that is handed to it, instead")
+	relayed := flag.String("relay", "", "relay to this unix `socket` from the port instead")
+	port := flag.String("port", "", "of 127.0.0.1, for -relay")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "usage: bench [flags] [ROW…]\nrows: %s\n", strings.Join(rowNames(), " "))
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if *upstream != "" || *helloApp {
+	if *upstream != "" || *helloApp || *relayed != "" {
 		serve := serveHello
-		if *upstream != "" {
+		switch {
+		case *upstream != "":
 			serve = func() error { return serveBulk(*upstream) }
+		case *relayed != "":
+			serve = func() error { return serveRelay(*relayed, *port) }
 		}
 		if err := serve(); err != nil {
 			fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)

@@ -52,6 +52,7 @@ func appRows() []row {
 			contestants: []contestant{
 				{name: "Passenger 6, builtin engine", start: passenger6("node", 1), target: 2},
 				{name: "node alone", start: bareNode, target: 0.9},
+				{name: floor, start: relayNode},
 				{name: "ours", start: ours("node", 1)},
 			},
 		},

@@ -17,6 +17,7 @@ func proxyRows() []row {
 			contestants: []contestant{
 				{name: "HAProxy, 1 thread", start: haproxy, programs: []string{"haproxy"}, target: 0.95},
 				{name: nginx1, start: nginxProxy, programs: []string{"nginx"}, target: 0.95},
+				{name: floor, start: relayProxy},
 				{name: "passenger-proxy, the same again", start: ourProxy, programs: ours1, control: true},
 				{name: "passenger-proxy", start: ourProxy, programs: ours1},
 			},
