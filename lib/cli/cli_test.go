@@ -148,6 +148,7 @@ func TestStatusAndMessages(t *testing.T) {
 		{name: "a misspelt command", args: []string{"plan"}, status: Usage, stderr: `passenger-test: error: unknown command "plan"; did you mean "plain"?`},
 		{name: "a misspelt flag", args: []string{"plain", "--fial=x"}, status: Usage, stderr: `passenger-test: error: unknown flag --fial; did you mean "--fail"?`},
 		{name: "a flag of another command", args: []string{"take", "--fail=x"}, status: Usage, stderr: `passenger-test: error: unknown flag --fail, which is of "passenger-test plain, serve"` + "\n"},
+		{name: "a flag before its command", args: []string{"--fail=x", "plain"}, status: Usage, stderr: `passenger-test: error: unknown flag --fail, which is of "passenger-test plain, serve"` + "\n"},
 		{name: "a flag of others", args: []string{"plain", "--daemonize"}, status: Usage, stderr: "passenger-test: error: unknown flag --daemonize: run it under an init system"},
 		{name: "help of a command", args: []string{"help", "plain"}, stdout: "Usage: passenger-test plain"},
 		{name: "help of none", args: []string{"help"}, stdout: "Usage: passenger-test <command>"},

@@ -47,6 +47,9 @@ var mistakes = map[string]map[string]string{
 	},
 }
 
+// few commands are named one by one.
+const few = 3
+
 // instead is what to add to the name of an unknown flag or command: what takes
 // its place, empty if nothing is known to.
 func (p *parser) instead(word string, wrong *kong.ParseError) string {
@@ -55,7 +58,10 @@ func (p *parser) instead(word string, wrong *kong.ParseError) string {
 			return ": " + use
 		}
 	}
-	if at := p.commandsWith(word); len(at) > 0 && wrong.Context.Selected() != nil {
+	switch at := p.commandsWith(word); {
+	case len(at) > few && wrong.Context.Selected() == nil:
+		return " before the command; it stands behind it"
+	case len(at) > 0:
 		return fmt.Sprintf(", which is of %q", p.program+" "+strings.Join(at, ", "))
 	}
 	if p.meant != nil {

@@ -124,6 +124,8 @@ func TestMistakes(t *testing.T) {
 		"stop -p 0080":                          `"0080" is not a port`,
 		"start -p +80":                          `"+80" is not a port`,
 		"start --watch --user-switching":        "--watch excludes --user-switching",
+		"--tls start":                           `which is of "passenger start"`,
+		"--port=80 start":                       `unknown flag --port before the command; it stands behind it`,
 		"stop --tls":                            `which is of "passenger start"`,
 		"start --ssl-certificate=x":             "use passenger start --certificate",
 		"reload":                                `use "passenger restart"`,
