@@ -87,8 +87,7 @@ func (a *App) lookAhead() {
 		if a.hasLeft(w) {
 			continue
 		}
-		a.queue.remove(w)
-		a.queue.served++
+		a.queue.serve(w)
 		if w.turn == nil {
 			w.turn = make(chan error, 1)
 		}

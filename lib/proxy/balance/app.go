@@ -140,6 +140,7 @@ func (a *App) acquire(w *Waiter, retried bool) (*Process, *Upstream, error) {
 	}
 	// No waiting request has a use for a free process: grant saw to that.
 	if p := a.pickFor(w); p != nil {
+		a.queue.losses.got()
 		u := a.start(w, p)
 		a.mu.Unlock()
 		return p, u, nil
@@ -262,8 +263,7 @@ func (a *App) grant() {
 		if a.hasLeft(w) {
 			continue
 		}
-		a.queue.remove(w)
-		a.queue.served++
+		a.queue.serve(w)
 		w.answer(p, a.start(w, p), nil)
 	}
 	a.hold()

@@ -61,10 +61,9 @@ type queue struct {
 	alone       int           // of them, those that want a process for themselves
 	waiting     *atomic.Int64 // counts those in all queues; nil if they are not counted
 
-	served   uint64        // waiters that got a process
-	left     time.Time     // when one was last seen to have left, or sent away for its age
-	patience time.Duration // how long that one had waited
-	shares   shares
+	served uint64 // waiters that got a process
+	losses losses // waiters and those that never had to wait
+	shares shares
 }
 
 // add adds w, at the head if it was retried, unless it wants a process for itself.
@@ -118,56 +117,41 @@ func (q *queue) oldest() *Waiter {
 }
 
 const (
-	// staleAfter is how long the oldest may have waited in a healthy queue: a
-	// burst is over by then.
-	staleAfter = 200 * time.Millisecond
+	// lateAfter is how long a request may have waited that is not late: a burst is
+	// over by then.
+	lateAfter = 200 * time.Millisecond
 
-	// staleTurns is how many others may have been served meanwhile. A queue so
-	// long is rare where processes keep up with what comes, and an app whose
-	// requests take seconds keeps up though each of them waits for longer than
-	// staleAfter.
-	staleTurns = 20
-
-	// While clients leave, within leavesTell of the last one, the oldest may wait
-	// for a quarter of what that one did: a process takes its time too. Nobody
-	// leaves because of a wait below leastPatience.
-	leavesTell    = 10 * time.Second
-	leastPatience = 50 * time.Millisecond
+	// lateTurns is how many others may have been served meanwhile. Where an app has
+	// less to do than it can, chance alone makes a queue so long only from 0.95 of its
+	// capacity on; and an app whose requests take seconds keeps up though each of them
+	// waits for longer than lateAfter.
+	lateTurns = 50
 )
 
-// stale says that requests come faster than they are answered: w, the oldest that
-// a process could be given to, has waited for so long that to serve the oldest
-// first would serve none in time. By its turn each would have waited as long as
-// its client is willing to, or longer.
-func (q *queue) stale(w *Waiter) bool {
-	now := time.Now()
-	waited := now.Sub(w.Began)
-	return waited > staleAfter && q.served-w.ahead >= staleTurns ||
-		waited > max(q.patience/4, leastPatience) && now.Sub(q.left) < leavesTell
+// late says that w has waited for so long that its client may not be there much
+// longer, because of others that were served.
+func (q *queue) late(w *Waiter) bool {
+	return q.served-w.ahead >= lateTurns && time.Since(w.Began) > lateAfter
 }
 
 // leave takes w out, which waits no longer because of why.
 func (q *queue) leave(w *Waiter, why error) {
-	q.left = time.Now()
-	q.patience = q.left.Sub(w.Began)
+	q.losses.lost()
 	q.remove(w)
 	w.answer(nil, nil, why)
 }
 
 // next is the waiter to be served next of those for which there is a process, nil
-// if there is none. First come those that had a process before; then the oldest,
-// or the newest if the queue is stale; and at last those that want a process for
-// themselves.
+// if there is none; it is the last one that there was called for. First come those
+// that had a process before; then whose turn it is; and at last those that want a
+// process for themselves.
 func (q *queue) next(there func(*Waiter) bool) *Waiter {
 	for w := q.first; w != nil; w = w.next {
 		switch {
 		case w.Alone:
 			continue
 		case there(w):
-			if !w.retried && q.stale(w) {
-				return q.newest(there)
-			}
-			return w
+			return q.turn(w, there)
 		case w.choosy():
 			continue
 		}
@@ -184,6 +168,27 @@ func (q *queue) next(there func(*Waiter) bool) *Waiter {
 	return nil
 }
 
+// turn is the waiter whose turn it is, where w is the oldest for which there is a
+// process: that one while the app keeps up with its requests.
+//
+// While it loses many it is the newest. To serve the oldest first would serve none
+// in time: by its turn each would have waited as long as its client is willing to,
+// or longer.
+//
+// Nobody may have left yet when w is late, as after a burst. Then those that came
+// since have their turn before it, so that they are not late as well; but of those
+// that are late the oldest has.
+func (q *queue) turn(w *Waiter, there func(*Waiter) bool) *Waiter {
+	if w.retried || !q.losses.many && !q.late(w) {
+		return w
+	}
+	if n := q.newest(there); q.losses.many || !q.late(n) {
+		return n
+	}
+	there(w)
+	return w
+}
+
 // newest is the youngest waiter for which there is a process: there is one.
 func (q *queue) newest(there func(*Waiter) bool) *Waiter {
 	w := q.last
@@ -191,4 +196,11 @@ func (q *queue) newest(there func(*Waiter) bool) *Waiter {
 		w = w.prev
 	}
 	return w
+}
+
+// serve takes w out, which gets a process.
+func (q *queue) serve(w *Waiter) {
+	q.remove(w)
+	q.served++
+	q.losses.got()
 }

@@ -32,6 +32,7 @@ func (a *App) refusal(w *Waiter, retried bool) error {
 	case w.Upgrade && a.allLaden():
 		return ErrUpgraded
 	case !retried && !a.makePlace(w):
+		a.queue.losses.lost()
 		return ErrQueueFull
 	}
 	return nil
@@ -57,9 +58,8 @@ func (a *App) makePlace(w *Waiter) bool {
 	if shed == nil {
 		return false
 	}
-	a.queue.remove(shed)
 	a.reject()
-	shed.answer(nil, nil, ErrQueueFull)
+	a.queue.leave(shed, ErrQueueFull)
 	return true
 }
 
