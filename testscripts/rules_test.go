@@ -157,6 +157,7 @@ var rooms = map[string][]string{
 	"phase":       {},
 	"forwarded":   {"account", "http1", "http2", "list", "protocol", "proxy/files", "proxy/wire", "security", "spelling", "trail", "unixsock"},
 	"greeting":    {"http1", "http2", "list", "proxy/wire"},
+	"crowd":       {"account", "proc", "protocol", "spelling"},
 	"descriptors": {"loglimit"},
 	"balance":     {"bug", "farend", "http1", "http2", "list", "protocol", "proxy/files", "proxy/wire", "spawnerror", "trail", "visible"},
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -20,10 +19,6 @@ type http2Server struct {
 	mu      sync.Mutex // guards all
 	conns   map[*http2.Conn]bool
 	parting bool // no more streams
-	fresh   int  // connections since memory was given back last
-
-	// settling gives it back again; nil before the first crowd.
-	settling *time.Timer
 }
 
 func newHTTP2Server() *http2Server { return &http2Server{conns: map[*http2.Conn]bool{}} }
@@ -43,6 +38,7 @@ func (p *Proxy) serveHTTP2(nc net.Conn, secure bool) {
 		},
 	})
 	p.http2.add(c)
+	p.crowd.Join() // no handshake's memory is needed any more
 	defer p.http2.remove(c)
 	defer bug.Caught(func() { nc.Close() })
 	c.Serve()
@@ -66,20 +62,6 @@ func (s *http2Server) add(c *http2.Conn) {
 	if s.parting {
 		c.Shutdown()
 	}
-	switch s.fresh++; {
-	case s.fresh == crowd:
-		s.settling = time.AfterFunc(crowdSettles, s.settle)
-	case s.fresh > crowd:
-		s.settling.Reset(crowdSettles) // the rest of it comes still
-	}
-}
-
-// settle gives back to the system what only the handshakes of a crowd needed.
-func (s *http2Server) settle() {
-	s.mu.Lock()
-	s.fresh = 0
-	s.mu.Unlock()
-	debug.FreeOSMemory()
 }
 
 func (s *http2Server) remove(c *http2.Conn) {

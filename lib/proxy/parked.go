@@ -32,7 +32,6 @@ func (c *client) run() {
 	}
 	if quiet {
 		if c.park() == nil {
-			c.proxy.gathered.add()
 			return
 		}
 		c.Close()
@@ -43,10 +42,12 @@ func (c *client) run() {
 // park leaves c to the kernel, which wakes it, and to the clock, which does when
 // its time is over. If it fails c is not parked.
 func (c *client) park() error {
+	wire.Slim(c.Net)
 	c.WaitUntil(c.waitBy)
 	if err := c.proxy.quiet.Add(c, &c.space, c.watch); err != nil {
 		return err
 	}
+	c.proxy.crowd.Join()
 	if c.ReadExpired() || c.proxy.draining.Load() {
 		c.Wake() // the clock, or the end, came before it was parked
 	}

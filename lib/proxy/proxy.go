@@ -27,6 +27,7 @@ import (
 	"passenger/lib/proxy/balance"
 	"passenger/lib/proxy/buffering"
 	"passenger/lib/proxy/certificate"
+	"passenger/lib/proxy/crowd"
 	"passenger/lib/proxy/descriptors"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/forwarded"
@@ -137,9 +138,9 @@ type Proxy struct {
 	mu   sync.Mutex // guards apps; who changes index holds it
 	apps map[string]*app
 
-	clients  sync.WaitGroup
-	quiet    *park.Lot // those of them that are parked; nil unless Serve runs
-	gathered gathering // of these
+	clients sync.WaitGroup
+	quiet   *park.Lot    // those of them that are parked; nil unless Serve runs
+	crowd   *crowd.Crowd // of those that need less memory from now on
 
 	http2        *http2Server
 	unrouted     tally.Ends // of requests for which there was no app
@@ -159,7 +160,6 @@ type Proxy struct {
 	descriptors  descriptors.Limit
 	waiting      atomic.Int64  // requests in all queues
 	evicted      atomic.Uint64 // idle clients that were closed for others
-	tunnels      gathering     // of clients whose connection turned into a tunnel
 }
 
 // tick is how often the clock looks at the connections. Waits are no finer.
@@ -167,7 +167,7 @@ const tick = 200 * time.Millisecond
 
 // New returns a proxy without routes.
 func New(c Config) *Proxy {
-	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1), hurried: make(chan struct{}, 1)}
+	p := &Proxy{Config: c, apps: map[string]*app{}, report: make(chan struct{}, 1), hurried: make(chan struct{}, 1), crowd: crowd.New(crowd.Settle)}
 	p.idlePatience = cmp.Or(p.idlePatience, idlePatience)
 	p.reportEvery = cmp.Or(p.reportEvery, reportEvery)
 	p.clock = wire.NewClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)

@@ -76,7 +76,7 @@ func (x *exchange) pass() {
 	if len(early) == 0 {
 		x.client.fit(&x.req, (*wire.Buffer).Fitted)
 	}
-	x.client.proxy.tunnels.add()
+	x.client.proxy.crowd.Join()
 	x.passes.Run(early, &x.passes.sent)
 	if x.session.resp.Status == 101 {
 		x.req.mount.app.balance.Exit(x.session.process, &x.session, x.session.takeover != nil)

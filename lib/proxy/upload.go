@@ -52,6 +52,7 @@ func (u *upload) begin(r *requestBody, up *balance.Upstream) {
 	u.read.Store(r.plan == bufferedBody)
 	if r.plan == sentBody {
 		r.req.shrink()
+		r.req.client.proxy.crowd.Join()
 	}
 	go func() {
 		err, byClient := error(errBug), false
