@@ -50,7 +50,8 @@ type client struct {
 	disk    *buffering.Share // of its connection, for bodies: ownDisk unless it is a stream
 	ownDisk buffering.Share
 
-	resting atomic.Bool // between requests
+	resting  atomic.Bool // between requests
+	returned bool        // has made a request and waited for another one
 
 	// waitBy is when the wait for a request's first byte, or that for the end
 	// of its head, is over, in the clock's time; 0 between them.
@@ -198,9 +199,10 @@ func (c *client) await() (*wire.Buffer, int, error) {
 	patience := newPatience
 	if c.waitBy == 0 {
 		c.waitBy = c.Clock.After(c.proxy.Timeouts.Idle)
-		if c.Sent > 0 {
+		if c.returned {
 			patience = c.proxy.idlePatience
 		}
+		c.returned = c.Sent > 0
 	}
 	if c.proxy.draining.Load() {
 		c.waitBy = min(c.waitBy, c.Clock.After(partingTime))

@@ -65,6 +65,27 @@ func TestQuietClientsAreParkedAndServed(t *testing.T) {
 	})
 }
 
+// Most clients make one request. One that makes another keeps its goroutine.
+func TestClientsKeepTheirGoroutineOnceTheyReturn(t *testing.T) {
+	t.Parallel()
+	c := Config{Timeouts: quick, idlePatience: time.Hour}
+	c.Timeouts.Idle = time.Hour
+	plainAndTLS(t, c, []protocol.Route{route(start(t, "http", 0, say("ok")))}, func(t *testing.T, s *server, dial func() *peer) {
+		p := dial()
+		p.get("/")
+		s.awaitParked(1)
+		p.get("/")
+		eventually(t, "a client that is not to be parked for long", func() bool {
+			long := false
+			s.clock.Each(func(c *wire.Conn) {
+				k := clientOf(c)
+				long = long || k != nil && k.resting.Load() && !k.space.Taken() && k.WaitsUntil() > s.clock.After(time.Hour/2)
+			})
+			return long
+		})
+	})
+}
+
 func TestHeadsInPartsAreGathered(t *testing.T) {
 	t.Parallel()
 	long := "X-Long: " + strings.Repeat("a", 3<<10) + "\r\n"
