@@ -68,7 +68,7 @@ func warnOfName(dir statedir.Dir, word string) {
 	if statedir.ReadJSON(dir.Routes(), &routes) != nil {
 		return // no table, no apps that we would know of
 	}
-	if slices.ContainsFunc(routes.Apps, func(r protocol.Route) bool { return r.App == word }) {
+	if slices.ContainsFunc(routes.Apps, func(r *protocol.Route) bool { return r.App == word }) {
 		fmt.Fprintf(os.Stderr, "%s: note: %q is a command here; \"%s show %s\" shows the app of this name\n", program, word, program, word)
 	}
 }

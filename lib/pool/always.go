@@ -16,6 +16,7 @@ const alwaysWait = 2 * time.Second
 func (p *Pool) AlwaysRestart(name string, on bool) {
 	if a := p.apps[name]; a != nil {
 		a.always = on
+		p.table.changed(a)
 	}
 }
 

@@ -56,6 +56,11 @@ type app struct {
 
 	uid *int // see [protocol.Route.UID]
 
+	// published is the app's route in the table, nil if it is in none; it is never
+	// changed. stale says that what it was made from was.
+	published *protocol.Route
+	stale     bool
+
 	// grown says that a process became ready that no table has yet;
 	// grownVersion is the table that has the newest one.
 	grown        bool
@@ -102,7 +107,7 @@ func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 	switch {
 	case a == nil:
 		a = &app{pool: p, config: c, running: c, generation: 1, newest: 1, crew: p.newCrew(c.Name)}
-		p.apps[c.Name] = a
+		p.apps[c.Name], p.byName = a, nil
 		slog.Info("app added", security.AppAdded.Attr(), "app", c.Name, "app_root", c.AppRoot)
 	case a.removed || a.held:
 		// Its processes may run with other settings, which the pool cannot know.
@@ -122,11 +127,12 @@ func (p *Pool) Put(now time.Time, c protocol.AppConfig, byApp ...string) {
 			a.running = c
 		}
 	}
-	p.apps[c.Name].byApp = byApp
+	a = p.apps[c.Name]
+	a.byApp = byApp
 	if *c.MinInstances > p.limits.Processes {
 		slog.Warn("app cannot have its minimum", "app", c.Name, "min_instances", *c.MinInstances, "max_pool_size", p.limits.Processes)
 	}
-	p.table.stale = true
+	p.table.changed(a)
 }
 
 // sameProcess says that a process started with one of the settings could have
@@ -162,7 +168,7 @@ func (p *Pool) Remove(now time.Time, name string) bool {
 	if !a.removed {
 		a.removed, a.restart, a.canary = true, nil, nil
 		a.release(now)
-		p.table.stale = true
+		p.table.changed(a)
 	}
 	return true
 }
@@ -174,7 +180,7 @@ func (p *Pool) Hold(held bool) {
 	for _, a := range p.apps {
 		if a.held && !held && p.spawner.heard {
 			a.held, a.removed = false, true
-			p.table.stale = true
+			p.table.changed(a)
 		}
 	}
 }
@@ -184,8 +190,8 @@ func (p *Pool) Hold(held bool) {
 func (p *Pool) unknown(name string) *app {
 	c := protocol.AppConfig{Name: name, BaseURI: "/", MinInstances: new(int), QueueSize: new(int), FriendlyErrors: new(bool)}
 	a := &app{pool: p, config: c, running: c, generation: 1, newest: 1, held: true, crew: p.newCrew(name)}
-	p.apps[name] = a
-	p.table.stale = true
+	p.apps[name], p.byName = a, nil
+	p.table.changed(a)
 	return a
 }
 
@@ -216,6 +222,7 @@ func (a *app) steer(now time.Time, d *Decision) {
 
 func (p *Pool) forget(a *app) {
 	delete(p.apps, a.config.Name)
+	p.byName = nil
 	p.outcomes.removed = append(p.outcomes.removed, a.config.Name)
 	slog.Info("app removed", security.AppRemoved.Attr(), "app", a.config.Name)
 }
@@ -269,7 +276,7 @@ func (q *process) remove(now time.Time) {
 	delete(q.app.pool.processes, q.record.ID)
 	q.app.processes = slices.DeleteFunc(q.app.processes, func(r *process) bool { return r == q })
 	if q.record.Address != "" {
-		q.app.pool.table.stale = true
+		q.app.pool.table.changed(q.app)
 	}
 	if q.attached {
 		record := q.record

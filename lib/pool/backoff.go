@@ -73,6 +73,7 @@ func (a *app) ease(now time.Time, d *Decision) {
 			d.wake(eased)
 		} else {
 			*b = backoff{}
+			a.pool.table.changed(a)
 		}
 	}
 	if b.refusing && a.least() == 0 {
@@ -80,7 +81,7 @@ func (a *app) ease(now time.Time, d *Decision) {
 			d.wake(b.until)
 		} else {
 			b.refusing = false
-			a.pool.table.stale = true
+			a.pool.table.changed(a)
 		}
 	}
 }
@@ -164,7 +165,7 @@ func (q *process) failed(now time.Time, err *protocol.SpawnError) {
 	}
 	a.backoff.fail(now, q.since, err, q.app.pool.chance.Jitter())
 	a.emit(now, protocol.Event{Event: protocol.EventSpawnFailed, Error: err})
-	q.app.pool.table.stale = true
+	q.app.pool.table.changed(q.app)
 	if a.triesAtRequest() {
 		a.demand, a.grown = demand{}, true // requests that waited get an answer with the next table
 	}

@@ -60,7 +60,7 @@ func (p *Pool) Canary(now time.Time, c protocol.AppConfig, byApp []string, how H
 		Generation: a.newest, State: protocol.RestartRunning, Mode: modeCanary, Share: how.Canary.Of, Cause: how.Cause, BeganAt: now,
 	}
 	a.canary = n
-	p.table.stale = true
+	p.table.changed(a)
 	slog.Info("canary begins", "app", c.Name, "generation", a.newest, "share", how.Canary.Of, "for", how.Canary.For)
 	return a.newest, nil
 }
@@ -141,7 +141,7 @@ func (n *canary) evidence(now time.Time, d *Decision) evidence {
 	if t.until.IsZero() {
 		t.until = now.Add(t.length)
 		n.record.State, n.record.WatchedUntil = protocol.RestartWatching, t.until
-		n.app.pool.table.stale = true
+		n.app.pool.table.changed(n.app)
 		slog.Info("canary serves", "app", n.app.config.Name, "generation", n.record.Generation, "until", t.until)
 	}
 	if now.Before(t.until) {
@@ -183,7 +183,7 @@ func (n *canary) takeBack(now time.Time, v verdict, d *Decision) {
 	}
 	n.dismiss(now)
 	a.canary, a.last = nil, &n.record
-	a.pool.table.stale = true
+	a.pool.table.changed(a)
 	a.pool.outcomes.restarts = append(a.pool.outcomes.restarts, Outcome{
 		App: a.config.Name, Generation: n.record.Generation, Err: err, Serving: a.census().serving() > 0, TakenBack: v != unstarted,
 	})

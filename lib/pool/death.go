@@ -118,7 +118,7 @@ func (p *Pool) acquit(now time.Time) {
 		switch {
 		case served:
 			l.app.backoff.acquit(now, l.app)
-			p.table.stale = true
+			p.table.changed(l.app)
 			delete(p.late, id)
 		case now.Sub(l.at) > lateFor:
 			delete(p.late, id)

@@ -17,7 +17,7 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 	p.table.recall(last)
 	for _, r := range last.Apps {
 		a := p.unknown(r.App)
-		a.recalled = true
+		a.recalled, a.published = true, r
 		a.generation, a.newest = max(r.Generation, 1), max(r.Generation, 1)
 		a.config.ServerNames, a.config.BaseURI = r.ServerNames, r.BaseURI
 		*a.config.QueueSize, *a.config.FriendlyErrors = r.QueueSize, r.FriendlyErrors
@@ -53,7 +53,6 @@ func (p *Pool) recall(now time.Time, last *protocol.Routes) {
 		}
 		a.grown = false
 	}
-	p.table.stale = true
 }
 
 // Listed tells what the spawner has, or what changed of that, if the list has a
@@ -188,9 +187,7 @@ func (p *Pool) adopt(now time.Time, r protocol.Process) {
 
 // update takes in what the spawner says of a process that lives.
 func (q *process) update(now time.Time, r protocol.Process) {
-	if q.record.Address != r.Address || q.record.PID != r.PID || q.record.Concurrency != r.Concurrency {
-		q.app.pool.table.stale = true
-	}
+	q.app.pool.table.changed(q.app)
 	q.record = r
 	q.app.newest = max(q.app.newest, r.Generation)
 	switch {
@@ -219,6 +216,7 @@ func (q *process) mourn(now time.Time, was protocol.State, r protocol.Process) {
 		cause = r.Exit.Cause
 	}
 	a := q.app
+	a.pool.table.changed(a)
 	switch was {
 	case protocol.Starting:
 		if r.Exit != nil && r.Exit.Orphaned {

@@ -26,7 +26,7 @@ func (p *Pool) Pause(name, how string) bool {
 	if a.orders.paused != how {
 		slog.Info("app paused", "app", name, "how", how)
 		a.orders.paused, a.orders.pausedIn = how, 0
-		p.table.stale = true
+		p.table.changed(a)
 	}
 	return true
 }
@@ -79,7 +79,7 @@ func (p *Pool) Scale(name string, n *int) error {
 	if a.orders.instances = nil; n != nil {
 		a.orders.instances = new(*n)
 	}
-	p.table.stale = true
+	p.table.changed(a)
 	return nil
 }
 

@@ -48,6 +48,7 @@ type Pool struct {
 	begun  time.Time
 
 	apps      map[string]*app
+	byName    []*app // those in order of their names; nil when one came or went since
 	processes map[string]*process
 	gone      map[string]time.Time // IDs that a late list may still name
 	late      map[string]late      // by ID
@@ -176,7 +177,10 @@ func (p *Pool) Decide(now time.Time) Decision {
 // sorted returns the apps by name, so that decisions do not depend on a map's
 // order.
 func (p *Pool) sorted() []*app {
-	return slices.SortedFunc(maps.Values(p.apps), func(a, b *app) int { return cmp.Compare(a.config.Name, b.config.Name) })
+	if p.byName == nil {
+		p.byName = slices.SortedFunc(maps.Values(p.apps), func(a, b *app) int { return cmp.Compare(a.config.Name, b.config.Name) })
+	}
+	return p.byName
 }
 
 // ordered goes through all processes, app by app and in order of start, so that

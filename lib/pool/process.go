@@ -75,7 +75,7 @@ func (q *process) enter(now time.Time, to state) {
 		q.traffic.used = now
 	}
 	if q.record.Address != "" {
-		q.app.pool.table.stale = true
+		q.app.pool.table.changed(q.app)
 	}
 	q.state = to
 }

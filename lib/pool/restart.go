@@ -109,7 +109,7 @@ func (a *app) beginAs(now time.Time, how How, generation int) {
 	a.generation, a.running, a.restart = generation, a.config, r
 	a.backoff.forgive()
 	a.crew.Forgive()
-	a.pool.table.stale = true
+	a.pool.table.changed(a)
 	slog.Info("restart begins", "app", a.config.Name, "generation", a.generation, "processes", r.want,
 		"mode", r.record.Mode, "cause", how.Cause)
 }
@@ -189,6 +189,7 @@ func (a *app) resume(now time.Time, c census) {
 	a.restart.record = protocol.Restart{
 		Generation: a.generation, State: protocol.RestartRunning, Mode: modeRolling, Cause: "pool restarted",
 	}
+	a.pool.table.changed(a)
 }
 
 // replace takes old processes out of service so far as new ones take their
@@ -229,7 +230,7 @@ func (r *restart) replace(now time.Time, v verdict, d *Decision) {
 func (r *restart) end(now time.Time, state string, err *protocol.SpawnError) {
 	a := r.app
 	a.restart = nil
-	a.pool.table.stale = true
+	a.pool.table.changed(a)
 	if r.undoing {
 		slog.Info("old generation is back", "app", a.config.Name, "generation", a.generation)
 		return

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"reflect"
+	"slices"
 
 	"passenger/lib/protocol"
 )
@@ -9,7 +10,7 @@ import (
 // A table is the route table as last published.
 type table struct {
 	version uint64
-	apps    []protocol.Route
+	apps    []*protocol.Route
 
 	stale  bool   // what it was made from changed
 	forced bool   // a proxy needs a higher version, whatever is in it
@@ -44,24 +45,40 @@ func (t *table) believes(version uint64) bool {
 	return version <= max(t.version+versionGap, mostVersion)
 }
 
-// publish makes a new route table if anything in it changed.
+// changed notes that something of an app changed that its route is made from.
+func (t *table) changed(a *app) { a.stale, t.stale = true, true }
+
+// publish makes a new route table if anything in it changed. Only routes of apps
+// that changed are made anew, and of those only the ones that differ: a table has
+// the same pointer as the one before for a route that is the same.
 func (p *Pool) publish(d *Decision) {
 	t := &p.table
 	if !t.stale && t.version > 0 {
 		return
 	}
 	t.stale = false
-	apps := []protocol.Route{}
+	apps := make([]*protocol.Route, 0, len(p.apps))
 	for _, a := range p.sorted() {
 		if !a.removed {
-			apps = append(apps, a.route())
+			apps = append(apps, t.routeOf(a))
 		}
 	}
-	if t.forced || t.version == 0 || !reflect.DeepEqual(t.apps, apps) {
+	if t.forced || t.version == 0 || !slices.Equal(t.apps, apps) {
 		t.version, t.apps, t.forced = max(t.version+1, t.first), apps, false
 		d.Routes = &protocol.Routes{Version: t.version, Apps: apps}
 	}
 	p.stamp()
+}
+
+// routeOf is the app's route, made anew if it is stale.
+func (t *table) routeOf(a *app) *protocol.Route {
+	if a.published == nil || a.stale {
+		a.stale = false
+		if r := a.route(); a.published == nil || !reflect.DeepEqual(*a.published, r) {
+			a.published = &r
+		}
+	}
+	return a.published
 }
 
 // stamp notes in which table processes came and went.

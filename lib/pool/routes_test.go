@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,5 +52,40 @@ func TestRoutesTellWhoseFilesTheyAre(t *testing.T) {
 	w.decide()
 	if r := w.routes.Apps[0]; r.UID == nil || *r.UID != 4712 {
 		t.Errorf("no process any more: got uid %v", r.UID)
+	}
+}
+
+// Of many apps only the route of the one that changed is made anew; the table has
+// the others as they were.
+func TestTableKeepsTheRoutesThatAreTheSame(t *testing.T) {
+	t.Parallel()
+	const apps = 1000
+	w := newWorld(t, Limits{Processes: apps, Starting: 1})
+	for i := range apps {
+		w.p.Put(w.now, settings(fmt.Sprintf("app-%03d", i), 0, 1))
+	}
+	w.tell()
+	renewed := func(what string, do func()) {
+		t.Helper()
+		before, tables := w.routes.Apps, w.tables
+		do()
+		n := 0
+		for i, r := range w.routes.Apps {
+			if r != before[i] {
+				n++
+			}
+		}
+		if w.tables == tables || n != 1 {
+			t.Errorf("%s: %d of %d routes are new in %d tables, want 1", what, n, apps, w.tables-tables)
+		}
+	}
+	renewed("a pause", func() { w.p.Pause("app-007", protocol.PausedHold); w.decide() })
+	renewed("a number of processes", func() { _ = w.p.Scale("app-008", new(1)); w.decide() })
+	renewed("its process", func() { w.ready() })
+	w.p.Remove(w.now, "app-009")
+	before := w.routes.Apps
+	w.decide()
+	if n := len(w.routes.Apps); n != apps-1 || w.routes.Apps[8] != before[8] || w.routes.Apps[9] != before[10] {
+		t.Errorf("an app is removed: %d routes are in the table, or others are new", n)
 	}
 }

@@ -128,6 +128,7 @@ func (a *app) spawn(now time.Time) protocol.SpawnRequest {
 	if a.always { // a preloader of this generation has the code as it was
 		a.newest++
 		a.generation = a.newest
+		a.pool.table.changed(a)
 	}
 	return a.spawnAs(now, a.running, a.generation)
 }
@@ -186,6 +187,7 @@ func (p *Pool) Spawned(now time.Time, s Spawned) {
 		q.app.canary.pause = now.Add(lostPause)
 	default:
 		q.app.backoff.pause(now)
+		p.table.changed(q.app)
 	}
 }
 
@@ -210,5 +212,5 @@ func (q *process) ready(now time.Time) {
 			worn.drain(now, why)
 		}
 	}
-	q.app.pool.table.stale = true
+	q.app.pool.table.changed(q.app)
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"passenger/lib/protocol"
 )
 
@@ -96,6 +98,19 @@ func settings(name string, least, most int) protocol.AppConfig {
 
 func ptr[T any](v T) *T { return &v }
 
+// tableIsTrue checks that whatever changed of an app is in the table.
+func (w *world) tableIsTrue() {
+	w.t.Helper()
+	for _, a := range w.p.apps {
+		if a.removed || a.stale {
+			continue
+		}
+		if diff := cmp.Diff(a.route(), *a.published); diff != "" {
+			w.t.Fatalf("the table has not what changed of app %q (-is +published)\n%s", a.config.Name, diff)
+		}
+	}
+}
+
 // decide has the pool decide and does what it says but for starts and stops.
 func (w *world) decide() Decision {
 	w.t.Helper()
@@ -107,6 +122,7 @@ func (w *world) decide() Decision {
 		w.routes = d.Routes
 		w.tables++
 	}
+	w.tableIsTrue()
 	w.starts = append(w.starts, d.Start...)
 	for _, stop := range d.Stop {
 		w.stops = append(w.stops, stop.ID)

@@ -1,6 +1,9 @@
 package protocol
 
 import (
+	"cmp"
+	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 )
@@ -53,4 +56,72 @@ func (r *Root) same(s *Root) bool {
 
 func samePointed[T comparable](a, b *T) bool {
 	return a == b || a != nil && b != nil && *a == *b
+}
+
+// Since is what a reader that has the whole table before lacks of t: a table with a
+// Base. It goes by the pointers of the routes.
+func (t *Routes) Since(before any) any {
+	old := before.(*Routes)
+	if old.Version == 0 {
+		return t
+	}
+	changes := &Routes{Version: t.Version, Base: old.Version, Apps: []*Route{}}
+	had := old.Apps
+	for _, r := range t.Apps {
+		for len(had) > 0 && had[0].App < r.App {
+			changes.Gone = append(changes.Gone, had[0].App)
+			had = had[1:]
+		}
+		if len(had) == 0 || had[0].App != r.App {
+			changes.Apps = append(changes.Apps, r)
+			continue
+		}
+		if had[0] != r {
+			changes.Apps = append(changes.Apps, r)
+		}
+		had = had[1:]
+	}
+	for _, r := range had {
+		changes.Gone = append(changes.Gone, r.App)
+	}
+	return changes
+}
+
+// With is the whole table that comes of t by a line of a watch: that line if it is
+// whole itself. An error says that the line does not follow on t.
+func (t *Routes) With(line *Routes) (*Routes, error) {
+	if line.Base == 0 {
+		return line, nil
+	}
+	if t == nil || line.Base != t.Version {
+		have := uint64(0)
+		if t != nil {
+			have = t.Version
+		}
+		return nil, fmt.Errorf("the pool tells changes since version %d of the route table after version %d", line.Base, have)
+	}
+	whole := &Routes{Version: line.Version, Apps: make([]*Route, 0, len(t.Apps)+len(line.Apps))}
+	gone := make(map[string]bool, len(line.Gone)+len(line.Apps))
+	for _, name := range line.Gone {
+		gone[name] = true
+	}
+	for _, r := range line.Apps {
+		gone[r.App] = true
+	}
+	for _, r := range t.Apps {
+		if !gone[r.App] {
+			whole.Apps = append(whole.Apps, r)
+		}
+	}
+	whole.Apps = append(whole.Apps, line.Apps...)
+	slices.SortFunc(whole.Apps, func(a, b *Route) int { return cmp.Compare(a.App, b.App) })
+	return whole, nil
+}
+
+// UnmarshalJSON leaves out what is no route.
+func (t *Routes) UnmarshalJSON(b []byte) error {
+	type plain Routes
+	err := json.Unmarshal(b, (*plain)(t))
+	t.Apps = slices.DeleteFunc(t.Apps, func(r *Route) bool { return r == nil })
+	return err
 }

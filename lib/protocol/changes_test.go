@@ -1,8 +1,10 @@
 package protocol
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -82,5 +84,60 @@ func BenchmarkSince(b *testing.B) {
 	}
 	for b.Loop() {
 		now.Since(before)
+	}
+}
+
+func TestTablesFollowFromWhatChanged(t *testing.T) {
+	t.Parallel()
+	a, b, c, d := &Route{App: "a"}, &Route{App: "b"}, &Route{App: "c"}, &Route{App: "d"}
+	b2 := &Route{App: "b", Generation: 2}
+	table := func(version uint64, apps ...*Route) *Routes { return &Routes{Version: version, Apps: apps} }
+	for _, tt := range []struct {
+		before, now []*Route
+		changed     []*Route
+		gone        []string
+	}{
+		{nil, nil, nil, nil},
+		{nil, []*Route{a, b}, []*Route{a, b}, nil},
+		{[]*Route{a, b}, nil, nil, []string{"a", "b"}},
+		{[]*Route{a, b, c}, []*Route{a, b2, d}, []*Route{b2, d}, []string{"c"}},
+		{[]*Route{b, d}, []*Route{a, c, d}, []*Route{a, c}, []string{"b"}},
+		{[]*Route{a, b, c}, []*Route{a, b, c}, nil, nil},
+	} {
+		before, now := table(7, tt.before...), table(9, tt.now...)
+		line := now.Since(before).(*Routes)
+		want := &Routes{Version: 9, Base: 7, Apps: append([]*Route{}, tt.changed...), Gone: tt.gone}
+		if diff := cmp.Diff(want, line); diff != "" {
+			t.Errorf("%v to %v (-want +got)\n%s", tt.before, tt.now, diff)
+		}
+		whole, err := before.With(line)
+		if diff := cmp.Diff(append([]*Route{}, tt.now...), whole.Apps); diff != "" || err != nil || whole.Version != 9 || whole.Base != 0 {
+			t.Errorf("%v and %+v: got %+v, %v", tt.before, line, whole, err)
+		}
+		for _, r := range whole.Apps {
+			if i := slices.IndexFunc(tt.before, func(old *Route) bool { return old == r }); i < 0 && !slices.Contains(line.Apps, r) {
+				t.Errorf("route of app %q has not the pointer that it had", r.App)
+			}
+		}
+	}
+	line := table(9, a).Since(table(7, a)).(*Routes)
+	for what, before := range map[string]*Routes{"none": nil, "another": table(8, a)} {
+		if whole, err := before.With(line); err == nil {
+			t.Errorf("after %s: got %+v", what, whole)
+		}
+	}
+	if whole, err := table(7, a).With(table(3, b)); err != nil || whole.Version != 3 || len(whole.Apps) != 1 {
+		t.Errorf("a whole line: got %+v, %v", whole, err)
+	}
+	if v := table(9, a).Since(&Routes{}); v.(*Routes).Base != 0 {
+		t.Errorf("after no table: got %+v, want the whole one", v)
+	}
+}
+
+func TestWhatIsNoRouteIsLeftOut(t *testing.T) {
+	t.Parallel()
+	var table Routes
+	if err := json.Unmarshal([]byte(`{"version": 3, "apps": [null, {"app": "a"}, null]}`), &table); err != nil || table.Version != 3 || len(table.Apps) != 1 || table.Apps[0].App != "a" {
+		t.Errorf("got %+v, %v", table, err)
 	}
 }

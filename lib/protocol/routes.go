@@ -8,7 +8,18 @@ type Routes struct {
 	// Version rises with every change, also over restarts of the pool.
 	Version uint64 `json:"version"`
 
-	Apps []Route `json:"apps"`
+	// Apps are in order of their names. None is nil, and none is changed once it is
+	// in a table: the next one has the same pointer if the route is the same.
+	Apps []*Route `json:"apps"`
+
+	// Base is set in a line of a watch with ?changes=1 that tells changes only: it
+	// is the Version of the line before, and Apps holds those that are new or
+	// changed since. 0 says that the table is whole.
+	Base uint64 `json:"base,omitempty"`
+
+	// Gone are the names of apps that were in the line before and are in the table
+	// no more, if it has a Base.
+	Gone []string `json:"gone,omitempty"`
 }
 
 // A Route is what a proxy needs to know of one app.

@@ -355,7 +355,7 @@ func serveAlso(t testing.TB, more []net.Listener, c Config, routes ...protocol.R
 // set puts a new table into use.
 func (s *server) set(routes ...protocol.Route) {
 	s.version++
-	s.SetRoutes(&protocol.Routes{Version: s.version, Apps: routes})
+	s.SetRoutes(tableOf(s.version, routes...))
 }
 
 // pass has time go on by d for everything that waits on a connection. It
@@ -380,6 +380,15 @@ func (s *server) awaitsBody() (awaits bool) {
 func (s *server) writeWaits() (waits bool) {
 	s.clock.Each(func(c *wire.Conn) { waits = waits || clientOf(c) != nil && c.WriteWaits() })
 	return waits
+}
+
+// tableOf is a table of routes, none of which was in one before.
+func tableOf(version uint64, routes ...protocol.Route) *protocol.Routes {
+	t := &protocol.Routes{Version: version}
+	for _, r := range routes {
+		t.Apps = append(t.Apps, &r)
+	}
+	return t
 }
 
 // route is a route to fakes for every host and path. Bodies are passed on as

@@ -116,7 +116,7 @@ func TestPagesNameTheRequest(t *testing.T) {
 func TestNoTableYet(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Config{})
-	s.index.Store(newIndex(&protocol.Routes{}, nil))
+	s.index.Store(&index{})
 	if r := s.dial().get("/"); r.Status != 503 || r.Header.Get("Retry-After") == "" {
 		t.Errorf("got %+v", r)
 	}

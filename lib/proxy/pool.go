@@ -16,17 +16,9 @@ import (
 // reportEvery is how often the pool hears of a proxy in which nothing happens.
 const reportEvery = time.Second
 
-const (
-	// reportPause is the least time between reports: a queue may form and
-	// vanish a thousand times a second.
-	reportPause = 20 * time.Millisecond
-
-	longestPause = time.Second // between attempts to reach the pool
-
-	// alarmAfter is how long the pool is gone before the log says so. Where all
-	// stop together, or it is replaced, there is nothing to be alarmed of.
-	alarmAfter = time.Second
-)
+// reportPause is the least time between reports: a queue may form and
+// vanish a thousand times a second.
+const reportPause = 20 * time.Millisecond
 
 // LoadRoutes puts the table in the file at path into use: the last one that a
 // pool published. A missing file is no error.
@@ -46,33 +38,17 @@ func (p *Proxy) LoadRoutes(path string) error {
 // Follow puts each table that the pool publishes into use, until ctx ends.
 // While the pool is down the last one stays.
 func (p *Proxy) Follow(ctx context.Context, pool *control.Client) {
-	pause := 50 * time.Millisecond
-	alarmed, lost := false, time.Now() // the zero time while it is heard
-	for ctx.Err() == nil {
-		err := control.Watch(ctx, pool, protocol.PathRoutes, func(t protocol.Routes) error {
-			if alarmed {
-				slog.Info("pool is back")
+	f := control.Following{Down: "pool is down; serving on with the last route table", Back: "pool is back", Pause: 50 * time.Millisecond}
+	f.Follow(ctx, func(heard func()) error {
+		var table *protocol.Routes // of this watch
+		return control.Watch(ctx, pool, protocol.PathRoutes+"?changes=1", func(line protocol.Routes) (err error) {
+			if table, err = table.With(&line); err == nil {
+				heard()
+				p.SetRoutes(table)
 			}
-			alarmed, lost, pause = false, time.Time{}, 50*time.Millisecond
-			p.SetRoutes(&t)
-			return nil
+			return err
 		})
-		if ctx.Err() != nil {
-			return
-		}
-		if lost.IsZero() {
-			lost = time.Now()
-		}
-		if !alarmed && time.Since(lost) >= alarmAfter {
-			alarmed = true
-			slog.Warn("pool is down; serving on with the last route table", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, longestPause)
-	}
+	})
 }
 
 // Report tells the pool every second, and whenever something changed that it

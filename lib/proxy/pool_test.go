@@ -15,7 +15,7 @@ import (
 
 // A fakePool publishes tables and collects reports.
 type fakePool struct {
-	feed    control.Feed[protocol.Routes]
+	feed    control.Feed[*protocol.Routes]
 	reports chan protocol.ProxyReport
 	path    string
 }
@@ -60,7 +60,7 @@ func (f *fakePool) run(t *testing.T) (stop func()) {
 }
 
 func (f *fakePool) publish(version uint64, routes ...protocol.Route) {
-	f.feed.Set(protocol.Routes{Version: version, Apps: routes})
+	f.feed.Set(tableOf(version, routes...))
 }
 
 // until returns the first report that ok accepts.
@@ -175,5 +175,31 @@ func TestLastTableIsRead(t *testing.T) {
 	}
 	if err := p.LoadRoutes(path); err == nil || p.index.Load().version != 7 {
 		t.Errorf("half a file: got %v, version %d", err, p.index.Load().version)
+	}
+}
+
+// Only what changed in a table is put into use anew.
+func TestRoutesThatAreTheSameStayInUse(t *testing.T) {
+	t.Parallel()
+	p := New(Config{Timeouts: quick})
+	p.SetRoutes(tableOf(1, protocol.Route{App: "a", BaseURI: "/a"}, protocol.Route{App: "b", BaseURI: "/b"}, protocol.Route{App: "c", BaseURI: "/c"}))
+	before := p.index.Load()
+	table, err := (&protocol.Routes{Version: 1, Apps: []*protocol.Route{before.byName["a"].route, before.byName["b"].route, before.byName["c"].route}}).
+		With(&protocol.Routes{Version: 2, Base: 1, Apps: []*protocol.Route{{App: "b", BaseURI: "/b", Paused: protocol.PausedHold}}, Gone: []string{"c"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.SetRoutes(table)
+	now := p.index.Load()
+	if now.version != 2 || now.byName["a"] != before.byName["a"] || now.byName["b"] == before.byName["b"] || now.byName["c"] != nil {
+		t.Errorf("version %d: a new %v, b new %v, c there %v", now.version, now.byName["a"] != before.byName["a"], now.byName["b"] != before.byName["b"], now.byName["c"] != nil)
+	}
+	for host, want := range map[string]*mount{"/a": now.byName["a"], "/b": now.byName["b"], "/c": nil} {
+		if got := now.hosts.Find([]byte("x"), []byte(host)); got != want {
+			t.Errorf("%s leads to %p, want %p", host, got, want)
+		}
+	}
+	if !p.app("c").balance.Over() || p.app("a").balance.Over() {
+		t.Error("an app stays that is in the table no more, or goes that is")
 	}
 }

@@ -172,7 +172,7 @@ func New(c Config) *Proxy {
 	p.reportEvery = cmp.Or(p.reportEvery, reportEvery)
 	p.clock = wire.NewClock(min(tick, max(c.Timeouts.shortest()/4, 5*time.Millisecond)), p.sweep)
 	p.dialer = balance.Dialer{Clock: p.clock, WriteWait: c.Timeouts.Write}
-	p.index.Store(newIndex(&protocol.Routes{}, nil))
+	p.index.Store(&index{})
 	p.http2 = newHTTP2Server()
 	p.times.Most = cmp.Or(p.mostHistograms, tally.MostHistograms)
 	p.registrar = fronted.NewRegistrar(c.SecureHeaders, p.clients.Go)
@@ -190,21 +190,25 @@ func (t *Timeouts) shortest() time.Duration {
 }
 
 // SetRoutes puts a route table into use. When it returns, no process that
-// drains in the table gets a new session.
+// drains in the table gets a new session. Routes that are in the table before, by
+// their pointers, are in use already.
 func (p *Proxy) SetRoutes(t *protocol.Routes) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	x := newIndex(t, p.app)
-	named := map[string]bool{}
-	for _, m := range x.mounts {
-		named[m.route.App] = true
+	var came []*mount
+	x := newIndex(t, p.index.Load(), func(r *protocol.Route) *mount {
+		m := newMount(p.app(r.App), r)
+		came = append(came, m)
+		return m
+	})
+	for _, m := range came {
 		m.app.apply(m.route)
 		m.cache = p.turbocache(m.app, m.route)
 	}
 	p.index.Store(x)
 	p.registrar.TableCame()
 	for name, a := range p.apps {
-		if !named[name] {
+		if x.byName[name] == nil {
 			a.balance.Remove()
 			p.turbocache(a, &protocol.Route{})
 		}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"passenger/lib/httpcache"
-	"passenger/lib/protocol"
 	"passenger/lib/proxy/files"
 	"passenger/lib/proxy/static"
 	"passenger/lib/proxy/wire"
@@ -76,7 +75,7 @@ func TestOwnAnswersToNobodyHaveNoStatus(t *testing.T) {
 	p := New(Config{Timeouts: quick})
 	r := route()
 	r.AppRoot, r.StaticDir = dir, dir
-	p.SetRoutes(&protocol.Routes{Version: 1, Apps: []protocol.Route{r}})
+	p.SetRoutes(tableOf(1, r))
 	file := func(x *exchange) bool {
 		x.req.mount = p.index.Load().mounts[0]
 		_, again := x.static()

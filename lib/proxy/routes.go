@@ -56,22 +56,15 @@ func orElse(s float64, d time.Duration) time.Duration {
 	return d
 }
 
-// newIndex indexes a table. find returns the app of a name.
-func newIndex(t *protocol.Routes, find func(name string) *app) *index {
-	x := &index{version: t.Version, byName: map[string]*mount{}}
-	for i := range t.Apps {
-		r := &t.Apps[i]
-		m := &mount{app: find(r.App), base: strings.TrimRight(r.BaseURI, "/"), route: r,
-			readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: balance.QueueTime(r), requestTime: seconds(r.RequestTime)}
-		m.sticky, m.canary = balance.NewSticky(r, m.base), balance.NewCanaryCookie(r, m.base)
-		m.canonical, m.limits = hosts.NewCanonical(r), m.app.limiter.Apply(&r.Serving)
-		if r.CacheCookie != "" {
-			m.cacheCookie = []byte(r.CacheCookie)
+// newIndex indexes a table. Apps whose routes are those of the former index keep
+// their mounts; put makes the others.
+func newIndex(t *protocol.Routes, former *index, put func(*protocol.Route) *mount) *index {
+	x := &index{version: t.Version, mounts: make([]*mount, 0, len(t.Apps)), byName: make(map[string]*mount, len(t.Apps))}
+	for _, r := range t.Apps {
+		m := former.byName[r.App]
+		if m == nil || m.route != r {
+			m = put(r)
 		}
-		m.home, m.public = m.app.dirs.Home(r, nil), m.app.dirs.Public(r)
-		m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
-		m.mostKept, m.passesExpect = mostKept(r), passesExpect(r)
-		m.addsAll = r.AddedHeaders == protocol.HeadersAll
 		x.mounts = append(x.mounts, m)
 		x.byName[r.App] = m
 		if r.Unlisted {
@@ -80,6 +73,22 @@ func newIndex(t *protocol.Routes, find func(name string) *app) *index {
 		x.hosts.Add(r.ServerNames, m.base, m)
 	}
 	return x
+}
+
+// newMount is an app at the place that its route says.
+func newMount(a *app, r *protocol.Route) *mount {
+	m := &mount{app: a, base: strings.TrimRight(r.BaseURI, "/"), route: r,
+		readTimeout: orElse(r.ReadTimeout, defaultReadTimeout), queueTime: balance.QueueTime(r), requestTime: seconds(r.RequestTime)}
+	m.sticky, m.canary = balance.NewSticky(r, m.base), balance.NewCanaryCookie(r, m.base)
+	m.canonical, m.limits = hosts.NewCanonical(r), m.app.limiter.Apply(&r.Serving)
+	if r.CacheCookie != "" {
+		m.cacheCookie = []byte(r.CacheCookie)
+	}
+	m.home, m.public = m.app.dirs.Home(r, nil), m.app.dirs.Public(r)
+	m.scarce = len(r.Processes) == 0 || slices.ContainsFunc(r.Processes, func(p protocol.RouteProcess) bool { return p.Concurrency > 0 })
+	m.mostKept, m.passesExpect = mostKept(r), passesExpect(r)
+	m.addsAll = r.AddedHeaders == protocol.HeadersAll
+	return m
 }
 
 // overflowStatus is the status for a request that finds the queue full.

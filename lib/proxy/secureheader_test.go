@@ -406,7 +406,7 @@ func TestRequestsOfKnownGroupsAllocateNothing(t *testing.T) {
 	r := route()
 	r.App = "known"
 	p := New(Config{Timeouts: quick})
-	p.SetRoutes(&protocol.Routes{Version: 1, Apps: []protocol.Route{r}})
+	p.SetRoutes(tableOf(1, r))
 	c := &client{proxy: p, headers: &fronted.Headers{}}
 	x := newExchange()
 	x.client = c
@@ -431,7 +431,7 @@ func BenchmarkChoose(b *testing.B) {
 	r := route()
 	r.App = "known"
 	p := New(Config{Timeouts: quick})
-	p.SetRoutes(&protocol.Routes{Version: 1, Apps: []protocol.Route{r}})
+	p.SetRoutes(tableOf(1, r))
 	c := &client{proxy: p, headers: &fronted.Headers{}}
 	x := newExchange()
 	x.client = c

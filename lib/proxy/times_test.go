@@ -74,7 +74,7 @@ func TestThousandAppsAreScraped(t *testing.T) {
 	const apps, processes = 1000, 4
 	table := &protocol.Routes{Version: 1}
 	for i := range apps {
-		r := protocol.Route{App: fmt.Sprintf("app%d", i), ServerNames: []string{fmt.Sprintf("app%d.example", i)}, BaseURI: "/"}
+		r := &protocol.Route{App: fmt.Sprintf("app%d", i), ServerNames: []string{fmt.Sprintf("app%d.example", i)}, BaseURI: "/"}
 		for j := range processes {
 			r.Processes = append(r.Processes, protocol.RouteProcess{ID: fmt.Sprintf("p%dx%d", i, j), Slot: j + 1, Address: "unix:/nowhere", Generation: 1})
 		}

@@ -17,7 +17,12 @@ func WriteJSON(path string, v any) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := atomic.WriteFile(path, bytes.NewReader(append(b, '\n'))); err != nil {
+	return Write(path, append(b, '\n'))
+}
+
+// Write is WriteJSON for what is a text already.
+func Write(path string, b []byte) error {
+	if err := atomic.WriteFile(path, bytes.NewReader(b)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

@@ -134,7 +134,7 @@ func TestGatherReadsTheDirectoryWhenTheSpawnerIsDown(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(d.Processes(), "bare"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := statedir.WriteJSON(d.Routes(), protocol.Routes{Version: 4, Apps: []protocol.Route{{App: "shop", BaseURI: "/"}}}); err != nil {
+	if err := statedir.WriteJSON(d.Routes(), protocol.Routes{Version: 4, Apps: []*protocol.Route{{App: "shop", BaseURI: "/"}}}); err != nil {
 		t.Fatal(err)
 	}
 	s, err := caller.Gather(t.Context(), d)

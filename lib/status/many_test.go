@@ -16,7 +16,7 @@ func many(apps int) Snapshot {
 	s.Processes, s.Apps = &protocol.ProcessList{}, &protocol.AppList{MaxPoolSize: 1000, SpawnerUp: true, Proxies: []string{"p1"}}
 	for i := range apps {
 		a := protocol.App{Name: fmt.Sprintf("app%03d", i), Generation: 1, State: protocol.AppReady}
-		route := protocol.Route{App: a.Name}
+		route := &protocol.Route{App: a.Name}
 		for j := range 1000 / apps {
 			p := process(fmt.Sprintf("p%03d%04d", i, j), 1000+i*1000+j, protocol.Ready, time.Hour)
 			p.App, p.Generation = a.Name, 1

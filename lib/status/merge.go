@@ -162,7 +162,7 @@ func (s Snapshot) app(name string, known []*protocol.Process) App {
 		for i := range pa.Processes {
 			pooled[pa.Processes[i].ID] = &pa.Processes[i]
 		}
-	} else if i := slices.IndexFunc(s.Routes.Apps, func(r protocol.Route) bool { return r.App == name }); i >= 0 {
+	} else if i := slices.IndexFunc(s.Routes.Apps, func(r *protocol.Route) bool { return r.App == name }); i >= 0 {
 		r := s.Routes.Apps[i]
 		a.Generation, a.ServerNames, a.BaseURI, a.LastError = r.Generation, r.ServerNames, r.BaseURI, r.Error
 	}

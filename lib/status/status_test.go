@@ -101,7 +101,7 @@ func alone() Snapshot {
 	s.Parts[1] = Part{Name: "pool", State: Down, Error: "it does not run"}
 	s.Records = []protocol.Process{s.Processes.Processes[0], s.Processes.Processes[2]}
 	s.Processes, s.Preloaders, s.Apps = nil, nil, nil
-	s.Routes.Apps = []protocol.Route{{
+	s.Routes.Apps = []*protocol.Route{{
 		App: "shop", Generation: 3, BaseURI: "/", ServerNames: []string{"shop.example.com"},
 		Processes: []protocol.RouteProcess{{ID: "aaaa"}, {ID: "bbbb", Draining: true}},
 	}, {App: "blog", Generation: 1, BaseURI: "/blog"}}

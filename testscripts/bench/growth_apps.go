@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -29,7 +30,7 @@ func growApps(ctx context.Context, l *lab) (figures []figure, err error) {
 	if err := s.awaitApps(ctx); err != nil {
 		return nil, err
 	}
-	before := costOf(s.pids(), managers...)
+	before := s.daemonTimes()
 	began, limit := time.Now(), time.Now().Add(growthLimit)
 	var (
 		wg    sync.WaitGroup
@@ -61,7 +62,7 @@ func growApps(ctx context.Context, l *lab) (figures []figure, err error) {
 	}
 	wg.Wait()
 	all := time.Since(began)
-	after := costOf(s.pids(), managers...)
+	after := s.daemonTimes()
 	select {
 	case <-time.After(idleTime):
 	case <-ctx.Done():
@@ -70,11 +71,16 @@ func growApps(ctx context.Context, l *lab) (figures []figure, err error) {
 	if len(took) == 0 {
 		return nil, errors.Join(append(errs, errors.New("no app was started"))...)
 	}
+	each := func(program string) float64 {
+		return milliseconds(after[program]-before[program]) / float64(len(took))
+	}
 	figures = []figure{
 		{name: "apps that answered", unit: "", format: "%.0f", value: float64(len(took)), before: fmt.Sprintf("of %d in %v at most", manyApps, growthLimit)},
 		{name: "starts a second", unit: "/s", format: "%.1f", value: float64(len(took)) / all.Seconds(), before: "once 8.3"},
 		{name: "a first request, median", unit: "ms", format: "%.0f", value: milliseconds(medianOf(took))},
-		{name: "CPU of spawner and pool per start", unit: "ms", format: "%.1f", value: milliseconds(after.cpu-before.cpu) / float64(len(took))},
+		{name: "CPU of spawner and pool per start", unit: "ms", format: "%.1f", value: each("passenger-spawn") + each("passenger-pool")},
+		{name: "of that of the pool", unit: "ms", format: "%.1f", value: each("passenger-pool")},
+		{name: "CPU of the proxy per start", unit: "ms", format: "%.1f", value: each("passenger-proxy")},
 		{name: "memory of the spawner afterwards, PSS", unit: "MB", format: "%.1f", value: pssOf(s, "passenger-spawn"), before: "once 157"},
 		{name: "memory of the pool afterwards, PSS", unit: "MB", format: "%.1f", value: pssOf(s, "passenger-pool")},
 		{name: "memory of the proxy afterwards, PSS", unit: "MB", format: "%.1f", value: pssOf(s, "passenger-proxy")},
@@ -83,6 +89,15 @@ func growApps(ctx context.Context, l *lab) (figures []figure, err error) {
 		return figures, fmt.Errorf("%d apps did not answer; the first: %w", len(errs), errs[0])
 	}
 	return figures, nil
+}
+
+// daemonTimes is the CPU time of each daemon.
+func (s *server) daemonTimes() map[string]time.Duration {
+	times := map[string]time.Duration{}
+	for _, program := range []string{"passenger-spawn", "passenger-pool", "passenger-proxy"} {
+		times[program] = costOf(s.pids(), program).cpu
+	}
+	return times
 }
 
 func pssOf(s *server, program string) float64 {
@@ -121,11 +136,13 @@ func appName(i int) string { return fmt.Sprintf("app-%d", i) }
 
 // awaitApps waits until the proxy knows the apps.
 func (s *server) awaitApps(ctx context.Context) error {
-	client := control.NewClient(s.stateDir().Socket(statedir.Pool), "bench", "")
+	pool := control.NewClient(s.stateDir().Socket(statedir.Pool), "bench", "")
+	proxy := control.NewClient(s.stateDir().Socket(statedir.Proxy), "bench", "")
 	for limit := time.Now().Add(startLimit); ; {
 		var routes protocol.Routes
-		err := client.Call(ctx, "GET", protocol.PathRoutes, nil, &routes)
-		if err == nil && len(routes.Apps) == manyApps {
+		var known protocol.ProxyApps
+		err := errors.Join(pool.Call(ctx, "GET", protocol.PathRoutes, nil, &routes), proxy.Call(ctx, "GET", protocol.PathApps, nil, &known))
+		if err == nil && len(routes.Apps) == manyApps && known.RoutesVersion >= routes.Version {
 			return nil
 		}
 		if time.Now().After(limit) || ctx.Err() != nil {
@@ -152,7 +169,8 @@ func (s *server) askApp(ctx context.Context, i int) error {
 	}
 	defer reply.Body.Close()
 	if reply.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", appName(i), reply.Status)
+		page, _ := io.ReadAll(io.LimitReader(reply.Body, 1<<20)) // for what it says
+		return fmt.Errorf("%s answers %s: %s", appName(i), reply.Status, clip(string(page)))
 	}
 	return nil
 }

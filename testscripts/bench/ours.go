@@ -29,14 +29,14 @@ func ourProxy(l *lab, s site) (command, error) { return ourProxyWith()(l, s) }
 // ourProxyWith is that with further flags. It runs in its directory.
 func ourProxyWith(flags ...string) func(*lab, site) (command, error) {
 	return func(l *lab, s site) (command, error) {
-		return proxyWith(l, s, []protocol.Route{helloRoute("hello", s)}, flags)
+		return proxyWith(l, s, []*protocol.Route{helloRoute("hello", s)}, flags)
 	}
 }
 
 // ourProxyOf is that with so many apps, each with a name and a base URI.
 func ourProxyOf(apps int) func(*lab, site) (command, error) {
 	return func(l *lab, s site) (command, error) {
-		routes := []protocol.Route{helloRoute("hello", s)} // for who asks without a name
+		routes := []*protocol.Route{helloRoute("hello", s)} // for who asks without a name
 		for i := range apps {
 			r := helloRoute(fmt.Sprintf("app-%d", i), s)
 			r.ServerNames = []string{r.App + ".example.com"}
@@ -46,8 +46,8 @@ func ourProxyOf(apps int) func(*lab, site) (command, error) {
 	}
 }
 
-func helloRoute(app string, s site) protocol.Route {
-	return protocol.Route{
+func helloRoute(app string, s site) *protocol.Route {
+	return &protocol.Route{
 		App: app, Generation: 1, BaseURI: "/", QueueSize: 100, QueueTime: 60, ReadTimeout: 600, DrainTimeout: 30,
 		Processes: []protocol.RouteProcess{{
 			ID: app, PID: os.Getpid(), Address: "unix:" + filepath.Join(s.upstream, "upstream.sock"), DataProtocol: protocol.ProtocolHTTP,
@@ -55,7 +55,7 @@ func helloRoute(app string, s site) protocol.Route {
 	}
 }
 
-func proxyWith(l *lab, s site, routes []protocol.Route, flags []string) (command, error) {
+func proxyWith(l *lab, s site, routes []*protocol.Route, flags []string) (command, error) {
 	dir, err := statedir.Open(filepath.Join(s.dir, "state"))
 	if err != nil {
 		return command{}, err

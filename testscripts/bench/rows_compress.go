@@ -27,5 +27,5 @@ func caddyGzip(_ *lab, s site) (command, error) {
 func ourGzip(l *lab, s site) (command, error) {
 	r := helloRoute("hello", s)
 	r.Compression = true
-	return proxyWith(l, s, []protocol.Route{r}, nil)
+	return proxyWith(l, s, []*protocol.Route{r}, nil)
 }

@@ -31,7 +31,7 @@ func staticRows() []row {
 func ourCache(l *lab, s site) (command, error) {
 	r := helloRoute("hello", s)
 	r.Turbocaching = true
-	return proxyWith(l, s, []protocol.Route{r}, nil)
+	return proxyWith(l, s, []*protocol.Route{r}, nil)
 }
 
 // writePage makes the directory that is served, with page.html in it.
@@ -66,5 +66,5 @@ func ourStatic(l *lab, s site) (command, error) {
 	}
 	r := helloRoute("hello", s)
 	r.StaticDir = dir
-	return proxyWith(l, s, []protocol.Route{r}, nil)
+	return proxyWith(l, s, []*protocol.Route{r}, nil)
 }

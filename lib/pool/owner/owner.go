@@ -24,6 +24,7 @@ type Owner struct {
 	pool    *pool.Pool // of the goroutine in Run
 	routes  control.Feed[*protocol.Routes]
 	written *protocol.Routes     // of the goroutine in persist
+	texts   texts                // of the goroutine in persist
 	kept    map[string]order     // of the goroutine in persist: what Keep has, nil before the first write
 	onDisk  control.Feed[uint64] // version of the table in the file
 
@@ -90,7 +91,7 @@ func New(spawner Spawner, files Files, limits pool.Limits, commands Hooks) (*Own
 	last := lastRoutes(files.Routes)
 	o.written = last
 	if o.written == nil {
-		o.written = &protocol.Routes{Apps: []protocol.Route{}}
+		o.written = &protocol.Routes{Apps: []*protocol.Route{}}
 	}
 	o.routes.Set(o.written)
 	o.onDisk.Set(o.written.Version)

@@ -55,7 +55,11 @@ func (o *Owner) write() {
 	}
 	o.written = newest
 	o.keepOrders(newest)
-	if err := statedir.WriteJSON(o.files.Routes, newest); err != nil {
+	text, err := o.texts.of(newest)
+	if err == nil {
+		err = statedir.Write(o.files.Routes, text)
+	}
+	if err != nil {
 		slog.Error("could not write the route table", "err", err)
 		return
 	}

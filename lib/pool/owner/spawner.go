@@ -116,39 +116,19 @@ const (
 
 	firstPause   = 20 * time.Millisecond
 	longestPause = time.Second // between attempts to reach the spawner
-
-	// alarmAfter is how long the spawner is gone before the log says so. Where
-	// all stop together, or it is replaced, there is nothing to be alarmed of.
-	alarmAfter = time.Second
 )
 
 // follow tells the pool what the spawner lists.
 func (o *Owner) follow(ctx context.Context) {
-	pause, alarmed := firstPause, false
-	lost := time.Now() // the zero time while it is heard
-	for ctx.Err() == nil {
-		err := o.spawner.Watch(ctx, func(list protocol.ProcessList) error {
-			if alarmed {
-				slog.Info("spawner is back")
-			}
-			pause, alarmed, lost = firstPause, false, time.Time{}
+	f := control.Following{Down: "spawner is down; what runs goes on", Back: "spawner is back", Pause: firstPause}
+	f.Lost = func() { o.tell(ctx, func(time.Time) { o.pool.SpawnerLost() }) }
+	f.Follow(ctx, func(heard func()) error {
+		return o.spawner.Watch(ctx, func(list protocol.ProcessList) error {
+			heard()
 			o.tell(ctx, func(now time.Time) { o.pool.Listed(now, list) })
 			return nil
 		})
-		if ctx.Err() != nil {
-			return
-		}
-		o.tell(ctx, func(time.Time) { o.pool.SpawnerLost() })
-		if lost.IsZero() {
-			lost = time.Now()
-		}
-		if !alarmed && time.Since(lost) >= alarmAfter {
-			alarmed = true
-			slog.Warn("spawner is down; what runs goes on", "err", err)
-		}
-		rest(ctx, pause)
-		pause = min(2*pause, longestPause)
-	}
+	})
 }
 
 func rest(ctx context.Context, pause time.Duration) {

@@ -50,7 +50,7 @@ func ownerOf(s status.Snapshot, app string) int {
 		}
 		owner = *p.UID
 	}
-	if i := slices.IndexFunc(s.Routes.Apps, func(r protocol.Route) bool { return r.App == app }); i >= 0 && s.Routes.Apps[i].UID != nil {
+	if i := slices.IndexFunc(s.Routes.Apps, func(r *protocol.Route) bool { return r.App == app }); i >= 0 && s.Routes.Apps[i].UID != nil {
 		if uid := *s.Routes.Apps[i].UID; owner == nobody || owner == uid {
 			return uid
 		}

@@ -33,7 +33,7 @@ func village() status.Snapshot {
 		p := protocol.Process{ID: app + "proc", App: app, PID: 70 + i, State: protocol.Ready, Root: protocol.Root{UID: &uid}}
 		s.Processes.Processes = append(s.Processes.Processes, p)
 		s.Apps.Apps = append(s.Apps.Apps, protocol.App{Name: app, Processes: []protocol.AppProcess{{Process: p}}})
-		s.Routes.Apps = append(s.Routes.Apps, protocol.Route{App: app, UID: &uid})
+		s.Routes.Apps = append(s.Routes.Apps, &protocol.Route{App: app, UID: &uid})
 		s.Apps.Refused = append(s.Apps.Refused, protocol.Refusal{App: app, Message: "refused of " + app})
 	}
 	s.Processes.Strays = []protocol.Stray{{App: "hers", Command: "stray of hers"}}
