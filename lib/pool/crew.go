@@ -19,6 +19,7 @@ func (p *Pool) staff(now time.Time, d *Decision) {
 	}
 	for _, a := range p.sorted() {
 		switch {
+		case a.restart == nil && a.crew.Idle(&a.running):
 		case a.removed:
 			a.carry(a.crew.Dismiss(now), now, d)
 		case !a.held:

@@ -330,3 +330,31 @@ func TestListThatIsOlderThanASpawnTakesNothingAway(t *testing.T) {
 	w.pass(listTime)
 	w.want("shop", "1:starting") // no list ever had it
 }
+
+// A pool that was not told the whole has no use for what changed of it.
+func TestChangesOfAReportThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	for _, step := range []struct {
+		what   string
+		report protocol.ProxyReport
+		kept   bool
+	}{
+		{"changes first", protocol.ProxyReport{Changes: true}, false},
+		{"the whole", protocol.ProxyReport{}, true},
+		{"changes", protocol.ProxyReport{Changes: true}, true},
+		{"of a version that no pool made", protocol.ProxyReport{Changes: true, RoutesVersion: 1 << 60}, false},
+		{"the last word", protocol.ProxyReport{Changes: true, Leaving: true}, true},
+		{"changes after that", protocol.ProxyReport{Changes: true}, false},
+	} {
+		if kept := w.p.Reported(w.now, "one", step.report); kept != step.kept {
+			t.Errorf("%s: kept %v, want %v", step.what, kept, step.kept)
+		}
+	}
+	w.p.Reported(w.now, "one", protocol.ProxyReport{})
+	w.now = w.now.Add(protocol.ReportExpiry)
+	w.decide()
+	if w.p.Reported(w.now, "one", protocol.ProxyReport{Changes: true}) {
+		t.Error("a proxy that was silent for too long is still known")
+	}
+}

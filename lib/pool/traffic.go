@@ -33,16 +33,23 @@ type demand struct {
 	waited float64 // the oldest, in seconds
 }
 
-// Reported tells what a proxy said.
-func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) {
+// Reported tells what a proxy said. It reports whether the pool has all of that: it
+// has not if it did not keep the report before one of changes.
+func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) (kept bool) {
 	if !p.table.believes(r.RoutesVersion) {
 		slog.Error("report of a proxy ignored: no pool made such a version", "proxy", id, "routes_version", r.RoutesVersion)
-		return
+		return false
 	}
-	known := p.proxies[id] != nil
+	x := p.proxies[id]
+	known := x != nil
 	switch {
 	case r.Leaving:
 		p.leave(id)
+	case r.Changes && !known:
+		return false
+	case r.Changes:
+		x.report.Take(r)
+		x.at = now
 	default:
 		if !known {
 			slog.Debug("proxy reports", "proxy", id)
@@ -58,6 +65,7 @@ func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) {
 	}
 	p.note(now, known)
 	p.acquit(now)
+	return true
 }
 
 // greet takes what a proxy counted before this pool heard of it for told.

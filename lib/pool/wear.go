@@ -18,7 +18,7 @@ const deafTime = 3
 
 // wear says why a process is to be replaced, empty if it is not.
 func (q *process) wear() string {
-	c := q.app.config
+	c := &q.app.config
 	memory := q.app.pool.host.Processes[q.record.ID]
 	switch {
 	case c.MaxRequests > 0 && q.traffic.processed >= uint64(c.MaxRequests)-uint64(q.chance*float64(c.MaxRequests)/10):

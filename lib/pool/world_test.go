@@ -46,7 +46,8 @@ type world struct {
 	proxied  bool
 	lagging  bool // the proxy takes up no new table
 	report   protocol.ProxyReport
-	stepped  func(event, state) // see [Pool]
+	kept     *protocol.ProxyReport // as it was told last
+	stepped  func(event, state)    // see [Pool]
 	told     protocol.ProcessList
 	changes  bool // the spawner tells what changed, after the first list
 }
@@ -276,7 +277,15 @@ func (w *world) useTable() {
 
 func (w *world) reports() {
 	w.proxied = true
-	w.p.Reported(w.now, "proxy", w.report)
+	whole := func() protocol.ProxyReport {
+		r := w.report
+		r.Processes, r.Apps = maps.Clone(r.Processes), maps.Clone(r.Apps)
+		return r
+	}
+	if w.kept == nil || !w.p.Reported(w.now, "proxy", whole().Since(*w.kept)) {
+		w.p.Reported(w.now, "proxy", whole())
+	}
+	w.kept = new(whole())
 	w.decide()
 	if !w.lagging {
 		w.useTable()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 )
@@ -124,4 +125,47 @@ func (t *Routes) UnmarshalJSON(b []byte) error {
 	err := json.Unmarshal(b, (*plain)(t))
 	t.Apps = slices.DeleteFunc(t.Apps, func(r *Route) bool { return r == nil })
 	return err
+}
+
+// Since is what a pool that has kept the whole report before lacks of r: a report
+// with Changes.
+func (r ProxyReport) Since(before ProxyReport) ProxyReport {
+	changes := ProxyReport{PID: r.PID, RoutesVersion: r.RoutesVersion, Leaving: r.Leaving, Changes: true}
+	changes.Processes, changes.GoneProcesses = changed(before.Processes, r.Processes)
+	changes.Apps, changes.GoneApps = changed(before.Apps, r.Apps)
+	return changes
+}
+
+func changed[V comparable](before, now map[string]V) (differ map[string]V, gone []string) {
+	differ = map[string]V{}
+	for key, v := range now {
+		if old, had := before[key]; !had || old != v {
+			differ[key] = v
+		}
+	}
+	for key := range before {
+		if _, has := now[key]; !has {
+			gone = append(gone, key)
+		}
+	}
+	slices.Sort(gone)
+	return differ, gone
+}
+
+// Take makes r, a whole report, the one that comes of it by changes.
+func (r *ProxyReport) Take(changes ProxyReport) {
+	r.PID, r.RoutesVersion, r.Leaving = changes.PID, changes.RoutesVersion, changes.Leaving
+	r.Processes = taken(r.Processes, changes.Processes, changes.GoneProcesses)
+	r.Apps = taken(r.Apps, changes.Apps, changes.GoneApps)
+}
+
+func taken[V any](have, differ map[string]V, gone []string) map[string]V {
+	if have == nil {
+		have = map[string]V{}
+	}
+	for _, key := range gone {
+		delete(have, key)
+	}
+	maps.Copy(have, differ)
+	return have
 }

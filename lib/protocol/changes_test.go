@@ -3,8 +3,10 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -139,5 +141,46 @@ func TestWhatIsNoRouteIsLeftOut(t *testing.T) {
 	var table Routes
 	if err := json.Unmarshal([]byte(`{"version": 3, "apps": [null, {"app": "a"}, null]}`), &table); err != nil || table.Version != 3 || len(table.Apps) != 1 || table.Apps[0].App != "a" {
 		t.Errorf("got %+v, %v", table, err)
+	}
+}
+
+func TestReportsFollowFromWhatChanged(t *testing.T) {
+	t.Parallel()
+	report := func(version uint64, processes, apps string) ProxyReport {
+		r := ProxyReport{RoutesVersion: version, Processes: map[string]ProcessReport{}, Apps: map[string]AppReport{}}
+		for _, word := range strings.Fields(processes) {
+			r.Processes[word[:1]] = ProcessReport{Processed: uint64(len(word))}
+		}
+		for _, word := range strings.Fields(apps) {
+			r.Apps[word[:1]] = AppReport{Queued: len(word)}
+		}
+		return r
+	}
+	for _, tt := range []struct{ processes, apps, nowProcesses, nowApps, changed string }{
+		{"", "", "", "", ""},
+		{"", "", "a", "x", "a x"},
+		{"a b c", "x y", "a bb d", "x yy", "b d y -c"},
+		{"a b", "x y", "a b", "x y", ""},
+		{"a b", "x y", "", "", "-a -b -x -y"},
+	} {
+		before, now := report(3, tt.processes, tt.apps), report(4, tt.nowProcesses, tt.nowApps)
+		changes := now.Since(before)
+		words := slices.Sorted(maps.Keys(changes.Processes))
+		words = append(words, slices.Sorted(maps.Keys(changes.Apps))...)
+		for _, gone := range append(changes.GoneProcesses, changes.GoneApps...) {
+			words = append(words, "-"+gone)
+		}
+		if got := strings.Join(words, " "); got != tt.changed || !changes.Changes || changes.RoutesVersion != 4 {
+			t.Errorf("%+v: got %q, %+v", tt, got, changes)
+		}
+		before.Take(changes)
+		if diff := cmp.Diff(now, before); diff != "" {
+			t.Errorf("%+v (-want +got)\n%s", tt, diff)
+		}
+	}
+	var none ProxyReport
+	none.Take(report(4, "a", "x").Since(ProxyReport{}))
+	if diff := cmp.Diff(report(4, "a", "x"), none); diff != "" {
+		t.Errorf("from none (-want +got)\n%s", diff)
 	}
 }

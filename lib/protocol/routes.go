@@ -183,6 +183,20 @@ type ProxyReport struct {
 
 	// Leaving says that the proxy goes away and this is its last word.
 	Leaving bool `json:"leaving,omitempty"`
+
+	// Changes says that Processes and Apps hold only those that are new or differ
+	// since the report before, which the pool has kept; GoneProcesses and GoneApps
+	// are those of that report which are in this one no more.
+	Changes       bool     `json:"changes,omitempty"`
+	GoneProcesses []string `json:"gone_processes,omitempty"`
+	GoneApps      []string `json:"gone_apps,omitempty"`
+}
+
+// ReportReply is the reply to PUT /v1/proxies/ID.
+type ReportReply struct {
+	// Kept says that the pool has kept the report, so that the next one may have
+	// Changes. A pool that did not is to be told the whole.
+	Kept bool `json:"kept,omitempty"`
 }
 
 // A ProcessReport counts the sessions of one process in one proxy.

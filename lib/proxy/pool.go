@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"passenger/lib/control"
@@ -55,8 +54,9 @@ func (p *Proxy) Follow(ctx context.Context, pool *control.Client) {
 // waits for, what happens here, until ctx ends; then once more, that this
 // proxy leaves. A pool that is down misses it.
 func (p *Proxy) Report(ctx context.Context, pool *control.Client, id string) {
+	to := teller{pool: pool, path: protocol.PathProxies + "/" + id}
 	for ctx.Err() == nil {
-		p.tell(ctx, pool, id, false)
+		p.tell(ctx, &to, false)
 		select {
 		case <-ctx.Done():
 		case <-time.After(reportPause):
@@ -67,15 +67,15 @@ func (p *Proxy) Report(ctx context.Context, pool *control.Client, id string) {
 			}
 		}
 	}
-	p.tell(context.WithoutCancel(ctx), pool, id, true)
+	p.tell(context.WithoutCancel(ctx), &to, true)
 }
 
-func (p *Proxy) tell(ctx context.Context, pool *control.Client, id string, leaving bool) {
+func (p *Proxy) tell(ctx context.Context, to *teller, leaving bool) {
 	ctx, cancel := context.WithTimeout(ctx, 2*p.reportEvery)
 	defer cancel()
 	r := p.snapshot()
 	r.Leaving = leaving
-	if err := pool.Call(ctx, http.MethodPut, protocol.PathProxies+"/"+id, r, nil); err != nil {
+	if err := to.tell(ctx, r); err != nil {
 		// Follow says that the pool is down; the next report tells it all.
 		slog.Debug("could not report to the pool", "err", err)
 	}

@@ -2,11 +2,15 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"passenger/lib/control"
 	"passenger/lib/protocol"
@@ -18,6 +22,7 @@ type fakePool struct {
 	feed    control.Feed[*protocol.Routes]
 	reports chan protocol.ProxyReport
 	path    string
+	keeps   atomic.Bool // the reports, so that only changes are told
 }
 
 func newFakePool(t *testing.T) *fakePool {
@@ -46,7 +51,7 @@ func (f *fakePool) run(t *testing.T) (stop func()) {
 				return nil, err
 			}
 			f.reports <- rep
-			return nil, nil
+			return protocol.ReportReply{Kept: f.keeps.Load()}, nil
 		}},
 	)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -201,5 +206,61 @@ func TestRoutesThatAreTheSameStayInUse(t *testing.T) {
 	}
 	if !p.app("c").balance.Over() || p.app("a").balance.Over() {
 		t.Error("an app stays that is in the table no more, or goes that is")
+	}
+}
+
+// A pool that keeps reports is told what changed, however many apps there are, and
+// one that has not the last one is told all at once.
+func TestReportsTellWhatChanged(t *testing.T) {
+	t.Parallel()
+	const apps = 200
+	var routes []protocol.Route
+	f := start(t, "session", 1, say("ok"))
+	for i := range apps {
+		r := protocol.Route{App: fmt.Sprintf("app-%d", i), BaseURI: fmt.Sprintf("/%d", i), QueueSize: 100, QueueTime: 60, ReadTimeout: 60}
+		if i == 7 {
+			r.Processes = route(f).Processes
+		}
+		routes = append(routes, r)
+	}
+	s := serve(t, Config{}, routes...)
+	pool := newFakePool(t)
+	pool.keeps.Store(true)
+	defer pool.run(t)()
+	ctx := t.Context()
+	to := teller{pool: control.NewClient(pool.path, "passenger-proxy", "test"), path: protocol.PathProxies + "/1-test"}
+	told := func(what string) protocol.ProxyReport {
+		t.Helper()
+		s.tell(ctx, &to, false)
+		return within(t, pool.reports, what)
+	}
+	whole := told("a first report")
+	if whole.Changes || len(whole.Apps) != apps {
+		t.Errorf("first: changes %v of %d apps, want all of %d", whole.Changes, len(whole.Apps), apps)
+	}
+	if r := told("nothing new"); !r.Changes || len(r.Apps)+len(r.Processes) != 0 {
+		t.Errorf("nothing happened: got %+v", r)
+	}
+	if r := s.dial().get("/7/"); r.Body != "ok" {
+		t.Fatalf("got %+v", r)
+	}
+	eventually(t, "the end of the session", func() bool { return s.snapshot().Apps["app-7"].Requests == 1 })
+	r := told("a request")
+	if len(r.Apps) != 1 || len(r.Processes) != 1 || r.Apps["app-7"].Requests != 1 || r.Processes[f.route.ID].Processed != 1 {
+		t.Errorf("one request: got %+v", r)
+	}
+	whole.Take(r)
+	if diff := cmp.Diff(s.snapshot(), whole); diff != "" {
+		t.Errorf("all together (-is +told)\n%s", diff)
+	}
+	pool.keeps.Store(false)
+	if r := told("to another pool"); !r.Changes {
+		t.Errorf("got %d apps", len(r.Apps))
+	}
+	if r := within(t, pool.reports, "the whole"); r.Changes || len(r.Apps) != apps {
+		t.Errorf("again: changes %v of %d apps, want all of %d", r.Changes, len(r.Apps), apps)
+	}
+	if r := told("the next one"); r.Changes || len(r.Apps) != apps {
+		t.Errorf("not kept: changes %v of %d apps, want all of %d", r.Changes, len(r.Apps), apps)
 	}
 }

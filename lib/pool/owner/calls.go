@@ -113,8 +113,9 @@ func (c calls) report(r *control.Request, id string) (any, error) {
 	if caller, ok := control.Caller(r); ok {
 		c.o.proxies.heard(id, caller.PID, report.Leaving)
 	}
-	c.o.tell(r.Context(), func(now time.Time) { c.o.pool.Reported(now, id, report) })
-	return nil, nil
+	var reply protocol.ReportReply
+	err := c.o.ask(r.Context(), func(now time.Time) { reply.Kept = c.o.pool.Reported(now, id, report) })
+	return reply, err
 }
 
 // public is what a caller sees of an app: its settings without secrets.

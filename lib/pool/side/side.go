@@ -81,7 +81,7 @@ func (o *Orders) wake(at time.Time) {
 // Step moves the crew towards its aim.
 func (c *Crew) Step(now time.Time, aim Aim) Orders {
 	var o Orders
-	if len(c.kinds) == 0 && len(aim.Config.Processes) == 0 && aim.Trial == nil {
+	if aim.Trial == nil && c.Idle(&aim.Config) {
 		return o
 	}
 	if aim.Generation != 0 && aim.Generation != c.settled {
@@ -108,6 +108,11 @@ func (c *Crew) Dismiss(now time.Time) Orders {
 	}
 	c.events = nil
 	return o
+}
+
+// Idle says that there is nothing to be done with settings and no [Trial].
+func (c *Crew) Idle(config *protocol.AppConfig) bool {
+	return len(c.kinds) == 0 && len(config.Processes) == 0
 }
 
 // Empty says that there is no process.
