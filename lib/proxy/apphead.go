@@ -34,11 +34,10 @@ func (s *session) invites(p *balance.Process) bool {
 
 // sendAhead sends the request to p, which answers another one over u; see
 // balance.Waiter.
-func (s *session) sendAhead(p *balance.Process, u *balance.Upstream) error {
+func (s *session) sendAhead(p *balance.Process, u *balance.Upstream) (sent int, err error) {
 	out := wire.TakeBuffer(s.req.Len + 1<<10)
 	defer out.Free()
-	_, err := u.WriteBoth(s.appendHead(out.B[:0], p, false), nil)
-	return err
+	return u.Socket().TryWrite(s.appendHead(out.B[:0], p, false), nil)
 }
 
 // head is what p gets of the request's head.

@@ -41,8 +41,8 @@ type session struct {
 	takeover  *balance.Takeover // nil unless the app took the connection over
 	dismissed atomic.Bool       // it was upgraded, and is to end
 
-	ahead func(*balance.Process, *balance.Upstream) error // sendAhead, bound once
-	sent  func()                                          // tells the app that the process has the request, bound once
+	ahead func(*balance.Process, *balance.Upstream) (int, error) // sendAhead, bound once
+	sent  func()                                                 // tells the app that the process has the request, bound once
 }
 
 // init makes s, which is new, that of q for good.

@@ -40,7 +40,9 @@ func (s *place) open(u *Upstream) { s.up, s.since = u, time.Now() }
 func (s *place) give(why error) {
 	if w := s.next; w != nil {
 		s.next, s.spent = nil, s.up
-		w.turn <- why
+		if w.why = why; !w.goes { // who sends it tells it
+			w.answer(nil, nil, why)
+		}
 	}
 }
 
@@ -51,11 +53,13 @@ func (a *App) Sent(p *Process, u *Upstream) {
 		return
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	var going *Waiter
 	if !p.place.taken {
 		p.place.open(u)
-		a.lookAhead()
+		going = a.lookAhead()
 	}
+	a.mu.Unlock()
+	a.carry(going)
 }
 
 // lately is how long after a request that waited another one is expected to. Longer
@@ -70,11 +74,11 @@ func (a *App) crowds(since int64) {
 	a.crowded.Store(since + int64(lately))
 }
 
-// lookAhead has the next of those that wait go ahead, as long as there are places.
-// Nobody is overtaken who may not go ahead.
-func (a *App) lookAhead() {
+// lookAhead gives places to the next of those that wait, as long as there are some,
+// and returns who got one, for carry. Nobody is overtaken who may not go ahead.
+func (a *App) lookAhead() (going *Waiter) {
 	if a.queue.first == nil || !a.pace.quick() || a.paused != "" || a.queue.alone > 0 {
-		return
+		return nil
 	}
 	now := time.Now()
 	var p *Process
@@ -88,13 +92,12 @@ func (a *App) lookAhead() {
 			continue
 		}
 		a.queue.serve(w)
-		if w.turn == nil {
-			w.turn = make(chan error, 1)
-		}
-		w.goes, w.said = true, false
+		w.Process, w.Upstream = p, p.place.up
+		w.goes, w.said, w.why = true, false, nil
 		p.place.next, p.place.taken = w, true
-		w.answer(p, p.place.up, nil)
+		w.next, going = going, w
 	}
+	return going
 }
 
 // openPlace returns the process behind whose session w may go ahead, the one whose
@@ -117,36 +120,52 @@ func (a *App) openPlace(w *Waiter, now time.Time) *Process {
 	return best
 }
 
-// goAhead sends w's request, which has a place behind a session, and waits for its
-// turn. Without an error the session is w's by then.
-func (a *App) goAhead(w *Waiter) error {
-	p, u := w.Process, w.Upstream
+// carry sends the requests of those that lookAhead returned. Theirs sleep meanwhile:
+// the goroutine that makes a place sends what follows, so that the process has it
+// before it is done with the request that it has.
+func (a *App) carry(going *Waiter) {
+	for going != nil {
+		w := going
+		going, w.next = w.next, nil
+		a.carry(a.sendAhead(w))
+	}
+}
+
+// sendAhead sends w's request, which has a place behind a session. It answers w if
+// that lost the place, or had its turn, meanwhile. It returns what lookAhead does.
+func (a *App) sendAhead(w *Waiter) (going *Waiter) {
+	p, u, s := w.Process, w.Upstream, &w.Process.place
 	u.ahead.Lock()
 	a.mu.Lock()
-	next := p.place.next == w
+	next := s.next == w
 	a.mu.Unlock()
-	if !next {
-		u.ahead.Unlock()
-		return <-w.turn
+	sent, err := 0, error(errInVain)
+	if next {
+		sent, err = w.Ahead(p, u)
 	}
-	err := w.Ahead(p, u)
 	u.ahead.Unlock()
+
 	a.mu.Lock()
-	switch w.said = err == nil; {
-	case !w.said && p.place.next == w: // what left us is no request
-		p.place.next, p.place.spent = nil, u
-		a.mu.Unlock()
-		return errInVain
-	case w.said && p.place.of == w:
-		p.place.open(u)
-		a.lookAhead()
+	defer a.mu.Unlock()
+	w.goes, w.said = false, err == nil
+	switch {
+	case w.why != nil:
+		w.answer(nil, nil, w.why)
+	case s.of == w:
+		if w.Went = w.said; w.said {
+			s.open(u)
+			going = a.lookAhead()
+		} else if sent > 0 {
+			u.Close() // to send the request again fails, and it is tried elsewhere
+		}
+		w.answer(p, u, nil)
+	case !w.said:
+		if s.next = nil; sent > 0 {
+			s.spent = u // what left us is no request
+		}
+		w.answer(nil, nil, errInVain)
 	}
-	a.mu.Unlock()
-	if turn := <-w.turn; turn != nil || w.said {
-		return turn
-	}
-	u.Close() // to send the request again fails, and it is tried elsewhere
-	return nil
+	return going
 }
 
 // passOn ends the place behind a session of p that has ended. If a request followed,
@@ -171,10 +190,11 @@ func (a *App) passOn(p *Process, u *Upstream, now int64) (left *Upstream) {
 	}
 	u.idleSince, u.Reused = now, true
 	p.begin(a)
-	if w.said {
+	if !w.goes { // who sends it tells it
 		s.open(u)
+		w.Went = true
+		w.answer(p, u, nil)
 	}
-	w.turn <- nil
 	return nil
 }
 

@@ -40,7 +40,7 @@ func inAheadWorld(t *testing.T, change func(w *aheadWorld), f func(w *aheadWorld
 		w.pace = pace{known: true}
 		w.crowded.Store(math.MaxInt64)
 		w.first, w.second = w.guest("first", netip.Addr{}), w.guest("second", netip.Addr{})
-		w.second.Ahead = func(p *Process, u *Upstream) error {
+		w.second.Ahead = func(p *Process, u *Upstream) (int, error) {
 			if p != w.process || u != w.up {
 				t.Errorf("it goes ahead to another process or connection")
 			}
@@ -48,7 +48,7 @@ func inAheadWorld(t *testing.T, change func(w *aheadWorld), f func(w *aheadWorld
 				w.before()
 			}
 			w.went.Add(1)
-			return w.failed
+			return 1, w.failed
 		}
 		w.up = w.upstream()
 		w.ask(w.first, false)
@@ -143,7 +143,7 @@ func TestWhatWentAheadHasItsTurnNext(t *testing.T) {
 	inAheadWorld(t, nil, func(w *aheadWorld) {
 		w.comes()
 		third := w.guest("third", netip.Addr{})
-		third.Ahead = func(*Process, *Upstream) error { return nil }
+		third.Ahead = func(*Process, *Upstream) (int, error) { return 1, nil }
 		go w.ask(third, false)
 		w.expect(t, "first")
 		if r := w.Report(w.clock, map[string]protocol.ProcessReport{}); r.Queued != 2 {
@@ -177,7 +177,7 @@ func TestWhatFollowsWaitsUntilItsPredecessorWasSent(t *testing.T) {
 		w.comes()
 		third := w.guest("third", netip.Addr{})
 		var went atomic.Bool
-		third.Ahead = func(*Process, *Upstream) error { went.Store(true); return nil }
+		third.Ahead = func(*Process, *Upstream) (int, error) { went.Store(true); return 1, nil }
 		go w.ask(third, false)
 		w.release(w.up)
 		w.expect(t, "first")

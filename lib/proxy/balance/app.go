@@ -116,20 +116,15 @@ func (a *App) Another(p *Process) *Upstream {
 // queue's head.
 func (a *App) Acquire(w *Waiter, retried bool) (*Process, *Upstream, error) {
 	p, u, err := a.acquire(w, retried)
-	for w.goes {
-		w.goes = false
-		if err = a.goAhead(w); err == errInVain {
-			p, u, err = a.acquire(w, true)
-			continue
-		}
-		w.Went = err == nil && w.said
+	for err == errInVain {
+		p, u, err = a.acquire(w, true)
 	}
 	return p, u, err
 }
 
-// acquire is Acquire for a request that may only get a place behind a session.
+// acquire is Acquire for a request that may go ahead in vain.
 func (a *App) acquire(w *Waiter, retried bool) (*Process, *Upstream, error) {
-	w.Went, w.said = false, false
+	w.Went = false
 	a.mu.Lock()
 	if a.removed {
 		a.mu.Unlock()
@@ -158,8 +153,9 @@ func (a *App) acquire(w *Waiter, retried bool) (*Process, *Upstream, error) {
 	formed := a.queue.length == 1
 	a.crowds(w.Since)
 	a.hold()
-	a.lookAhead()
+	going := a.lookAhead()
 	a.mu.Unlock()
+	a.carry(going)
 	if formed {
 		a.changed()
 	}
@@ -222,7 +218,9 @@ func (a *App) end(p *Process, u *Upstream, now, took int64, v Verdict, slot bool
 		p.idle = append(p.idle, u)
 	}
 	a.grant()
+	going := a.lookAhead()
 	a.mu.Unlock()
+	a.carry(going)
 }
 
 // AskWork counts a response of p that asked for time without requests.
@@ -267,7 +265,6 @@ func (a *App) grant() {
 		w.answer(p, a.start(w, p), nil)
 	}
 	a.hold()
-	a.lookAhead()
 }
 
 // hasLeft is leaves for one that is about to get a process.

@@ -34,13 +34,15 @@ type Waiter struct {
 	Answered chan struct{}
 
 	// Ahead sends the request, which is safe, has no body and asks for no other
-	// protocol, to p over u; nil for a request that may not go ahead. Went says
-	// that the process of the answer has the request already.
-	Ahead func(p *Process, u *Upstream) error
+	// protocol, to p over u without waiting, and returns how many bytes of it got
+	// away; nil for a request that may not go ahead. Another goroutine calls it while
+	// the waiter's own waits. Went says that the process of the answer has the
+	// request already.
+	Ahead func(p *Process, u *Upstream) (sent int, err error)
 	Went  bool
-	goes  bool       // the answer is a place behind a session
-	said  bool       // the request went there
-	turn  chan error // tells what became of the place; nil before it is needed
+	goes  bool  // it has a place behind a session, and is being sent there
+	said  bool  // it was sent there
+	why   error // it lost the place
 }
 
 func (w *Waiter) answer(p *Process, u *Upstream, err error) {
