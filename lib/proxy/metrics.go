@@ -56,7 +56,7 @@ func (x *index) slots() map[string]int {
 // used says that there was a request for the app. Until then it has one sample: a
 // machine may have a thousand apps of which few are visited.
 func (a *app) used(r protocol.AppReport) bool {
-	return a.ends.Any() || r.Queued > 0 || r.Upgraded > 0 || a.balance.Waits.Load() > 0
+	return a.ends.Any() || r.Queued > 0 || r.Upgraded > 0 || a.balance.Waits.Number.Load() > 0
 }
 
 func (a *app) metrics(m *control.Metrics, k *wire.Clock, slots map[string]int) {
@@ -75,8 +75,8 @@ func (a *app) metrics(m *control.Metrics, k *wire.Clock, slots map[string]int) {
 	a.limiter.Metrics(m, a.name)
 	a.ends.Metrics(m, a.name)
 	a.times.Metrics(m, a.name)
-	count("waits_total", "Requests that waited in the queue and got a process.", float64(a.balance.Waits.Load()))
-	count("wait_seconds_total", "How long they waited together.", time.Duration(a.balance.WaitTime.Load()).Seconds())
+	count("waits_total", "Requests that waited in the queue and got a process.", float64(a.balance.Waits.Number.Load()))
+	count("wait_seconds_total", "How long they waited together.", time.Duration(a.balance.Waits.Time.Load()).Seconds())
 	gauge("oldest_wait_seconds", "How long the first of them has waited.", r.OldestWait)
 	gauge("upgraded", "Upgraded connections open, such as WebSockets.", float64(r.Upgraded))
 	count("upgraded_closed_total", "Upgraded connections closed because their process or the proxy was to go.", float64(r.UpgradedClosed))

@@ -114,7 +114,7 @@ func (s *session) acquire(retried bool) error {
 		return err
 	}
 	if !s.waiter.Began.IsZero() {
-		a.CountWait(before, s.waited)
+		a.Waits.Add(before, s.waited)
 	}
 	s.process, s.granted = proc, p.clock.Now.Load()
 	s.target.Store(proc)

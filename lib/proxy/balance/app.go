@@ -57,8 +57,7 @@ type App struct {
 	// ahead. It is set before the first one.
 	SlowAfter time.Duration
 
-	Waits    atomic.Uint64 // requests that waited in the queue and got a process
-	WaitTime atomic.Int64  // how long they waited together, in nanoseconds
+	Waits Waits
 }
 
 // New returns an app without processes. changed is called when the pool has
@@ -161,15 +160,6 @@ func (a *App) acquire(w *Waiter, retried bool) (*Process, *Upstream, error) {
 	}
 	<-w.Answered
 	return w.Process, w.Upstream, w.Err
-}
-
-// CountWait counts the wait of a request: d in all, of which before was counted
-// already.
-func (a *App) CountWait(before, d time.Duration) {
-	if before == 0 {
-		a.Waits.Add(1)
-	}
-	a.WaitTime.Add(int64(d - before))
 }
 
 // Release ends a session on p. now is the clock's time, took how long the session
