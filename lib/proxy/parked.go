@@ -44,7 +44,6 @@ func (c *client) run() {
 // park leaves c to the kernel, which wakes it, and to the clock, which does when
 // its time is over. If it fails c is not parked.
 func (c *client) park() error {
-	wire.Slim(c.Net)
 	c.WaitUntil(c.waitBy)
 	if err := c.proxy.quiet.Add(c, &c.space, c.watch); err != nil {
 		return err
