@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -125,4 +126,41 @@ func TestRackBusyConnectionStarvesNoOther(t *testing.T) {
 	if n := <-over; n == 0 {
 		t.Error("the busy connection was not")
 	}
+}
+
+// The same where its next request is always there already.
+func TestRackRequestsAheadStarveNoOther(t *testing.T) {
+	t.Parallel()
+	p := startReady(t, Spec{Type: protocol.TypeRack, AppRoot: caseDir(t, "rack")})
+	busy, more := p.dial(t), make(chan struct{})
+	go func() {
+		some := strings.Repeat(request{follows: true}.bytes(), 100)
+		for {
+			if _, err := io.WriteString(busy, some); err != nil {
+				return
+			}
+		}
+	}()
+	go func() {
+		defer close(more)
+		for {
+			if _, err := io.CopyN(io.Discard, busy.r, 10_000); err != nil {
+				return
+			}
+			select {
+			case more <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	for range 20 {
+		if _, open := <-more; !open { // alone it is, for now
+			t.Fatal("the busy connection has ended")
+		}
+		if resp := p.dial(t).do(t, request{uri: "/env"}); resp.StatusCode != 200 {
+			t.Errorf("got %d", resp.StatusCode)
+		}
+	}
+	p.signal(t, syscall.SIGTERM)
+	p.wait(t)
 }

@@ -86,13 +86,14 @@ module PhusionPassenger
     private
 
     def turn
+      ready = wait(@buffered.empty? ? nil : 0)
       again = @buffered
       @buffered = [] unless again.empty?
-      ready = wait(again.empty? ? nil : 0)
-      return serve_alone(ready[0]) if ready.size == 1 && again.empty? && @connections.key?(ready[0])
+      io = only(again, ready)
+      return serve_alone(io, !again.empty?) if io
 
       @alone = nil
-      again.each { |io| serve(io, true) }
+      again.each { |buffered| serve(buffered, true) }
       ready.each do |io|
         if io.equal?(@listener)
           accept
@@ -104,21 +105,42 @@ module PhusionPassenger
       end
     end
 
+    # Returns the IO of the connection that alone has a request, nil if there is
+    # none, or something else to do.
+    def only(again, ready)
+      return if again.size + ready.size > 1 && !(again.size == 1 && ready == again)
+
+      io = again[0] || ready[0]
+      io if @connections.key?(io)
+    end
+
     # Serves the one connection that has a request. To wait for one alone costs
     # less than to wait for all: so while its requests come one close upon the
     # other, the others are looked at now and then.
-    def serve_alone(io)
+    def serve_alone(io, buffered)
       @in_a_row = io.equal?(@alone) ? @in_a_row + 1 : 1
       @alone = io
-      outcome = serve(io, false)
-      return if @in_a_row < STAY_AFTER
+      outcome = answer(io, buffered)
+      outcome = stay(io, outcome, now + STAY_IN_ALL) if @in_a_row >= STAY_AFTER
+      settle(io, outcome)
+    end
 
-      over = now + STAY_IN_ALL
-      while outcome == :open && now < over
-        return @in_a_row = -STAY_AFTER unless comes_soon?(io)
-
-        outcome = serve(io, false)
+    # Serves io until it is over, or has no request for some time. Returns the
+    # last outcome.
+    def stay(io, outcome, over)
+      until @stopping || now >= over
+        case outcome
+        when :more then outcome = answer(io, true)
+        when :open
+          unless comes_soon?(io)
+            @in_a_row = -STAY_AFTER
+            break
+          end
+          outcome = answer(io, false)
+        else break
+        end
       end
+      outcome
     end
 
     def comes_soon?(io)
@@ -167,11 +189,16 @@ module PhusionPassenger
     end
 
     def serve(io, buffered)
-      connection = @connections[io] or return
-      settle(io, buffered ? connection.serve_buffered : connection.serve)
+      settle(io, answer(io, buffered)) if @connections.key?(io)
     end
 
-    # Does what is due when a request of io was served. Returns outcome.
+    # Answers a request of io. Returns what Connection#serve does.
+    def answer(io, buffered)
+      connection = @connections[io]
+      buffered ? connection.serve_buffered : connection.serve
+    end
+
+    # Does what is due when a request of io was served.
     def settle(io, outcome)
       case outcome
       when :open then nil
@@ -179,7 +206,6 @@ module PhusionPassenger
       when :released then forget(io)
       else forget(io)&.close
       end
-      outcome
     end
 
     def forget(io)
