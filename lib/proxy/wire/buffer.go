@@ -16,12 +16,12 @@ const (
 type Buffer struct{ B []byte }
 
 var (
-	sizes   = [...]int{Small >> 2, Small >> 1, Small, Medium, Large}
+	sizes   = [...]int{Small >> 3, Small >> 2, Small >> 1, Small, Medium, Large}
 	buffers [len(sizes)]sync.Pool
 )
 
 // small is the class of what TakeBuffer returns at least.
-const small = 2
+const small = 3
 
 // class is that of the smallest buffers of size bytes, from the class least on.
 func class(size, least int) int {

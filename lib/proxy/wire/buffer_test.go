@@ -7,8 +7,8 @@ import "testing"
 func TestShrunkBuffers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ size, hold, want int }{
-		{Small, 0, 1 << 10}, {Small, 1 << 10, 1 << 10}, {Small, 1<<10 + 1, 2 << 10}, {Small, 2<<10 + 1, Small}, {Small, Small, Small},
-		{Medium, 100, 1 << 10}, {Medium, 3000, Small}, {Medium, Small + 1, Medium}, {Large, 100 << 10, Large}, {Large, 5000, Medium},
+		{Small, 0, 512}, {Small, 512, 512}, {Small, 513, 1 << 10}, {Small, 1 << 10, 1 << 10}, {Small, 1<<10 + 1, 2 << 10}, {Small, 2<<10 + 1, Small}, {Small, Small, Small},
+		{Medium, 100, 512}, {Medium, 3000, Small}, {Medium, Small + 1, Medium}, {Large, 100 << 10, Large}, {Large, 5000, Medium},
 	} {
 		b := TakeBuffer(tt.size)
 		for i := range b.B {
