@@ -17,18 +17,26 @@ func (l ProcessList) Since(before any) any {
 		return l
 	}
 	changes := ProcessList{Version: l.Version, Base: old.Version, Processes: []Process{}}
-	had := make(map[string]*Process, len(old.Processes))
-	for i := range old.Processes {
+	// Both begin with the same processes, nearly always.
+	same := 0
+	for same < min(len(l.Processes), len(old.Processes)) && l.Processes[same].ID == old.Processes[same].ID {
+		if p := &l.Processes[same]; !p.same(&old.Processes[same]) {
+			changes.Processes = append(changes.Processes, *p)
+		}
+		same++
+	}
+	had := make(map[string]*Process, len(old.Processes)-same)
+	for i := same; i < len(old.Processes); i++ {
 		had[old.Processes[i].ID] = &old.Processes[i]
 	}
-	for i := range l.Processes {
+	for i := same; i < len(l.Processes); i++ {
 		p := &l.Processes[i]
 		if q := had[p.ID]; q == nil || !p.same(q) {
 			changes.Processes = append(changes.Processes, *p)
 		}
 		delete(had, p.ID)
 	}
-	for i := range old.Processes {
+	for i := same; i < len(old.Processes); i++ {
 		if id := old.Processes[i].ID; had[id] != nil {
 			changes.Gone = append(changes.Gone, id)
 		}

@@ -26,9 +26,9 @@ func (s *Spawner) publish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.version++
-	list := protocol.ProcessList{Version: s.version, Processes: []protocol.Process{}}
+	list := protocol.ProcessList{Version: s.version, Processes: make([]protocol.Process, 0, len(s.processes))}
 	exited := map[string]int{} // by app
-	kept := s.processes[:0:0]
+	kept := make([]*process.Process, 0, len(s.processes))
 	for _, p := range slices.Backward(s.processes) {
 		r := p.Listed()
 		if r.Exit != nil {
