@@ -8,9 +8,7 @@ module PhusionPassenger
     NONBLOCK = File::NONBLOCK
     F_GETFL = 3 # the same everywhere; the library that names them is a gem
     F_SETFL = 4
-    STAY_SECONDS = 0.001 # wait for the next request of a busy connection
-    STAY_IN_ALL = 0.01   # seconds without a look at the others
-    STAY_AFTER = 4       # requests in a row on one connection alone
+    STAY_IN_ALL = 0.01 # seconds without a look at the other connections
 
     # Raised by the signal's trap while we wait, and only then.
     class Stop < Exception # rubocop:disable Lint/InheritException
@@ -26,8 +24,6 @@ module PhusionPassenger
       @buffered = [] # IOs whose connection has a further request in its buffer
       @stopping = false
       @waiting = false
-      @alone = nil # the IO that alone had a request last
-      @in_a_row = 0
     end
 
     # Whether this process is to finish its request and go.
@@ -92,7 +88,6 @@ module PhusionPassenger
       io = only(again, ready)
       return serve_alone(io, !again.empty?) if io
 
-      @alone = nil
       again.each { |buffered| serve(buffered, true) }
       ready.each do |io|
         if io.equal?(@listener)
@@ -114,42 +109,13 @@ module PhusionPassenger
       io if @connections.key?(io)
     end
 
-    # Serves the one connection that has a request. To wait for one alone costs
-    # less than to wait for all: so while its requests come one close upon the
-    # other, the others are looked at now and then.
+    # Serves the one connection that has a request, and what has gone ahead on it
+    # meanwhile; the others are looked at now and then.
     def serve_alone(io, buffered)
-      @in_a_row = io.equal?(@alone) ? @in_a_row + 1 : 1
-      @alone = io
       outcome = answer(io, buffered)
-      outcome = stay(io, outcome, now + STAY_IN_ALL) if @in_a_row >= STAY_AFTER
+      over = now + STAY_IN_ALL if outcome == :more
+      outcome = answer(io, true) while outcome == :more && !@stopping && now < over
       settle(io, outcome)
-    end
-
-    # Serves io until it is over, or has no request for some time. Returns the
-    # last outcome.
-    def stay(io, outcome, over)
-      until @stopping || now >= over
-        case outcome
-        when :more then outcome = answer(io, true)
-        when :open
-          unless comes_soon?(io)
-            @in_a_row = -STAY_AFTER
-            break
-          end
-          outcome = answer(io, false)
-        else break
-        end
-      end
-      outcome
-    end
-
-    def comes_soon?(io)
-      @waiting = true
-      raise Stop if @stopping
-
-      ready = io.wait_readable(STAY_SECONDS)
-      @waiting = false
-      ready
     end
 
     def now
