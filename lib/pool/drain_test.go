@@ -58,6 +58,49 @@ func TestDrainDoesNotWaitForASilentProxy(t *testing.T) {
 	w.want("shop", "1:stopping")
 }
 
+// The pool was stopped, and the reports of that time wait for it.
+func TestDrainWaitsForAProxyThatAStoppedPoolDidNotHear(t *testing.T) {
+	t.Parallel()
+	w := draining(t, func(w *world) { w.inFlight("p001", 1) })
+	w.now = w.now.Add(2 * protocol.ReportExpiry)
+	w.decide()
+	w.want("shop", "1:draining")
+	w.proxied = false
+	w.pass(protocol.ReportExpiry)
+	w.want("shop", "1:stopping")
+}
+
+// What a proxy answered counts once, though it was silent for a while.
+func TestCountsOfAProxyThatIsHeardAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, roomy)
+	w.p.Put(w.now, settings("shop", 1, 1))
+	w.tell()
+	w.ready()
+	w.proxied = true
+	want := func(n uint64) {
+		t.Helper()
+		if got := w.view("shop").Processes[0].Processed; got != n {
+			t.Errorf("%d requests processed, want %d", got, n)
+		}
+	}
+	for range 2 {
+		w.served("p001", 10, 0)
+		w.proxied = false
+		w.pass(protocol.ReportExpiry)
+		if len(w.p.proxies) != 0 {
+			t.Fatal("the proxy is not silent")
+		}
+		want(10)
+	}
+	w.served("p001", 12, 0)
+	want(12)
+	w.p.Reported(w.now, "second", protocol.ProxyReport{Processes: map[string]protocol.ProcessReport{"p001": {Processed: 3}}})
+	want(15)
+	w.p.Reported(w.now, "second", protocol.ProxyReport{Leaving: true})
+	want(15)
+}
+
 func TestDrainWithoutAProxyIsOverAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, roomy)

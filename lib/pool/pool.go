@@ -59,6 +59,7 @@ type Pool struct {
 	checks    []Check // since the last decision
 	events    []protocol.Event
 	outcomes  outcomes
+	due       time.Time // when the next decision is, at the latest; zero for never
 
 	testOnlyStep func(event, state) // told of each event and the state that it meets
 }
@@ -170,7 +171,7 @@ func (p *Pool) Decide(now time.Time) Decision {
 	p.finish(now, &d)
 	d.Restarts, d.Removed = p.outcomes.restarts, p.outcomes.removed
 	d.Check, d.Events = p.checks, p.events
-	p.checks, p.events, p.outcomes = nil, nil, outcomes{}
+	p.checks, p.events, p.outcomes, p.due = nil, nil, outcomes{}, d.Wake
 	return d
 }
 

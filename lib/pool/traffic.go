@@ -22,10 +22,15 @@ type traffic struct {
 	deaf     float64   // seconds that it has refused connections of a proxy
 	asked    uint64    // of those processed, with a wish for time out of band
 	former   counts    // of proxies that left
+	silent   silent    // of proxies that are silent
 	before   counts    // as of the report before
 	used     time.Time // last time that it was known to be of use
 	last     time.Time // last time that a proxy tells, for people
 }
+
+// silent are the counts of proxies that are silent, by their IDs. They count on from
+// there if they are heard again.
+type silent map[string]counts
 
 // A demand is the requests of one app that wait, over all proxies.
 type demand struct {
@@ -44,7 +49,7 @@ func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) (kept 
 	known := x != nil
 	switch {
 	case r.Leaving:
-		p.leave(id)
+		p.leave(id, false)
 	case r.Changes && !known:
 		return false
 	case r.Changes:
@@ -53,7 +58,7 @@ func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) (kept 
 	default:
 		if !known {
 			slog.Debug("proxy reports", "proxy", id)
-			p.greet(r)
+			p.greet(id, r)
 		}
 		p.proxies[id] = &proxy{report: r, at: now}
 	}
@@ -68,8 +73,12 @@ func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) (kept 
 	return true
 }
 
-// greet takes what a proxy counted before this pool heard of it for told.
-func (p *Pool) greet(r protocol.ProxyReport) {
+// greet takes what a proxy counted before this pool heard of it for told. Its counts
+// go on if it was silent.
+func (p *Pool) greet(id string, r protocol.ProxyReport) {
+	for _, q := range p.processes {
+		delete(q.traffic.silent, id)
+	}
 	for name, ar := range r.Apps {
 		if a := p.apps[name]; a != nil {
 			a.rejections.told += ar.Rejected
@@ -77,15 +86,23 @@ func (p *Pool) greet(r protocol.ProxyReport) {
 	}
 }
 
+// asleep is how late a decision is of a pool that did not run: it was stopped, or the
+// machine was. Nobody was silent meanwhile who was not heard.
+const asleep = 250 * time.Millisecond
+
 // expire forgets proxies that are silent.
 func (p *Pool) expire(now time.Time, d *Decision) {
 	n := len(p.proxies)
+	slept := !p.due.IsZero() && now.Sub(p.due) > asleep
 	for id, x := range p.proxies {
+		if slept {
+			x.at = now
+		}
 		if expiry := x.at.Add(protocol.ReportExpiry); now.Before(expiry) {
 			d.wake(expiry)
 		} else {
 			slog.Warn("proxy is silent", "proxy", id)
-			p.leave(id)
+			p.leave(id, true)
 		}
 	}
 	if len(p.proxies) < n {
@@ -93,15 +110,23 @@ func (p *Pool) expire(now time.Time, d *Decision) {
 	}
 }
 
-func (p *Pool) leave(id string) {
+// leave forgets a proxy, which said so or is silent.
+func (p *Pool) leave(id string, mute bool) {
 	x := p.proxies[id]
 	if x == nil {
 		return
 	}
 	delete(p.proxies, id)
-	for id, r := range x.report.Processes {
-		if q := p.processes[id]; q != nil {
+	for process, r := range x.report.Processes {
+		q := p.processes[process]
+		switch {
+		case q == nil:
+		case !mute:
 			q.traffic.former.add(countsOf(r))
+		case q.traffic.silent == nil:
+			q.traffic.silent = silent{id: countsOf(r)}
+		default:
+			q.traffic.silent[id] = countsOf(r)
 		}
 	}
 }
@@ -112,6 +137,9 @@ func (p *Pool) count() {
 		t := &q.traffic
 		t.before = t.counts
 		t.inFlight, t.upgraded, t.stuck, t.asked, t.deaf, t.counts = 0, 0, 0, 0, 0, t.former
+		for _, c := range t.silent {
+			t.counts.add(c)
+		}
 	}
 	for _, a := range p.apps {
 		a.demand, a.rejections.count = demand{}, 0
