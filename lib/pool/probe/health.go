@@ -59,7 +59,7 @@ func healthy(ctx context.Context, p protocol.Process, c protocol.AppConfig, bega
 		if err == nil && a.Code < 400 {
 			return nil
 		}
-		if ctx.Err() == nil || why == nil && last.Code == 0 {
+		if !over(ctx) || why == nil && last.Code == 0 {
 			last, why = a, err // the last whole answer says more than the end of the time
 		}
 		select {
@@ -68,6 +68,13 @@ func healthy(ctx context.Context, p protocol.Process, c protocol.AppConfig, bega
 		case <-time.After(pause):
 		}
 	}
+}
+
+// over says that ctx's time is. Connections that have it for their deadline may know
+// before ctx does.
+func over(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(end)
 }
 
 // failure is the record of a check that what failed.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"passenger/lib/protocol"
 )
@@ -53,6 +55,49 @@ func TestProcessIsAskedAgain(t *testing.T) {
 	}
 	if n := asked.Load(); n != 3 {
 		t.Errorf("asked %d times, want 3", n)
+	}
+}
+
+// A slow is a context whose deadline is over some time before it ends.
+type slow struct {
+	context.Context
+	end  atomic.Pointer[time.Time]
+	late atomic.Int32 // how often it was asked for its deadline since that was over
+	done chan struct{}
+}
+
+func (s *slow) Done() <-chan struct{} { return s.done }
+
+func (s *slow) Deadline() (time.Time, bool) {
+	end := *s.end.Load()
+	if time.Now().After(end) && s.late.Add(1) == 10 {
+		close(s.done)
+	}
+	return end, true
+}
+
+func (s *slow) Err() error {
+	select {
+	case <-s.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+func TestSickProcessIsToldThoughTheNextConnectionComesTooLate(t *testing.T) {
+	t.Parallel()
+	ctx := &slow{Context: t.Context(), done: make(chan struct{})}
+	ctx.end.Store(new(time.Now().Add(time.Hour)))
+	c := settings()
+	c.HealthTimeout = 2 * time.Hour.Seconds()
+	p := served(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		ctx.end.Store(new(time.Now().Add(-time.Second)))
+	})
+	err := Check(ctx, p, c)
+	if err == nil || !strings.Contains(err.Summary, "was answered with status 500") {
+		t.Errorf("got %v", err)
 	}
 }
 
