@@ -70,10 +70,11 @@ func (p *parser) instead(word string, wrong *kong.ParseError) string {
 	return ""
 }
 
-// commandsWith are the commands that have a flag.
+// commandsWith are the commands that have a flag, which may be of one letter.
 func (p *parser) commandsWith(flag string) (names []string) {
+	is := func(f *kong.Flag) bool { return flag == "--"+f.Name || f.Short != 0 && flag == "-"+string(f.Short) }
 	for _, n := range commandsOf(p.Model.Node) {
-		if slices.ContainsFunc(flagsOf(n), func(f *kong.Flag) bool { return "--"+f.Name == flag }) {
+		if slices.ContainsFunc(flagsOf(n), is) {
 			names = append(names, n.Name)
 		}
 	}

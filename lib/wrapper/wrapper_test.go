@@ -126,6 +126,7 @@ func TestMistakes(t *testing.T) {
 		"start --watch --user-switching":        "--watch excludes --user-switching",
 		"--tls start":                           `which is of "passenger start"`,
 		"--port=80 start":                       `unknown flag --port before the command; it stands behind it`,
+		"-p 80 start":                           `unknown flag -p before the command; it stands behind it`,
 		"stop --tls":                            `which is of "passenger start"`,
 		"start --ssl-certificate=x":             "use passenger start --certificate",
 		"reload":                                `use "passenger restart"`,
