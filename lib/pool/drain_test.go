@@ -99,6 +99,15 @@ func TestCountsOfAProxyThatIsHeardAgain(t *testing.T) {
 	want(15)
 	w.p.Reported(w.now, "second", protocol.ProxyReport{Leaving: true})
 	want(15)
+
+	// What it answered since its last report is in its last word.
+	for _, changes := range []bool{false, true} {
+		w.p.Reported(w.now, "third", protocol.ProxyReport{Processes: map[string]protocol.ProcessReport{"p001": {Processed: 5}}})
+		w.p.Reported(w.now, "third", protocol.ProxyReport{
+			Processes: map[string]protocol.ProcessReport{"p001": {Processed: 10}}, Changes: changes, Leaving: true,
+		})
+	}
+	want(35)
 }
 
 func TestDrainWithoutAProxyIsOverAtOnce(t *testing.T) {

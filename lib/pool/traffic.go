@@ -48,7 +48,13 @@ func (p *Pool) Reported(now time.Time, id string, r protocol.ProxyReport) (kept 
 	x := p.proxies[id]
 	known := x != nil
 	switch {
+	case r.Leaving && known && r.Changes:
+		x.report.Take(r)
+		p.leave(id, false)
 	case r.Leaving:
+		if known && len(r.Processes) > 0 { // it said more than that it goes
+			x.report = r
+		}
 		p.leave(id, false)
 	case r.Changes && !known:
 		return false
