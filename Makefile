@@ -154,7 +154,7 @@ vulncheck:
 	fi
 
 bench: build
-	@BIN=$(BIN) testscripts/bench/bench.sh $(ROWS)
+	@testscripts/bench/bench.sh $(ROWS)
 
 fmt:
 	gofmt -w .
