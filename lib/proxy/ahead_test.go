@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"passenger/lib/protocol"
 	"passenger/lib/proxy/balance"
+	"passenger/lib/proxy/wire"
 )
 
 // A held call is answered as it is let.
@@ -285,33 +287,44 @@ func TestConnectionEndsOnWhichARequestWentAhead(t *testing.T) {
 	a.ranOnce("/second")
 }
 
-// An app that takes its connection over sees nothing of the request that went ahead.
+// An app that takes its connection over sees nothing of the request that went ahead,
+// of which there may have been room for a part alone.
 func TestAppTakesOverWhereARequestWentAhead(t *testing.T) {
 	t.Parallel()
-	a := onStage(t, 1, nil)
-	first, second, c := a.followed("/second")
-	more := start(t, ahead, 1, a.answer)
-	c.let <- func(c *call) bool {
-		c.reply("HTTP/1.1 199 Hijacked\r\n\r\n")
-		next := &call{In: c.In, Upstream: c.Upstream}
-		if err := next.readSession(); err != nil || next.Target != "/second" {
-			t.Errorf("before the end comes %q, %v", next.Target, err)
-		}
-		end := make([]byte, 3)
-		if _, err := io.ReadFull(c.In, end); err != nil || string(end) != "0:," {
-			t.Errorf("got %q, %v; want the end of requests", end, err)
-		}
-		c.reply("HTTP/1.1 200 OK\r\n\r\nraw ")
-		line, _ := c.In.ReadString('\n')
-		c.reply("%s", line)
-		return false
-	}
-	a.s.set(route(a.fakes[0], more))
-	a.gets("/second", second)
-	a.ranOnce("/second")
-	first.send("bytes\n")
-	if r := first.receive("GET"); r.Body != "raw bytes\n" {
-		t.Errorf("got %+v", r)
+	for name, target := range map[string]string{"whole": "/second", "in part": "/second?" + strings.Repeat("x", 7_000)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := onStage(t, 1, nil)
+			a.s.clock.Each(func(c *wire.Conn) {
+				if u, ok := c.Net.(*net.UnixConn); ok && clientOf(c) == nil {
+					_ = u.SetWriteBuffer(3 << 10) // less than the request that is long
+				}
+			})
+			first, second, c := a.followed(target)
+			more := start(t, ahead, 1, a.answer)
+			c.let <- func(c *call) bool {
+				c.reply("%s", takeoverHead)
+				next := &call{In: c.In, Upstream: c.Upstream}
+				if err := next.readSession(); err != nil || next.Target != target {
+					t.Errorf("before the end comes %.20q, %v", next.Target, err)
+				}
+				end := make([]byte, 3)
+				if _, err := io.ReadFull(c.In, end); err != nil || string(end) != "0:," {
+					t.Errorf("got %q, %v; want the end of requests", end, err)
+				}
+				c.reply("HTTP/1.1 200 OK\r\n\r\nraw ")
+				line, _ := c.In.ReadString('\n')
+				c.reply("%s", line)
+				return false
+			}
+			a.s.set(route(a.fakes[0], more))
+			a.gets(target, second)
+			a.ranOnce(target)
+			first.send("bytes\n")
+			if r := first.receive("GET"); r.Body != "raw bytes\n" {
+				t.Errorf("got %+v", r)
+			}
+		})
 	}
 }
 

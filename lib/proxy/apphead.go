@@ -37,7 +37,11 @@ func (s *session) invites(p *balance.Process) bool {
 func (s *session) sendAhead(p *balance.Process, u *balance.Upstream) (sent int, err error) {
 	out := wire.TakeBuffer(s.req.Len + 1<<10)
 	defer out.Free()
-	return u.Socket().TryWrite(s.appendHead(out.B[:0], p, false), nil)
+	head := s.appendHead(out.B[:0], p, false)
+	if sent, err = u.Socket().TryWrite(head, nil); err != nil && sent > 0 {
+		u.Owe(head[sent:])
+	}
+	return sent, err
 }
 
 // head is what p gets of the request's head.

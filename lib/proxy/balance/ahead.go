@@ -241,12 +241,12 @@ func (a *App) Keep(p *Process, u *Upstream, rest []byte) bool {
 var nothingFollows = []byte("0:,")
 
 // Confirm tells p, which said that the app takes over u, the connection of its
-// session, where what is for the app begins.
+// session, where what is for the app begins: behind the whole of what went ahead.
 func (a *App) Confirm(p *Process, u *Upstream) {
 	a.Forgo(p, false)
 	u.ahead.Lock()
 	defer u.ahead.Unlock()
-	_, _ = u.WriteBoth(nothingFollows, nil) // reading tells that it is gone
+	_, _ = u.WriteBoth(u.owed, nothingFollows) // reading tells that it is gone
 }
 
 // GiveUp closes u, the connection of p's session, which has had no answer or not a

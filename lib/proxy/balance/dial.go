@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,11 @@ type Upstream struct {
 	Reused    bool  // an earlier session used it
 
 	ahead sync.Mutex // held while a request goes ahead
+	owed  []byte     // the rest of one that went in part; ahead guards it
 }
+
+// Owe notes what is left of a request of which a part went ahead over u.
+func (u *Upstream) Owe(rest []byte) { u.owed = bytes.Clone(rest) }
 
 // A Dialer connects to processes. Clock bounds the waits of its connections.
 type Dialer struct {
