@@ -127,7 +127,11 @@ func (a *App) carry(going *Waiter) {
 	for going != nil {
 		w := going
 		going, w.next = w.next, nil
-		a.carry(a.sendAhead(w))
+		for more := a.sendAhead(w); more != nil; {
+			next := more
+			more, next.next = next.next, going
+			going = next
+		}
 	}
 }
 
