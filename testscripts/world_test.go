@@ -178,7 +178,8 @@ func cmdAwaitExit(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdServe starts the spawner, the pool with the given arguments and the
-// proxy, each in the background, and waits until they answer.
+// proxy, each in the background, and waits until they answer and the proxy has the
+// pool's route table.
 func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: serve APPDIR… [FLAGS of passenger-pool serve]")
@@ -190,6 +191,23 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(w.up(ts, statedir.Pool))
 	ts.Check(w.start(ts, "proxy", []string{"passenger-proxy", "serve", "--listen", "unix:" + w.web()}))
 	ts.Check(w.up(ts, statedir.Proxy))
+	ts.Check(eventually("the proxy to know the apps", w.routed))
+}
+
+// routed says whether the proxy has the pool's route table.
+func (w *world) routed() error {
+	var table protocol.Routes
+	if err := w.client(statedir.Pool).Call(context.Background(), http.MethodGet, protocol.PathRoutes, nil, &table); err != nil {
+		return err
+	}
+	var has protocol.ProxyApps
+	if err := w.client(statedir.Proxy).Call(context.Background(), http.MethodGet, protocol.PathApps, nil, &has); err != nil {
+		return err
+	}
+	if has.RoutesVersion < table.Version {
+		return fmt.Errorf("it has version %d of the routes, and there is version %d", has.RoutesVersion, table.Version)
+	}
+	return nil
 }
 
 // cmdAwaitUp waits until a daemon answers: await-up NAME
