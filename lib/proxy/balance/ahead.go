@@ -120,8 +120,8 @@ func (a *App) openPlace(w *Waiter, now time.Time) *Process {
 	return best
 }
 
-// carry sends the requests of those that lookAhead returned. Theirs sleep meanwhile:
-// the goroutine that makes a place sends what follows, so that the process has it
+// carry sends the requests of those that lookAhead returned, whose own goroutines
+// sleep: the one that makes a place sends what follows, so that the process has it
 // before it is done with the request that it has.
 func (a *App) carry(going *Waiter) {
 	for going != nil {
